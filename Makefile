@@ -1,0 +1,55 @@
+# The tasks of the house. Every one sets up what it needs first (scripts/bootstrap.py: python3 is enough).
+#   make run                   the chat server, on port 12345 of this machine
+#   make chat ARGS="--name ana"   a chat client; ARGS reaches the program, for run and test too
+#   LANDLINE_PORT=12346 make run  any setting, from the environment
+#   make clean                 removes what make made, but never the chat's data (.landline/)
+
+PYTHON ?= python3
+ARGS ?=
+BIN := .venv/bin
+default:
+	@sed -n 's/^# \{0,1\}//;1,6p' Makefile
+
+# The data of a server that runs from the checkout stays in the checkout.
+run chat: export LANDLINE_DATA ?= $(CURDIR)/.landline
+run chat: export LANDLINE_FROM_MAKE := 1
+# As many test workers as are worth their start.
+WORKERS ?= 2
+
+.PHONY: default run chat test check bench clean lock setup-run setup-test
+
+# `exec` makes the program make's own child: Ctrl-C and SIGTERM reach it, and its exit code is the recipe's.
+run: setup-run
+	@exec $(BIN)/landline serve $(ARGS)
+
+chat: setup-run
+	@exec $(BIN)/landline chat $(ARGS)
+
+test: setup-test
+	@exec $(BIN)/python -m pytest -n $(WORKERS) $(ARGS)
+
+# Format, lint, types, import contracts, tests.
+check: setup-test
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo --cache-dir .cache/import-linter
+	@exec $(BIN)/python -m pytest -n $(WORKERS) $(ARGS)
+
+bench: setup-test
+	@exec $(BIN)/python -m benchmarks $(ARGS)
+
+clean:
+	rm -rf .venv .venv.new-* .cache .hypothesis .mypy_cache .ruff_cache .pytest_cache build dist src/*.egg-info
+	find src tests examples scripts benchmarks -name __pycache__ -type d -prune -exec rm -rf {} + 2>/dev/null || true
+
+# After a change in requirements/*.in: compile the lock anew. No registry's address is written into it.
+lock: setup-test
+	for group in run test uv; do uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+		--no-emit-index-url --no-header requirements/$$group.in --output-file requirements/$$group.txt || exit 1; done
+
+setup-run:
+	@$(PYTHON) scripts/bootstrap.py run
+
+setup-test:
+	@$(PYTHON) scripts/bootstrap.py test

@@ -1,0 +1,31 @@
+"""The chat server of every socket tutorial: it takes one client and answers with what is typed here."""
+
+import os
+import socket
+
+HOST = os.environ.get("LANDLINE_HOST", "localhost")
+PORT = int(os.environ.get("LANDLINE_PORT", "12345"))
+
+
+def main():
+    try:
+        with socket.create_server((HOST, PORT), backlog=1) as server:
+            print(f"Waiting at {HOST} port {server.getsockname()[1]}.", flush=True)
+            client, address = server.accept()
+            with client:
+                print(f"{address[0]} is connected.", flush=True)
+                while True:
+                    message = client.recv(1024).decode()
+                    if not message or message.strip().lower() == "bye":
+                        print("The other side said goodbye.")
+                        break
+                    print(message, flush=True)
+                    client.send(input("you: ").encode())
+    except (EOFError, KeyboardInterrupt):
+        print()
+    except OSError as error:
+        raise SystemExit(f"No chat at {HOST} port {PORT}: {error}") from None
+
+
+if __name__ == "__main__":
+    main()

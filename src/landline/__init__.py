@@ -1,0 +1,78 @@
+"""Landline: connections that behave like a phone line that stays up.
+
+    import landline
+
+    async def echo(session):
+        async for message in session:
+            await session.send(message)
+
+    async with landline.serve(echo, "tcp://localhost:12345"):
+        async with landline.connect("tcp://localhost:12345") as session:
+            await session.send("hello")
+            print(await session.receive())
+
+A session outlives its connections: when the line drops it is redialled, and the talk goes on where it stopped. Everything that a program
+needs is a name here.
+"""
+
+from .client import connect, dial
+from .errors import (
+    AddressError,
+    ConnectError,
+    ConnectTimeout,
+    DataError,
+    Full,
+    LandlineError,
+    ListenError,
+    ProtocolError,
+    Refused,
+    SessionClosed,
+    SessionEnded,
+    SessionLost,
+    SettingsError,
+    StorageError,
+)
+from .limits import LIMITS, Limit, Limits
+from .patterns.messages import Outcome, Receipt
+from .protocol.states import State
+from .server import Listening, Server, serve
+from .session import Session
+from .sessions.bare import StateChange
+from .sessions.caller import Caller
+from .storage.base import Gap, Position, Publication
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "LIMITS",
+    "AddressError",
+    "Caller",
+    "ConnectError",
+    "ConnectTimeout",
+    "DataError",
+    "Full",
+    "Gap",
+    "LandlineError",
+    "Limit",
+    "Limits",
+    "ListenError",
+    "Listening",
+    "Outcome",
+    "Position",
+    "ProtocolError",
+    "Publication",
+    "Receipt",
+    "Refused",
+    "Server",
+    "Session",
+    "SessionClosed",
+    "SessionEnded",
+    "SessionLost",
+    "SettingsError",
+    "State",
+    "StateChange",
+    "StorageError",
+    "connect",
+    "dial",
+    "serve",
+]

@@ -1,0 +1,1 @@
+"""Programs built on the public library, each a package that knows none of the others."""

@@ -1,0 +1,212 @@
+"""The commands of the chat, read from a line that somebody typed: the same for plain callers, the operator and the terminal client.
+
+``parse`` turns one line into one small dataclass and never fails: what cannot be understood is a ``Mistake`` that carries the sentence to
+show. Whether a name or a room exists, or may exist, is for the one who carries the command out.
+"""
+
+from __future__ import annotations
+
+import difflib
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+DROP_SECONDS: Final = 5.0
+"""How long ``/drop`` stays away when no time is given."""
+MAX_DROP_SECONDS: Final = 600.0
+
+
+@dataclass(frozen=True, slots=True)
+class Say:
+    """A line for the room, or for the other one in a call."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Nick:
+    """Be called otherwise."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Join:
+    """Enter a room."""
+
+    room: str
+
+
+@dataclass(frozen=True, slots=True)
+class Leave:
+    """Leave a room; an empty one is the current room."""
+
+    room: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Rooms:
+    """Which rooms there are."""
+
+
+@dataclass(frozen=True, slots=True)
+class Who:
+    """Who is in a room; an empty one is the current room."""
+
+    room: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One private message to one person."""
+
+    to: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """Ring one person, or answer them when they ring."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Drop:
+    """Hang up beneath the session and stay away for ``seconds``."""
+
+    seconds: float = DROP_SECONDS
+
+
+@dataclass(frozen=True, slots=True)
+class Help:
+    """What can be typed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Bye:
+    """End the call, or leave the chat when there is none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Nothing:
+    """An empty line."""
+
+
+@dataclass(frozen=True, slots=True)
+class Mistake:
+    """A command that cannot be understood; ``why`` is the sentence to show."""
+
+    why: str
+
+
+Command = Say | Nick | Join | Leave | Rooms | Who | Message | Call | Drop | Help | Bye | Nothing | Mistake
+
+
+def parse(line: str, *, with_drop: bool = False) -> Command:
+    """Return what the line asks for.
+
+    Args:
+        line: as it was typed, its line end or not.
+        with_drop: whether ``/drop`` is a command here: it needs a session of ours beneath.
+    """
+    text = line.strip()
+    if not text:
+        return Nothing()
+    if text.lower() == "bye":
+        return Bye()
+    if not text.startswith("/"):
+        return Say(line.rstrip())
+    if text.startswith("//"):
+        return Say(text[1:].rstrip())
+    word, _, rest = text[1:].partition("\n")[0].partition(" ")
+    rest = text[1 + len(word) :].strip()
+    verbs = _verbs(with_drop)
+    name = _ALIASES.get(word.lower(), word.lower())
+    verb = next((verb for verb in verbs if verb.name == name), None)
+    if verb is None:
+        return Mistake(_unknown(word, [verb.name for verb in verbs]))
+    return verb.read(rest) or Mistake(f"That is not how /{verb.name} goes: it is {verb.usage} ({verb.what}).")
+
+
+def help_text(*, with_drop: bool = False) -> str:
+    """Return what can be typed, one command a line."""
+    verbs = _verbs(with_drop)
+    width = max(len(verb.usage) for verb in verbs)
+    return "\n".join(
+        ["Type a line and press Enter to say it. Commands:"]
+        + [f"  {verb.usage:<{width}}  {verb.what}" for verb in verbs]
+        + ["A line that should begin with a / begins with two."]
+    )
+
+
+# How each command is read: None says that the arguments do not fit.
+
+
+@dataclass(frozen=True, slots=True)
+class _Verb:
+    name: str
+    usage: str
+    what: str
+    read: Callable[[str], Command | None]
+
+
+def _no_argument(command: Command) -> Callable[[str], Command | None]:
+    return lambda rest: None if rest else command
+
+
+def _one_word(make: Callable[[str], Command]) -> Callable[[str], Command | None]:
+    return lambda rest: make(rest) if rest and len(rest.split()) == 1 else None
+
+
+def _word_or_none(make: Callable[[str], Command]) -> Callable[[str], Command | None]:
+    return lambda rest: make(rest) if len(rest.split()) <= 1 else None
+
+
+def _name_and_text(rest: str) -> Command | None:
+    to, *text = rest.split(maxsplit=1)[:2] or [""]
+    return Message(to, text[0]) if to and text else None
+
+
+def _seconds(rest: str) -> Command | None:
+    if not rest:
+        return Drop()
+    try:
+        seconds = float(rest.removesuffix("s"))
+    except ValueError:
+        return None
+    return Drop(seconds) if math.isfinite(seconds) and 0 <= seconds <= MAX_DROP_SECONDS else None
+
+
+_VERBS: Final = (
+    _Verb("nick", "/nick NAME", "be called NAME", _one_word(Nick)),
+    _Verb("join", "/join ROOM", "enter a room; it is made if there is none", _one_word(Join)),
+    _Verb("leave", "/leave [ROOM]", "leave the room", _word_or_none(Leave)),
+    _Verb("rooms", "/rooms", "which rooms there are", _no_argument(Rooms())),
+    _Verb("who", "/who [ROOM]", "who is here", _word_or_none(Who)),
+    _Verb("msg", "/msg NAME TEXT", "say it to one person alone", _name_and_text),
+    _Verb("call", "/call NAME", "ring one person, or answer their ringing; bye ends the call", _one_word(Call)),
+    _Verb("drop", "/drop [SECONDS]", "hang up beneath the session for a while, to see what happens", _seconds),
+    _Verb("help", "/help", "this list", lambda rest: Help()),
+    _Verb("bye", "/bye", "leave; so does bye alone", lambda rest: Bye()),
+)
+
+# What people type out of habit from other chats.
+_ALIASES: Final = {
+    "quit": "bye", "exit": "bye", "q": "bye", "part": "leave", "names": "who", "users": "who", "list": "rooms", "j": "join",
+    "tell": "msg", "whisper": "msg", "w": "msg", "m": "msg", "name": "nick", "ring": "call", "h": "help", "?": "help",
+}  # fmt: skip
+
+
+def _verbs(with_drop: bool) -> tuple[_Verb, ...]:
+    return _VERBS if with_drop else tuple(verb for verb in _VERBS if verb.name != "drop")
+
+
+def _unknown(word: str, names: list[str]) -> str:
+    shown = word if len(word) <= 20 else word[:20] + "…"
+    if word.lower() == "drop":
+        return "There is no /drop here: it needs a session of landline beneath (landline chat has one)."
+    near = difflib.get_close_matches(word.lower(), [*names, *_ALIASES], n=1)
+    hint = f"Did you mean /{_ALIASES.get(near[0], near[0])}?" if near else "/help lists the commands."
+    return f"There is no command /{shown}. {hint} (To say a line that begins with /, begin it with //.)"

@@ -1,0 +1,164 @@
+"""What a plain caller sends, cut into lines or whole messages: line ends, telnet's commands, and the bound on both.
+
+The same bytes give the same lines however they were cut into chunks. Memory is bounded by one line and one chunk: of a line that is too
+long only the fact is kept. Text is decoded by the caller of this module: a line that is not UTF-8 is the line's fault alone.
+"""
+
+from __future__ import annotations
+
+import enum
+import re
+from dataclasses import dataclass
+from typing import Final
+
+IAC: Final = 0xFF
+_SE, _EOF, _BREAK, _INTERRUPT, _SB, _WILL, _DO, _DONT = 0xF0, 0xEC, 0xF3, 0xF4, 0xFA, 0xFB, 0xFD, 0xFE
+_TIMING_MARK: Final = 6
+WILL_TIMING_MARK: Final = bytes([IAC, _WILL, _TIMING_MARK])
+"""The one thing that telnet waits for: after Ctrl-C or Ctrl-O it shows nothing until this comes (RFC 860)."""
+
+_END_OF_TEXT, _END_OF_TRANSMISSION = 0x03, 0x04  # Ctrl-C and Ctrl-D, from a terminal that sends each key
+_ENDS: Final = re.compile(rb"[\n\r\x03\x04]")
+
+
+@dataclass(frozen=True, slots=True)
+class InputLine:
+    """One complete line."""
+
+    data: bytes
+    """The line without its end; empty when it was too long."""
+    end: int
+    """The byte that ended it: LF, CR, or a key that means "enough" (then ``is_goodbye``)."""
+    too_long: bool = False
+
+    @property
+    def is_goodbye(self) -> bool:
+        """Whether it was ended by Ctrl-C or Ctrl-D; the line itself was given up."""
+        return self.end in (_END_OF_TEXT, _END_OF_TRANSMISSION)
+
+
+class PlainInput:
+    """Cuts bytes into lines of at most ``max_line`` bytes, telnet's commands left out."""
+
+    def __init__(self, max_line: int) -> None:
+        self._max_line = max_line
+        self._buffer = bytearray()
+        self._too_long = False
+        self._after_cr = False
+        self._telnet = _Telnet()
+
+    def receive_data(self, data: bytes) -> None:
+        """Take what arrived."""
+        self._buffer += self._telnet.text_of(data)
+        self._skip_after_cr()
+        self._forget_too_long()
+
+    def timing_marks(self) -> int:
+        """Return how many times telnet asked for a timing mark since the last call."""
+        count, self._telnet.timing_marks = self._telnet.timing_marks, 0
+        return count
+
+    @property
+    def has_line(self) -> bool:
+        """Whether a complete line is here."""
+        return _ENDS.search(self._buffer) is not None
+
+    @property
+    def has_rest(self) -> bool:
+        """Whether the beginning of a line is here whose end is not."""
+        return (bool(self._buffer) or self._too_long) and not self.has_line
+
+    def next_line(self) -> InputLine | None:
+        """Return the next complete line, or None."""
+        found = _ENDS.search(self._buffer)
+        if found is None:
+            return None
+        data, end = bytes(self._buffer[: found.start()]), self._buffer[found.start()]
+        del self._buffer[: found.end()]
+        too_long, self._too_long = self._too_long or len(data) > self._max_line, False
+        # CR LF and telnet's CR NUL are one line end; the second half may still be on its way.
+        self._after_cr = end == 0x0D
+        self._skip_after_cr()
+        self._forget_too_long()
+        return InputLine(b"" if too_long else data, end, too_long)
+
+    def take_rest(self) -> InputLine:
+        """Return what is here although no line end came, as the line that it then is."""
+        data, too_long = bytes(self._buffer), self._too_long
+        self._buffer.clear()
+        self._too_long = False
+        return InputLine(b"" if too_long else data, 0, too_long)
+
+    def ends_inside_character(self) -> bool:
+        """Whether the last character of what is here is not complete yet."""
+        tail = bytes(self._buffer[-3:])
+        for back in range(1, len(tail) + 1):
+            byte = tail[-back]
+            if byte & 0xC0 == 0x80:
+                continue
+            return byte >= 0xC0 and (byte >= 0xF0) + (byte >= 0xE0) + 2 > back
+        return False
+
+    def _skip_after_cr(self) -> None:
+        if self._after_cr and self._buffer:
+            self._after_cr = False
+            if self._buffer[0] in b"\n\0":
+                del self._buffer[0]
+
+    def _forget_too_long(self) -> None:
+        if len(self._buffer) > self._max_line and not self.has_line:
+            self._buffer.clear()
+            self._too_long = True
+
+
+class _Telnet:
+    """Takes telnet's commands (RFC 854) out of a stream, wherever it is cut. No option is ever agreed to, so none needs an answer."""
+
+    def __init__(self) -> None:
+        self.timing_marks = 0
+        self._state = _State.TEXT
+        self._verb = 0
+
+    def text_of(self, data: bytes) -> bytes:
+        if self._state is _State.TEXT and IAC not in data:
+            return data
+        text = bytearray()
+        for byte in data:
+            match self._state:
+                case _State.TEXT:
+                    if byte == IAC:
+                        self._state = _State.COMMAND
+                    else:
+                        text.append(byte)
+                case _State.COMMAND:
+                    self._command(byte, text)
+                case _State.OPTION:
+                    self._state = _State.TEXT
+                    self.timing_marks += self._verb == _DO and byte == _TIMING_MARK
+                case _State.INSIDE:
+                    if byte == IAC:
+                        self._state = _State.INSIDE_COMMAND
+                case _State.INSIDE_COMMAND:
+                    self._state = _State.TEXT if byte == _SE else _State.INSIDE
+        return bytes(text)
+
+    def _command(self, byte: int, text: bytearray) -> None:
+        self._state = _State.TEXT
+        if byte == IAC:
+            text.append(IAC)
+        elif byte == _SB:
+            self._state = _State.INSIDE
+        elif _WILL <= byte <= _DONT:
+            self._state, self._verb = _State.OPTION, byte
+        elif byte in (_INTERRUPT, _BREAK):
+            text.append(_END_OF_TEXT)
+        elif byte == _EOF:
+            text.append(_END_OF_TRANSMISSION)
+
+
+class _State(enum.Enum):
+    TEXT = enum.auto()
+    COMMAND = enum.auto()
+    OPTION = enum.auto()
+    INSIDE = enum.auto()
+    INSIDE_COMMAND = enum.auto()

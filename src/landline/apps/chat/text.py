@@ -1,0 +1,201 @@
+"""What may be shown and what may be a name: the rules for text that came from somebody else.
+
+``safe_text`` is the last step before any screen or log: nothing that it returns can move a cursor, change a colour or turn the reading
+direction. ``valid_name``, ``valid_room`` and ``valid_line`` say what may come in, and refuse with a sentence that the person can be shown.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from typing import Final
+
+MAX_NAME: Final = 32
+"""Code points in a name."""
+MAX_ROOM: Final = 64
+"""Code points in a room's name."""
+MAX_TEXT: Final = 4096
+"""Bytes of UTF-8 in what is said at once."""
+MAX_LINES: Final = 100
+"""Lines in what is said at once."""
+MAX_MARKS: Final = 5
+"""Combining marks on one base: enough for every living script, too few to climb over the lines above."""
+
+RESERVED: Final = ("host", "server", "landline", "system", "operator", "everyone", "nobody", "you", "me")
+"""Names that would let somebody speak for the house."""
+
+# Cf is the category of bidi controls, zero-width spaces, tags and the soft hyphen; these few of it are ordinary writing: the joiners
+# (Persian, Indic scripts, families of emoji) and the number signs that are drawn like letters.
+_FORMAT_KEPT: Final = frozenset("\u200c\u200d") | {
+    chr(code) for code in (*range(0x600, 0x606), 0x6DD, 0x70F, 0x890, 0x891, 0x8E2, 0x110BD, 0x110CD)
+}
+_LINE_ENDS: Final = {"\r\n": "\n", "\r": "\n", "\u2028": "\n", "\u2029": "\n", "\x85": "\n"}
+_NAME_MARKS: Final = "-_.'"
+
+# Letters of other scripts that are drawn like Latin ones, and the two digits that pass for letters: enough that nobody is "hоst" or "h0st".
+_LOOK_ALIKES: Final = str.maketrans(
+    "01" + "авекмнорстухіјѕԁԛԝһ" + "αικνορτυχγϲ" + "օսհո",
+    "ol" + "abekmhopctyxijsdqwh" + "aikvoptuxyc" + "ouhn",
+)
+# Scripts whose letters are drawn alike: a name keeps to one of them.
+_ALIKE_SCRIPTS: Final = frozenset({"LATIN", "CYRILLIC", "GREEK", "ARMENIAN", "COPTIC", "CHEROKEE"})
+
+
+def safe_text(text: str, *, keep: str = "\n\t") -> str:
+    """Return ``text`` without anything that could move a cursor or hide what it says.
+
+    Control characters (C0, DEL, C1, and so every escape sequence's first byte), bidi controls and invisible format characters are
+    dropped; a lone surrogate becomes U+FFFD; combining marks are capped at ``MAX_MARKS`` on one base and dropped where they have none.
+
+    Args:
+        text: anything at all.
+        keep: which of newline and tab stay; one that does not stay becomes a space. Every form of line end counts as a newline.
+    """
+    if text.isascii() and text.isprintable():
+        return text
+    for end, newline in _LINE_ENDS.items():
+        text = text.replace(end, newline)
+    kept: list[str] = []
+    marks = MAX_MARKS  # a mark needs a base
+    for char in text:
+        category = unicodedata.category(char)
+        if category in ("Mn", "Me"):
+            marks += 1
+            if marks <= MAX_MARKS:
+                kept.append(char)
+        elif category == "Cc":
+            if char in "\n\t":
+                kept.append(char if char in keep else " ")
+                marks = MAX_MARKS
+        elif category == "Cf":
+            if char in _FORMAT_KEPT:
+                kept.append(char)  # and the count goes on: a joiner is no base
+        elif category == "Cs" or (category == "Cn" and _is_noncharacter(char)):
+            kept.append("\ufffd")
+            marks = MAX_MARKS
+        else:
+            kept.append(char)
+            marks = 0
+    return "".join(kept)
+
+
+def valid_name(text: str) -> str:
+    """Return the name in the form in which it is kept (NFC, without spaces around it).
+
+    Raises:
+        ValueError: it cannot be a name, or is reserved; the message is a sentence that says why.
+    """
+    name = _valid_word(text, "a name", MAX_NAME)
+    if is_reserved(name):
+        raise ValueError(f"The name {name} is reserved; please take another one.")
+    return name
+
+
+def valid_room(text: str) -> str:
+    """Return the room's name in the form in which it is kept (NFC, lower case, without a ``#`` before it).
+
+    Raises:
+        ValueError: it cannot be a room's name; the message is a sentence that says why.
+    """
+    return _valid_word(text.strip().removeprefix("#"), "a room's name", MAX_ROOM).lower()
+
+
+def name_key(name: str) -> str:
+    """Return what tells names apart: two names with the same key are the same name to a reader's eye."""
+    folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", name).casefold())
+    return folded.translate(_LOOK_ALIKES)
+
+
+_RESERVED_KEYS: Final = frozenset(name_key(name) for name in RESERVED)
+
+
+def is_reserved(name: str) -> bool:
+    """Say whether nobody but the house may be called this, however it is spelled."""
+    return name_key(name) in _RESERVED_KEYS
+
+
+def name_from(text: str, default: str = "guest") -> str:
+    """Return the valid name nearest to ``text``, for example for the name of an account; ``default`` when nothing of it is left."""
+    name = unicodedata.normalize("NFC", safe_text(text.partition("@")[0], keep=""))
+    name = "".join(char if _is_name_char(char) else "-" for char in name)
+    name = name[: MAX_NAME - 2].strip(_NAME_MARKS)
+    for candidate in (name, f"{name}-1"):
+        try:
+            return valid_name(candidate)
+        except ValueError:
+            continue
+    return default
+
+
+def valid_line(text: str) -> str:
+    """Return what is said when somebody says ``text``: made safe, without blanks after it.
+
+    Raises:
+        ValueError: there is nothing to say, or too much of it; the message is a sentence that says why.
+    """
+    line = safe_text(text).rstrip().lstrip("\n")
+    if not line.strip():
+        raise ValueError("There is nothing to say in that line.")
+    if len(line) > MAX_TEXT or (size := len(line.encode())) > MAX_TEXT:
+        size = len(line.encode())
+        raise ValueError(f"That is too long to say at once: {size:,} bytes, and {MAX_TEXT:,} is the most. Nobody saw it.")
+    if (lines := line.count("\n") + 1) > MAX_LINES:
+        raise ValueError(f"Those are too many lines to say at once: {lines:,}, and {MAX_LINES} is the most. Nobody saw them.")
+    return line
+
+
+def head(text: str, limit: int) -> tuple[bytes, str]:
+    """Return the longest beginning of ``text`` that fits ``limit`` bytes of UTF-8 in whole characters, and the rest.
+
+    ``limit`` is at least 4, so that every character fits.
+    """
+    # A character is at least one byte, so what lies beyond `limit` characters need not be encoded to know that it does not fit.
+    data = text[: limit + 1].encode()
+    if len(data) <= limit:
+        return data, ""
+    cut = limit
+    while data[cut] & 0xC0 == 0x80:  # the first byte that does not fit continues a character: that one does not fit either
+        cut -= 1
+    return data[:cut], text[len(data[:cut].decode()) :]
+
+
+def pieces(text: str, limit: int = 1024) -> list[bytes]:
+    """Return ``text`` as pieces of at most ``limit`` bytes of UTF-8, each of whole characters; no piece for no text."""
+    result = []
+    while text:
+        piece, text = head(text, limit)
+        result.append(piece)
+    return result
+
+
+def _valid_word(text: str, what: str, most: int) -> str:
+    """Return ``text`` in NFC if it is one word of letters, digits and a few marks; ``what`` it would be is for the sentence."""
+    word = unicodedata.normalize("NFC", text.strip())
+    if not word:
+        raise ValueError(f"An empty line cannot be {what}.")
+    if len(word) > most:
+        raise ValueError(f"That is too long for {what}: {len(word):,} characters, and {most} is the most.")
+    for char in word:
+        if not _is_name_char(char):
+            shown = char if char.isprintable() and not char.isspace() else f"U+{ord(char):04X}"
+            shown = "a space" if char == " " else f"the character {shown}"
+            raise ValueError(f"There cannot be {shown} in {what}: letters, digits and {' '.join(_NAME_MARKS)} can.")
+    if not word[0].isalnum():
+        raise ValueError(f"The first character of {what} is a letter or a digit.")
+    if safe_text(word) != word:
+        raise ValueError(f"There are too many marks on one letter for {what}.")
+    scripts = sorted(_ALIKE_SCRIPTS & {unicodedata.name(char, "").partition(" ")[0] for char in word if char.isalpha()})
+    if len(scripts) > 1:
+        raise ValueError(f"Letters that look alike cannot be mixed in {what}: these are {' and '.join(map(str.title, scripts))}.")
+    return word
+
+
+def _is_name_char(char: str) -> bool:
+    if char in _NAME_MARKS:
+        return True
+    # The Hangul fillers are letters that are drawn as nothing.
+    return unicodedata.category(char)[0] in "LNM" and char not in "\u115f\u1160\u3164\uffa0"
+
+
+def _is_noncharacter(char: str) -> bool:
+    code = ord(char)
+    return code & 0xFFFE == 0xFFFE or 0xFDD0 <= code <= 0xFDEF

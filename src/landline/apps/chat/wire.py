@@ -1,0 +1,321 @@
+"""What chat clients and the chat server say to each other: one message each, told apart by its ``t``.
+
+Every request that can be refused carries an ``id`` of the client's choosing, rising by one; the answer (``Done`` or ``Sorry``) names it. A
+line that a client said comes back to it like to everybody else, marked with its (client, id): that echo is the proof that it is stored.
+A request is answered in the order it was made. Field names stay short because they travel.
+"""
+
+from __future__ import annotations
+
+from typing import Final, TypeVar
+
+import msgspec
+
+VERSION: Final = 1
+
+T = TypeVar("T")
+
+
+class Line(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One line of a room's history, the same for everybody."""
+
+    offset: int
+    """Its place in the store; rises over all rooms."""
+    at: float
+    """When the server stored it, in seconds since 1970; for people, never for order."""
+    name: str
+    """Who said it, as they were called then."""
+    text: str
+    client: int = 0
+    """The 63-bit number the sender's client drew at its start; 0 for plain callers and the operator."""
+    id: int = 0
+    """The sender's number for this line; with ``client`` it tells the sender which of its lines this is."""
+
+
+class Seen(msgspec.Struct, frozen=True):
+    """Where a client has read to in a room: ``(epoch, offset)`` of the last line that it showed."""
+
+    epoch: str
+    offset: int
+
+
+class Room(msgspec.Struct, frozen=True):
+    """A room in a list of rooms."""
+
+    name: str
+    members: int
+
+
+class Member(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Somebody in a room."""
+
+    name: str
+    away: bool = False
+    """Their line is down and their client is redialling."""
+    kind: str = "session"
+    """``session``, ``plain`` or ``operator``."""
+
+
+# What a client says.
+
+
+class Enter(msgspec.Struct, frozen=True, tag_field="t", tag="enter", omit_defaults=True):
+    """The first message: the name wished for, and the rooms to be in, each with what was seen there before (None: never there)."""
+
+    name: str
+    client: int
+    rooms: dict[str, Seen | None]
+    version: int = VERSION
+
+
+class Say(msgspec.Struct, frozen=True, tag_field="t", tag="say"):
+    """A line for a room."""
+
+    id: int
+    room: str
+    text: str
+
+
+class Join(msgspec.Struct, frozen=True, tag_field="t", tag="join"):
+    """Enter a room; it is made if nobody was there before."""
+
+    id: int
+    room: str
+
+
+class Leave(msgspec.Struct, frozen=True, tag_field="t", tag="leave"):
+    """Leave a room."""
+
+    id: int
+    room: str
+
+
+class Rename(msgspec.Struct, frozen=True, tag_field="t", tag="rename"):
+    """Ask for another name; refused when it is taken or reserved."""
+
+    id: int
+    name: str
+
+
+class ListRooms(msgspec.Struct, frozen=True, tag_field="t", tag="rooms"):
+    """Ask which rooms there are; answered by ``RoomList``."""
+
+    id: int
+
+
+class ListMembers(msgspec.Struct, frozen=True, tag_field="t", tag="who"):
+    """Ask who is in a room; answered by ``MemberList``."""
+
+    id: int
+    room: str
+
+
+class Whisper(msgspec.Struct, frozen=True, tag_field="t", tag="msg"):
+    """One private message to one person; not kept."""
+
+    id: int
+    to: str
+    text: str
+
+
+class Ring(msgspec.Struct, frozen=True, tag_field="t", tag="call"):
+    """Ring one person. When they ring back (or say Accept), the two are in a call."""
+
+    id: int
+    to: str
+
+
+class Accept(msgspec.Struct, frozen=True, tag_field="t", tag="accept"):
+    """Take the call that is ringing."""
+
+    id: int
+
+
+class Hangup(msgspec.Struct, frozen=True, tag_field="t", tag="hangup"):
+    """End the call, decline the ringing one, or stop ringing."""
+
+    id: int
+
+
+class Talk(msgspec.Struct, frozen=True, tag_field="t", tag="talk"):
+    """A line within the call."""
+
+    id: int
+    text: str
+
+
+Request = Enter | Say | Join | Leave | Rename | ListRooms | ListMembers | Whisper | Ring | Accept | Hangup | Talk
+
+
+# What the server says.
+
+
+class Entered(msgspec.Struct, frozen=True, tag_field="t", tag="entered", omit_defaults=True):
+    """The answer to ``Enter``: the name one has now, which is another one (``ana-2``) when it was taken."""
+
+    name: str
+    epoch: str
+    notice: str = ""
+
+
+class Joined(msgspec.Struct, frozen=True, tag_field="t", tag="joined", omit_defaults=True):
+    """You are in this room now; its lines follow as ``History`` and then, without a seam, as ``Said``."""
+
+    room: str
+    members: list[Member]
+
+
+class History(msgspec.Struct, frozen=True, tag_field="t", tag="history", omit_defaults=True):
+    """Stored lines, oldest first: those after what was seen, or the last few for somebody new. ``missing`` says, when not empty, why
+    lines between what was seen and the first one here cannot be shown."""
+
+    room: str
+    lines: list[Line]
+    missing: str = ""
+    more: bool = False
+    """Another ``History`` of this room follows."""
+
+
+class Said(msgspec.Struct, frozen=True, tag_field="t", tag="said"):
+    """A line was stored in a room."""
+
+    room: str
+    line: Line
+
+
+class Came(msgspec.Struct, frozen=True, tag_field="t", tag="came", omit_defaults=True):
+    """Somebody joined a room."""
+
+    room: str
+    name: str
+
+
+class Went(msgspec.Struct, frozen=True, tag_field="t", tag="went", omit_defaults=True):
+    """Somebody left a room; ``why`` when there is a reason to tell."""
+
+    room: str
+    name: str
+    why: str = ""
+
+
+class Renamed(msgspec.Struct, frozen=True, tag_field="t", tag="renamed"):
+    """Somebody (perhaps you) is called otherwise now."""
+
+    old: str
+    new: str
+
+
+class Away(msgspec.Struct, frozen=True, tag_field="t", tag="away"):
+    """Somebody's line went down (``away`` true) or is back."""
+
+    name: str
+    away: bool
+
+
+class RoomList(msgspec.Struct, frozen=True, tag_field="t", tag="room-list"):
+    """The answer to ``ListRooms``."""
+
+    id: int
+    rooms: list[Room]
+
+
+class MemberList(msgspec.Struct, frozen=True, tag_field="t", tag="member-list"):
+    """The answer to ``ListMembers``."""
+
+    id: int
+    room: str
+    members: list[Member]
+
+
+class Whispered(msgspec.Struct, frozen=True, tag_field="t", tag="whispered"):
+    """A private message for you."""
+
+    name: str
+    text: str
+
+
+class Rang(msgspec.Struct, frozen=True, tag_field="t", tag="rang"):
+    """Somebody is calling you: ``Accept`` or ``Hangup``."""
+
+    name: str
+
+
+class CallBegan(msgspec.Struct, frozen=True, tag_field="t", tag="call-began"):
+    """You and they talk privately from here."""
+
+    name: str
+
+
+class Talked(msgspec.Struct, frozen=True, tag_field="t", tag="talked"):
+    """The other one in the call said this."""
+
+    name: str
+    text: str
+
+
+class CallEnded(msgspec.Struct, frozen=True, tag_field="t", tag="call-ended"):
+    """The call, or the ringing, is over; ``why`` is a clause such as ``declined``."""
+
+    name: str
+    why: str
+
+
+class Done(msgspec.Struct, frozen=True, tag_field="t", tag="done"):
+    """The request was carried out, and there is no other answer to it."""
+
+    id: int
+
+
+class Sorry(msgspec.Struct, frozen=True, tag_field="t", tag="sorry"):
+    """The request was refused; ``why`` is a sentence that says what to do."""
+
+    id: int
+    why: str
+
+
+class Notice(msgspec.Struct, frozen=True, tag_field="t", tag="notice"):
+    """Something everybody should know, for example that the server is about to restart."""
+
+    text: str
+
+
+Told = (
+    Entered | Joined | History | Said | Came | Went | Renamed | Away | RoomList | MemberList | Whispered | Rang
+    | CallBegan | Talked | CallEnded | Done | Sorry | Notice
+)  # fmt: skip
+
+_encoder = msgspec.msgpack.Encoder()
+_requests: msgspec.msgpack.Decoder[Request] = msgspec.msgpack.Decoder(Request)
+_told: msgspec.msgpack.Decoder[Told] = msgspec.msgpack.Decoder(Told)
+
+
+def encode(message: Request | Told) -> bytes:
+    """Return the message as the bytes that travel."""
+    return _encoder.encode(message)
+
+
+def decode_request(data: object) -> Request:
+    """Return what a client said.
+
+    Raises:
+        ValueError: it is not a request of this protocol; the message says why.
+    """
+    return _decode(_requests, data)
+
+
+def decode_told(data: object) -> Told:
+    """Return what the server said.
+
+    Raises:
+        ValueError: it is not a message of this protocol; the message says why.
+    """
+    return _decode(_told, data)
+
+
+def _decode(decoder: msgspec.msgpack.Decoder[T], data: object) -> T:
+    if not isinstance(data, bytes):
+        raise ValueError(f"a chat message is bytes, not {type(data).__name__}")
+    try:
+        return decoder.decode(data)
+    except msgspec.DecodeError as error:
+        raise ValueError(f"not a chat message: {error}") from error

@@ -1,0 +1,40 @@
+"""``landline chat``: the chat client, and with ``--plain`` a call to any plain-text server."""
+
+from __future__ import annotations
+
+import click
+import msgspec
+
+from landline.cli.options import Invocation, setting_options
+from landline.cli.run import Main, run
+from landline.settings import whole_address
+
+
+@click.command()
+@setting_options("chat")
+@click.option(
+    "--plain", metavar="HOST:PORT", help="Call a server that speaks plain text, one message at a time."
+)
+@click.pass_context
+def chat(context: click.Context, /, *, plain: str | None, **params: object) -> int:
+    """Join the chat at ADDRESS.
+
+    ADDRESS is HOST, HOST:PORT, tcp://HOST:PORT or unix:///PATH; without it, the host and port of the settings.
+    In a pipe, each line of stdin is said, and what is heard goes to stdout.
+    """
+    settings = context.ensure_object(Invocation).load(params).settings
+    if plain is None:
+        from landline.apps.chat import terminal
+
+        main: Main = lambda stop: terminal.run(settings, stop)  # noqa: E731 - one of two
+    else:
+        if params["chat_address"]:
+            raise click.UsageError("--plain already says where: leave ADDRESS out", context)
+        address = whole_address(plain, settings.port, "--plain")
+        settings = msgspec.structs.replace(
+            settings, chat=msgspec.structs.replace(settings.chat, plain=address)
+        )
+        from landline.apps.chat import plain_call
+
+        main = lambda stop: plain_call.run(settings, stop)  # noqa: E731
+    return run(main, loop=settings.loop)

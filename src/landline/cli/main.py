@@ -1,0 +1,124 @@
+"""The ``landline`` command: the commands in their groups, and the one place where errors become sentences and exit codes."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import logging
+import os
+import platform
+import sys
+import traceback
+from collections.abc import Sequence
+from typing import Final
+
+import click
+import msgspec
+
+from landline.cli.chat import chat
+from landline.cli.config import config
+from landline.cli.exits import Exit, ending
+from landline.cli.logs import StderrHandler, safe_line
+from landline.cli.options import Invocation, common_options
+from landline.cli.serve import serve
+
+GROUPS: Final[tuple[tuple[str, tuple[click.Command, ...]], ...]] = (
+    ("Talk", (serve, chat)),
+    ("Look", (config,)),
+)
+
+
+class Commands(click.Group):
+    """A group whose help shows the commands under what they are for."""
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 - click passes it
+        """Write the commands, group by group."""
+        for title, commands in GROUPS:
+            with formatter.section(title):
+                formatter.write_dl(
+                    [(str(command.name), command.get_short_help_str(limit=100)) for command in commands]
+                )
+
+
+@click.group(
+    cls=Commands,
+    invoke_without_command=True,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
+    epilog="Settings come from flags, LANDLINE_* variables and landline.toml: `landline config --explain`.",
+)
+@common_options
+@click.option("--json", "as_json", is_flag=True, help="With --version: one JSON object.")
+@click.option("--version", is_flag=True, help="Show the version and exit.")
+@click.pass_context
+def cli(context: click.Context, /, *, version: bool, as_json: bool) -> None:
+    """A connection that stays: chat over one port, and a dropped line costs nothing."""
+    if version:
+        show_version(as_json=as_json)
+        context.exit()
+    if as_json:
+        raise click.UsageError("--json stands after the command, or goes with --version", context)
+    if context.invoked_subcommand is None:
+        click.echo(context.get_help(), err=True)
+        context.exit(Exit.USAGE)
+
+
+for _title, _commands in GROUPS:
+    for _command in _commands:
+        cli.add_command(_command)
+
+
+def show_version(*, as_json: bool) -> None:
+    """Print which landline this is, and what it runs on."""
+    try:
+        version = importlib.metadata.version("landline")
+    except importlib.metadata.PackageNotFoundError:  # run from a source tree that is not installed
+        version = "unknown"
+    if as_json:
+        about = {"landline": version, "python": platform.python_version(), "platform": platform.platform()}
+        print(msgspec.json.encode(about).decode())
+    else:
+        print(f"landline {version}")
+
+
+def main(args: Sequence[str] | None = None) -> int:
+    """Run the command line and return the exit code; see ``landline.cli.exits``."""
+    for stream in (sys.stdout, sys.stderr):
+        if reconfigure := getattr(
+            stream, "reconfigure", None
+        ):  # a terminal that knows only ASCII still shows something
+            reconfigure(errors="backslashreplace")
+    invocation = Invocation()
+    try:
+        code = cli.main(args, prog_name="landline", standalone_mode=False, obj=invocation)
+        sys.stdout.flush()
+        return int(code or Exit.OK)
+    except (KeyboardInterrupt, click.exceptions.Abort):
+        return Exit.INTERRUPTED
+    except BrokenPipeError:
+        return _stdout_gone()
+    except SystemExit as ended:  # how click ends when it meets the broken pipe first
+        return ended.code if isinstance(ended.code, int) else Exit.FAILURE
+    except Exception as error:  # noqa: BLE001 - the last one to see it: nothing may pass unsaid
+        return _report(error, invocation)
+    finally:
+        for handler in logging.getLogger().handlers:
+            if isinstance(handler, StderrHandler):
+                handler.close()
+
+
+def _report(error: Exception, invocation: Invocation) -> int:
+    """Say on stderr what went wrong and what to do; return the exit code."""
+    end = ending(error, from_make=invocation.from_make)
+    if end is None or invocation.verbose > 0:
+        traceback.print_exception(error)
+    if end is None:
+        print("landline: this is a bug in landline; please report it with the lines above", file=sys.stderr)
+        return Exit.FAILURE
+    for sentence in end.sentences:
+        print(f"landline: {safe_line(sentence)}", file=sys.stderr)
+    return end.code
+
+
+def _stdout_gone() -> int:
+    """Whoever read our output (``| head``) has had enough: end quietly, also when Python flushes at its end."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return Exit.FAILURE

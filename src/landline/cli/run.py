@@ -1,0 +1,117 @@
+"""Runs an app on the event loop until it returns or is told to stop.
+
+The first Ctrl-C or SIGTERM asks it to drain; the second cancels it; and a loop that does not even notice that is left behind.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+import sys
+from collections.abc import Awaitable, Callable, Iterator
+from typing import TYPE_CHECKING, Final
+
+from landline.cli.exits import Exit
+from landline.errors import SettingsError
+
+if TYPE_CHECKING:
+    from types import FrameType
+
+CANCEL_TIMEOUT: Final = 2.0
+"""Seconds that a cancelled app has to restore the terminal and go."""
+
+Main = Callable[[asyncio.Event], Awaitable[int]]
+LoopFactory = Callable[[], asyncio.AbstractEventLoop]
+
+
+def run(main: Main, *, loop: str = "auto") -> int:
+    """Run ``main(stop)`` and return its exit code, or 130 when it was interrupted twice.
+
+    Args:
+        main: the app; ``stop`` is set by the first SIGINT or SIGTERM, and it then drains and returns.
+        loop: ``auto`` (uvloop when it is installed), ``asyncio`` or ``uvloop``.
+
+    Raises:
+        SettingsError: uvloop is demanded and not installed.
+        Exception: whatever ``main`` raised.
+    """
+    with asyncio.Runner(loop_factory=loop_factory(loop)) as runner:
+        return runner.run(_supervise(main))
+
+
+def loop_factory(loop: str) -> LoopFactory | None:
+    """Return what makes the event loop of this name; None means asyncio's own."""
+    if loop == "asyncio":
+        return None
+    try:
+        import uvloop
+    except ImportError:
+        if loop == "uvloop":
+            message = "uvloop is not installed: choose --loop asyncio, or install landline[fast]"
+            raise SettingsError(message, key="loop") from None
+        return None
+    factory: LoopFactory = uvloop.new_event_loop
+    return factory
+
+
+async def _supervise(main: Main) -> int:
+    stop = asyncio.Event()
+    app = asyncio.ensure_future(main(stop))
+    interrupted = False
+
+    def asked() -> None:
+        nonlocal interrupted
+        if not stop.is_set():
+            stop.set()
+        elif not interrupted:
+            interrupted = True
+            app.cancel()
+            asyncio.get_running_loop().call_later(CANCEL_TIMEOUT, leave_now)
+
+    with _signals(asked):
+        try:
+            return await app
+        except asyncio.CancelledError:
+            if not interrupted:
+                raise
+            return Exit.INTERRUPTED
+
+
+@contextlib.contextmanager
+def _signals(asked: Callable[[], None]) -> Iterator[None]:
+    """Have ``asked`` called in the loop at each SIGINT or SIGTERM.
+
+    Not by ``loop.add_signal_handler``: Windows has none, and a handler set this way still runs, and counts, when the loop is stuck.
+    """
+    loop = asyncio.get_running_loop()
+    waiting = 0
+
+    def arrived() -> None:
+        nonlocal waiting
+        waiting -= 1
+        asked()
+
+    def on_signal(_number: int, _frame: FrameType | None) -> None:
+        nonlocal waiting
+        waiting += 1
+        if waiting > 2:  # the loop has not even heard of the two before
+            leave_now()
+        loop.call_soon_threadsafe(arrived)
+
+    numbers = (signal.SIGINT, signal.SIGTERM)
+    before = {number: signal.signal(number, on_signal) for number in numbers}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def leave_now() -> None:
+    """End the process without another step of the program; what was written to stdout still goes out."""
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(OSError, ValueError, RuntimeError):
+            stream.flush()
+    os._exit(Exit.INTERRUPTED)

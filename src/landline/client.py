@@ -1,0 +1,89 @@
+"""Connecting: ``async with landline.connect(address) as session``, and bare lines with ``landline.dial``."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Generator
+from typing import Any
+
+from .errors import AddressError, ConnectError, ConnectTimeout
+from .limits import Limits
+from .session import Session
+from .sessions.caller import Caller
+from .sessions.reconnect import ClientEnd, Pause
+from .transports import open_transport, parse_address
+
+
+class connect:  # noqa: N801 - used like the function it replaces: `async with connect(...)` and `await connect(...)`
+    """Open a session with a server: ``async with connect(address) as session`` or ``session = await connect(address)``.
+
+    Only the first dial can fail here; an established session redials by itself until it is back, refused or closed.
+
+    Args:
+        addresses: one or several, for example ``"tcp://localhost:12345"``; tried in turn at every dial.
+        credentials: shown to the server's ``authenticate`` at every dial; anything that msgpack can hold.
+        connect_timeout: seconds for the first dial, all addresses together; by default ``limits.connect_timeout``.
+        limits: see ``landline.Limits``.
+        pause: how long to wait before a redial: a function from its number (1, 2, …) to seconds; by default full jitter.
+
+    Raises:
+        AddressError: an address cannot be read.
+        ConnectError: nobody answered.
+        ConnectTimeout: nobody answered in time.
+        Refused: the server said no.
+    """
+
+    def __init__(
+        self,
+        *addresses: str,
+        credentials: Any = None,
+        connect_timeout: float | None = None,
+        limits: Limits | None = None,
+        pause: Pause | None = None,
+    ) -> None:
+        if not addresses:
+            raise AddressError("connect needs an address")
+        self._addresses = [parse_address(address) for address in addresses]
+        self._credentials = credentials
+        self._limits = limits or Limits()
+        self._timeout = self._limits.connect_timeout if connect_timeout is None else connect_timeout
+        self._pause = pause
+        self._session: Session | None = None
+
+    async def _connect(self) -> Session:
+        end = ClientEnd(self._addresses, self._limits, credentials=self._credentials, pause=self._pause)
+        bare = await end.connect(self._timeout)
+        bare.on_end = end.stop
+        return Session(bare, end.drop)
+
+    def __await__(self) -> Generator[Any, None, Session]:
+        return self._connect().__await__()
+
+    async def __aenter__(self) -> Session:
+        self._session = await self._connect()
+        return self._session
+
+    async def __aexit__(self, *exc: object) -> None:
+        if self._session is not None:
+            await self._session.close()
+
+
+async def dial(address: str, *, timeout: float = Limits().connect_timeout) -> Caller:
+    """Open a bare line, without a session: for peers that speak no protocol of ours.
+
+    Args:
+        address: for example ``"tcp://localhost:12345"``.
+        timeout: in seconds.
+
+    Raises:
+        AddressError, ConnectError, ConnectTimeout: as for ``connect``.
+    """
+    where = parse_address(address)
+    try:
+        async with asyncio.timeout(timeout):
+            return Caller(await open_transport(where))
+    except ConnectError:
+        raise
+    except TimeoutError:
+        raise ConnectTimeout(address, f"no answer within {timeout:g} s") from None
+

@@ -1,0 +1,216 @@
+"""Every error that landline raises, as one tree.
+
+    LandlineError
+    ├── AddressError (ValueError)              an address that cannot be read
+    ├── SettingsError (ValueError)             a setting that cannot be used
+    ├── DataError (ValueError)                 a value that cannot be sent
+    ├── ConnectError (ConnectionError)         the first dial failed
+    │   ├── ConnectTimeout (TimeoutError)      ... nobody answered in time
+    │   └── Refused                            ... the peer answered, and said no
+    ├── ListenError (OSError)                  an address that cannot be served
+    ├── SessionEnded (ConnectionError)         the session is over
+    │   ├── SessionClosed                      ... by agreement: nothing is missing
+    │   └── SessionLost                        ... and says what is missing
+    ├── Full                                   the outbox has no room just now
+    ├── ProtocolError                          the peer broke a rule of the wire
+    ├── TopicError (ValueError)                a topic or pattern that breaks the rules for names
+    └── StorageError                           the store cannot do what was asked
+        ├── StorageClosed                      ... because it is not open
+        ├── StorageLocked                      ... because another process has it open
+        ├── StorageDenied                      ... because we lack the rights to its file or folder
+        ├── StorageForeign                     ... because the file is something else
+        ├── StorageNewer                       ... because a newer landline wrote the file
+        ├── StorageDamaged                     ... because the file is damaged
+        ├── StorageFull                        ... because the disk is full; it recovers by itself
+        ├── StorageFailed                      ... after an input/output error; it must be reopened
+        └── Conflict                           a value was not what the write expected
+
+The class says what happened, the attributes hold the facts, and ``str()`` makes the sentence. Built-in errors are second bases where
+people already catch them. Foreign errors are translated where they enter.
+"""
+
+from __future__ import annotations
+
+
+class LandlineError(Exception):
+    """The root of every error that landline raises."""
+
+
+class AddressError(LandlineError, ValueError):
+    """An address that cannot be read; the message says what is wrong and shows one that works."""
+
+
+class SettingsError(LandlineError, ValueError):
+    """A setting that cannot be used.
+
+    Attributes:
+        key: the setting, for example ``chat.name``.
+        source: where the value came from, for example ``LANDLINE_NAME``.
+    """
+
+    def __init__(self, message: str, *, key: str = "", source: str = "") -> None:
+        super().__init__(message)
+        self.key = key
+        self.source = source
+
+
+class DataError(LandlineError, ValueError):
+    """A value that cannot be sent: not encodable, not valid text, or larger than the limit."""
+
+
+class ConnectError(LandlineError, ConnectionError):
+    """The first dial failed; only an established session redials by itself.
+
+    Attributes:
+        address: the address that was dialled.
+        reason: why it failed, as one clause.
+    """
+
+    def __init__(self, address: str, reason: str) -> None:
+        super().__init__(address, reason)
+        self.address = address
+        self.reason = reason
+
+    def __str__(self) -> str:
+        return f"cannot connect to {self.address}: {self.reason}"
+
+
+class ConnectTimeout(ConnectError, TimeoutError):
+    """Nobody answered within ``connect_timeout`` seconds."""
+
+
+class Refused(ConnectError):
+    """The peer answered and refused; ``code`` is its close code by name, for example ``unauthorized``."""
+
+    def __init__(self, address: str, reason: str, code: str = "refused") -> None:
+        super().__init__(address, reason)
+        self.code = code
+
+    def __str__(self) -> str:
+        return f"{self.address} refused: {self.reason or self.code}"
+
+
+class ListenError(LandlineError, OSError):
+    """An address that cannot be served, for example because its port is taken.
+
+    Attributes:
+        address: the address that was asked for.
+        reason: why it failed, as one clause.
+    """
+
+    def __init__(self, address: str, reason: str, errno: int | None = None) -> None:
+        super().__init__(address, reason)
+        self.address = address
+        self.reason = reason
+        self.errno = errno
+
+    def __str__(self) -> str:
+        return f"cannot listen on {self.address}: {self.reason}"
+
+
+class SessionEnded(LandlineError, ConnectionError):
+    """The session is over; see the two subclasses for how."""
+
+
+class SessionClosed(SessionEnded):
+    """The session ended by agreement: everything sent before the close was delivered.
+
+    Attributes:
+        reason: what the end that closed said, or an empty string.
+    """
+
+    def __init__(self, reason: str = "") -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+    def __str__(self) -> str:
+        return "the session was closed" + (f": {self.reason}" if self.reason else "")
+
+
+class SessionLost(SessionEnded):
+    """The session cannot go on, and something may be missing.
+
+    Attributes:
+        reason: why, for example ``unknown session`` after the server restarted.
+        received: how many of our counted frames the peer is known to hold; their outcome is ``unknown`` unless they were acked.
+        unacked: how many messages have no ack; each receipt says ``failed`` or ``unknown``.
+    """
+
+    def __init__(self, reason: str, received: int = 0, unacked: int = 0) -> None:
+        super().__init__(reason, received, unacked)
+        self.reason = reason
+        self.received = received
+        self.unacked = unacked
+
+    def __str__(self) -> str:
+        return f"the session was lost ({self.reason}); {self.unacked} of our messages were not acknowledged"
+
+
+class Full(LandlineError):
+    """The bounded outbox has no room just now: ``await session.send()`` waits instead."""
+
+
+class ProtocolError(LandlineError):
+    """The peer broke a rule of the wire; the connection is closed with ``code``."""
+
+    def __init__(self, reason: str, code: str = "protocol-error") -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.code = code
+
+
+class StorageError(LandlineError):
+    """The store cannot do what was asked; nothing that it acknowledged is affected."""
+
+
+class StorageClosed(StorageError):
+    """The store is not open: it was never opened, or it was closed meanwhile."""
+
+
+class StorageLocked(StorageError):
+    """Another process, or another object in this one, has the store open; a store has one owner at a time."""
+
+
+class StorageDenied(StorageError):
+    """We lack the rights to the store's file or folder."""
+
+
+class StorageForeign(StorageError):
+    """The file is not a landline store; it was left as it is."""
+
+
+class StorageNewer(StorageError):
+    """A newer landline wrote the store, and this one cannot read it; it was left as it is."""
+
+
+class StorageDamaged(StorageError):
+    """The store's file is damaged; it was left as it is."""
+
+
+class StorageFull(StorageError):
+    """The disk has no room. Nothing of the write was stored; writing works again as soon as there is room."""
+
+
+class StorageFailed(StorageError):
+    """An input/output error. The write it hit may or may not be found after reopening; until then every write fails."""
+
+
+class Conflict(StorageError):
+    """A write's expectation did not hold, so nothing of that write was stored.
+
+    Attributes:
+        key: the key whose value was not as expected.
+        found: the value that is there, or None when there is none.
+    """
+
+    def __init__(self, key: str, found: bytes | None) -> None:
+        super().__init__(key, found)
+        self.key = key
+        self.found = found
+
+    def __str__(self) -> str:
+        return f"the value of {self.key!r} is not what the write expected"
+
+
+class TopicError(LandlineError, ValueError):
+    """A topic or pattern that breaks the rules for names; the message says which rule."""

@@ -1,0 +1,1 @@
+"""What people do with a session. So far: ``messages``."""

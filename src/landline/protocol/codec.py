@@ -1,0 +1,65 @@
+"""Turns a program's values into payloads and back: ``bytes`` and ``str`` as they are, everything else as msgpack.
+
+Values are checked where they enter, at the sender for what cannot travel and at the receiver for what should never have: one bad value is
+its sender's error and never a third party's.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import msgspec
+
+from ..errors import DataError, ProtocolError
+from .frames import FrameType
+
+BYTES: Final = int(FrameType.BYTES)
+TEXT: Final = int(FrameType.TEXT)
+PACKED: Final = int(FrameType.PACKED)
+
+_pack = msgspec.msgpack.Encoder().encode
+_unpack = msgspec.msgpack.Decoder().decode
+
+
+def encode_data(value: Any, max_message: int) -> tuple[int, bytes]:
+    """Return the frame type and payload that carry ``value``.
+
+    Raises:
+        DataError: it cannot be encoded, has lone surrogates, or is over ``max_message`` bytes.
+    """
+    kind, payload = _encode(value)
+    if len(payload) > max_message:
+        raise DataError(f"a message of {len(payload):,} bytes is over the limit of {max_message:,} bytes")
+    return kind, payload
+
+
+def _encode(value: Any) -> tuple[int, bytes]:
+    if type(value) is bytes:
+        return BYTES, value
+    if isinstance(value, str):
+        try:
+            return TEXT, value.encode()
+        except UnicodeEncodeError as error:
+            raise DataError(f"text that is not valid Unicode cannot be sent: {error.reason}") from error
+    if isinstance(value, bytes | bytearray | memoryview):
+        return BYTES, bytes(value)
+    try:
+        return PACKED, _pack(value)
+    except (TypeError, ValueError, OverflowError, RecursionError) as error:
+        raise DataError(f"cannot send a {type(value).__name__}: {error}") from error
+
+
+def decode_data(kind: int, payload: bytes) -> Any:
+    """Return the value that a counted frame carries.
+
+    Raises:
+        ProtocolError: the payload is not what its type says (``bad-data``).
+    """
+    if kind == BYTES:
+        return payload
+    try:
+        if kind == TEXT:
+            return str(payload, "utf-8")
+        return _unpack(payload)
+    except (UnicodeDecodeError, msgspec.DecodeError, ValueError, RecursionError) as error:
+        raise ProtocolError(f"a payload is not what its type says: {error}", "bad-data") from error

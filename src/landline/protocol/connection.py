@@ -1,0 +1,411 @@
+"""One transport's life as a state machine: bytes and time in, bytes and events out.
+
+A connection greets, then carries a ``Session`` until it ends; the session outlives it. It knows both roles; which frame may arrive when
+stands in ``states.ACCEPTED``. It ends by itself when the peer breaks a rule, is silent for too long, or takes too long.
+"""
+
+from __future__ import annotations
+
+from ..errors import ProtocolError
+from ..limits import Limits
+from .events import (
+    Confirmed,
+    ConnectionEnded,
+    Event,
+    Heard,
+    HelloReceived,
+    LoopBlocked,
+    MessagesReceived,
+    OutcomesKnown,
+    PeerClosed,
+    ResumeReceived,
+    RoomMade,
+    Suspected,
+    Turned,
+    Welcomed,
+)
+from .frames import COUNT, COUNTS, FIRST_COUNTED, MAGIC, CloseCode, FrameDecoder, FrameType, encode_frame
+from .handshake import TOKEN_SIZE, Close, Hello, Refusal, Resume, Welcome, decode_payload, encode_payload
+from .heartbeat import Heartbeat, Verdict
+from .session import Session
+from .states import ACCEPTED, Phase, Role
+
+WRITE_BUDGET = 256 << 10
+"""About how many bytes one call of ``data_to_send`` returns at most."""
+
+_TALKING = (Phase.OPEN, Phase.CLOSING, Phase.DRAINING)
+
+_CODES = {
+    "protocol-error": CloseCode.PROTOCOL_ERROR,
+    "miscount": CloseCode.MISCOUNT,
+    "too-large": CloseCode.TOO_LARGE,
+    "bad-data": CloseCode.BAD_DATA,
+    "version": CloseCode.VERSION,
+}
+
+
+class Connection:
+    """The state machine of one transport.
+
+    Args:
+        role: which end we are.
+        limits: ours.
+        now: the time of the start, in seconds of any monotonic clock; all other times are of the same clock.
+        jitter: from 0 to 1: how much of a fifth is taken off the heartbeat's interval.
+    """
+
+    def __init__(self, role: Role, limits: Limits, now: float, *, jitter: float = 0.0) -> None:
+        self.role = role
+        self.phase = Phase.GREETING
+        self.session: Session | None = None
+        self._limits = limits
+        self._jitter = jitter
+        self._decoder = FrameDecoder(limits.max_message)
+        self._head = bytearray()
+        self._is_magic_seen = False
+        self._preauth_left = limits.preauth_bytes
+        self._control: list[bytes] = []
+        self._closing: bytes | None = None
+        self._is_pong_due = False
+        self._events: list[Event] = []
+        self._heartbeat: Heartbeat | None = None
+        self._deadline: float | None = now + limits.handshake_timeout
+        self._frame_deadline: float | None = None
+        self._written = 0
+        self._left = 0
+        self._progress_at: float | None = None
+
+    # The client greets...
+
+    def greet(self, greeting: Hello | Resume) -> None:
+        """Write the client's first frame."""
+        kind = FrameType.HELLO if isinstance(greeting, Hello) else FrameType.RESUME
+        self._control.append(MAGIC + encode_payload(kind, greeting))
+
+    # The server answers...
+
+    def welcome(self, welcome: Welcome, session: Session, peer_received: int, now: float) -> None:
+        """Let the caller in: from here this connection carries ``session``.
+
+        Raises:
+            ProtocolError: the caller's count of what it received cannot be; nothing was written.
+        """
+        session.attach(peer_received)
+        self._control.append(MAGIC + encode_payload(FrameType.WELCOME, welcome))
+        self.phase = Phase.CONFIRMING
+        self._deadline = now + self._limits.handshake_timeout
+        self._begin(session, welcome, now)
+
+    def refuse(self, refusal: Refusal) -> None:
+        """Turn the caller away; the connection is closed."""
+        self._control.append(MAGIC + encode_payload(FrameType.REFUSE, refusal))
+        self._end(refusal.code, refusal.reason, local=True)
+
+    # The client, once welcomed...
+
+    def carry(self, welcome: Welcome, session: Session, now: float) -> None:
+        """Go on with ``session`` here, as the server's ``welcome`` allowed.
+
+        Raises:
+            ProtocolError: the server's count of what it received cannot be.
+        """
+        session.attach(welcome.received)
+        self._control.append(encode_frame(FrameType.CONFIRM, 0, welcome.token))
+        self.phase = Phase.OPEN
+        self._deadline = None
+        self._begin(session, welcome, now)
+
+    def _begin(self, session: Session, welcome: Welcome, now: float) -> None:
+        self.session = session
+        interval = welcome.heartbeat * (1 - 0.2 * self._jitter)
+        self._heartbeat = Heartbeat(interval, welcome.dead_after, now)
+
+    # Either end closes...
+
+    def close(self, code: CloseCode, reason: str, now: float, retry_in: float | None = None) -> None:
+        """Write CLOSE, the last frame of our direction, once everything that was sent is written.
+
+        The connection then waits for the peer's CLOSE, which comes when its program has handled what we sent, or for ``close_timeout``. Where
+        the peer had closed before us, ours ends the connection.
+        """
+        if self.phase in (Phase.CLOSING, Phase.CLOSED):
+            return
+        self._closing = encode_payload(FrameType.CLOSE, Close(code=code, reason=reason[:500], retry_in=retry_in))
+        if self.phase is Phase.DRAINING and self.session is not None:
+            self._control += self.session.last_words()
+        if self.phase in (Phase.OPEN, Phase.CONFIRMING):
+            self.phase = Phase.CLOSING
+            self._deadline = now + self._limits.close_timeout
+        else:
+            self._end(code, reason, local=True)
+
+    def break_off(self, code: CloseCode, reason: str) -> None:
+        """End at once, and tell the peer why."""
+        self._fail(code, reason)
+
+    def fence(self) -> None:
+        """End at once as ``replaced``: a newer connection carries the session; nothing that comes here counts any more."""
+        self.session = None
+        self._fail(CloseCode.REPLACED, "another connection carries this session now")
+
+    # Bytes come in...
+
+    def receive_data(self, data: bytes, now: float) -> None:
+        """Take what arrived, in any chunks; events follow. Never raises: a broken rule ends the connection."""
+        if self.phase is Phase.CLOSED:
+            return
+        if self._heartbeat is not None and self._heartbeat.heard(now):
+            self._events.append(Heard())
+        try:
+            if not self._is_magic_seen:
+                data = self._receive_magic(data)
+            if data:
+                self._receive_frames(data, now)
+        except ProtocolError as error:
+            self._fail(_CODES.get(error.code, CloseCode.PROTOCOL_ERROR), error.reason)
+        session = self.session
+        if session is not None:
+            self._report(session)
+
+    def receive_end(self) -> None:
+        """The transport ended, in whatever way: nothing more comes or goes."""
+        if self.phase is not Phase.CLOSED:
+            code = CloseCode.NORMAL if self.phase is Phase.CLOSING else CloseCode.DEAD
+            self._end(code, "the line dropped", local=False)
+
+    def _receive_magic(self, data: bytes) -> bytes:
+        head = self._head
+        head += data
+        seen = bytes(head[: len(MAGIC)])
+        if seen != MAGIC[: len(seen)]:
+            if seen[:-1] == MAGIC[:-1] and len(seen) == len(MAGIC):
+                self._is_magic_seen = True  # enough of it to be told in frames
+                raise ProtocolError(f"the peer speaks version {seen[-1]} of the protocol, we speak {MAGIC[-1]}", "version")
+            raise ProtocolError(f"the peer does not speak landline: it began with {bytes(head[:40])!r}")
+        if len(head) < len(MAGIC):
+            return b""
+        self._is_magic_seen = True
+        rest = bytes(head[len(MAGIC) :])
+        head.clear()
+        return rest
+
+    def _receive_frames(self, data: bytes, now: float) -> None:
+        if self.phase is Phase.GREETING and self.role is Role.SERVER:
+            self._preauth_left -= len(data)
+            if self._preauth_left < 0:
+                raise ProtocolError("too many bytes before being let in", "too-large")
+        for kind, number, payload in self._decoder.feed(data):
+            if kind >= FIRST_COUNTED and self.phase is Phase.OPEN and self.session is not None:
+                if kind > FrameType.PACKED:
+                    raise ProtocolError(f"frame type {kind:#x} is unknown")
+                self.session.receive(kind, number, payload)
+            else:
+                self._receive_frame(kind, number, payload, now)
+            if self.phase is Phase.CLOSED:
+                return
+        if self._decoder.is_between_frames:
+            self._frame_deadline = None
+        else:
+            self._frame_deadline = self._frame_deadline or now + self._limits.frame_timeout + self._decoder.missing / 1024
+
+    def _receive_frame(self, kind: int, number: int, payload: bytes, now: float) -> None:
+        try:
+            frame_type = FrameType(kind)
+        except ValueError:
+            raise ProtocolError(f"frame type {kind:#x} is unknown") from None
+        if frame_type not in ACCEPTED[self.role, self.phase]:
+            raise ProtocolError(f"{frame_type.name} may not come while {self.phase.value}")
+        session = self.session
+        if frame_type is FrameType.HELLO:
+            self._decide(HelloReceived(decode_payload(Hello, payload)))
+        elif frame_type is FrameType.RESUME:
+            self._decide(ResumeReceived(decode_payload(Resume, payload)))
+        elif frame_type is FrameType.WELCOME:
+            self.phase = Phase.DECIDING
+            self._events.append(Welcomed(decode_payload(Welcome, payload)))
+        elif frame_type is FrameType.REFUSE:
+            refusal = decode_payload(Refusal, payload)
+            self._events.append(Turned(refusal))
+            self._end(refusal.code, refusal.reason, local=False)
+        elif frame_type is FrameType.CONFIRM:
+            self._receive_confirm(payload)
+        elif frame_type is FrameType.PING:
+            self._is_pong_due = True
+        elif frame_type is FrameType.PONG:
+            pass
+        elif frame_type is FrameType.CLOSE:
+            self._receive_close(decode_payload(Close, payload), now)
+        elif session is None:
+            raise ProtocolError(f"{frame_type.name} without a session")
+        elif frame_type is FrameType.ACK:
+            if len(payload) != COUNTS.size:
+                raise ProtocolError("an ACK of the wrong size")
+            session.receive_ack(*COUNTS.unpack(payload))
+        elif frame_type is FrameType.HANDLED:
+            session.receive_handled(number, _count(payload))
+        elif frame_type is FrameType.CREDIT:
+            session.receive_credit(number, _count(payload))
+        elif frame_type is FrameType.ASK:
+            session.receive_ask(number, _count(payload))
+        else:
+            session.receive(kind, number, payload)
+
+    def _decide(self, event: Event) -> None:
+        self.phase = Phase.DECIDING
+        self._deadline = None  # what decides has a deadline of its own
+        self._events.append(event)
+
+    def _receive_confirm(self, payload: bytes) -> None:
+        if len(payload) != TOKEN_SIZE:
+            raise ProtocolError("a token of the wrong size")
+        if self.phase is Phase.CONFIRMING:
+            self.phase = Phase.OPEN
+            self._deadline = None
+        self._events.append(Confirmed(payload))
+
+    def _receive_close(self, close: Close, now: float) -> None:
+        session = self.session
+        if session is not None:
+            self._report(session)
+        self._events.append(PeerClosed(close.code, close.reason, close.retry_in))
+        if self.phase is Phase.OPEN and close.code is CloseCode.NORMAL:
+            self.phase = Phase.DRAINING
+            self._deadline = now + self._limits.close_timeout
+            return
+        if self.phase is Phase.OPEN:
+            if session is not None:
+                self._control += session.last_words()
+            self._closing = encode_payload(FrameType.CLOSE, Close(code=close.code))
+        self._end(close.code, close.reason, local=False)
+
+    def _report(self, session: Session) -> None:
+        """Turn what changed in the session into events, once per chunk of bytes."""
+        if session.arrived:
+            self._events.extend(MessagesReceived(number) for number in sorted(session.arrived))
+            session.arrived.clear()
+        if session.handled:
+            for number in sorted(session.handled):
+                self._events.append(OutcomesKnown(number, session.flows[number].handled_by_peer))
+            session.handled.clear()
+        if session.made_room:
+            session.made_room = False
+            self._events.append(RoomMade())
+
+    # Bytes go out...
+
+    def data_to_send(self, now: float) -> list[bytes]:
+        """Return what to write now, in order; call it once per tick of the loop, while the transport takes more."""
+        out = self._control
+        self._control = []
+        if self._is_pong_due:
+            self._is_pong_due = False
+            out.append(encode_frame(FrameType.PONG))
+        session = self.session
+        if session is not None and self.phase in _TALKING:
+            out += session.data_to_send(now, 0 if self.phase is Phase.DRAINING else WRITE_BUDGET)
+        is_last = self.phase is not Phase.CLOSING or session is None or not session.has_unsent
+        if self._closing is not None and is_last:
+            out.append(self._closing)
+            self._closing = None
+        self._count_written(out, now)
+        return out
+
+    @property
+    def has_more_to_send(self) -> bool:
+        """Whether ``data_to_send`` stopped at its budget, and should be called again when the transport takes more."""
+        return self.session is not None and self.phase in (Phase.OPEN, Phase.CLOSING) and self.session.can_write_more
+
+    def _count_written(self, out: list[bytes], now: float) -> None:
+        if out:
+            self._written += sum(map(len, out))
+            if self._progress_at is None:
+                self._progress_at = now
+
+    # Time passes...
+
+    def timeout_at(self) -> float | None:
+        """When ``handle_timeout`` must be called, or None for never."""
+        if self.phase is Phase.CLOSED:
+            return None
+        times = [self._deadline, self._frame_deadline]
+        if self._heartbeat is not None:
+            times.append(self._heartbeat.timeout_at())
+        if self._progress_at is not None:
+            times.append(self._progress_at + self._limits.write_timeout)
+        if self.session is not None and self.phase in _TALKING:
+            times.append(self.session.timeout_at())
+        return min((time for time in times if time is not None), default=None)
+
+    def handle_timeout(self, now: float, backlog: int = 0) -> None:
+        """Do what is due by now.
+
+        Args:
+            now: the time.
+            backlog: bytes that ``data_to_send`` returned and that have not left this process.
+        """
+        if self.phase is Phase.CLOSED:
+            return
+        if self._deadline is not None and now >= self._deadline:
+            if self.phase is Phase.CLOSING:
+                self._end(CloseCode.TIMED_OUT, "the peer did not answer our close", local=True)
+            elif self.phase is Phase.DRAINING:
+                self.close(CloseCode.NORMAL, "", now)
+            else:
+                self._fail(CloseCode.TIMED_OUT, "the handshake took too long")
+            return
+        if self._frame_deadline is not None and now >= self._frame_deadline:
+            self._fail(CloseCode.TIMED_OUT, "a frame took too long to arrive")
+            return
+        if not self._is_writing_alive(now, backlog):
+            self._end(CloseCode.DEAD, "the peer takes no more bytes", local=True)
+            return
+        if self._heartbeat is not None:
+            self._check_heartbeat(self._heartbeat, now)
+
+    def _is_writing_alive(self, now: float, backlog: int) -> bool:
+        if self._progress_at is None or now < self._progress_at + self._limits.write_timeout:
+            return True
+        left = self._written - backlog
+        is_alive = backlog == 0 or left > self._left
+        self._progress_at = now if backlog else None
+        self._left = left
+        return is_alive
+
+    def _check_heartbeat(self, heartbeat: Heartbeat, now: float) -> None:
+        due = heartbeat.timeout_at()
+        verdict = heartbeat.check(now)
+        if verdict is Verdict.BLOCKED:
+            self._events.append(LoopBlocked(now - due))
+        if verdict in (Verdict.PING, Verdict.BLOCKED):
+            self._control.append(encode_frame(FrameType.PING))
+        elif verdict is Verdict.SUSPECT:
+            self._events.append(Suspected())
+        elif verdict is Verdict.DEAD:
+            self._end(CloseCode.DEAD, "nothing was heard from the peer", local=True)
+
+    # What happened...
+
+    def events(self) -> list[Event]:
+        """Return what happened since the last call, oldest first."""
+        events, self._events = self._events, []
+        return events
+
+    def _fail(self, code: CloseCode, reason: str) -> None:
+        """End because the peer broke a rule, and tell it so when it can know what CLOSE means."""
+        if self.phase in (Phase.OPEN, Phase.CONFIRMING, Phase.CLOSING, Phase.DRAINING):
+            self._closing = encode_payload(FrameType.CLOSE, Close(code=code, reason=reason[:500]))
+        elif self.role is Role.SERVER and self._is_magic_seen:
+            self._control.append(MAGIC + encode_payload(FrameType.REFUSE, Refusal(code=code, reason=reason[:500])))
+        self._end(code, reason, local=True)
+
+    def _end(self, code: CloseCode, reason: str, *, local: bool) -> None:
+        if self.phase is not Phase.CLOSED:
+            self.phase = Phase.CLOSED
+            self._events.append(ConnectionEnded(code, reason, local))
+
+
+def _count(payload: bytes) -> int:
+    if len(payload) != COUNT.size:
+        raise ProtocolError("a count of the wrong size")
+    count: int = COUNT.unpack(payload)[0]
+    return count

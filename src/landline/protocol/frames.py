@@ -1,0 +1,153 @@
+"""The unit on the wire: a fixed header (length, type, one number) read by one struct call, then the payload.
+
+``docs/protocol.md`` specifies what stands here. The magic opens each direction of a byte carrier; its first byte begins no text, no TLS
+hello and no telnet command. The decoder allocates for what arrived, never for what a header declares.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterable
+from enum import IntEnum
+from typing import Final
+
+from ..errors import ProtocolError
+
+VERSION: Final = 1
+MAGIC: Final = b"\xfeLNDLN\x00" + bytes([VERSION])
+
+HEADER: Final = struct.Struct("!IBI")
+"""Length of the payload in bytes, type of the frame, and one number whose meaning is the type's."""
+
+COUNT: Final = struct.Struct("!Q")
+COUNTS: Final = struct.Struct("!QQ")
+
+FRAME_COST: Final = 64
+"""What a frame counts besides its payload, in every limit that is counted in bytes."""
+
+MAX_CONTROL: Final = 4096
+"""The largest payload of a control frame, in bytes."""
+
+
+class FrameType(IntEnum):
+    """What a frame is. Below 0x20 are control frames: not counted, never waiting behind data; from 0x20 on frames are counted."""
+
+    HELLO = 0x01
+    RESUME = 0x02
+    WELCOME = 0x03
+    REFUSE = 0x04
+    CONFIRM = 0x05
+    PING = 0x06
+    PONG = 0x07
+    ACK = 0x08
+    HANDLED = 0x09
+    CREDIT = 0x0A
+    ASK = 0x0B
+    CLOSE = 0x0C
+
+    BYTES = 0x20
+    TEXT = 0x21
+    PACKED = 0x22
+
+
+FIRST_COUNTED: Final = 0x20
+"""Counted frames have a place in the session's one order of each direction: 0, 1, 2, … without carrying a number."""
+
+Frame = tuple[int, int, bytes]
+"""Type, number, payload."""
+
+
+class CloseCode(IntEnum):
+    """Why a connection was closed or refused, on the wire of CLOSE and REFUSE."""
+
+    NORMAL = 0
+    GOING_AWAY = 1
+    REPLACED = 2
+    STALE = 3
+    DEAD = 4
+    PROTOCOL_ERROR = 5
+    MISCOUNT = 6
+    TOO_LARGE = 7
+    BAD_DATA = 8
+    UNAUTHORIZED = 9
+    UNKNOWN_SESSION = 10
+    EXPIRED = 11
+    REVOKED = 12
+    BUSY = 13
+    VERSION = 14
+    FAILED = 15
+    TIMED_OUT = 16
+
+    @property
+    def text(self) -> str:
+        """The code as words, as it stands in errors: ``unknown session``."""
+        return self.name.lower().replace("_", " ")
+
+    @property
+    def resumable(self) -> bool:
+        """Whether the session lives on after a connection closed with this code, so that its client redials."""
+        return self in _RESUMABLE
+
+
+_RESUMABLE: Final = frozenset({CloseCode.GOING_AWAY, CloseCode.DEAD, CloseCode.BUSY, CloseCode.TIMED_OUT})
+
+
+def encode_frame(kind: int, number: int = 0, payload: bytes = b"") -> bytes:
+    """Return one whole frame."""
+    return HEADER.pack(len(payload), kind, number) + payload
+
+
+class FrameDecoder:
+    """Cuts arriving bytes into frames, whatever chunks they come in.
+
+    Args:
+        max_message: the largest payload of a counted frame, in bytes; a header that declares more is an error at once.
+    """
+
+    __slots__ = ("_buffer", "_max_message", "_needed")
+
+    def __init__(self, max_message: int) -> None:
+        self._max_message = max_message
+        self._buffer = bytearray()
+        self._needed = HEADER.size
+
+    @property
+    def is_between_frames(self) -> bool:
+        """Whether nothing of an unfinished frame is held."""
+        return not self._buffer
+
+    @property
+    def missing(self) -> int:
+        """How many bytes the unfinished frame still needs, as far as known."""
+        return self._needed - len(self._buffer)
+
+    def feed(self, data: bytes) -> Iterable[Frame]:
+        """Yield the frames that ``data`` completes.
+
+        The generator must be run to its end, or the decoder be dropped.
+
+        Raises:
+            ProtocolError: a header declares more than the limit (``too-large``).
+        """
+        if self._buffer:
+            self._buffer += data
+            if len(self._buffer) < self._needed:
+                return
+            data = bytes(self._buffer)
+            self._buffer.clear()
+        unpack, header_size, max_message = HEADER.unpack_from, HEADER.size, self._max_message
+        at, end = 0, len(data)
+        while end - at >= header_size:
+            length, kind, number = unpack(data, at)
+            if length > max_message or (kind < FIRST_COUNTED and length > MAX_CONTROL):
+                raise ProtocolError(f"a frame of {length} bytes is over the limit", "too-large")
+            stop = at + header_size + length
+            if stop > end:
+                self._needed = stop - at
+                break
+            yield kind, number, data[at + header_size : stop]
+            at = stop
+        else:
+            self._needed = header_size
+        if at < end:
+            self._buffer += data[at:]

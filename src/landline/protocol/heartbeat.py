@@ -1,0 +1,71 @@
+"""Is the peer alive? Any byte received proves it; after silence comes a ping, after more silence the verdict.
+
+A loop that was itself blocked (or a machine that slept) notices that its own timer came late, and probes before it judges.
+"""
+
+from __future__ import annotations
+
+import enum
+from typing import Final
+
+LATE: Final = 1.0
+"""A timer this many seconds late means that our own loop stood still."""
+
+
+class Verdict(enum.Enum):
+    """What a heartbeat's timer found."""
+
+    QUIET = enum.auto()
+    PING = enum.auto()
+    SUSPECT = enum.auto()
+    DEAD = enum.auto()
+    BLOCKED = enum.auto()
+
+
+class Heartbeat:
+    """The clock of one connection's silence.
+
+    Args:
+        interval: silence before a ping, in seconds, jitter already taken off.
+        dead_after: silence after that ping before the peer counts as dead, in seconds.
+        now: the time of the start.
+    """
+
+    __slots__ = ("_dead_after", "_heard_at", "_interval", "_pinged_at", "_suspected")
+
+    def __init__(self, interval: float, dead_after: float, now: float) -> None:
+        self._interval = interval
+        self._dead_after = dead_after
+        self._heard_at = now
+        self._pinged_at: float | None = None
+        self._suspected = False
+
+    def heard(self, now: float) -> bool:
+        """Note that bytes arrived; return whether the line had been suspected."""
+        self._heard_at = now
+        self._pinged_at = None
+        was, self._suspected = self._suspected, False
+        return was
+
+    def timeout_at(self) -> float:
+        """When ``check`` should be called next."""
+        if self._pinged_at is None:
+            return self._heard_at + self._interval
+        return self._pinged_at + (self._dead_after if self._suspected else self._dead_after / 2)
+
+    def check(self, now: float) -> Verdict:
+        """Return what the silence means by now; the caller does it (writes the ping, ends the connection)."""
+        due = self.timeout_at()
+        if now < due:
+            return Verdict.QUIET
+        if now - due > LATE:
+            self._pinged_at = now
+            self._suspected = False
+            return Verdict.BLOCKED
+        if self._pinged_at is None:
+            self._pinged_at = now
+            return Verdict.PING
+        if not self._suspected:
+            self._suspected = True
+            return Verdict.SUSPECT
+        return Verdict.DEAD

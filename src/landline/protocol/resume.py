@@ -1,0 +1,182 @@
+"""Who may go on with a session: attempts, tokens in two phases, fencing, and what is remembered of ended sessions.
+
+The attempt rises strictly with every dial; one not above the highest accepted is ``stale`` and changes nothing. The token rotates: a new
+one is offered with every answer, the old one stays good until the client shows the new one. A token that was retired, shown with a higher
+attempt, was stolen from one side or the other: the session is revoked.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from collections import OrderedDict, deque
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from ..limits import Limits
+from .frames import CloseCode
+from .handshake import Refusal, Resume
+from .session import Session
+
+_RETIRED_KEPT = 8
+
+
+def hash_token(token: bytes) -> bytes:
+    """Return what a server keeps of a token."""
+    return hashlib.sha256(token).digest()
+
+
+@dataclass(slots=True)
+class Record:
+    """What a server knows of one session.
+
+    Attributes:
+        attempt: the highest accepted.
+        detached_at: since when the session has no line, or None while it has one.
+    """
+
+    id: bytes
+    principal: str
+    session: Session
+    attempt: int
+    current: bytes
+    offered: bytes | None = None
+    retired: deque[bytes] = field(default_factory=lambda: deque(maxlen=_RETIRED_KEPT))
+    detached_at: float | None = None
+
+    def offer(self, token: bytes) -> None:
+        """Commit a new token, before the answer that carries it is written."""
+        self.offered = hash_token(token)
+
+    def confirm(self, token: bytes) -> bool:
+        """The client shows a token; return whether it is good, after which it is the only one."""
+        shown = hash_token(token)
+        if self.offered is not None and hmac.compare_digest(shown, self.offered):
+            self.retired.append(self.current)
+            self.current, self.offered = self.offered, None
+            return True
+        return hmac.compare_digest(shown, self.current)
+
+    def is_retired(self, token: bytes) -> bool:
+        """Whether the token was good once."""
+        shown = hash_token(token)
+        return any([hmac.compare_digest(shown, old) for old in self.retired])
+
+
+@dataclass(frozen=True, slots=True)
+class Tombstone:
+    """What is remembered of an ended session, for whoever holds its token."""
+
+    code: CloseCode
+    reason: str
+    tokens: tuple[bytes, ...]
+    received: int
+    handled: int
+    until: float
+
+
+class SessionTable:
+    """The sessions of one server, those without a line and the tombstones included."""
+
+    def __init__(self, limits: Limits) -> None:
+        self._limits = limits
+        self._records: dict[bytes, Record] = {}
+        self._detached: OrderedDict[bytes, Record] = OrderedDict()
+        self._tombstones: OrderedDict[bytes, Tombstone] = OrderedDict()
+
+    def __len__(self) -> int:
+        return len(self._records)
+
+    def __iter__(self) -> Iterator[Record]:
+        return iter(list(self._records.values()))
+
+    def get(self, session_id: bytes) -> Record | None:
+        """Return the record of a living session."""
+        return self._records.get(session_id)
+
+    def add(self, record: Record) -> None:
+        """Keep a new session."""
+        self._records[record.id] = record
+
+    @property
+    def surplus(self) -> Record | None:
+        """The session to end first when there are too many, if any can be ended: the one longest without a line."""
+        if len(self._records) < self._limits.max_sessions:
+            return None
+        return next(iter(self._detached.values()), None)
+
+    @property
+    def is_full(self) -> bool:
+        """Whether no session may be added."""
+        return len(self._records) >= self._limits.max_sessions
+
+    def judge(self, resume: Resume, principal: str, now: float) -> Record | Refusal:
+        """Return the session that may go on, or why not. What is accepted is committed: the attempt, and the token shown.
+
+        ``principal`` is who the caller was found to be on this connection.
+        """
+        record = self._records.get(resume.session)
+        if record is None:
+            return self._judge_dead(resume, now)
+        if not hmac.compare_digest(record.principal.encode(), principal.encode()):
+            return Refusal(code=CloseCode.UNAUTHORIZED, reason="the session belongs to somebody else")
+        is_good = hmac.compare_digest(hash_token(resume.token), record.current) or (
+            record.offered is not None and hmac.compare_digest(hash_token(resume.token), record.offered)
+        )
+        if not is_good:
+            if record.is_retired(resume.token) and resume.attempt > record.attempt:
+                return Refusal(code=CloseCode.REVOKED, reason="a token was used that had been replaced")
+            return Refusal(code=CloseCode.UNAUTHORIZED, reason="the token is not good")
+        if resume.attempt <= record.attempt:
+            return Refusal(code=CloseCode.STALE, reason="a later attempt was accepted", attempt=record.attempt)
+        record.attempt = resume.attempt
+        record.confirm(resume.token)
+        return record
+
+    def _judge_dead(self, resume: Resume, now: float) -> Refusal:
+        tombstone = self._tombstones.get(resume.session)
+        shown = hash_token(resume.token)
+        if tombstone is None or now >= tombstone.until or not any([hmac.compare_digest(shown, t) for t in tombstone.tokens]):
+            return Refusal(code=CloseCode.UNKNOWN_SESSION, reason="no such session here: the server was restarted, or forgot it")
+        return Refusal(
+            code=tombstone.code, reason=tombstone.reason, received=tombstone.received, handled=tombstone.handled
+        )
+
+    def attached(self, record: Record) -> None:
+        """The session has a line."""
+        record.detached_at = None
+        self._detached.pop(record.id, None)
+
+    def detached(self, record: Record, now: float) -> None:
+        """The session lost its line; its resume window begins."""
+        record.detached_at = now
+        self._detached[record.id] = record
+
+    def remove(self, record: Record, code: CloseCode, reason: str, now: float) -> None:
+        """End a session; a tombstone keeps its counts."""
+        if self._records.pop(record.id, None) is None:
+            return
+        self._detached.pop(record.id, None)
+        session = record.session
+        tokens = (record.current,) if record.offered is None else (record.current, record.offered)
+        self._tombstones[record.id] = Tombstone(
+            code, reason, tokens, session.received, session.messages.handled, now + self._limits.tombstone_window
+        )
+        while len(self._tombstones) > self._limits.max_tombstones:
+            self._tombstones.popitem(last=False)
+
+    def expired(self, now: float) -> list[Record]:
+        """Return the sessions whose resume window is over."""
+        found = []
+        for record in self._detached.values():
+            if record.detached_at is None or now < record.detached_at + self._limits.resume_window:
+                break
+            found.append(record)
+        return found
+
+    def timeout_at(self) -> float | None:
+        """When ``expired`` has something next."""
+        for record in self._detached.values():
+            if record.detached_at is not None:
+                return record.detached_at + self._limits.resume_window
+        return None

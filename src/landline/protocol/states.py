@@ -1,0 +1,82 @@
+"""The rules as tables: a session's states, a connection's phases, and which frame may arrive when.
+
+The diagram in ``docs/protocol.md`` and the tests are made from these tables.
+"""
+
+from __future__ import annotations
+
+import enum
+from typing import Final
+
+from .frames import FrameType
+
+
+class Role(enum.Enum):
+    """Which end we are."""
+
+    CLIENT = "client"
+    SERVER = "server"
+
+
+class State(enum.Enum):
+    """What a person who watches a session sees."""
+
+    CONNECTING = "connecting"
+    CONNECTED = "connected"
+    SUSPECT = "suspect"
+    RECONNECTING = "reconnecting"
+    CLOSING = "closing"
+    CLOSED = "closed"
+    LOST = "lost"
+
+
+TRANSITIONS: Final[dict[State, frozenset[State]]] = {
+    State.CONNECTING: frozenset({State.CONNECTED, State.CLOSED, State.LOST}),
+    State.CONNECTED: frozenset({State.SUSPECT, State.RECONNECTING, State.CLOSING, State.CLOSED, State.LOST}),
+    State.SUSPECT: frozenset({State.CONNECTED, State.RECONNECTING, State.CLOSING, State.CLOSED, State.LOST}),
+    State.RECONNECTING: frozenset({State.CONNECTED, State.CLOSING, State.CLOSED, State.LOST}),
+    State.CLOSING: frozenset({State.CLOSED, State.LOST}),
+    State.CLOSED: frozenset(),
+    State.LOST: frozenset(),
+}
+
+
+class Phase(enum.Enum):
+    """How far a connection has come."""
+
+    GREETING = "greeting"
+    """The client's first frame, or the answer to it, is awaited."""
+    DECIDING = "deciding"
+    """The server has the first frame and has not answered it."""
+    CONFIRMING = "confirming"
+    """The server has welcomed, and waits for the token to be shown."""
+    OPEN = "open"
+    CLOSING = "closing"
+    """Our CLOSE ends our direction, the peer's is awaited."""
+    DRAINING = "draining"
+    """The peer's CLOSE came; ours follows when our program has handled what came before it."""
+    CLOSED = "closed"
+
+
+_ABOUT: Final = frozenset(
+    {FrameType.PING, FrameType.PONG, FrameType.ACK, FrameType.HANDLED, FrameType.CREDIT, FrameType.ASK}
+)
+_TALK: Final = _ABOUT | {FrameType.CLOSE, FrameType.BYTES, FrameType.TEXT, FrameType.PACKED}
+
+ACCEPTED: Final[dict[tuple[Role, Phase], frozenset[FrameType]]] = {
+    (Role.CLIENT, Phase.GREETING): frozenset({FrameType.WELCOME, FrameType.REFUSE}),
+    (Role.CLIENT, Phase.DECIDING): frozenset(),
+    (Role.CLIENT, Phase.CONFIRMING): frozenset(),
+    (Role.CLIENT, Phase.OPEN): _TALK,
+    (Role.CLIENT, Phase.CLOSING): _TALK,
+    (Role.CLIENT, Phase.DRAINING): _ABOUT,
+    (Role.CLIENT, Phase.CLOSED): frozenset(),
+    (Role.SERVER, Phase.GREETING): frozenset({FrameType.HELLO, FrameType.RESUME}),
+    (Role.SERVER, Phase.DECIDING): frozenset(),
+    (Role.SERVER, Phase.CONFIRMING): frozenset({FrameType.CONFIRM}),
+    (Role.SERVER, Phase.OPEN): _TALK,
+    (Role.SERVER, Phase.CLOSING): _TALK | {FrameType.CONFIRM},
+    (Role.SERVER, Phase.DRAINING): _ABOUT,
+    (Role.SERVER, Phase.CLOSED): frozenset(),
+}
+"""Frames that may arrive; any other ends the connection as a protocol error (in CLOSED it is not looked at)."""

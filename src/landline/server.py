@@ -1,0 +1,159 @@
+"""Serving: a ``Server`` with its program for each session, and ``landline.serve`` for the short way."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+
+from .errors import AddressError, SessionEnded
+from .limits import Limits
+from .protocol.frames import CloseCode
+from .session import Session
+from .sessions.accept import Acceptor
+from .sessions.auth import Authenticate, admit_all
+from .sessions.bare import BareSession
+from .sessions.caller import Caller
+from .transports import Listener, Transport, open_listener, parse_address
+
+log = logging.getLogger("landline.server")
+
+Program = Callable[[Session], Awaitable[None]]
+"""What runs for each session, from its beginning to its end, whatever its lines do; its return closes the session."""
+
+PlainProgram = Callable[[Caller], Awaitable[None]]
+"""What runs for each caller at the plain-text door; its return hangs up."""
+
+
+class Listening:
+    """A server that listens.
+
+    Attributes:
+        addresses: where it really listens, ports filled in.
+    """
+
+    def __init__(self, addresses: list[str], acceptor: Acceptor) -> None:
+        self.addresses = addresses
+        self._acceptor = acceptor
+
+    @property
+    def sessions(self) -> int:
+        """How many sessions it holds, those without a line included."""
+        return len(self._acceptor.sessions)
+
+
+class Server:
+    """Serves sessions, and whoever comes through the other doors of the same port.
+
+    Args:
+        program: runs for each session.
+        authenticate: takes a client's credentials, returns its principal or None to refuse; may be async. By default everybody enters.
+        limits: see ``landline.Limits``.
+        retry_in: seconds after which clients are told to come back when the server goes.
+    """
+
+    def __init__(
+        self,
+        program: Program | None = None,
+        *,
+        authenticate: Authenticate = admit_all,
+        limits: Limits | None = None,
+        retry_in: float = 1.0,
+    ) -> None:
+        self._program = program
+        self._plain: PlainProgram | None = None
+        self._authenticate = authenticate
+        self._limits = limits or Limits()
+        self._retry_in = retry_in
+        self._running: set[asyncio.Task[None]] = set()
+
+    def plain(self, program: PlainProgram) -> PlainProgram:
+        """Have ``program`` run for each caller who speaks plain text; use it as a decorator."""
+        self._plain = program
+        return program
+
+    @asynccontextmanager
+    async def listen(self, *addresses: str) -> AsyncIterator[Listening]:
+        """Serve on these addresses until the block is left; then drain: let nobody in, tell every peer, close every socket.
+
+        Raises:
+            AddressError: an address cannot be read.
+            ListenError: an address cannot be served; none of the others is either.
+        """
+        if not addresses:
+            raise AddressError("listen needs an address")
+        acceptor = Acceptor(
+            self._limits,
+            begin=self._begin,
+            plain=self._begin_plain if self._plain is not None else None,
+            authenticate=self._authenticate,
+        )
+        listeners: list[Listener] = []
+        try:
+            for address in addresses:
+                where = parse_address(address)
+                listeners.append(await open_listener(where, acceptor.accept, backlog=self._limits.backlog))
+            yield Listening([text for listener in listeners for text in listener.addresses], acceptor)
+        finally:
+            for listener in listeners:
+                listener.close()
+            await acceptor.drain(retry_in=self._retry_in)
+            await self._stop_programs()
+
+    # A program for each who comes...
+
+    def _begin(self, bare: BareSession) -> None:
+        self._run(self._serve(bare), f"landline session {bare.id.hex()[:8]}")
+
+    def _begin_plain(self, transport: Transport, head: bytes) -> None:
+        self._run(self._serve_plain(Caller(transport, head)), f"landline caller {transport.peer}")
+
+    def _run(self, program: Any, name: str) -> None:
+        task = asyncio.get_running_loop().create_task(program, name=name)
+        self._running.add(task)
+        task.add_done_callback(self._running.discard)
+
+    async def _serve(self, bare: BareSession) -> None:
+        session = Session(bare, lambda seconds: _hang_up(bare))
+        try:
+            if self._program is not None:
+                await self._program(session)
+        except SessionEnded as error:
+            if error is not bare.ended:
+                log.exception("the program of a session failed")
+        except Exception:
+            log.exception("the program of a session failed")
+            bare.lose(CloseCode.FAILED, "the server's program failed")
+        finally:
+            await bare.close()
+
+    async def _serve_plain(self, caller: Caller) -> None:
+        try:
+            if self._plain is not None:
+                await self._plain(caller)
+        except Exception:
+            log.exception("the program of a plain caller failed")
+        finally:
+            await caller.close()
+
+    async def _stop_programs(self) -> None:
+        """Give the programs a moment to see that their sessions ended, then cancel them."""
+        if self._running:
+            _, late = await asyncio.wait(self._running, timeout=self._limits.close_timeout)
+            for task in late:
+                task.cancel()
+            await asyncio.gather(*late, return_exceptions=True)
+
+
+@asynccontextmanager
+async def serve(program: Program, *addresses: str, **options: Any) -> AsyncIterator[Listening]:
+    """Serve ``program`` on these addresses: shorthand for a ``Server``; the options are its own."""
+    async with Server(program, **options).listen(*addresses) as listening:
+        yield listening
+
+
+def _hang_up(bare: BareSession) -> None:
+    if bare.driver is not None:
+        bare.driver.abort()

@@ -1,0 +1,144 @@
+"""The session that programs hold: messages both ways, receipts, states; it outlives its connections."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import AsyncIterator, Callable
+from typing import Any
+
+from .errors import SessionClosed
+from .patterns.messages import Messages, Receipt
+from .protocol.states import State
+from .sessions.bare import BareSession, StateChange
+
+
+class Session:
+    """One end of a persistent session.
+
+    Messages are ``bytes``, ``str`` or anything that msgpack can hold; each arrives once and in order, across any number of dropped lines,
+    for as long as both ends hold the session. What could not be saved is told, never hidden.
+
+    A session is for one event loop. Any number of tasks may send; one should receive.
+    """
+
+    __slots__ = ("_bare", "_drop", "_messages")
+
+    def __init__(self, bare: BareSession, drop: Callable[[float], None]) -> None:
+        self._bare = bare
+        self._drop = drop
+        self._messages = Messages(bare)
+
+    # Sending...
+
+    async def send(self, value: Any) -> Receipt:
+        """Queue a message; return its receipt, which can be awaited for the outcome.
+
+        Waits while the outbox is full (``outbox_messages``, ``outbox_bytes``), also while the line is down, until the session ends.
+
+        Raises:
+            DataError: the value cannot be sent.
+            SessionClosed, SessionLost: the session is over.
+        """
+        return await self._messages.send(value)
+
+    def send_nowait(self, value: Any) -> Receipt:
+        """Queue a message without waiting.
+
+        Raises:
+            Full: the outbox has no room.
+            DataError: the value cannot be sent.
+            SessionClosed, SessionLost: the session is over.
+        """
+        return self._messages.send_nowait(value)
+
+    async def flush(self) -> None:
+        """Wait until the peer's program has handled everything sent so far.
+
+        Raises:
+            SessionClosed, SessionLost: the session ended before that was known.
+        """
+        await self._messages.flush()
+
+    # Receiving...
+
+    async def receive(self) -> Any:
+        """Return the next message. Asking for it acks the one before; ``ack`` does so earlier.
+
+        Raises:
+            SessionClosed: it was closed, and everything that came before was returned.
+            SessionLost: it was lost, and everything that arrived was returned.
+        """
+        return await self._messages.receive()
+
+    def __aiter__(self) -> Session:
+        """Iterate over the messages until the session is closed; a lost one raises ``SessionLost``."""
+        return self
+
+    async def __anext__(self) -> Any:
+        try:
+            return await self._messages.receive()
+        except SessionClosed:
+            raise StopAsyncIteration from None
+
+    def ack(self) -> None:
+        """Say that everything received so far is handled."""
+        self._messages.ack()
+
+    # Ending...
+
+    async def close(self, reason: str = "") -> None:
+        """End the session in an orderly way: what was sent is delivered first, within ``close_timeout`` seconds. Never raises."""
+        await self._bare.close(reason)
+
+    async def wait_closed(self) -> None:
+        """Wait until the session is over, whichever way."""
+        while self._bare.ended is None:
+            await self._bare.over.wait()
+
+    async def __aenter__(self) -> Session:
+        return self
+
+    async def __aexit__(self, *exc: object) -> None:
+        await self.close()
+
+    # Looking at it...
+
+    @property
+    def id(self) -> str:
+        """The session's public id: 32 hexadecimal digits. It is no secret and opens nothing."""
+        return self._bare.id.hex()
+
+    @property
+    def peer(self) -> str:
+        """The other end's address, as text; another one after a resume from elsewhere."""
+        return self._bare.peer
+
+    @property
+    def principal(self) -> str:
+        """Who the client is, as the server's ``authenticate`` found; empty at the client, and for anybody."""
+        return self._bare.principal
+
+    @property
+    def state(self) -> State:
+        """Where the session is now."""
+        return self._bare.state
+
+    async def states(self) -> AsyncIterator[StateChange]:
+        """Yield each change of state from now on, and each new plan to redial; ends with the session."""
+        async with contextlib.aclosing(self._bare.states()) as changes:
+            async for change in changes:
+                yield change
+
+    @property
+    def closed(self) -> bool:
+        """Whether the session is over."""
+        return self._bare.ended is not None
+
+    # Trying it...
+
+    def drop(self, seconds: float = 0.0) -> None:
+        """Hang up beneath the session, as a bad line would; a client then stays away that long. To see what happens."""
+        self._drop(seconds)
+
+    def __repr__(self) -> str:
+        return f"<landline.Session {self.id[:8]} {self.state.value} with {self.peer}>"

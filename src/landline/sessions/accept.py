@@ -1,0 +1,350 @@
+"""The server's end: counts who comes, shows each through its door, and keeps the sessions.
+
+A session's first line and every later one come the same way: greeted, judged (``protocol.resume``), welcomed, confirmed. Only the newest
+welcomed connection carries the session; the one before is fenced off first.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import random
+import secrets
+from collections import Counter
+from collections.abc import Awaitable, Callable
+from functools import partial
+from typing import Any
+
+from ..errors import ProtocolError, SessionClosed
+from ..limits import Limits
+from ..protocol.connection import Connection
+from ..protocol.events import Confirmed, ConnectionEnded, Event, HelloReceived, ResumeReceived
+from ..protocol.frames import CloseCode
+from ..protocol.handshake import ID_SIZE, TOKEN_SIZE, Hello, Refusal, Resume, Welcome
+from ..protocol.resume import Record, SessionTable, hash_token
+from ..protocol.session import Session
+from ..protocol.states import Role
+from ..transports import Transport
+from .auth import Authenticate
+from .bare import BareSession
+from .door import Door, Way
+from .driver import Driver, log
+
+SILENT_GRACE = 2.0
+"""Seconds that nobody is hung up on for being silent, however many are: they may have been accepted this very moment."""
+
+_NOT_HERE = (
+    b"HTTP/1.1 501 Not Implemented\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: 78\r\nConnection: close\r\n\r\n"
+    b"This is a landline server. It has no web page: use `landline chat`, or `nc`.\n\n"
+)
+
+
+class _Kept:
+    """A session of ours with its record and the connection that was welcomed last."""
+
+    __slots__ = ("carrier", "is_told", "record", "session")
+
+    def __init__(self, record: Record, session: BareSession) -> None:
+        self.record = record
+        self.session = session
+        self.carrier: Driver | None = None
+        self.is_told = False
+
+
+class Acceptor:
+    """Lets callers in.
+
+    Args:
+        begin: called with each new session, once its client confirmed.
+        plain: called with the transport and first bytes of who speaks plain text; None refuses them.
+    """
+
+    def __init__(
+        self,
+        limits: Limits,
+        *,
+        begin: Callable[[BareSession], None],
+        plain: Callable[[Transport, bytes], None] | None,
+        authenticate: Authenticate,
+    ) -> None:
+        self._limits = limits
+        self._begin = begin
+        self._plain = plain
+        self._authenticate = authenticate
+        self._life = secrets.token_bytes(ID_SIZE)
+        self._table = SessionTable(limits)
+        self._kept: dict[bytes, _Kept] = {}
+        self._loop = asyncio.get_running_loop()
+        self._silent: dict[Door, None] = {}
+        self._sweeping: asyncio.TimerHandle | None = None
+        self._greeting: dict[Driver, None] = {}
+        self._carried: dict[Driver, None] = {}
+        self._open: dict[Transport, None] = {}
+        self._by_source: Counter[str] = Counter()
+        self._deciding: set[asyncio.Task[None]] = set()
+        self._expiring: asyncio.TimerHandle | None = None
+        self._is_draining = False
+
+    @property
+    def sessions(self) -> list[BareSession]:
+        """The sessions that live now."""
+        return [kept.session for kept in self._kept.values()]
+
+    # Somebody comes...
+
+    def accept(self, transport: Transport) -> None:
+        """Receive a new transport, if there is room for it."""
+        if self._is_draining or self._is_crowded_by(transport.source):
+            log.warning("turned %s away: %d connections are open", transport.peer, len(self._open))
+            transport.abort()
+            return
+        self._open[transport] = None
+        self._by_source[transport.source] += 1
+        transport.on_lost = partial(self._gone, transport)
+        door = Door(transport, self._enter, self._left, self._limits.silent_timeout)
+        self._silent[door] = None
+        if len(self._silent) > self._limits.max_silent and self._sweeping is None:
+            self._sweeping = self._loop.call_later(SILENT_GRACE, self._sweep)
+
+    def _sweep(self) -> None:
+        """Hang up on the oldest of the silent, as long as there are too many of them."""
+        self._sweeping = None
+        surplus = len(self._silent) - self._limits.max_silent
+        now = self._loop.time()
+        for door in list(self._silent)[: max(surplus, 0)]:
+            if now < door.since + SILENT_GRACE:
+                self._sweeping = self._loop.call_at(door.since + SILENT_GRACE, self._sweep)
+                return
+            door.hang_up()
+
+    def _is_crowded_by(self, source: str) -> bool:
+        if len(self._open) >= self._limits.max_connections:
+            return True
+        return bool(source) and self._by_source[source] >= self._limits.max_per_source
+
+    def _left(self, door: Door) -> None:
+        self._silent.pop(door, None)
+
+    def _gone(self, transport: Transport) -> None:
+        del self._open[transport]
+        self._by_source[transport.source] -= 1
+        if not self._by_source[transport.source]:
+            del self._by_source[transport.source]
+
+    def _enter(self, door: Door, way: Way, head: bytes) -> None:
+        transport = door.transport
+        self._silent.pop(door, None)
+        if way is Way.SESSION:
+            self._greet(transport, head)
+        elif way is Way.PLAIN and self._plain is not None:
+            self._plain(transport, head)
+        else:
+            if way is Way.HTTP:
+                transport.write(_NOT_HERE)
+            transport.close()
+
+    def _greet(self, transport: Transport, head: bytes) -> None:
+        connection = Connection(Role.SERVER, self._limits, self._loop.time(), jitter=random.random())
+        driver = Driver(connection, transport, lambda event: self._greeted(driver, event))
+        if len(self._greeting) >= self._limits.max_handshakes:
+            connection.refuse(Refusal(code=CloseCode.BUSY, reason="too many are being greeted", retry_in=1.0))
+        self._greeting[driver] = None
+        driver.start(head)
+
+    def _greeted(self, driver: Driver, event: Event) -> None:
+        """Take what a connection without a session reports."""
+        if isinstance(event, HelloReceived):
+            self._find_principal(driver, event.hello.credentials, partial(self._welcome, driver, event.hello))
+        elif isinstance(event, ResumeReceived):
+            self._find_principal(driver, event.resume.credentials, partial(self._resume, driver, event.resume))
+        elif isinstance(event, ConnectionEnded):
+            if event.local and event.code is not CloseCode.REPLACED:
+                log.info("a caller from %s was not let in: %s", driver.transport.peer, event.reason)
+            self._greeting.pop(driver, None)
+
+    def _find_principal(self, driver: Driver, credentials: Any, go_on: Callable[[str], None]) -> None:
+        answer = self._authenticate(credentials)
+        if inspect.isawaitable(answer):
+            task = self._loop.create_task(self._await_principal(driver, answer, go_on))
+            self._deciding.add(task)
+            task.add_done_callback(self._deciding.discard)
+        else:
+            self._decide(driver, answer, go_on)
+
+    async def _await_principal(
+        self, driver: Driver, answer: Awaitable[str | None], go_on: Callable[[str], None]
+    ) -> None:
+        try:
+            async with asyncio.timeout(self._limits.handshake_timeout):
+                principal = await answer
+        except TimeoutError:
+            driver.connection.refuse(Refusal(code=CloseCode.BUSY, reason="authentication took too long", retry_in=1.0))
+        except Exception:
+            log.exception("authentication failed")
+            driver.connection.refuse(Refusal(code=CloseCode.FAILED, reason="internal error"))
+        else:
+            self._decide(driver, principal, go_on)
+        driver.schedule()
+
+    def _decide(self, driver: Driver, principal: str | None, go_on: Callable[[str], None]) -> None:
+        if driver not in self._greeting:
+            return  # it went while we were asking
+        if principal is None:
+            driver.connection.refuse(Refusal(code=CloseCode.UNAUTHORIZED, reason="the credentials are not good"))
+        elif self._is_draining:
+            driver.connection.refuse(Refusal(code=CloseCode.GOING_AWAY, reason="the server is going away", retry_in=1.0))
+        else:
+            go_on(principal)
+
+    # ... with a new session ...
+
+    def _welcome(self, driver: Driver, hello: Hello, principal: str) -> None:
+        surplus = self._table.surplus
+        if surplus is not None:
+            self._kept[surplus.id].session.lose(CloseCode.EXPIRED, "the server needed the room")
+        if self._table.is_full:
+            driver.connection.refuse(Refusal(code=CloseCode.BUSY, reason="the server holds no more sessions", retry_in=5.0))
+            return
+        state = Session(
+            self._limits, peer_window=hello.window, peer_max_message=min(hello.max_message, self._limits.max_message)
+        )
+        session_id, token = secrets.token_bytes(ID_SIZE), secrets.token_bytes(TOKEN_SIZE)
+        session = BareSession(state, session_id=session_id, principal=principal, limits=self._limits)
+        session.peer = driver.transport.peer
+        record = Record(session_id, principal, state, attempt=1, current=hash_token(token))
+        kept = self._kept[session_id] = _Kept(record, session)
+        self._table.add(record)
+        session.on_end = partial(self._ended, kept)
+        self._carry(kept, driver, token, peer_received=0, resumed=False)
+
+    # ... or with one that we know.
+
+    def _resume(self, driver: Driver, resume: Resume, principal: str) -> None:
+        verdict = self._table.judge(resume, principal, self._loop.time())
+        if isinstance(verdict, Refusal):
+            if verdict.code is CloseCode.REVOKED:
+                self._kept[resume.session].session.lose(CloseCode.REVOKED, verdict.reason)
+            driver.connection.refuse(verdict)
+            return
+        kept = self._kept[verdict.id]
+        if kept.carrier is not None:
+            kept.carrier.connection.fence()
+            kept.carrier.schedule()
+            self._detach(kept, "another line takes over")
+        token = secrets.token_bytes(TOKEN_SIZE)
+        verdict.offer(token)
+        try:
+            self._carry(kept, driver, token, peer_received=resume.received, resumed=True)
+        except ProtocolError as error:
+            driver.connection.refuse(Refusal(code=CloseCode.MISCOUNT, reason=error.reason))
+            kept.session.lose(CloseCode.MISCOUNT, error.reason)
+
+    def _carry(self, kept: _Kept, driver: Driver, token: bytes, *, peer_received: int, resumed: bool) -> None:
+        limits, state = self._limits, kept.session.core
+        welcome = Welcome(
+            session=kept.record.id,
+            token=token,
+            life=self._life,
+            received=state.received,
+            resumed=resumed,
+            window=limits.window,
+            max_message=limits.max_message,
+            heartbeat=limits.heartbeat_interval,
+            dead_after=limits.dead_after,
+            resume_window=limits.resume_window,
+        )
+        driver.connection.welcome(welcome, state, peer_received, self._loop.time())
+        kept.carrier = driver
+        self._greeting.pop(driver, None)
+        self._carried[driver] = None
+        driver.deliver = lambda event: self._carried_event(kept, driver, event)
+        driver.schedule()
+
+    # A session's connection reports...
+
+    def _carried_event(self, kept: _Kept, driver: Driver, event: Event) -> None:
+        if isinstance(event, ConnectionEnded):
+            self._carried.pop(driver, None)
+        if kept.carrier is not driver or kept.session.ended is not None:
+            return  # fenced off: whatever it still says does not count
+        if isinstance(event, Confirmed):
+            self._confirmed(kept, driver, event)
+        elif isinstance(event, ConnectionEnded):
+            self._line_ended(kept, event)
+        else:
+            kept.session.deliver(event)
+
+    def _confirmed(self, kept: _Kept, driver: Driver, event: Confirmed) -> None:
+        if not kept.record.confirm(event.token):
+            driver.connection.break_off(CloseCode.UNAUTHORIZED, "that is not the token that was given")
+            return
+        self._table.attached(kept.record)
+        kept.session.attach(driver)
+        if not kept.is_told:
+            kept.is_told = True
+            self._begin(kept.session)
+
+    def _line_ended(self, kept: _Kept, event: ConnectionEnded) -> None:
+        end = kept.session.connection_ended(event)
+        if end is not None:
+            kept.session.end(end)
+        elif not kept.is_told:
+            kept.session.lose(CloseCode.EXPIRED, "it was never confirmed")
+        else:
+            self._detach(kept, event.reason or event.code.text)
+
+    def _detach(self, kept: _Kept, reason: str) -> None:
+        kept.carrier = None
+        if kept.session.driver is not None:
+            kept.session.detach(reason)
+        if kept.record.detached_at is None:
+            self._table.detached(kept.record, self._loop.time())
+        self._expire_later()
+
+    def _ended(self, kept: _Kept) -> None:
+        session = kept.session
+        code = CloseCode.NORMAL if isinstance(session.ended, SessionClosed) else session.end_code
+        reason = getattr(session.ended, "reason", "")
+        self._table.remove(kept.record, code, reason[:500], self._loop.time())
+        self._kept.pop(kept.record.id, None)
+        carrier, kept.carrier = kept.carrier, None
+        if carrier is not None and not kept.is_told:
+            carrier.connection.break_off(code, reason[:500])
+            carrier.schedule()
+
+    # Time passes...
+
+    def _expire_later(self) -> None:
+        at = self._table.timeout_at()
+        if self._expiring is None and at is not None:
+            self._expiring = self._loop.call_at(at, self._expire)
+
+    def _expire(self) -> None:
+        self._expiring = None
+        for record in self._table.expired(self._loop.time()):
+            self._kept[record.id].session.lose(CloseCode.EXPIRED, "the resume window passed")
+        self._expire_later()
+
+    # The server goes...
+
+    async def drain(self, *, retry_in: float) -> None:
+        """Let nobody in any more, and end every session in an orderly way; its client is told to come back."""
+        self._is_draining = True
+        for door in list(self._silent):
+            door.hang_up()
+        closing = [
+            session.close("the server is going away", CloseCode.GOING_AWAY, retry_in=retry_in)
+            for session in self.sessions
+            if session.driver is not None
+        ]
+        await asyncio.gather(*closing)
+        for session in self.sessions:
+            session.lose(CloseCode.EXPIRED, "the server is going away")
+        for driver in [*self._greeting, *self._carried]:
+            driver.connection.close(CloseCode.GOING_AWAY, "the server is going away", self._loop.time(), retry_in)
+            driver.schedule()
+        for task in self._deciding:
+            task.cancel()
+        for timer in (self._expiring, self._sweeping):
+            if timer is not None:
+                timer.cancel()

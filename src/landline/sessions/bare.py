@@ -1,0 +1,301 @@
+"""The bare session: what outlives transports, with waiting and waking. Both ends hold one; patterns and the public session stand on it.
+
+A session ends exactly once, with the error that everybody who waits for it (or comes later) is given. What arrived before is still handed
+out first, unless this end closed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import heapq
+import itertools
+from collections import deque
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
+
+from ..errors import SessionClosed, SessionEnded, SessionLost
+from ..limits import Limits
+from ..protocol import session as core
+from ..protocol.events import (
+    ConnectionEnded,
+    Event,
+    Heard,
+    LoopBlocked,
+    MessagesReceived,
+    OutcomesKnown,
+    PeerClosed,
+    RoomMade,
+    Suspected,
+)
+from ..protocol.flow import Flow
+from ..protocol.frames import CloseCode
+from ..protocol.states import TRANSITIONS, State
+from .driver import Driver, log
+
+_CHANGES_KEPT = 64
+
+
+@dataclass(frozen=True, slots=True)
+class StateChange:
+    """A session came into another state.
+
+    Attributes:
+        state, previous: where it is, and where it was.
+        reason: why, as a clause; often empty.
+        retry_in: seconds until the next dial, while reconnecting.
+        lasted: seconds that it had been in ``previous``.
+    """
+
+    state: State
+    previous: State
+    reason: str = ""
+    retry_in: float | None = None
+    lasted: float = 0.0
+
+
+class Signal:
+    """Something that many can wait for; waking wakes all who wait now."""
+
+    __slots__ = ("_waiters",)
+
+    def __init__(self) -> None:
+        self._waiters: list[asyncio.Future[None]] = []
+
+    async def wait(self) -> None:
+        """Wait to be woken once."""
+        waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiters.append(waiter)
+        try:
+            await waiter
+        except asyncio.CancelledError:
+            if waiter in self._waiters:
+                self._waiters.remove(waiter)
+            raise
+
+    def wake(self) -> None:
+        """Wake all who wait."""
+        if self._waiters:
+            waiters, self._waiters = self._waiters, []
+            for waiter in waiters:
+                if not waiter.done():
+                    waiter.set_result(None)
+
+
+class BareSession:
+    """One end of a session on the loop.
+
+    Attributes:
+        core: the protocol's state of it.
+        driver: the connection that carries it now, if any.
+        ended: the error that ended it, once it has.
+    """
+
+    def __init__(self, state: core.Session, *, session_id: bytes, principal: str, limits: Limits) -> None:
+        self.core = state
+        self.id = session_id
+        self.principal = principal
+        self.limits = limits
+        self.peer = ""
+        self.driver: Driver | None = None
+        self.ended: SessionEnded | None = None
+        self.end_code = CloseCode.NORMAL
+        self.on_end: Callable[[], None] = _nothing
+        self.state = State.CONNECTING
+        self.is_closing = False
+        self.is_peer_closed = False
+        self.arrived = Signal()
+        self.room = Signal()
+        self.over = Signal()
+        self._loop = asyncio.get_running_loop()
+        self._state_since = self._loop.time()
+        self._watchers: list[_Watcher] = []
+        self._waiting: dict[int, list[tuple[int, int, asyncio.Future[None]]]] = {}
+        self._ties = itertools.count()
+        self._close_reason = ""
+        self._close_code = CloseCode.NORMAL
+        self._retry_in: float | None = None
+
+    # A connection comes and goes...
+
+    def attach(self, driver: Driver) -> None:
+        """Go on over this connection, which has begun to carry our ``core``."""
+        self.driver = driver
+        self.peer = driver.transport.peer
+        self.core.wake = driver.schedule
+        driver.schedule()
+        if self.is_closing:
+            driver.connection.close(self._close_code, self._close_reason, self._loop.time(), self._retry_in)
+        else:
+            self.set_state(State.CONNECTED)
+
+    def detach(self, reason: str, retry_in: float | None = None) -> None:
+        """The line is gone, the session is not."""
+        self.driver = None
+        if not self.is_closing:
+            self.set_state(State.RECONNECTING, reason, retry_in)
+
+    def deliver(self, event: Event) -> None:
+        """Take what the connection that carries us reports."""
+        if self.ended is not None:
+            return
+        if isinstance(event, MessagesReceived):
+            self.arrived.wake()
+        elif isinstance(event, OutcomesKnown):
+            self._resolve(event.flow, event.handled)
+        elif isinstance(event, RoomMade):
+            self.room.wake()
+        elif isinstance(event, Suspected):
+            if self.state is State.CONNECTED:
+                self.set_state(State.SUSPECT, "nothing was heard for a while")
+        elif isinstance(event, Heard):
+            if self.state is State.SUSPECT:
+                self.set_state(State.CONNECTED)
+        elif isinstance(event, LoopBlocked):
+            log.warning("the event loop stood still for %.1f s", event.seconds)
+        elif isinstance(event, PeerClosed) and event.code is CloseCode.NORMAL:
+            self._peer_closed(event.reason)
+
+    def _peer_closed(self, reason: str) -> None:
+        self.is_peer_closed = True
+        self._close_reason = self._close_reason or reason
+        if not self.is_closing:
+            self.set_state(State.CLOSING, reason)
+        if self.is_closing or self.core.is_everything_handled:
+            self.end(SessionClosed(reason))
+        self.arrived.wake()
+        self.room.wake()
+
+    def connection_ended(self, event: ConnectionEnded) -> SessionEnded | None:
+        """Return what the end of our connection means: the session's end, or None when it may go on over another one."""
+        if event.code is CloseCode.NORMAL or self.is_peer_closed or (self.is_closing and event.code is self._close_code):
+            return SessionClosed(self._close_reason or event.reason)
+        if event.code.resumable:
+            return None
+        self.end_code = event.code
+        return self.loss(f"{event.code.text}: {event.reason}" if event.reason else event.code.text)
+
+    # The session ends...
+
+    async def close(
+        self, reason: str = "", code: CloseCode = CloseCode.NORMAL, *, retry_in: float | None = None
+    ) -> None:
+        """End it in an orderly way: what was sent is delivered first, within ``close_timeout`` seconds."""
+        if self.ended is not None:
+            return
+        if not self.is_closing:
+            self.is_closing = True
+            self._close_reason, self._close_code, self._retry_in = reason, code, retry_in
+            self.set_state(State.CLOSING, reason)
+            self.arrived.wake()
+            self.room.wake()
+            if self.driver is not None:
+                self.driver.connection.close(code, reason, self._loop.time(), retry_in)
+                self.driver.schedule()
+        try:
+            async with asyncio.timeout(self.limits.close_timeout):
+                while self.ended is None:
+                    await self.over.wait()
+        except TimeoutError:
+            pass
+        finally:
+            self.end(SessionClosed(reason))
+
+    def loss(self, reason: str) -> SessionLost:
+        """Return the error that says what is missing when the session is lost now."""
+        flow = self.core.messages
+        return SessionLost(reason, received=flow.reach, unacked=flow.queued - flow.handled_by_peer)
+
+    def lose(
+        self, code: CloseCode, reason: str, *, peer_received: int | None = None, peer_handled: int | None = None
+    ) -> None:
+        """The session cannot go on; the counts are what the peer last said of it, where it said so."""
+        if self.ended is None:
+            self.core.end(peer_received, peer_handled)
+            self.end_code = code
+            if self.driver is not None:
+                self.driver.connection.break_off(code, reason)
+            self.end(self.loss(reason))
+
+    def end(self, error: SessionEnded) -> None:
+        """The session is over."""
+        if self.ended is not None:
+            return
+        self.ended = error
+        self.core.wake = _nothing
+        driver, self.driver = self.driver, None
+        if driver is not None:
+            driver.connection.close(CloseCode.NORMAL, "", self._loop.time())
+            driver.schedule()
+        self.set_state(State.CLOSED if isinstance(error, SessionClosed) else State.LOST, getattr(error, "reason", ""))
+        for waiting in self._waiting.values():
+            for _, _, future in waiting:
+                if not future.done():
+                    future.set_result(None)
+        self._waiting.clear()
+        self.arrived.wake()
+        self.room.wake()
+        self.over.wake()
+        self.on_end()
+
+    def drained(self) -> None:
+        """The program has handled everything that came before the peer's close: say so, and end."""
+        if self.is_peer_closed:
+            self.end(SessionClosed(self._close_reason))
+
+    # Watching the state...
+
+    def set_state(self, state: State, reason: str = "", retry_in: float | None = None) -> None:
+        """Go to another state, or tell news of the same one (the next dial)."""
+        if state is self.state and retry_in is None:
+            return
+        if state is not self.state and state not in TRANSITIONS[self.state]:
+            raise AssertionError(f"a session cannot go from {self.state} to {state}")
+        now = self._loop.time()
+        change = StateChange(state, self.state, reason, retry_in, now - self._state_since)
+        if state is not self.state:
+            self.state, self._state_since = state, now
+        for watcher in self._watchers:
+            watcher.changes.append(change)
+            watcher.signal.wake()
+
+    async def states(self) -> AsyncIterator[StateChange]:
+        """Yield every change from now on; ends with the session."""
+        watcher = _Watcher()
+        self._watchers.append(watcher)
+        try:
+            while True:
+                while watcher.changes:
+                    yield watcher.changes.popleft()
+                if self.ended is not None:
+                    return
+                await watcher.signal.wait()
+        finally:
+            self._watchers.remove(watcher)
+
+    # Waiting for outcomes...
+
+    async def wait_handled(self, flow: Flow, index: int) -> None:
+        """Wait until the peer handled the flow's frame of that index, or the session ended."""
+        if flow.handled_by_peer > index or self.ended is not None:
+            return
+        self.core.ask(flow)
+        future: asyncio.Future[None] = self._loop.create_future()
+        heapq.heappush(self._waiting.setdefault(flow.number, []), (index, next(self._ties), future))
+        await future
+
+    def _resolve(self, number: int, handled: int) -> None:
+        waiting = self._waiting.get(number)
+        while waiting and waiting[0][0] < handled:
+            future = heapq.heappop(waiting)[2]
+            if not future.done():
+                future.set_result(None)
+
+
+class _Watcher:
+    def __init__(self) -> None:
+        self.changes: deque[StateChange] = deque(maxlen=_CHANGES_KEPT)
+        self.signal = Signal()
+
+
+def _nothing() -> None:
+    pass

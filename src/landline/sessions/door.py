@@ -1,0 +1,114 @@
+"""Which way in a caller takes: the first bytes decide, and the server says nothing before them.
+
+``recognise`` is the rule, ``Door`` the receiver that waits for it to be decided.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import enum
+from collections.abc import Callable
+from typing import Final
+
+from ..protocol.frames import MAGIC
+from ..transports import Transport
+
+HTTP_METHODS: Final = (b"GET", b"HEAD", b"POST", b"PUT", b"DELETE", b"OPTIONS", b"PATCH", b"CONNECT", b"TRACE")
+
+UNDECIDED_FOR: Final = 0.5
+"""Seconds after which the beginning of what may become HTTP is plain text."""
+
+
+class Way(enum.Enum):
+    """What a caller's first bytes say it speaks."""
+
+    SESSION = "session"
+    TLS = "tls"
+    HTTP = "http"
+    PLAIN = "plain"
+
+
+def recognise(head: bytes) -> Way | None:
+    """Return which way in these first bytes mean, or None while that cannot be told.
+
+    The magic's first byte begins no text and no TLS hello, so that it alone decides.
+    """
+    if head[:1] == MAGIC[:1]:
+        return Way.SESSION
+    if head[:1] == b"\x16":
+        return Way.TLS
+    for method in HTTP_METHODS:
+        start = method + b" /"
+        if head.startswith(start):
+            return Way.HTTP
+        if start.startswith(head):
+            return None
+    return Way.PLAIN
+
+
+class Door:
+    """Receives a caller's first bytes, and says which way it goes.
+
+    Args:
+        enter: called once, with the way and what was read.
+        leave: called when the caller goes before that is known.
+        silence: seconds that it may say nothing.
+    """
+
+    __slots__ = ("_enter", "_head", "_is_decided", "_leave", "_loop", "_timer", "since", "transport")
+
+    def __init__(
+        self,
+        transport: Transport,
+        enter: Callable[[Door, Way, bytes], None],
+        leave: Callable[[Door], None],
+        silence: float,
+    ) -> None:
+        self.transport = transport
+        self._enter = enter
+        self._leave = leave
+        self._head = b""
+        self._is_decided = False
+        self._loop = asyncio.get_running_loop()
+        self.since = self._loop.time()
+        self._timer = self._loop.call_later(silence, self.hang_up)
+        transport.start(self)
+
+    def data_received(self, data: bytes) -> None:
+        """The caller says something."""
+        if self._is_decided:
+            return
+        self._head += data
+        way = recognise(self._head)
+        self._timer.cancel()
+        if way is None:
+            self._timer = self._loop.call_later(UNDECIDED_FOR, self._decide, Way.PLAIN)
+        else:
+            self._decide(way)
+
+    def data_ended(self) -> None:
+        """The caller says no more."""
+        if self._is_decided:
+            return
+        if self._head:
+            self._timer.cancel()
+            self._decide(Way.PLAIN)
+        else:
+            self.hang_up()
+
+    def writable(self) -> None:
+        """Nothing was written."""
+
+    def lost(self, error: Exception | None) -> None:
+        """The caller went."""
+        self._timer.cancel()
+        self._leave(self)
+
+    def hang_up(self) -> None:
+        """Enough waited."""
+        self._timer.cancel()
+        self.transport.close()
+
+    def _decide(self, way: Way) -> None:
+        self._is_decided = True
+        self._enter(self, way, self._head)

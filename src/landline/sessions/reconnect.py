@@ -1,0 +1,200 @@
+"""The client's end of a session: dials, and when the line drops redials until the session is back, refused, or closed."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import secrets
+from collections.abc import Callable, Sequence
+from typing import Any, Final
+
+from ..errors import ConnectError, ConnectTimeout, ProtocolError, Refused, SessionClosed
+from ..limits import Limits
+from ..protocol.events import ConnectionEnded, Event, PeerClosed
+from ..protocol.frames import CloseCode
+from ..protocol.handshake import ID_SIZE, Hello, Resume, Welcome
+from ..protocol.session import Session
+from ..transports import Address
+from .bare import BareSession
+from .dial import Turndown, dial_any
+from .driver import Driver, log
+
+LIFE: Final = secrets.token_bytes(ID_SIZE)
+"""Names this life of this process."""
+
+Pause = Callable[[int], float]
+"""How long to wait, in seconds, before the dial of that number (1 is the first after a drop)."""
+
+
+def full_jitter(limits: Limits, chance: Callable[[], float] = random.random) -> Pause:
+    """Return the default pause: drawn evenly from 0 to ``redial_min`` doubled with every dial, up to ``redial_max``."""
+
+    def pause(number: int) -> float:
+        return chance() * min(limits.redial_max, limits.redial_min * 2 ** min(number - 1, 32))
+
+    return pause
+
+
+class ClientEnd:
+    """Keeps one session of a client on a line.
+
+    Args:
+        addresses: tried in turn at every dial.
+        credentials: shown to the server's ``authenticate`` at every dial.
+    """
+
+    def __init__(
+        self,
+        addresses: Sequence[Address],
+        limits: Limits,
+        *,
+        credentials: Any = None,
+        pause: Pause | None = None,
+        chance: Callable[[], float] = random.random,
+    ) -> None:
+        self._addresses = addresses
+        self._limits = limits
+        self._credentials = credentials
+        self._pause = pause or full_jitter(limits, chance)
+        self._chance = chance
+        self._token = b""
+        self._attempt = 1
+        self._session: BareSession | None = None
+        self._redialling: asyncio.Task[None] | None = None
+        self._hold = 0.0
+        self._pauses = 0
+        self._attached_at = 0.0
+        self._resume_window = 0.0
+        self._loop = asyncio.get_running_loop()
+
+    async def connect(self, timeout: float) -> BareSession:
+        """Dial for the first time; return the new session.
+
+        Raises:
+            ConnectError, ConnectTimeout, Refused: see there; nothing is left behind.
+        """
+        limits = self._limits
+        hello = Hello(life=LIFE, window=limits.window, max_message=limits.max_message, credentials=self._credentials)
+        try:
+            driver, event = await dial_any(self._addresses, hello, limits, timeout=timeout, jitter=self._chance)
+        except Turndown as error:
+            raise Refused(error.address, error.reason, error.refusal.code.text) from None
+        welcome = event.welcome
+        state = Session(limits, peer_window=welcome.window, peer_max_message=min(welcome.max_message, limits.max_message))
+        session = BareSession(state, session_id=welcome.session, principal="", limits=limits)
+        self._session = session
+        try:
+            self._attach(session, driver, welcome)
+        except ProtocolError as error:
+            driver.abort()
+            raise ConnectError(str(self._addresses[0]), error.reason) from error
+        return session
+
+    def drop(self, seconds: float) -> None:
+        """Hang up beneath the session, and stay away that long."""
+        session = self._session
+        if session is not None and session.driver is not None:
+            self._hold = max(self._hold, seconds)
+            session.driver.abort()
+
+    def stop(self) -> None:
+        """Dial no more: the session is over."""
+        task, self._redialling = self._redialling, None
+        if task is not None and task is not asyncio.current_task():
+            task.cancel()
+
+    # A line is there...
+
+    def _attach(self, session: BareSession, driver: Driver, welcome: Welcome) -> None:
+        driver.deliver = lambda event: self._deliver(session, driver, event)
+        driver.connection.carry(welcome, session.core, self._loop.time())
+        self._token = welcome.token
+        self._resume_window = welcome.resume_window
+        self._attached_at = self._loop.time()
+        session.attach(driver)
+
+    def _deliver(self, session: BareSession, driver: Driver, event: Event) -> None:
+        if session.driver is not driver or session.ended is not None:
+            return
+        session.deliver(event)
+        if isinstance(event, PeerClosed) and event.retry_in is not None:
+            self._hold = event.retry_in * (0.5 + self._chance())
+        elif isinstance(event, ConnectionEnded):
+            self._line_ended(session, event)
+
+    def _line_ended(self, session: BareSession, event: ConnectionEnded) -> None:
+        end = session.connection_ended(event)
+        if end is not None:
+            session.end(end)
+            return
+        if self._loop.time() - self._attached_at >= self._limits.redial_reset:
+            self._pauses = 0
+        session.detach(event.reason or event.code.text)
+        self._redialling = self._loop.create_task(self._redial(session), name="landline redial")
+
+    # ... and when it is not.
+
+    async def _redial(self, session: BareSession) -> None:
+        try:
+            async with asyncio.timeout(self._resume_window):
+                await self._redial_until_answered(session)
+        except TimeoutError:
+            session.lose(CloseCode.EXPIRED, f"no server was reached for {self._resume_window:g} s")
+
+    async def _redial_until_answered(self, session: BareSession) -> None:
+        while session.ended is None:
+            self._pauses += 1
+            pause = max(self._hold, self._pause(self._pauses))
+            self._hold = 0.0
+            if not session.is_closing:
+                session.set_state(session.state, "", pause)
+            await asyncio.sleep(pause)
+            self._attempt += 1
+            resume = Resume(
+                session=session.id,
+                token=self._token,
+                attempt=self._attempt,
+                received=session.core.received,
+                credentials=self._credentials,
+            )
+            try:
+                driver, event = await dial_any(
+                    self._addresses, resume, self._limits, timeout=self._limits.connect_timeout, jitter=self._chance
+                )
+            except Turndown as error:
+                if self._refused(session, error):
+                    return
+            except (ConnectError, ConnectTimeout) as error:
+                log.info("redial %d of a session failed: %s", self._pauses, error)
+            else:
+                self._resumed(session, driver, event.welcome)
+                return
+
+    def _resumed(self, session: BareSession, driver: Driver, welcome: Welcome) -> None:
+        if session.ended is not None:
+            driver.abort()
+            return
+        self._redialling = None
+        try:
+            self._attach(session, driver, welcome)
+        except ProtocolError as error:
+            driver.connection.break_off(CloseCode.MISCOUNT, error.reason)
+            driver.schedule()
+            session.lose(CloseCode.MISCOUNT, error.reason)
+
+    def _refused(self, session: BareSession, error: Turndown) -> bool:
+        """Return whether a refusal ends the session."""
+        refusal = error.refusal
+        if refusal.code is CloseCode.STALE and refusal.attempt is not None:
+            self._attempt = refusal.attempt
+            return False
+        if refusal.code.resumable:
+            self._hold = max(self._hold, refusal.retry_in or 0.0)
+            return False
+        counts = {"peer_received": refusal.received, "peer_handled": refusal.handled}
+        if refusal.code is CloseCode.NORMAL:
+            session.core.end(**counts)
+            session.end(SessionClosed(refusal.reason))
+        else:
+            session.lose(refusal.code, refusal.code.text, **counts)
+        return True

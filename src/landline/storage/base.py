@@ -1,0 +1,335 @@
+"""What a storage keeps and promises: the words of the history, and the interface that every storage implements.
+
+A store holds two things in one order of commits: *publications*, appended to topics and numbered by one offset that rises over the
+whole store, and small *values* under keys. One primitive changes them, ``Storage.write``: appends, puts and deletes that happen
+together or not at all, under expectations. So a number that guards against repeats is committed with the publication it guards, and a
+session's record is taken over by compare-and-set. ``landline.testing.storage_conformance`` holds an implementation to all of this.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Final, Self
+
+from ..errors import DataError
+from .names import Pattern, check_topic
+
+MAX_DATA: Final = 16 << 20
+"""Bytes of one publication or value; far above the largest message, so that it only stops accidents."""
+MAX_KEY_BYTES: Final = 512
+"""Bytes of a key in UTF-8."""
+MAX_CHANGES: Final = 1024
+"""Changes in one write."""
+MAX_PAGE: Final = 1000
+"""Publications, values or gaps of one page; a larger ``limit`` is treated as this."""
+MAX_PAGE_BYTES: Final = 4 << 20
+"""Bytes of data after which a page ends; it always holds at least one publication."""
+
+HISTORY_REPLACED: Final = "history replaced"
+"""The position is of another life of the history: what was read after ``Gap.to`` did not happen in this one."""
+EXPIRED: Final = "expired"
+"""Retention removed it before it was read."""
+DAMAGED: Final = "damaged"
+"""It is on the disk, but not as it was written; it is withheld."""
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """A place in the history, and which life of that history. Compare offsets only within one store."""
+
+    epoch: str
+    """The life: each opening for writing begins one, with an id of its own."""
+    offset: int
+    """Rises by one with each publication over the whole store, from 1; 0 is the place before the first."""
+
+
+@dataclass(frozen=True, slots=True)
+class Publication:
+    """One item of a topic."""
+
+    topic: str
+    position: Position
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """From here to there something is missing, and why.
+
+    With the reason ``history replaced`` the reader's position is of a life this store does not know or of a part it no longer has
+    (a backup was put back). Then ``to`` is the last place both have in common, it lies before ``after``, and reading goes on from it:
+    forget what you hold after it.
+    """
+
+    topic: str
+    """The topic: all its publications within are missing. Or the pattern that was read, when more topics are concerned than a page
+    may have gaps: then some are missing, and others within may still be read."""
+    after: Position
+    """Excluded."""
+    to: Position
+    """Included."""
+    reason: str
+    """``HISTORY_REPLACED``, ``EXPIRED``, ``DAMAGED``; storages and later versions may have others, all readable clauses."""
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """What one reading found: everything selected within (``after``, ``end``], oldest first, is in ``publications`` or in ``gaps``."""
+
+    publications: list[Publication]
+    gaps: list[Gap]
+    after: Position
+    """Where the page begins, excluded. ``last(pattern, to=page.after)`` reads on backwards."""
+    end: Position
+    """Where the page ends, included. ``read(pattern, after=page.end)`` reads on forwards, without a hole or a double."""
+    more: bool
+    """Whether there may be more in the direction that was read; a page with ``more`` may well be empty."""
+
+
+@dataclass(frozen=True, slots=True)
+class Value:
+    """A small value."""
+
+    key: str
+    data: bytes
+    position: Position
+    """The last publication when it was put, one of the same write included: the Position to give to a repeat of that write."""
+
+
+@dataclass(frozen=True, slots=True)
+class Append:
+    """Add a publication to a topic."""
+
+    topic: str
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Put:
+    """Set the value of a key."""
+
+    key: str
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Delete:
+    """Remove a key; nothing happens if it is not there."""
+
+    key: str
+
+
+Change = Append | Put | Delete
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Retention:
+    """How much of a topic is kept; whichever is reached first. None: not limited by this measure (say so on purpose).
+
+    Applied to a topic when something is appended to it, and to all by ``Storage.trim``. The newest publication always stays, unless
+    it is too old. Age goes by the wall clock, which only this uses; order never does.
+    """
+
+    max_count: int | None = 10_000
+    """Publications."""
+    max_bytes: int | None = 64 << 20
+    """Bytes of data."""
+    max_age: float | None = 30 * 86_400.0
+    """Seconds."""
+
+    def __post_init__(self) -> None:
+        for name in ("max_count", "max_bytes", "max_age"):
+            limit = getattr(self, name)
+            if limit is not None and not limit > 0:
+                raise ValueError(f"{name} is {limit}; it must be above 0, or None for no limit")
+
+
+class Storage(ABC):
+    """Keeps publications and small values, and says exactly what it still has.
+
+    * ``write`` returns when the whole write is as safe as this storage makes things (SQLite: on the disk), and its effect is seen by
+      no reader before that. Concurrent writes share commits; one asyncio task's writes, and writes started in one order on one event
+      loop, are committed in that order.
+    * An error means that nothing of that write was stored, except ``StorageFailed`` and cancellation: then it may have been.
+    * Offsets rise without holes in the order of commits, over the whole store and over restarts, and are never used again.
+    * Nothing selected goes missing silently: it is in a page or in one of its gaps.
+
+    All methods but ``open`` raise ``StorageClosed`` when the store is not open, and belong to the event loop that opened it. Use it as
+    ``async with storage:`` or call ``open`` and ``close``.
+    """
+
+    def __init__(self, *, retention: Mapping[str, Retention] | None = None) -> None:
+        self._rules: tuple[tuple[Pattern, Retention], ...] = ()
+        for pattern, kept in (retention or {}).items():
+            self.retain(pattern, kept)
+
+    def retain(self, pattern: str, retention: Retention) -> None:
+        """Say how much to keep of the topics that match; a later rule goes before an earlier one.
+
+        Topics without a rule are kept as ``Retention()`` says. It takes effect with the next append or ``trim``.
+
+        Raises:
+            TopicError: the pattern breaks the rules.
+        """
+        rules = [(known, kept) for known, kept in self._rules if known.text != pattern]
+        # One assignment of a new tuple, because a storage may read the rules from its own thread.
+        self._rules = ((Pattern(pattern), retention), *rules)
+
+    def retention(self, topic: str) -> Retention:
+        """Return how much is kept of this topic."""
+        return next((kept for pattern, kept in self._rules if pattern.matches(topic)), _DEFAULT_RETENTION)
+
+    # A life of the store...
+
+    @property
+    @abstractmethod
+    def epoch(self) -> str:
+        """The id of the present life of the history."""
+
+    @abstractmethod
+    async def open(self) -> None:
+        """Take the store over and begin an epoch: a new random id, recorded with the first offset it will give.
+
+        Raises:
+            StorageError: it cannot be opened; the class says why, the message what to do.
+        """
+
+    @abstractmethod
+    async def close(self) -> None:
+        """Finish what was asked before, then let go. May be called twice; cancelled, it still finishes in the background."""
+
+    async def __aenter__(self) -> Self:
+        await self.open()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    # ... changing it...
+
+    @abstractmethod
+    async def write(
+        self, changes: Sequence[Change], *, expect: Mapping[str, bytes | None] | None = None
+    ) -> list[Position]:
+        """Make all changes in order, or none, and return the positions of the appends.
+
+        Args:
+            changes: at most ``MAX_CHANGES``.
+            expect: what the values of these keys must be just before; None: there is none.
+
+        Raises:
+            Conflict: an expectation does not hold.
+            TopicError, DataError: a name breaks the rules, or data is too large.
+            StorageFull: there is no room; try again later.
+            StorageFailed: the disk failed; every write fails from now until the store is closed and opened.
+        """
+
+    async def append(self, topic: str, data: bytes) -> Position:
+        """Append one publication; see ``write``."""
+        (position,) = await self.write([Append(topic, data)])
+        return position
+
+    async def put(self, key: str, data: bytes) -> None:
+        """Set one value; see ``write``."""
+        await self.write([Put(key, data)])
+
+    async def delete(self, key: str) -> None:
+        """Remove one value, if it is there; see ``write``."""
+        await self.write([Delete(key)])
+
+    @abstractmethod
+    async def trim(self) -> int:
+        """Apply retention to every topic, idle ones too, and return how many publications went. Call it now and then."""
+
+    # ... and reading it.
+
+    @abstractmethod
+    async def read(
+        self, pattern: str, after: Position | None = None, *, limit: int = 300, to: Position | None = None
+    ) -> Page:
+        """Return the oldest publications that match after a position (excluded), and the gaps among them.
+
+        Args:
+            pattern: a topic, or a pattern with ``*`` (one token) or a final ``**`` (one or more).
+            after: None reads from the very start, and what retention has removed since then is a gap.
+            limit: at most this many publications; a page also ends after ``MAX_PAGE_BYTES``.
+            to: the last position of interest, included.
+        """
+
+    @abstractmethod
+    async def last(self, pattern: str, limit: int = 300, *, to: Position | None = None) -> Page:
+        """Return the newest publications that match up to a position (included), oldest of them first.
+
+        What retention removed is a gap here only once the page has reached it.
+        """
+
+    async def head(self) -> Position:
+        """Return the position of the last publication of the store: what "from now on" means."""
+        return (await self.last(_ALL, 1)).end
+
+    @abstractmethod
+    async def get(self, key: str) -> Value | None:
+        """Return the value of a key."""
+
+    @abstractmethod
+    async def scan(self, prefix: str, *, after: str = "", limit: int = 300) -> list[Value]:
+        """Return values by key in code point order: those whose key begins with the prefix and comes after ``after``."""
+
+
+_DEFAULT_RETENTION: Final = Retention()
+_ALL: Final = "**"
+
+
+# For those who write a storage: the checks that all make alike.
+
+
+def check_write(changes: Sequence[Change], expect: Mapping[str, bytes | None]) -> int:
+    """Check a write and return its size in bytes.
+
+    Raises:
+        TopicError, DataError: as ``Storage.write`` says.
+    """
+    if len(changes) + len(expect) > MAX_CHANGES:
+        raise DataError(f"a write of {len(changes)} changes is too large; at most {MAX_CHANGES} are possible")
+    size = 0
+    for change in changes:
+        match change:
+            case Append(topic, data):
+                check_topic(topic)
+                size += _check_data(data) + len(topic)
+            case Put(key, data):
+                size += _check_data(data) + len(check_key(key))
+            case Delete(key):
+                size += len(check_key(key))
+            case _:
+                raise TypeError(f"a change is an Append, a Put or a Delete, not {type(change).__name__}")
+    for key in expect:
+        check_key(key)
+    if size > MAX_DATA:
+        raise DataError(f"a write of {size:,} bytes is too large; at most {MAX_DATA:,} are possible")
+    return size
+
+
+def check_key(key: str) -> str:
+    """Return the key if it is a good one: not empty, at most ``MAX_KEY_BYTES``, no NUL and no lone surrogate.
+
+    Raises:
+        DataError: it is not.
+    """
+    try:
+        if key and len(key.encode()) <= MAX_KEY_BYTES and "\0" not in key:
+            return key
+    except UnicodeEncodeError:
+        pass
+    raise DataError(f"{key[:40]!r} is no key: 1 to {MAX_KEY_BYTES} bytes of UTF-8 without NUL")
+
+
+def _check_data(data: bytes) -> int:
+    if not isinstance(data, bytes):
+        raise DataError(f"a storage keeps bytes, not {type(data).__name__}")
+    return len(data)

@@ -1,0 +1,86 @@
+"""What a transport is, and what its receiver is told.
+
+A transport is one socket's worth of bytes, in order, and dies with its socket. It guarantees: nothing is told before ``start``; bytes are
+told in the order they came; after ``lost`` nothing more is told, and ``lost`` is told exactly once; ``write`` never blocks and never
+raises. How much may wait in it is the writer's business: it looks at ``is_writable`` and waits to be told ``writable``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Protocol
+
+
+class Receiver(Protocol):
+    """Who is told what happens on a transport."""
+
+    def data_received(self, data: bytes) -> None:
+        """These bytes arrived."""
+
+    def data_ended(self) -> None:
+        """The peer writes no more; it may still read."""
+
+    def writable(self) -> None:
+        """The transport takes more bytes again."""
+
+    def lost(self, error: Exception | None) -> None:
+        """The transport is gone; ``error`` is None when it was closed in an orderly way."""
+
+
+class Transport(Protocol):
+    """One socket's worth of bytes.
+
+    Attributes:
+        on_lost: called, once, after the receiver was told that the transport is gone.
+    """
+
+    on_lost: Callable[[], None]
+
+    @property
+    def peer(self) -> str:
+        """The other end's address, as text."""
+
+    @property
+    def source(self) -> str:
+        """Who the other end is for limits per source: an IPv4 address, an IPv6 /64; empty for local ones, which are exempt."""
+
+    @property
+    def backlog(self) -> int:
+        """Bytes written and not yet given to the kernel."""
+
+    @property
+    def is_writable(self) -> bool:
+        """Whether more should be written now."""
+
+    def start(self, receiver: Receiver) -> None:
+        """Tell ``receiver`` from now on; a second call hands over to another one."""
+
+    def hold(self, is_held: bool) -> None:
+        """Read no more for now, or read on: back-pressure for doors that have no credit."""
+
+    def write(self, data: bytes) -> None:
+        """Write all of ``data``, in the end; dropped when the transport is gone."""
+
+    def close(self) -> None:
+        """Write what waits, end our direction, and go when the peer has ended its own (or after two seconds)."""
+
+    def abort(self) -> None:
+        """Go at once; what waits is dropped."""
+
+
+Accept = Callable[[Transport], None]
+
+
+class Listener(Protocol):
+    """Something that accepts transports until it is closed."""
+
+    @property
+    def addresses(self) -> list[str]:
+        """Where it really listens, ports filled in."""
+
+    def close(self) -> None:
+        """Accept no more; transports that were accepted live on."""
+
+
+def nothing() -> None:
+    """Nobody wants to know."""

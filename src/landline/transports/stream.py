@@ -1,0 +1,153 @@
+"""Any stream socket on asyncio, as a transport.
+
+Closing is a story of its own: a socket that is closed while unread bytes wait in the kernel is reset, and the reset can overtake the last
+words that we wrote. So ``close`` ends our direction first and reads on, dropping everything, until the peer has ended too.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from typing import Final, cast
+
+from .base import Accept, Receiver, nothing
+
+LINGER: Final = 2.0
+"""Seconds for the peer to end its direction after we ended ours."""
+
+HIGH_WATER: Final = 256 << 10
+"""Bytes waiting to be written above which a transport is not writable."""
+
+
+class StreamTransport(asyncio.Protocol):
+    """A stream socket; asyncio's protocol and our transport in one.
+
+    Args:
+        peer: the other end's address as text, when it is known beforehand.
+        accept: told about the transport as soon as it is connected, at the accepting end.
+    """
+
+    def __init__(self, peer: str = "", accept: Accept | None = None) -> None:
+        self.peer = peer
+        self.source = ""
+        self.on_lost = nothing
+        self._accept = accept
+        self._receiver: Receiver | None = None
+        self._transport: asyncio.Transport | None = None
+        self._loop = asyncio.get_running_loop()
+        self._linger: asyncio.TimerHandle | None = None
+        self._is_writable = True
+        self._is_closing = False
+        self._has_ended = False
+
+    # What the writer sees...
+
+    @property
+    def backlog(self) -> int:
+        """Bytes written and not yet given to the kernel."""
+        return 0 if self._transport is None else self._transport.get_write_buffer_size()
+
+    @property
+    def is_writable(self) -> bool:
+        """Whether more should be written now."""
+        return self._is_writable and not self._is_closing
+
+    def start(self, receiver: Receiver) -> None:
+        """Tell ``receiver`` from now on."""
+        is_first = self._receiver is None
+        self._receiver = receiver
+        if is_first and self._transport is not None:
+            self._transport.resume_reading()
+        if self._has_ended:
+            self._loop.call_soon(receiver.data_ended)
+
+    def hold(self, is_held: bool) -> None:
+        """Read no more for now, or read on."""
+        if self._transport is not None and not self._is_closing:
+            if is_held:
+                self._transport.pause_reading()
+            else:
+                self._transport.resume_reading()
+
+    def write(self, data: bytes) -> None:
+        """Write all of ``data``, in the end."""
+        if self._transport is not None and not self._is_closing:
+            self._transport.write(data)
+
+    def close(self) -> None:
+        """Write what waits, end our direction, and go when the peer has ended its own."""
+        transport = self._transport
+        if self._is_closing or transport is None:
+            return
+        self._is_closing = True
+        transport.resume_reading()
+        if self._has_ended:
+            transport.close()
+        elif not transport.is_closing():
+            try:
+                transport.write_eof()
+            except OSError:
+                transport.abort()
+                return
+            self._linger = self._loop.call_later(LINGER, transport.abort)
+
+    def abort(self) -> None:
+        """Go at once."""
+        self._is_closing = True
+        if self._transport is not None:
+            self._transport.abort()
+
+    # What asyncio tells...
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Asyncio connected or accepted the socket."""
+        self._transport = cast(asyncio.Transport, transport)
+        self._transport.set_write_buffer_limits(high=HIGH_WATER)
+        if self._accept is not None:
+            self._accept(self)
+        if self._receiver is None:
+            self._transport.pause_reading()
+
+    def data_received(self, data: bytes) -> None:
+        """Asyncio read something."""
+        if not self._is_closing and self._receiver is not None:
+            self._receiver.data_received(data)
+
+    def eof_received(self) -> bool:
+        """The peer ended its direction; ours stays open until somebody closes it."""
+        self._has_ended = True
+        if self._is_closing:
+            return False
+        if self._receiver is not None:
+            self._receiver.data_ended()
+        return not self._is_closing
+
+    def pause_writing(self) -> None:
+        """Asyncio's buffer is above the mark."""
+        self._is_writable = False
+
+    def resume_writing(self) -> None:
+        """Asyncio's buffer is low again."""
+        self._is_writable = True
+        if self._receiver is not None:
+            self._receiver.writable()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """The socket is gone."""
+        if self._linger is not None:
+            self._linger.cancel()
+        self._transport = None
+        self._is_closing = True
+        if self._receiver is not None:
+            self._receiver.lost(exc)
+        self.on_lost()
+
+
+def why(error: OSError) -> str:
+    """Return an operating system's error as a clause that a person understands."""
+    if isinstance(error, ConnectionRefusedError):
+        return "nobody listens there"
+    if isinstance(error, socket.gaierror):
+        return f"the name cannot be resolved ({error.strerror or error})"
+    text = error.strerror or str(error) or type(error).__name__
+    return text[0].lower() + text[1:]

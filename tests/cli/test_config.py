@@ -1,0 +1,108 @@
+"""What ``landline config`` shows, and that the reference page is current."""
+
+from __future__ import annotations
+
+import json
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from landline.cli.config import reference_page
+from landline.cli.main import main
+from landline.limits import LIMITS
+from landline.settings import SETTINGS
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture(autouse=True)
+def _nowhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A folder without a landline.toml."""
+    monkeypatch.chdir(tmp_path)
+
+
+def test_explain_shows_each_value_and_where_it_came_from(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Flag, variable, file, default, and what follows from another setting."""
+    Path("landline.toml").write_text('[log]\nlevel = "info"')
+    monkeypatch.setenv("LANDLINE_NAME", "ana")
+
+    assert main(["config", "--explain", "--port", "7", "--room", "a", "--room", "b"]) == 0
+
+    rows = {line.split()[0]: line.split()[1:] for line in capsys.readouterr().out.splitlines()}
+    assert list(rows) == [setting.key for setting in SETTINGS]
+    assert rows["host"] == ['"localhost"', "default"]
+    assert rows["port"] == ["7", "--port"]
+    assert rows["log.level"] == ['"info"', "landline.toml"]
+    assert rows["chat.name"] == ['"ana"', "LANDLINE_NAME"]
+    assert rows["chat.room"] == ['["a",', '"b"]', "--room"]
+    assert rows["serve.address"] == ['["tcp://localhost:7"]', "--port"]
+
+
+def test_config_is_a_file_that_gives_the_same_settings(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Kept as landline.toml it means what the flags meant; what nobody set stays open."""
+    monkeypatch.setenv("LANDLINE_DATA", '/tmp/a "b"')
+    arguments = ["--port", "7", "--no-operator", "--name", "Zoë", "--room", "a"]
+
+    assert main(["config", *arguments]) == 0
+    text = capsys.readouterr().out
+
+    assert tomllib.loads(text) == {
+        "port": 7,
+        "data": '/tmp/a "b"',
+        "log": {},
+        "serve": {"operator": False},
+        "chat": {"name": "Zoë", "room": ["a"]},
+    }
+    monkeypatch.delenv("LANDLINE_DATA")
+    assert main(["config", "--json", *arguments, "--data", '/tmp/a "b"']) == 0
+    by_flags = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    Path("landline.toml").write_text(text, encoding="utf-8")
+    assert main(["config", "--json"]) == 0
+    by_file = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [entry["value"] for entry in by_file] == [entry["value"] for entry in by_flags]
+
+
+def test_all_of_config_can_be_uncommented(capsys: pytest.CaptureFixture[str]) -> None:
+    """Behind each ``#`` before a value stands TOML that is valid there."""
+    assert main(["config"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+
+    tree = tomllib.loads("\n".join(line.removeprefix("# ") if " = " in line else line for line in lines))
+
+    keys = {f"{name}.{key}" for name, table in tree.items() if isinstance(table, dict) for key in table}
+    assert keys | {name for name in tree if not isinstance(tree[name], dict)} == {
+        setting.key for setting in SETTINGS
+    }
+
+
+def test_json_is_one_object_a_line(capsys: pytest.CaptureFixture[str]) -> None:
+    """With key, value and source, in the order of the table."""
+    assert main(["config", "--json", "--port", "7"]) == 0
+
+    entries = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [entry["key"] for entry in entries] == [setting.key for setting in SETTINGS]
+    assert {"key": "port", "value": 7, "source": "--port"} in entries
+
+
+def test_limits_shows_the_whole_table(capsys: pytest.CaptureFixture[str]) -> None:
+    """Name, default, unit and reason."""
+    assert main(["config", "--limits"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split()[0] for line in lines] == [limit.name for limit in LIMITS]
+    assert all(limit.unit in line and limit.reason in line for limit, line in zip(LIMITS, lines, strict=True))
+
+    assert main(["config", "--limits", "--json"]) == 0
+    entries = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [(entry["name"], entry["default"]) for entry in entries] == [
+        (limit.name, limit.default) for limit in LIMITS
+    ]
+
+
+def test_the_reference_page_is_current() -> None:
+    """Mended by ``landline config --markdown > docs/reference/settings.md``."""
+    assert (ROOT / "docs" / "reference" / "settings.md").read_text(encoding="utf-8") == reference_page()

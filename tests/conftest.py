@@ -1,0 +1,92 @@
+"""What every test gets: a clean environment, the loop that ``LANDLINE_TEST_LOOP`` names, and honest skips.
+
+A test that needs a program of the machine says ``@pytest.mark.needs("nc")``; it is skipped where ``nc`` is missing, except where
+``LANDLINE_REQUIRE=nc,telnet`` insists: then any skip for one of these names is a failure.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import re
+import shutil
+from collections.abc import Callable, Generator, Mapping
+from pathlib import Path
+
+import hypothesis
+import pytest
+from hypothesis.database import DirectoryBasedExampleDatabase
+
+ROOT = Path(__file__).resolve().parent.parent
+LOOP = os.environ.get("LANDLINE_TEST_LOOP", "asyncio")
+REQUIRED = frozenset(filter(None, os.environ.get("LANDLINE_REQUIRE", "").split(",")))
+
+# No deadline: how long a case takes says more about the machine than about us. CI repeats itself, people explore.
+hypothesis.settings.register_profile(
+    "landline",
+    deadline=None,
+    derandomize="CI" in os.environ,
+    database=None if "CI" in os.environ else DirectoryBasedExampleDatabase(ROOT / ".cache" / "hypothesis"),
+)
+hypothesis.settings.load_profile("landline")
+
+
+def pytest_report_header() -> str:
+    return f"landline: loop {LOOP}" + (f", required: {', '.join(sorted(REQUIRED))}" if REQUIRED else "")
+
+
+if LOOP != "asyncio":  # asyncio is what pytest-asyncio does by itself
+
+    def pytest_asyncio_loop_factories(
+        config: pytest.Config, item: pytest.Item
+    ) -> Mapping[str, Callable[[], asyncio.AbstractEventLoop]]:
+        """Run every asynchronous test on the loop that was asked for; virtual time exists on asyncio's only."""
+        del config
+        if LOOP != "uvloop":
+            raise pytest.UsageError(f"LANDLINE_TEST_LOOP={LOOP}: asyncio or uvloop")
+        import uvloop
+
+        if item.get_closest_marker("looptime") is not None:
+            return {"asyncio": asyncio.new_event_loop}
+        return {"uvloop": uvloop.new_event_loop}
+
+
+@pytest.fixture(autouse=True)
+def clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """The settings, names and folders of whoever runs the tests are not theirs."""
+    for name in list(os.environ):
+        if name.startswith("LANDLINE_") and not name.startswith("LANDLINE_TEST_"):
+            monkeypatch.delenv(name)
+    # What `make test` itself passes on must not reach a `make` that a test starts.
+    for name in (
+        "MAKEFLAGS",
+        "MAKELEVEL",
+        "MFLAGS",
+        "NO_COLOR",
+        "STATE_DIRECTORY",
+        "CONFIGURATION_DIRECTORY",
+    ):
+        monkeypatch.delenv(name, raising=False)
+    home = tmp_path_factory.getbasetemp() / "home"
+    for name in ("XDG_CACHE_HOME", "XDG_CONFIG_HOME", "XDG_DATA_HOME", "XDG_STATE_HOME"):
+        monkeypatch.setenv(name, str(home / name.lower()))
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    for marker in item.iter_markers("needs"):
+        for program in marker.args:
+            if shutil.which(program) is None:
+                pytest.skip(f"needs {program}, which is not on PATH")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """A skip for a program that this run requires is a failure, however the test came to skip."""
+    report = yield
+    if report.skipped and not hasattr(report, "wasxfail") and isinstance(report.longrepr, tuple):
+        reason = report.longrepr[2]
+        missing = sorted(REQUIRED.intersection(re.findall(r"[\w.+-]*\w", reason)))
+        if missing:
+            report.outcome = "failed"
+            report.longrepr = f"{item.nodeid}\nLANDLINE_REQUIRE names {', '.join(missing)}: {reason}"
+    return report

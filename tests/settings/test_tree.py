@@ -1,0 +1,44 @@
+"""The settings as a program gets them."""
+
+from __future__ import annotations
+
+import stat
+from pathlib import Path
+
+import pytest
+
+from landline.errors import SettingsError
+from landline.settings import DEFAULT_HOST, DEFAULT_PORT, Settings
+
+
+def test_the_defaults_are_loopback() -> None:
+    """Nobody outside this machine gets in unless somebody decides so."""
+    settings = Settings()
+
+    assert (DEFAULT_HOST, DEFAULT_PORT) == ("localhost", 12345)
+    assert settings.serve.addresses == (settings.chat.address,) == ("tcp://localhost:12345",)
+
+
+def test_the_data_folder_is_made_for_its_owner_only(tmp_path: Path) -> None:
+    """Its parents too; a second time it is there."""
+    settings = Settings(data=tmp_path / "a" / "b")
+
+    assert settings.make_data_folder() == tmp_path / "a" / "b"
+    assert settings.make_data_folder().is_dir()
+    assert stat.S_IMODE((tmp_path / "a" / "b").stat().st_mode) == 0o700
+
+
+def test_a_data_folder_that_cannot_be_used_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A file in its place or above it, and a folder without the right to write."""
+    (tmp_path / "file").touch()
+
+    with pytest.raises(SettingsError, match="cannot be used: it is not a folder; choose another with --data"):
+        Settings(data=tmp_path / "file").make_data_folder()
+    with pytest.raises(SettingsError, match="cannot be used: not a directory"):
+        Settings(data=tmp_path / "file" / "below").make_data_folder()
+    monkeypatch.setattr("os.access", lambda *_: False)  # root may write everywhere
+    with pytest.raises(SettingsError, match="it cannot be written to") as caught:
+        Settings(data=tmp_path).make_data_folder()
+    assert caught.value.key == "data"

@@ -1,0 +1,91 @@
+"""The front door: what ``import landline`` offers, and what it costs.
+
+Whatever users need is named in ``landline.__all__``, documented, and reached without loading what only programs need.
+"""
+
+from __future__ import annotations
+
+import inspect
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import landline
+from landline import errors
+
+HEAVY = {
+    "click",
+    "prompt_toolkit",
+    "uvloop",
+    "platformdirs",
+    "sqlite3",
+    "curses",
+    "tomllib",
+    "landline.apps",
+    "landline.cli",
+}
+"""What a bare import must not load: each has its place where it is imported when used."""
+
+
+def public_things() -> list[str]:
+    return [name for name in landline.__all__ if callable(getattr(landline, name, None))]
+
+
+def test_every_name_of_all_is_there_once() -> None:
+    """``from landline import *`` works, and nothing is listed twice."""
+    assert [name for name in landline.__all__ if not hasattr(landline, name)] == []
+    assert len(set(landline.__all__)) == len(landline.__all__)
+
+
+def test_the_promised_names_are_exported() -> None:
+    """The names that README shows are at the front door."""
+    promised = {"Server", "Session", "State", "Outcome", "Caller", "serve", "connect", "dial", "__version__"}
+
+    assert promised - set(landline.__all__) == set()
+
+
+def test_every_error_is_exported() -> None:
+    """Whoever catches an error of landline finds it as ``landline.X``."""
+    tree = {
+        name
+        for name, thing in vars(errors).items()
+        if inspect.isclass(thing) and issubclass(thing, errors.LandlineError)
+    }
+
+    assert tree - set(landline.__all__) == set()
+
+
+@pytest.mark.parametrize("name", public_things())
+def test_every_public_thing_is_documented(name: str) -> None:
+    """A public class or function has a docstring, and so has every public method that it defines."""
+    thing = getattr(landline, name)
+    undocumented = [] if inspect.getdoc(thing) else [name]
+    if inspect.isclass(thing):
+        for attribute, value in vars(thing).items():
+            described = inspect.isfunction(value) or isinstance(value, property | classmethod | staticmethod)
+            if described and not attribute.startswith("_") and not inspect.getdoc(getattr(thing, attribute)):
+                undocumented.append(f"{name}.{attribute}")
+
+    assert undocumented == []
+
+
+def test_a_bare_import_stays_cheap() -> None:
+    """``import landline`` loads none of the packages that only programs or stores need."""
+    code = "import sys, landline; print(*sorted(sys.modules))"
+    loaded = set(subprocess.check_output([sys.executable, "-c", code], text=True).split())
+
+    assert loaded & HEAVY == set()
+
+
+def test_types_are_shipped() -> None:
+    """Type checkers read our annotations: the marker file lies beside the package."""
+    assert (Path(landline.__file__).parent / "py.typed").exists()
+
+
+def test_the_version_is_the_packages() -> None:
+    """``landline.__version__`` and the installed package say the same."""
+    from importlib.metadata import version
+
+    assert landline.__version__ == version("landline")

@@ -1,0 +1,131 @@
+"""The shape of the tree: sources and tests mirror each other, and every file says what it is for.
+
+What does not follow the rule stands here with its reason; a reason that has gone fails too, so the lists stay short.
+"""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+SOURCE = ROOT / "src" / "landline"
+TESTS = ROOT / "tests"
+
+TESTED_ELSEWHERE: dict[str, str] = {}
+"""Source files without a test file of their own name, and where they are tested."""
+
+TESTS_OF_THE_WHOLE: dict[str, str] = {
+    "test_bootstrap.py": "scripts/bootstrap.py",
+    "test_docs.py": "README.md and the other documents",
+    "test_examples.py": "examples/",
+    "test_exports.py": "the front door, src/landline/__init__.py",
+    "test_layout.py": "the tree",
+    "test_no_literal_addresses.py": "a rule for all sources",
+}
+"""Test files that belong to no single source file, and what they are about."""
+
+LONGEST = 440
+"""Lines of a source file; past that it holds a second idea."""
+
+NOT_OUR_WORDS = {"channel", "common", "helpers", "manager", "utils"}
+
+
+def sources() -> list[Path]:
+    return sorted(path.relative_to(SOURCE) for path in SOURCE.rglob("*.py"))
+
+
+def files_of_tests() -> list[Path]:
+    return sorted(path.relative_to(TESTS) for path in TESTS.rglob("test_*.py"))
+
+
+def python_files() -> list[Path]:
+    found: list[Path] = []
+    for folder in ("src", "tests", "examples", "benchmarks", "scripts"):
+        found += (ROOT / folder).rglob("*.py")
+    return sorted(path.relative_to(ROOT) for path in found)
+
+
+def mirror(source: Path) -> Path:
+    """Where the tests of a source file are: ``protocol/codec.py`` → ``protocol/test_codec.py``; a package's in its own name."""
+    if source.name == "__init__.py":
+        return source.parent.parent / f"test_{source.parent.name}.py"
+    return source.parent / f"test_{source.stem.strip('_')}.py"
+
+
+def holds_code(source: Path) -> bool:
+    """More than a docstring, imports and plain values."""
+    tree = ast.parse((SOURCE / source).read_text(encoding="utf-8"))
+    return any(isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef) for node in tree.body)
+
+
+def test_every_source_file_has_its_test_file() -> None:
+    """``src/landline/a/b.py`` is tested by ``tests/a/test_b.py``, or stands in the list with its reason."""
+    missing = {
+        source.as_posix()
+        for source in sources()
+        if holds_code(source) and not (TESTS / mirror(source)).exists()
+    }
+
+    assert missing - TESTED_ELSEWHERE.keys() == set(), (
+        "no test file of its own name, and no reason in TESTED_ELSEWHERE"
+    )
+    assert TESTED_ELSEWHERE.keys() - missing == set(), "in TESTED_ELSEWHERE without need"
+
+
+def test_every_test_file_has_its_source_file() -> None:
+    """``tests/a/test_b.py`` tests ``src/landline/a/b.py`` or a part of it (``test_b_limits.py``), or stands in the list."""
+    mirrors = {mirror(source).with_suffix("").as_posix() for source in sources()}
+    astray = {
+        test.as_posix()
+        for test in files_of_tests()
+        if not any(f"{test.with_suffix('').as_posix()}_".startswith(f"{name}_") for name in mirrors)
+    }
+
+    assert astray - TESTS_OF_THE_WHOLE.keys() == set(), (
+        "no source file of that name, and no reason in TESTS_OF_THE_WHOLE"
+    )
+    assert TESTS_OF_THE_WHOLE.keys() - {test.as_posix() for test in files_of_tests()} == set(), "listed and not there"
+
+
+@pytest.mark.parametrize("path", python_files(), ids=str)
+def test_every_file_opens_with_what_it_is_for(path: Path) -> None:
+    """A module docstring, of more than a word."""
+    docstring = ast.get_docstring(ast.parse((ROOT / path).read_text(encoding="utf-8")))
+
+    assert docstring is not None
+    assert len(docstring.split()) >= 4
+
+
+def test_no_source_file_is_longer_than_one_idea() -> None:
+    """Source files stay below the length at which they hold two."""
+    lengths = {source.as_posix(): len((SOURCE / source).read_bytes().splitlines()) for source in sources()}
+
+    assert {name: lines for name, lines in lengths.items() if lines > LONGEST} == {}
+
+
+def test_no_module_is_named_for_nothing() -> None:
+    """Modules are named with the words of the glossary."""
+    used = {
+        part
+        for source in sources()
+        for part in source.with_suffix("").as_posix().replace("/", "_").split("_")
+    }
+
+    assert used & NOT_OUR_WORDS == set()
+
+
+def test_every_test_says_what_it_shows() -> None:
+    """A test's docstring states the behaviour, for whoever sees it fail."""
+    silent = [
+        f"{path}:{node.lineno} {node.name}"
+        for path in files_of_tests()
+        for node in ast.walk(ast.parse((TESTS / path).read_text(encoding="utf-8")))
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+        and node.name.startswith("test_")
+        and ast.get_docstring(node) is None
+    ]
+
+    assert silent == []
