@@ -86,4 +86,3 @@ async def dial(address: str, *, timeout: float = Limits().connect_timeout) -> Ca
         raise
     except TimeoutError:
         raise ConnectTimeout(address, f"no answer within {timeout:g} s") from None
-

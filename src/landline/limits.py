@@ -31,21 +31,37 @@ class Limits:
 
     # Messages and memory.
     max_message: int = _limit(1 << 20, "bytes", "one message; larger things are streams or files")
-    window: int = _limit(256 << 10, "bytes", "received and not yet taken by the program; a frame counts 64 bytes more than its payload, so 4,096 small ones fit")
-    outbox_bytes: int = _limit(4 << 20, "bytes", "sent and not yet received by the peer; then send() waits and send_nowait() raises Full")
-    outbox_messages: int = _limit(4096, "messages", "the same in messages; many small ones cost more than their bytes")
+    window: int = _limit(
+        256 << 10,
+        "bytes",
+        "received and not yet taken by the program; a frame counts 64 bytes more than its payload, so 4,096 small ones fit",
+    )
+    outbox_bytes: int = _limit(
+        4 << 20,
+        "bytes",
+        "sent and not yet received by the peer; then send() waits and send_nowait() raises Full",
+    )
+    outbox_messages: int = _limit(
+        4096, "messages", "the same in messages; many small ones cost more than their bytes"
+    )
 
     # How long anything may take.
     connect_timeout: float = _limit(10.0, "seconds", "the first dial, all addresses together")
     handshake_timeout: float = _limit(10.0, "seconds", "from a caller's first byte to its complete hello")
-    silent_timeout: float = _limit(600.0, "seconds", "a caller that has not said anything yet: a person may be about to type")
-    frame_timeout: float = _limit(30.0, "seconds", "from a frame's first byte to its last, and then 1 KiB a second more")
+    silent_timeout: float = _limit(
+        600.0, "seconds", "a caller that has not said anything yet: a person may be about to type"
+    )
+    frame_timeout: float = _limit(
+        30.0, "seconds", "from a frame's first byte to its last, and then 1 KiB a second more"
+    )
     write_timeout: float = _limit(10.0, "seconds", "bytes waiting to be written and none leaving")
     close_timeout: float = _limit(5.0, "seconds", "an orderly close, delivery of what was sent included")
     ack_delay: float = _limit(0.05, "seconds", "an ack waits this long for company")
 
     # Is the peer alive, and when to try again.
-    heartbeat_interval: float = _limit(25.0, "seconds", "silence before a ping; up to a fifth less, so that sessions do not beat together")
+    heartbeat_interval: float = _limit(
+        25.0, "seconds", "silence before a ping; up to a fifth less, so that sessions do not beat together"
+    )
     dead_after: float = _limit(8.0, "seconds", "silence after a ping before the line counts as dead")
     redial_min: float = _limit(0.2, "seconds", "the first pause between dials is drawn from 0 to this")
     redial_max: float = _limit(20.0, "seconds", "the pause doubles up to this")
@@ -53,15 +69,25 @@ class Limits:
 
     # What a server keeps, and for how long.
     resume_window: float = _limit(300.0, "seconds", "a session outlives its line this long")
-    tombstone_window: float = _limit(86_400.0, "seconds", "what an ended session had received and handled is remembered this long")
-    max_tombstones: int = _limit(10_000, "sessions", "and for at most this many sessions; the oldest go first")
-    max_sessions: int = _limit(10_000, "sessions", "held by one server; then the session that is longest without a line ends")
+    tombstone_window: float = _limit(
+        86_400.0, "seconds", "what an ended session had received and handled is remembered this long"
+    )
+    max_tombstones: int = _limit(
+        10_000, "sessions", "and for at most this many sessions; the oldest go first"
+    )
+    max_sessions: int = _limit(
+        10_000, "sessions", "held by one server; then the session that is longest without a line ends"
+    )
     max_connections: int = _limit(10_000, "connections", "open at one server, every door together")
     max_handshakes: int = _limit(512, "connections", "past their first byte and not yet let in")
     max_silent: int = _limit(64, "connections", "callers that have not said anything; the oldest goes first")
-    max_per_source: int = _limit(1024, "connections", "from one address (IPv4) or /64 (IPv6); loopback and Unix sockets are exempt")
+    max_per_source: int = _limit(
+        1024, "connections", "from one address (IPv4) or /64 (IPv6); loopback and Unix sockets are exempt"
+    )
     preauth_bytes: int = _limit(4096, "bytes", "read from a caller before it is let in, its hello included")
-    backlog: int = _limit(4096, "connections", "waiting in the kernel to be accepted; the kernel may hold fewer")
+    backlog: int = _limit(
+        4096, "connections", "waiting in the kernel to be accepted; the kernel may hold fewer"
+    )
 
 
 LIMITS: Final[tuple[Limit, ...]] = tuple(

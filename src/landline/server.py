@@ -127,7 +127,9 @@ class Server:
             log.exception("the program of a session failed")
             bare.lose(CloseCode.FAILED, "the server's program failed")
         finally:
-            await bare.close()
+            await bare.close(
+                timeout=self._limits.resume_window
+            )  # its last words may still have to wait for a line
 
     async def _serve_plain(self, caller: Caller) -> None:
         try:

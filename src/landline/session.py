@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import AsyncIterator, Callable
-from typing import Any
+from collections.abc import AsyncGenerator, Callable
+from typing import Any, Self
 
 from .errors import SessionClosed
 from .patterns.messages import Messages, Receipt
@@ -95,7 +94,7 @@ class Session:
         while self._bare.ended is None:
             await self._bare.over.wait()
 
-    async def __aenter__(self) -> Session:
+    async def __aenter__(self) -> Self:
         return self
 
     async def __aexit__(self, *exc: object) -> None:
@@ -123,11 +122,9 @@ class Session:
         """Where the session is now."""
         return self._bare.state
 
-    async def states(self) -> AsyncIterator[StateChange]:
+    def states(self) -> AsyncGenerator[StateChange, None]:
         """Yield each change of state from now on, and each new plan to redial; ends with the session."""
-        async with contextlib.aclosing(self._bare.states()) as changes:
-            async for change in changes:
-                yield change
+        return self._bare.states()
 
     @property
     def closed(self) -> bool:

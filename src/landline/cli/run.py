@@ -41,17 +41,21 @@ def run(main: Main, *, loop: str = "auto") -> int:
         return runner.run(_supervise(main))
 
 
-def loop_factory(loop: str) -> LoopFactory | None:
-    """Return what makes the event loop of this name; None means asyncio's own."""
+def loop_factory(loop: str) -> LoopFactory:
+    """Return what makes the event loop of this name.
+
+    Raises:
+        SettingsError: uvloop is demanded and not installed.
+    """
     if loop == "asyncio":
-        return None
+        return asyncio.new_event_loop
     try:
         import uvloop
     except ImportError:
         if loop == "uvloop":
             message = "uvloop is not installed: choose --loop asyncio, or install landline[fast]"
             raise SettingsError(message, key="loop") from None
-        return None
+        return asyncio.new_event_loop
     factory: LoopFactory = uvloop.new_event_loop
     return factory
 

@@ -74,7 +74,9 @@ class Messages:
     async def send(self, value: Any) -> Receipt:
         """Queue a message, waiting while the outbox is full."""
         bare = self._bare
-        while not self._core.has_room and not bare.is_closing and bare.ended is None and not bare.is_peer_closed:
+        while (
+            not self._core.has_room and not bare.is_closing and bare.ended is None and not bare.is_peer_closed
+        ):
             await bare.room.wait()
         return self.send_nowait(value)
 
@@ -87,7 +89,9 @@ class Messages:
             raise SessionClosed("it is being closed")
         kind, payload = encode_data(value, self._core.max_message)
         if not self._core.has_room:
-            raise Full(f"the outbox is full: {self._core.outbox_frames:,} messages, {self._core.outbox_bytes:,} bytes")
+            raise Full(
+                f"the outbox is full: {self._core.outbox_frames:,} messages, {self._core.outbox_bytes:,} bytes"
+            )
         return Receipt(bare, self._core.send(self._flow, kind, payload))
 
     async def receive(self) -> Any:

@@ -130,7 +130,9 @@ class Connection:
         """
         if self.phase in (Phase.CLOSING, Phase.CLOSED):
             return
-        self._closing = encode_payload(FrameType.CLOSE, Close(code=code, reason=reason[:500], retry_in=retry_in))
+        self._closing = encode_payload(
+            FrameType.CLOSE, Close(code=code, reason=reason[:500], retry_in=retry_in)
+        )
         if self.phase is Phase.DRAINING and self.session is not None:
             self._control += self.session.last_words()
         if self.phase in (Phase.OPEN, Phase.CONFIRMING):
@@ -170,8 +172,7 @@ class Connection:
     def receive_end(self) -> None:
         """The transport ended, in whatever way: nothing more comes or goes."""
         if self.phase is not Phase.CLOSED:
-            code = CloseCode.NORMAL if self.phase is Phase.CLOSING else CloseCode.DEAD
-            self._end(code, "the line dropped", local=False)
+            self._end(CloseCode.DEAD, "the line dropped", local=False)
 
     def _receive_magic(self, data: bytes) -> bytes:
         head = self._head
@@ -180,7 +181,9 @@ class Connection:
         if seen != MAGIC[: len(seen)]:
             if seen[:-1] == MAGIC[:-1] and len(seen) == len(MAGIC):
                 self._is_magic_seen = True  # enough of it to be told in frames
-                raise ProtocolError(f"the peer speaks version {seen[-1]} of the protocol, we speak {MAGIC[-1]}", "version")
+                raise ProtocolError(
+                    f"the peer speaks version {seen[-1]} of the protocol, we speak {MAGIC[-1]}", "version"
+                )
             raise ProtocolError(f"the peer does not speak landline: it began with {bytes(head[:40])!r}")
         if len(head) < len(MAGIC):
             return b""
@@ -206,7 +209,9 @@ class Connection:
         if self._decoder.is_between_frames:
             self._frame_deadline = None
         else:
-            self._frame_deadline = self._frame_deadline or now + self._limits.frame_timeout + self._decoder.missing / 1024
+            self._frame_deadline = (
+                self._frame_deadline or now + self._limits.frame_timeout + self._decoder.missing / 1024
+            )
 
     def _receive_frame(self, kind: int, number: int, payload: bytes, now: float) -> None:
         try:
@@ -313,7 +318,11 @@ class Connection:
     @property
     def has_more_to_send(self) -> bool:
         """Whether ``data_to_send`` stopped at its budget, and should be called again when the transport takes more."""
-        return self.session is not None and self.phase in (Phase.OPEN, Phase.CLOSING) and self.session.can_write_more
+        return (
+            self.session is not None
+            and self.phase in (Phase.OPEN, Phase.CLOSING)
+            and self.session.can_write_more
+        )
 
     def _count_written(self, out: list[bytes], now: float) -> None:
         if out:
@@ -395,7 +404,9 @@ class Connection:
         if self.phase in (Phase.OPEN, Phase.CONFIRMING, Phase.CLOSING, Phase.DRAINING):
             self._closing = encode_payload(FrameType.CLOSE, Close(code=code, reason=reason[:500]))
         elif self.role is Role.SERVER and self._is_magic_seen:
-            self._control.append(MAGIC + encode_payload(FrameType.REFUSE, Refusal(code=code, reason=reason[:500])))
+            self._control.append(
+                MAGIC + encode_payload(FrameType.REFUSE, Refusal(code=code, reason=reason[:500]))
+            )
         self._end(code, reason, local=True)
 
     def _end(self, code: CloseCode, reason: str, *, local: bool) -> None:
@@ -408,4 +419,6 @@ def _count(payload: bytes) -> int:
     if len(payload) != COUNT.size:
         raise ProtocolError("a count of the wrong size")
     count: int = COUNT.unpack(payload)[0]
+    if count >> 63:
+        raise ProtocolError("a count beyond 63 bits")
     return count

@@ -76,7 +76,9 @@ class Flow:
     def was_handled(self, count: int) -> bool:
         """Note the peer's HANDLED; return whether it says something new."""
         if count < self.handled_by_peer or count > self.sent:
-            raise ProtocolError(f"{count} frames of flow {self.number} handled: {self.sent} were sent", "miscount")
+            raise ProtocolError(
+                f"{count} frames of flow {self.number} handled: {self.sent} were sent", "miscount"
+            )
         if count == self.handled_by_peer:
             return False
         self.handled_by_peer = count
@@ -119,7 +121,10 @@ class Flow:
     @property
     def is_news_urgent(self) -> bool:
         """Whether the peer may be waiting for what we could tell."""
-        return self.grantable - self.granted >= self.window >> 1 or self.handled_told < self.asked <= self.handled
+        return (
+            self.grantable - self.granted >= self.window >> 1
+            or self.handled_told < self.asked <= self.handled
+        )
 
     @property
     def has_news(self) -> bool:

@@ -128,7 +128,9 @@ class SessionTable:
                 return Refusal(code=CloseCode.REVOKED, reason="a token was used that had been replaced")
             return Refusal(code=CloseCode.UNAUTHORIZED, reason="the token is not good")
         if resume.attempt <= record.attempt:
-            return Refusal(code=CloseCode.STALE, reason="a later attempt was accepted", attempt=record.attempt)
+            return Refusal(
+                code=CloseCode.STALE, reason="a later attempt was accepted", attempt=record.attempt
+            )
         record.attempt = resume.attempt
         record.confirm(resume.token)
         return record
@@ -136,10 +138,20 @@ class SessionTable:
     def _judge_dead(self, resume: Resume, now: float) -> Refusal:
         tombstone = self._tombstones.get(resume.session)
         shown = hash_token(resume.token)
-        if tombstone is None or now >= tombstone.until or not any([hmac.compare_digest(shown, t) for t in tombstone.tokens]):
-            return Refusal(code=CloseCode.UNKNOWN_SESSION, reason="no such session here: the server was restarted, or forgot it")
+        if (
+            tombstone is None
+            or now >= tombstone.until
+            or not any([hmac.compare_digest(shown, t) for t in tombstone.tokens])
+        ):
+            return Refusal(
+                code=CloseCode.UNKNOWN_SESSION,
+                reason="no such session here: the server was restarted, or forgot it",
+            )
         return Refusal(
-            code=tombstone.code, reason=tombstone.reason, received=tombstone.received, handled=tombstone.handled
+            code=tombstone.code,
+            reason=tombstone.reason,
+            received=tombstone.received,
+            handled=tombstone.handled,
         )
 
     def attached(self, record: Record) -> None:
@@ -160,7 +172,12 @@ class SessionTable:
         session = record.session
         tokens = (record.current,) if record.offered is None else (record.current, record.offered)
         self._tombstones[record.id] = Tombstone(
-            code, reason, tokens, session.received, session.messages.handled, now + self._limits.tombstone_window
+            code,
+            reason,
+            tokens,
+            session.received,
+            session.messages.handled,
+            now + self._limits.tombstone_window,
         )
         while len(self._tombstones) > self._limits.max_tombstones:
             self._tombstones.popitem(last=False)

@@ -67,7 +67,9 @@ class Session:
     @property
     def has_room(self) -> bool:
         """Whether the outbox takes another message."""
-        return self.outbox_bytes < self.limits.outbox_bytes and self.outbox_frames < self.limits.outbox_messages
+        return (
+            self.outbox_bytes < self.limits.outbox_bytes and self.outbox_frames < self.limits.outbox_messages
+        )
 
     def send(self, flow: Flow, kind: int, payload: bytes) -> int:
         """Queue one frame; return its index within the flow. The caller has seen to ``has_room``."""
@@ -146,8 +148,10 @@ class Session:
         if self._is_ack_wanted or self._ack_due_at is not None:
             self._add_acks(out, now)
         if self._asks:
-            for number in sorted(self._asks):
-                out.append(encode_frame(FrameType.ASK, number, COUNT.pack(self.flows[number].wanted)))
+            out += [
+                encode_frame(FrameType.ASK, number, COUNT.pack(self.flows[number].wanted))
+                for number in sorted(self._asks)
+            ]
             self._asks.clear()
         if self._replaying:
             budget = self._add_replay(out, budget)
@@ -290,7 +294,9 @@ class Session:
         """Let go of what the peer has received."""
         base = self.sent - len(self._replay)
         if not base <= received <= at_most:
-            raise ProtocolError(f"the peer has received {received} frames, which cannot be: {base} to {at_most}", "miscount")
+            raise ProtocolError(
+                f"the peer has received {received} frames, which cannot be: {base} to {at_most}", "miscount"
+            )
         for _ in range(received - base):
             self.outbox_bytes -= len(self._replay.popleft()[1])
             self.outbox_frames -= 1

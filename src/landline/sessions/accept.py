@@ -156,7 +156,9 @@ class Acceptor:
         if isinstance(event, HelloReceived):
             self._find_principal(driver, event.hello.credentials, partial(self._welcome, driver, event.hello))
         elif isinstance(event, ResumeReceived):
-            self._find_principal(driver, event.resume.credentials, partial(self._resume, driver, event.resume))
+            self._find_principal(
+                driver, event.resume.credentials, partial(self._resume, driver, event.resume)
+            )
         elif isinstance(event, ConnectionEnded):
             if event.local and event.code is not CloseCode.REPLACED:
                 log.info("a caller from %s was not let in: %s", driver.transport.peer, event.reason)
@@ -178,8 +180,10 @@ class Acceptor:
             async with asyncio.timeout(self._limits.handshake_timeout):
                 principal = await answer
         except TimeoutError:
-            driver.connection.refuse(Refusal(code=CloseCode.BUSY, reason="authentication took too long", retry_in=1.0))
-        except Exception:
+            driver.connection.refuse(
+                Refusal(code=CloseCode.BUSY, reason="authentication took too long", retry_in=1.0)
+            )
+        except Exception:  # noqa: BLE001 - the application's own code: its bug refuses this caller and no other
             log.exception("authentication failed")
             driver.connection.refuse(Refusal(code=CloseCode.FAILED, reason="internal error"))
         else:
@@ -190,9 +194,13 @@ class Acceptor:
         if driver not in self._greeting:
             return  # it went while we were asking
         if principal is None:
-            driver.connection.refuse(Refusal(code=CloseCode.UNAUTHORIZED, reason="the credentials are not good"))
+            driver.connection.refuse(
+                Refusal(code=CloseCode.UNAUTHORIZED, reason="the credentials are not good")
+            )
         elif self._is_draining:
-            driver.connection.refuse(Refusal(code=CloseCode.GOING_AWAY, reason="the server is going away", retry_in=1.0))
+            driver.connection.refuse(
+                Refusal(code=CloseCode.GOING_AWAY, reason="the server is going away", retry_in=1.0)
+            )
         else:
             go_on(principal)
 
@@ -203,10 +211,14 @@ class Acceptor:
         if surplus is not None:
             self._kept[surplus.id].session.lose(CloseCode.EXPIRED, "the server needed the room")
         if self._table.is_full:
-            driver.connection.refuse(Refusal(code=CloseCode.BUSY, reason="the server holds no more sessions", retry_in=5.0))
+            driver.connection.refuse(
+                Refusal(code=CloseCode.BUSY, reason="the server holds no more sessions", retry_in=5.0)
+            )
             return
         state = Session(
-            self._limits, peer_window=hello.window, peer_max_message=min(hello.max_message, self._limits.max_message)
+            self._limits,
+            peer_window=hello.window,
+            peer_max_message=min(hello.max_message, self._limits.max_message),
         )
         session_id, token = secrets.token_bytes(ID_SIZE), secrets.token_bytes(TOKEN_SIZE)
         session = BareSession(state, session_id=session_id, principal=principal, limits=self._limits)
@@ -341,7 +353,9 @@ class Acceptor:
         for session in self.sessions:
             session.lose(CloseCode.EXPIRED, "the server is going away")
         for driver in [*self._greeting, *self._carried]:
-            driver.connection.close(CloseCode.GOING_AWAY, "the server is going away", self._loop.time(), retry_in)
+            driver.connection.close(
+                CloseCode.GOING_AWAY, "the server is going away", self._loop.time(), retry_in
+            )
             driver.schedule()
         for task in self._deciding:
             task.cancel()

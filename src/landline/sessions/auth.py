@@ -6,7 +6,7 @@ import inspect
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-Authenticate = Callable[[Any], "str | None | Awaitable[str | None]"]
+Authenticate = Callable[[Any], "str | Awaitable[str | None] | None"]
 """Takes the credentials a client sent (None when it sent none); returns the principal, or None to refuse. May be async."""
 
 

@@ -10,7 +10,7 @@ import asyncio
 import heapq
 import itertools
 from collections import deque
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
 from dataclasses import dataclass
 
 from ..errors import SessionClosed, SessionEnded, SessionLost
@@ -167,7 +167,11 @@ class BareSession:
 
     def connection_ended(self, event: ConnectionEnded) -> SessionEnded | None:
         """Return what the end of our connection means: the session's end, or None when it may go on over another one."""
-        if event.code is CloseCode.NORMAL or self.is_peer_closed or (self.is_closing and event.code is self._close_code):
+        if (
+            event.code is CloseCode.NORMAL
+            or self.is_peer_closed
+            or (self.is_closing and event.code is self._close_code)
+        ):
             return SessionClosed(self._close_reason or event.reason)
         if event.code.resumable:
             return None
@@ -177,9 +181,14 @@ class BareSession:
     # The session ends...
 
     async def close(
-        self, reason: str = "", code: CloseCode = CloseCode.NORMAL, *, retry_in: float | None = None
+        self,
+        reason: str = "",
+        code: CloseCode = CloseCode.NORMAL,
+        *,
+        retry_in: float | None = None,
+        timeout: float | None = None,
     ) -> None:
-        """End it in an orderly way: what was sent is delivered first, within ``close_timeout`` seconds."""
+        """End it in an orderly way: what was sent is delivered first, within ``timeout`` seconds (by default ``close_timeout``)."""
         if self.ended is not None:
             return
         if not self.is_closing:
@@ -192,12 +201,14 @@ class BareSession:
                 self.driver.connection.close(code, reason, self._loop.time(), retry_in)
                 self.driver.schedule()
         try:
-            async with asyncio.timeout(self.limits.close_timeout):
+            async with asyncio.timeout(self.limits.close_timeout if timeout is None else timeout):
                 while self.ended is None:
                     await self.over.wait()
         except TimeoutError:
             pass
         finally:
+            if self.core.outbox_frames:
+                self.lose(CloseCode.EXPIRED, "closed before everything was delivered")
             self.end(SessionClosed(reason))
 
     def loss(self, reason: str) -> SessionLost:
@@ -206,7 +217,12 @@ class BareSession:
         return SessionLost(reason, received=flow.reach, unacked=flow.queued - flow.handled_by_peer)
 
     def lose(
-        self, code: CloseCode, reason: str, *, peer_received: int | None = None, peer_handled: int | None = None
+        self,
+        code: CloseCode,
+        reason: str,
+        *,
+        peer_received: int | None = None,
+        peer_handled: int | None = None,
     ) -> None:
         """The session cannot go on; the counts are what the peer last said of it, where it said so."""
         if self.ended is None:
@@ -226,7 +242,9 @@ class BareSession:
         if driver is not None:
             driver.connection.close(CloseCode.NORMAL, "", self._loop.time())
             driver.schedule()
-        self.set_state(State.CLOSED if isinstance(error, SessionClosed) else State.LOST, getattr(error, "reason", ""))
+        self.set_state(
+            State.CLOSED if isinstance(error, SessionClosed) else State.LOST, getattr(error, "reason", "")
+        )
         for waiting in self._waiting.values():
             for _, _, future in waiting:
                 if not future.done():
@@ -258,7 +276,7 @@ class BareSession:
             watcher.changes.append(change)
             watcher.signal.wake()
 
-    async def states(self) -> AsyncIterator[StateChange]:
+    async def states(self) -> AsyncGenerator[StateChange, None]:
         """Yield every change from now on; ends with the session."""
         watcher = _Watcher()
         self._watchers.append(watcher)

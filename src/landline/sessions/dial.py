@@ -25,7 +25,12 @@ class Turndown(ConnectError):
 
 
 async def dial_any(
-    addresses: Sequence[Address], greeting: Hello | Resume, limits: Limits, *, timeout: float, jitter: Callable[[], float]
+    addresses: Sequence[Address],
+    greeting: Hello | Resume,
+    limits: Limits,
+    *,
+    timeout: float,
+    jitter: Callable[[], float],
 ) -> tuple[Driver, Welcomed]:
     """Try the addresses in turn; return the first that welcomes us. What the driver hears from then on waits until it is given a ``deliver``.
 
@@ -52,11 +57,13 @@ async def dial_any(
     raise failure
 
 
-async def _dial(address: Address, greeting: Hello | Resume, limits: Limits, jitter: float) -> tuple[Driver, Welcomed]:
+async def _dial(
+    address: Address, greeting: Hello | Resume, limits: Limits, jitter: float
+) -> tuple[Driver, Welcomed]:
     loop = asyncio.get_running_loop()
     transport = await open_transport(address)
     connection = Connection(Role.CLIENT, limits, loop.time(), jitter=jitter)
-    answer: asyncio.Future[Event] = loop.create_future()
+    answer: asyncio.Future[Welcomed | Turned | ConnectionEnded] = loop.create_future()
 
     def deliver(event: Event) -> None:
         if not answer.done() and isinstance(event, Welcomed | Turned | ConnectionEnded):

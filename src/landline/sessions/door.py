@@ -13,7 +13,17 @@ from typing import Final
 from ..protocol.frames import MAGIC
 from ..transports import Transport
 
-HTTP_METHODS: Final = (b"GET", b"HEAD", b"POST", b"PUT", b"DELETE", b"OPTIONS", b"PATCH", b"CONNECT", b"TRACE")
+HTTP_METHODS: Final = (
+    b"GET",
+    b"HEAD",
+    b"POST",
+    b"PUT",
+    b"DELETE",
+    b"OPTIONS",
+    b"PATCH",
+    b"CONNECT",
+    b"TRACE",
+)
 
 UNDECIDED_FOR: Final = 0.5
 """Seconds after which the beginning of what may become HTTP is plain text."""

@@ -22,7 +22,9 @@ class Driver:
         deliver: called with each event, in order; an exception in it ends this connection and no other.
     """
 
-    def __init__(self, connection: Connection, transport: Transport, deliver: Callable[[Event], None]) -> None:
+    def __init__(
+        self, connection: Connection, transport: Transport, deliver: Callable[[Event], None]
+    ) -> None:
         self.connection = connection
         self.transport = transport
         self.deliver = deliver

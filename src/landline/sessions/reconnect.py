@@ -30,7 +30,7 @@ def full_jitter(limits: Limits, chance: Callable[[], float] = random.random) -> 
     """Return the default pause: drawn evenly from 0 to ``redial_min`` doubled with every dial, up to ``redial_max``."""
 
     def pause(number: int) -> float:
-        return chance() * min(limits.redial_max, limits.redial_min * 2 ** min(number - 1, 32))
+        return chance() * min(limits.redial_max, limits.redial_min * 2.0 ** min(number - 1, 32))
 
     return pause
 
@@ -74,13 +74,19 @@ class ClientEnd:
             ConnectError, ConnectTimeout, Refused: see there; nothing is left behind.
         """
         limits = self._limits
-        hello = Hello(life=LIFE, window=limits.window, max_message=limits.max_message, credentials=self._credentials)
+        hello = Hello(
+            life=LIFE, window=limits.window, max_message=limits.max_message, credentials=self._credentials
+        )
         try:
-            driver, event = await dial_any(self._addresses, hello, limits, timeout=timeout, jitter=self._chance)
+            driver, event = await dial_any(
+                self._addresses, hello, limits, timeout=timeout, jitter=self._chance
+            )
         except Turndown as error:
             raise Refused(error.address, error.reason, error.refusal.code.text) from None
         welcome = event.welcome
-        state = Session(limits, peer_window=welcome.window, peer_max_message=min(welcome.max_message, limits.max_message))
+        state = Session(
+            limits, peer_window=welcome.window, peer_max_message=min(welcome.max_message, limits.max_message)
+        )
         session = BareSession(state, session_id=welcome.session, principal="", limits=limits)
         self._session = session
         try:
@@ -159,7 +165,11 @@ class ClientEnd:
             )
             try:
                 driver, event = await dial_any(
-                    self._addresses, resume, self._limits, timeout=self._limits.connect_timeout, jitter=self._chance
+                    self._addresses,
+                    resume,
+                    self._limits,
+                    timeout=self._limits.connect_timeout,
+                    jitter=self._chance,
                 )
             except Turndown as error:
                 if self._refused(session, error):

@@ -1,6 +1,6 @@
 """The file behind ``SQLiteStorage``: one connection, used by one thread; everything here blocks.
 
-``write`` takes a group of writes and makes one commit of them; ``read`` and its kin look things up. SQLite runs with a write-ahead log and
+``write`` takes a group of writes and makes one commit of them; ``reader`` looks things up. SQLite runs with a write-ahead log and
 ``synchronous=FULL``, so a commit that returned survives a power cut. The connection keeps the file to itself
 (``locking_mode=EXCLUSIVE``): SQLite before 3.51.3 can damage a log that two connections write, and without shared memory a full disk
 is an error and not a bus error. What it does not understand it refuses and leaves alone. The opening is in ``opening``.
@@ -9,41 +9,25 @@ is an error and not a bus error. What it does not understand it refuses and leav
 from __future__ import annotations
 
 import contextlib
-import heapq
 import sqlite3
-import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from ..errors import Conflict, StorageDamaged, StorageError, StorageFailed, StorageFull
-from .base import MAX_PAGE, Append, Change, Delete, Page, Position, Put, Retention, Value
+from .base import Append, Change, Delete, Position, Put, Retention
 from .epochs import Epochs
-from .names import Pattern
 from .opening import Lock, open_file, translated
-from .pages import Row, Span, page_backward, page_forward
+from .reading import Reader, checksum
 
 CHECKPOINT_BYTES: Final = 4 << 20
 """Size of the write-ahead log at which it is copied into the main file; 1,000 pages are SQLite's own default."""
-_MERGED_TOPICS: Final = 256
-"""Up to this many topics are read side by side by index; a pattern that selects more is read by scanning the log."""
-_SCANNED_ROWS: Final = 4096
-"""Rows that one such scan looks at, and topic names that one pattern is held against, before others get their turn."""
 _TRIMMED_ROWS: Final = 1000
-"""Publications that retention removes at a time, for the same reason."""
+"""Publications that retention removes at a time, so that others get their turn."""
+_TRIMMED_TOPICS: Final = 4096
+"""Topics that it looks at, at a time."""
 _CACHED_TOPICS: Final = 10_000
-
-_OLDEST_OF_TOPIC: Final = """
-    SELECT offset, ? FROM records WHERE topic = ? AND offset > ? AND offset <= ? ORDER BY offset
-"""
-_NEWEST_OF_TOPIC: Final = _OLDEST_OF_TOPIC + "DESC"
-# CROSS JOIN keeps SQLite from beginning with the topics, which would sort the whole log for each page.
-_OLDEST_OF_ALL: Final = """
-    SELECT records.offset, topics.name FROM records CROSS JOIN topics ON topics.id = records.topic
-    WHERE records.offset > ? AND records.offset <= ? ORDER BY records.offset LIMIT ?
-"""
-_NEWEST_OF_ALL: Final = _OLDEST_OF_ALL.replace("LIMIT", "DESC LIMIT")
 
 
 @dataclass(slots=True, frozen=True)
@@ -98,7 +82,8 @@ class Database:
         try:
             self._connection = open_file(path)
             try:
-                self._epochs, self._head = self._begin_epoch(entropy(8).hex())
+                self._epochs, head = self._begin_epoch(entropy(8).hex())
+                self.reader = Reader(self._connection, path, self._epochs, head)
             except BaseException:
                 self._connection.close()
                 raise
@@ -141,8 +126,6 @@ class Database:
             )
         return epochs, head
 
-    # Writing...
-
     def write(self, writes: Sequence[Write]) -> list[list[Position] | StorageError]:
         """Make one commit of several writes, in order, and return the outcome of each.
 
@@ -154,7 +137,7 @@ class Database:
         """
         outcomes: list[list[Position] | StorageError] = []
         with self._transaction() as now:
-            head = self._head
+            head = self.reader.head
             touched: dict[str, _Topic] = {}
             for write in writes:
                 if error := self._objection(write.expect):
@@ -166,7 +149,7 @@ class Database:
             for topic in touched.values():
                 self._trim_topic(topic, now)
                 self._save_topic(topic)
-        self._head = head
+        self.reader.head = head
         return outcomes
 
     def trim(self, after: int) -> tuple[int, int | None]:
@@ -181,7 +164,7 @@ class Database:
         gone = 0
         with self._transaction() as now:
             query = "SELECT id, name FROM topics WHERE id > ? ORDER BY id LIMIT ?"
-            names = self._connection.execute(query, (after, _SCANNED_ROWS)).fetchall()
+            names = self._connection.execute(query, (after, _TRIMMED_TOPICS)).fetchall()
             for id_, name in names:
                 topic = self._topic(name)
                 if trimmed := self._trim_topic(topic, now):
@@ -190,7 +173,7 @@ class Database:
                 if gone >= _TRIMMED_ROWS:
                     # Perhaps this topic is not done: come back to it.
                     return gone, id_ - 1 if trimmed >= _TRIMMED_ROWS else id_
-        return gone, names[-1][0] if len(names) == _SCANNED_ROWS else None
+        return gone, names[-1][0] if len(names) == _TRIMMED_TOPICS else None
 
     @contextlib.contextmanager
     def _transaction(self) -> Iterator[float]:
@@ -237,7 +220,7 @@ class Database:
     def _objection(self, expect: Mapping[str, bytes | None]) -> StorageError | None:
         for key, wanted in expect.items():
             try:
-                value = self.get(key)
+                value = self.reader.get(key)
             except StorageDamaged as error:
                 return error  # what cannot be read cannot be compared; this stops nobody else
             found = value.data if value else None
@@ -259,7 +242,7 @@ class Database:
                 offset = head + len(positions) + 1
                 execute(
                     "INSERT INTO records (offset, topic, at, crc, data) VALUES (?, ?, ?, ?, ?)",
-                    (offset, topic.id, now, _checksum(offset, change.topic, change.data), change.data),
+                    (offset, topic.id, now, checksum(offset, change.topic, change.data), change.data),
                 )
                 topic.count += 1
                 topic.size += len(change.data)
@@ -269,7 +252,7 @@ class Database:
             if isinstance(change, Put):
                 execute(
                     "INSERT OR REPLACE INTO entries (key, offset, crc, data) VALUES (?, ?, ?, ?)",
-                    (change.key, head, _checksum(head, change.key, change.data), change.data),
+                    (change.key, head, checksum(head, change.key, change.data), change.data),
                 )
             elif isinstance(change, Delete):
                 execute("DELETE FROM entries WHERE key = ?", (change.key,))
@@ -316,115 +299,3 @@ class Database:
                 "DELETE FROM records WHERE topic = ? AND offset <= ?", (topic.id, topic.trimmed)
             )
         return gone
-
-    # ... and reading.
-
-    def read(self, pattern: str, after: Position | None, to: Position | None, limit: int) -> Page:
-        """See ``Storage.read``."""
-        span = Span.between(self._epochs, pattern, self._head, after=after, to=to)
-        with translated(self.path), contextlib.ExitStack() as cursors:
-            rows, cut = self._rows(span, cursors, backward=False)
-            return page_forward(span, rows, self._trimmed(span), limit, cut=cut)
-
-    def last(self, pattern: str, to: Position | None, limit: int) -> Page:
-        """See ``Storage.last``."""
-        span = Span.between(self._epochs, pattern, self._head, after=None, to=to)
-        with translated(self.path), contextlib.ExitStack() as cursors:
-            rows, cut = self._rows(span, cursors, backward=True)
-            return page_backward(span, rows, self._trimmed(span), limit, cut=cut)
-
-    def get(self, key: str) -> Value | None:
-        """See ``Storage.get``."""
-        with translated(self.path):
-            row = self._connection.execute(
-                "SELECT offset, crc, data FROM entries WHERE key = ?", (key,)
-            ).fetchone()
-        return None if row is None else self._value(key, *row)
-
-    def scan(self, prefix: str, after: str, limit: int) -> list[Value]:
-        """See ``Storage.scan``."""
-        query = "SELECT key, offset, crc, data FROM entries WHERE key >= ? AND key > ? ORDER BY key LIMIT ?"
-        with translated(self.path):
-            rows = self._connection.execute(query, (prefix, after, max(1, min(limit, MAX_PAGE)))).fetchall()
-        return [self._value(*row) for row in rows if row[0].startswith(prefix)]
-
-    def _value(self, key: str, offset: int, crc: int, data: bytes) -> Value:
-        if crc != _checksum(offset, key, data):
-            raise StorageDamaged(f"the value of {key!r} in {self.path} is damaged; put a backup in its place")
-        return Value(key, data, self._epochs.at(offset))
-
-    def _rows(
-        self, span: Span, cursors: contextlib.ExitStack, *, backward: bool
-    ) -> tuple[Iterator[Row], bool]:
-        """Return the matching rows in order, and whether the span had to be cut short.
-
-        The rows are looked up as they are taken; ``cursors`` must stay open for so long and be closed before the next commit.
-        """
-        topics = self._matching_topics(Pattern(span.pattern))
-        if topics is not None:
-            of_topic = _NEWEST_OF_TOPIC if backward else _OLDEST_OF_TOPIC
-            found: Iterator[tuple[int, str]] = heapq.merge(
-                *(
-                    cursors.enter_context(
-                        contextlib.closing(
-                            self._connection.execute(of_topic, (name, id_, span.start, span.stop))
-                        )
-                    )
-                    for id_, name in topics
-                ),
-                reverse=backward,
-            )
-            return self._records(found), False
-        matches = Pattern(span.pattern).matches
-        scan = _NEWEST_OF_ALL if backward else _OLDEST_OF_ALL
-        scanned = self._connection.execute(scan, (span.start, span.stop, _SCANNED_ROWS)).fetchall()
-        cut = len(scanned) == _SCANNED_ROWS
-        if cut and backward:
-            span.start = scanned[-1][0] - 1
-        elif cut:
-            span.stop = scanned[-1][0]
-        return self._records(row for row in scanned if matches(row[1])), cut
-
-    def _records(self, found: Iterator[tuple[int, str]]) -> Iterator[Row]:
-        # The data is fetched one by one, so that a page reads no more of it than it gives out.
-        for offset, topic in found:
-            crc, data = self._connection.execute(
-                "SELECT crc, data FROM records WHERE offset = ?", (offset,)
-            ).fetchone()
-            yield Row(offset, topic, data if crc == _checksum(offset, topic, data) else None)
-
-    def _matching_topics(self, pattern: Pattern) -> list[tuple[int, str]] | None:
-        """Return ids and names of the topics that match, or None if those are too many to go through."""
-        execute = self._connection.execute
-        if pattern.is_exact:
-            return execute("SELECT id, name FROM topics WHERE name = ?", (pattern.text,)).fetchall()
-        query = "SELECT id, name FROM topics WHERE name >= ? AND name < ? LIMIT ?"
-        known = execute(query, (*_names_between(pattern), _SCANNED_ROWS)).fetchall()
-        matching = [row for row in known if pattern.matches(row[1])]
-        return None if len(known) == _SCANNED_ROWS or len(matching) > _MERGED_TOPICS else matching
-
-    def _trimmed(self, span: Span) -> list[tuple[str, int]]:
-        """Return the matching topics of which retention removed something after the span's start, and up to where."""
-        pattern = Pattern(span.pattern)
-        if pattern.is_exact:
-            query = "SELECT name, trimmed FROM topics WHERE name = ? AND trimmed > ?"
-            return self._connection.execute(query, (pattern.text, span.start)).fetchall()
-        query = "SELECT name, trimmed FROM topics WHERE name >= ? AND name < ? AND trimmed > ? LIMIT ?"
-        found = self._connection.execute(
-            query, (*_names_between(pattern), span.start, _SCANNED_ROWS)
-        ).fetchall()
-        if len(found) == _SCANNED_ROWS:
-            # Too many to tell one by one: the page will tell them as one gap of the pattern, which must reach far enough.
-            return [(name, span.head) for name, _ in found]
-        return [row for row in found if pattern.matches(row[0])]
-
-
-def _names_between(pattern: Pattern) -> tuple[str, str]:
-    """Return the least name a match can have, and one just above the greatest."""
-    # The prefix of a pattern with wildcards ends with a dot or is empty, and "/" is the character after the dot.
-    return pattern.prefix, pattern.prefix[:-1] + "/" if pattern.prefix else "\U0010ffff"
-
-
-def _checksum(offset: int, name: str, data: bytes) -> int:
-    """Return the CRC-32 of a row; it covers its place and name too, so that a row that moved is found out."""
-    return zlib.crc32(data, zlib.crc32(f"{offset} {name}".encode()))

@@ -32,6 +32,7 @@ class Span:
     start: int
     stop: int
     gaps: list[Gap] = field(default_factory=list)
+    is_cut: bool = False
 
     @classmethod
     def between(
@@ -51,14 +52,20 @@ class Span:
             self.gaps.append(gap)
         return offset
 
+    def cut(self, offset: int, *, backward: bool) -> None:
+        """End the span at this offset, the last that was looked at: there may be more behind it."""
+        if backward:
+            self.start = offset - 1
+        else:
+            self.stop = offset
+        self.is_cut = True
+
     def place(self, offset: int) -> Position:
         """Return the position of an offset; the head is seen from the present life."""
         return self.epochs.head(offset) if offset == self.head else self.epochs.at(offset)
 
 
-def page_forward(
-    span: Span, rows: Iterable[Row], trimmed: Iterable[tuple[str, int]], limit: int, *, cut: bool = False
-) -> Page:
+def page_forward(span: Span, rows: Iterable[Row], trimmed: Iterable[tuple[str, int]], limit: int) -> Page:
     """Make the page of the oldest rows.
 
     Args:
@@ -66,20 +73,17 @@ def page_forward(
         rows: the matching rows of the span, by rising offset; consumed only as far as the page goes.
         trimmed: for each matching topic the last offset that retention removed.
         limit: the most publications.
-        cut: the span was shortened on the way, so there is more behind it.
     """
     taken, more = _take(rows, limit)
     end = taken[-1].offset if more else max(span.start, span.stop)
-    return _page(span, taken, trimmed, limit, start=span.start, end=end, more=more or cut)
+    return _page(span, taken, trimmed, limit, start=span.start, end=end, more=more or span.is_cut)
 
 
-def page_backward(
-    span: Span, rows: Iterable[Row], trimmed: Iterable[tuple[str, int]], limit: int, *, cut: bool = False
-) -> Page:
+def page_backward(span: Span, rows: Iterable[Row], trimmed: Iterable[tuple[str, int]], limit: int) -> Page:
     """Make the page of the newest rows; as ``page_forward``, but the rows come by falling offset."""
     taken, more = _take(rows, limit)
     start = taken[-1].offset - 1 if more else min(span.start, span.stop)
-    return _page(span, taken[::-1], trimmed, limit, start=start, end=span.stop, more=more or cut)
+    return _page(span, taken[::-1], trimmed, limit, start=start, end=span.stop, more=more or span.is_cut)
 
 
 def _take(rows: Iterable[Row], limit: int) -> tuple[list[Row], bool]:

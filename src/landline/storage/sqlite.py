@@ -12,7 +12,7 @@ import os
 import queue
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -25,8 +25,8 @@ from .names import Pattern
 
 MAX_GROUP: Final = 256
 """Writes in one commit."""
-MAX_QUEUED: Final = 16 << 20
-"""Bytes of writes on their way to the disk; more wait in the order they came."""
+MAX_GROUP_BYTES: Final = 4 << 20
+"""Bytes of writes after which a commit takes no more; a single larger write has one of its own."""
 
 T = TypeVar("T")
 
@@ -86,8 +86,7 @@ class SQLiteStorage(Storage):
         try:
             await owner.opened
         except BaseException:
-            # Cancelled or failed; the thread closes what it may have opened meanwhile.
-            self._owner = None
+            # Cancelled or failed; the thread closes what it may have opened meanwhile, and another try waits for that.
             owner.stop()
             raise
 
@@ -127,21 +126,25 @@ class SQLiteStorage(Storage):
     ) -> Page:
         """Return the oldest publications that match after a position, and the gaps among them."""
         Pattern(pattern)
-        return await self._opened().call(lambda database: database.read(pattern, after, to, limit))
+        return await self._opened().call(lambda database: database.reader.read(pattern, after, to, limit))
 
     async def last(self, pattern: str, limit: int = 300, *, to: Position | None = None) -> Page:
         """Return the newest publications that match up to a position, oldest of them first."""
         Pattern(pattern)
-        return await self._opened().call(lambda database: database.last(pattern, to, limit))
+        return await self._opened().call(lambda database: database.reader.last(pattern, to, limit))
+
+    async def head(self) -> Position:
+        """Return the position of the last publication of the store."""
+        return await self._opened().call(lambda database: database.reader.place())
 
     async def get(self, key: str) -> Value | None:
         """Return the value of a key."""
         check_key(key)
-        return await self._opened().call(lambda database: database.get(key))
+        return await self._opened().call(lambda database: database.reader.get(key))
 
     async def scan(self, prefix: str, *, after: str = "", limit: int = 300) -> list[Value]:
         """Return the values whose key begins with the prefix and comes after ``after``, by key."""
-        return await self._opened().call(lambda database: database.scan(prefix, after, limit))
+        return await self._opened().call(lambda database: database.reader.scan(prefix, after, limit))
 
 
 @dataclass(slots=True, eq=False)
@@ -167,23 +170,16 @@ class _Owner:
         self._make = make
         self._gathered: list[_Job] = []
         self._handed_over: queue.SimpleQueue[list[_Job] | None] = queue.SimpleQueue()
-        self._queued = 0
-        self._turn = asyncio.Lock()
-        self._room = asyncio.Event()
         # A daemon, so that a program that forgets to close can still end; what was acknowledged is safe then, too.
-        threading.Thread(target=self._run, name="landline-storage", daemon=True).start()
+        self.thread = threading.Thread(target=self._run, name="landline-storage", daemon=True)
+        self.thread.start()
 
     # On the event loop...
 
     async def write(self, write: Write, size: int) -> list[Position] | StorageError:
         """Have it written, and return when its commit is on the disk."""
-        async with self._turn:  # first come, first served, also when there is no room
-            while self._queued and self._queued + size > MAX_QUEUED:
-                self._room.clear()
-                await self._room.wait()
-            self._queued += size
-            job = self._ask(_Job(self._loop.create_future(), write=write, size=size))
-        outcome: list[Position] | StorageError = await job.future
+        job = _Job(self._loop.create_future(), write=write, size=size)
+        outcome: list[Position] | StorageError = await self._ask(job).future
         return outcome
 
     async def call(self, function: Callable[[Database], T]) -> T:
@@ -214,14 +210,12 @@ class _Owner:
 
     def _settle(self, settled: list[tuple[_Job, Any, BaseException | None]]) -> None:
         for job, answer, error in settled:
-            self._queued -= job.size
             if job.future.done():
                 continue  # cancelled
             if error is not None:
                 job.future.set_exception(error)
             else:
                 job.future.set_result(answer)
-        self._room.set()
 
     def _finish(self, future: asyncio.Future[None], error: BaseException | None) -> None:
         if future.done():
@@ -251,8 +245,7 @@ class _Owner:
     def _work(self, jobs: list[_Job]) -> None:
         # The writes go first: a reader may well see a write asked after it, but never misses one asked before.
         writes = [job for job in jobs if job.write is not None]
-        for start in range(0, len(writes), MAX_GROUP):
-            group = writes[start : start + MAX_GROUP]
+        for group in _groups(writes):
             try:
                 outcomes = self.database.write([job.write for job in group if job.write is not None])
             except BaseException as error:  # noqa: BLE001 - each waiter gets it, whatever it is
@@ -271,6 +264,20 @@ class _Owner:
     def _tell(self, function: Callable[..., None], *args: Any) -> None:
         with contextlib.suppress(RuntimeError):  # the loop is closed: nobody is waiting any more
             self._loop.call_soon_threadsafe(function, *args)
+
+
+def _groups(writes: list[_Job]) -> Iterator[list[_Job]]:
+    """Cut the writes, in their order, into groups of a size to commit at once."""
+    group: list[_Job] = []
+    size = 0
+    for job in writes:
+        if group and (len(group) == MAX_GROUP or size + job.size > MAX_GROUP_BYTES):
+            yield group
+            group, size = [], 0
+        group.append(job)
+        size += job.size
+    if group:
+        yield group
 
 
 def _own(error: BaseException) -> BaseException:

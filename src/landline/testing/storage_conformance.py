@@ -446,7 +446,7 @@ class StorageConformance:
     @pytest.mark.parametrize("seed", range(10))
     async def test_nothing_goes_missing_silently(self, seed: int) -> None:
         """Over a random life with restarts and retention, every publication is read once or lies in a gap of its topic."""
-        chance = random.Random(seed)
+        chance = random.Random(seed)  # noqa: S311 - repeatable on purpose
         storage = self.new(retention={"a.*": Retention(max_count=5), "b.**": Retention(max_bytes=40)})
         model = _Model()
         topics = ["a.x", "a.y", "b.x", "b.y.z", "c"]

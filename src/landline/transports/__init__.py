@@ -6,15 +6,34 @@ open and accept, and ``memory`` is the same without a socket. ``open_transport``
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
+
 from ..errors import AddressError
 from . import memory, tcp, unix
 from .address import Address, parse_address
 from .base import Accept, Listener, Receiver, Transport
 
-__all__ = ["Accept", "Address", "Listener", "Receiver", "Transport", "open_listener", "open_transport", "parse_address"]
+__all__ = [
+    "Accept",
+    "Address",
+    "Listener",
+    "Receiver",
+    "Transport",
+    "open_listener",
+    "open_transport",
+    "parse_address",
+]
 
-_OPENERS = {"tcp": tcp.open_transport, "unix": unix.open_transport, "memory": memory.open_transport}
-_LISTENERS = {"tcp": tcp.open_listener, "unix": unix.open_listener, "memory": memory.open_listener}
+_OPENERS: dict[str, Callable[[Address], Awaitable[Transport]]] = {
+    "tcp": tcp.open_transport,
+    "unix": unix.open_transport,
+    "memory": memory.open_transport,
+}
+_LISTENERS: dict[str, Callable[..., Awaitable[Listener]]] = {
+    "tcp": tcp.open_listener,
+    "unix": unix.open_listener,
+    "memory": memory.open_listener,
+}
 
 
 async def open_transport(address: Address) -> Transport:
@@ -24,7 +43,9 @@ async def open_transport(address: Address) -> Transport:
         ConnectError: nobody is there, or not reachable; the reason says which.
     """
     if address.scheme not in _OPENERS:
-        raise AddressError(f"nothing here can dial {address.scheme}://; one of {', '.join(_OPENERS)} can be dialled")
+        raise AddressError(
+            f"nothing here can dial {address.scheme}://; one of {', '.join(_OPENERS)} can be dialled"
+        )
     return await _OPENERS[address.scheme](address)
 
 
@@ -35,5 +56,7 @@ async def open_listener(address: Address, accept: Accept, *, backlog: int) -> Li
         ListenError: the address cannot be served; the reason says why.
     """
     if address.scheme not in _LISTENERS:
-        raise AddressError(f"nothing here can listen on {address.scheme}://; one of {', '.join(_LISTENERS)} can be served")
+        raise AddressError(
+            f"nothing here can listen on {address.scheme}://; one of {', '.join(_LISTENERS)} can be served"
+        )
     return await _LISTENERS[address.scheme](address, accept, backlog=backlog)

@@ -42,18 +42,24 @@ def parse_address(text: str | Address) -> Address:
         return text
     scheme, separator, rest = text.partition("://")
     if not separator:
-        raise AddressError(f"{text!r} is not an address: it begins with no scheme, as tcp://{text or 'host:port'} does")
+        raise AddressError(
+            f"{text!r} is not an address: it begins with no scheme, as tcp://{text or 'host:port'} does"
+        )
     if scheme == "tcp":
         return _parse_host_and_port(text, rest)
     if scheme == "unix":
         if not rest.startswith("/") or "\0" in rest:
-            raise AddressError(f"{text!r} is not an address: a Unix socket is written unix:///path/of/the.sock")
+            raise AddressError(
+                f"{text!r} is not an address: a Unix socket is written unix:///path/of/the.sock"
+            )
         return Address("unix", path=rest)
     if scheme == "memory":
         if not rest:
             raise AddressError(f"{text!r} is not an address: memory://name needs a name")
         return Address("memory", path=rest)
-    raise AddressError(f"{text!r} is not an address: there is no {scheme}://, only tcp://, unix:// and memory://")
+    raise AddressError(
+        f"{text!r} is not an address: there is no {scheme}://, only tcp://, unix:// and memory://"
+    )
 
 
 def _parse_host_and_port(text: str, rest: str) -> Address:
@@ -61,7 +67,9 @@ def _parse_host_and_port(text: str, rest: str) -> Address:
     if not separator or not port:
         raise AddressError(f"{text!r} is not an address: the port is missing, as in tcp://host:port")
     if not _HOST.fullmatch(host):
-        raise AddressError(f"{text!r} is not an address: {host!r} is not a host (IPv6 goes in brackets, as in tcp://[::1]:port)")
+        raise AddressError(
+            f"{text!r} is not an address: {host!r} is not a host (IPv6 goes in brackets, as in tcp://[::1]:port)"
+        )
     if not (port.isascii() and port.isdigit()) or int(port) > 65535:
         raise AddressError(f"{text!r} is not an address: {port!r} is not a port from 0 to 65535")
     return Address("tcp", host=host.strip("[]"), port=int(port))

@@ -122,7 +122,12 @@ class MemoryTransport:
             self._waiting -= len(data)
             if not self._is_closing:
                 self._receiver.data_received(data)
-            if was_full and self._waiting <= HIGH_WATER and self.other is not None and self.other._receiver is not None:
+            if (
+                was_full
+                and self._waiting <= HIGH_WATER
+                and self.other is not None
+                and self.other._receiver is not None
+            ):
                 self.other._receiver.writable()
 
     def _lose(self) -> None:

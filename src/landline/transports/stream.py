@@ -71,7 +71,7 @@ class StreamTransport(asyncio.Protocol):
 
     def write(self, data: bytes) -> None:
         """Write all of ``data``, in the end."""
-        if self._transport is not None and not self._is_closing:
+        if self._transport is not None and not self._is_closing and not self._transport.is_closing():
             self._transport.write(data)
 
     def close(self) -> None:

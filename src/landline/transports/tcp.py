@@ -36,9 +36,11 @@ _NEXT_FAMILY_AFTER: Final = 0.25
 async def open_transport(address: Address) -> Transport:
     """Connect to a TCP endpoint; a name with several addresses is tried on all of them."""
     loop = asyncio.get_running_loop()
+    # uvloop knows no happy eyeballs: it tries a name's addresses one after the other.
+    racing = {"happy_eyeballs_delay": _NEXT_FAMILY_AFTER} if isinstance(loop, asyncio.BaseEventLoop) else {}
     try:
         _, transport = await loop.create_connection(
-            lambda: _TcpTransport(str(address)), address.host, address.port, happy_eyeballs_delay=_NEXT_FAMILY_AFTER
+            lambda: _TcpTransport(str(address)), address.host, address.port, **racing
         )
     except OSError as error:
         raise ConnectError(str(address), _why_all(error)) from error
@@ -59,7 +61,8 @@ async def open_listener(address: Address, accept: Accept, *, backlog: int) -> _T
         if not sockets:
             raise ListenError(str(address), "none of its addresses exists on this machine")
         servers = [
-            await loop.create_server(lambda: _TcpTransport(accept=accept), sock=sock, backlog=backlog) for sock in sockets
+            await loop.create_server(lambda: _TcpTransport(accept=accept), sock=sock, backlog=backlog)
+            for sock in sockets
         ]
     except BaseException:
         for sock in sockets:
@@ -96,8 +99,10 @@ class _TcpTransport(StreamTransport):
 
 
 async def _addresses(address: Address) -> Sequence[tuple[int, str]]:
-    """Return the family and host of every address of the name; a name for this machine alone means both loopback addresses, whatever
-    its resolver leaves out."""
+    """Return the family and host of every address of the name.
+
+    A name for this machine alone means both loopback addresses, whatever its resolver leaves out.
+    """
     try:
         found = await asyncio.get_running_loop().getaddrinfo(
             address.host, address.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
@@ -110,7 +115,9 @@ async def _addresses(address: Address) -> Sequence[tuple[int, str]]:
     return hosts
 
 
-def _bind(address: Address, family: int, host: str, port: int, backlog: int, *, is_needed: bool) -> socket.socket | None:
+def _bind(
+    address: Address, family: int, host: str, port: int, backlog: int, *, is_needed: bool
+) -> socket.socket | None:
     """Return a bound, listening socket, or None when this machine has no such address and another one was bound."""
     try:
         sock = socket.socket(family, socket.SOCK_STREAM)

@@ -35,13 +35,7 @@ async def open_listener(address: Address, accept: Accept, *, backlog: int) -> _U
     """Listen on a path."""
     sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
-        _clear(address)
-        mask = os.umask(0o177)  # before bind: permissions set afterwards leave a moment open to everybody
-        try:
-            sock.bind(address.path)
-        finally:
-            os.umask(mask)
-        inode = os.stat(address.path).st_ino
+        inode = _bind(sock, address)
         server = await asyncio.get_running_loop().create_unix_server(
             lambda: StreamTransport(str(address), accept), sock=sock, backlog=backlog
         )
@@ -67,6 +61,17 @@ class _UnixListener:
         with contextlib.suppress(OSError):
             if self._path.stat().st_ino == self._inode:
                 self._path.unlink()
+
+
+def _bind(sock: socket.socket, address: Address) -> int:
+    """Bind to the path, for us alone; return the inode of the socket file."""
+    _clear(address)
+    mask = os.umask(0o177)  # before bind: permissions set afterwards leave a moment open to everybody
+    try:
+        sock.bind(address.path)
+    finally:
+        os.umask(mask)
+    return Path(address.path).stat().st_ino
 
 
 def _clear(address: Address) -> None:

@@ -445,7 +445,7 @@ def test_join_turns_to_the_room_at_once_and_lines_for_it_wait() -> None:
     client.heard(wire.Joined("dev", [wire.Member("ana")]), 1.1)
     client.heard(wire.History("dev", []), 1.1)
 
-    assert client.current == "dev"
+    assert client.rooms.current == "dev"
     assert client.to_send() == [wire.Say(2, "dev", "hello dev")]
     assert len(client.pending) == 1
 
@@ -458,7 +458,7 @@ def test_a_refused_join_goes_back_and_keeps_the_line_from_the_wrong_room() -> No
 
     client.heard(wire.Sorry(1, "The room is full."), 1.1)
 
-    assert client.current == "lobby"
+    assert client.rooms.current == "lobby"
     assert client.to_send() == [wire.Join(1, "dev")]
     assert client.events() == [
         events.NotSent("secret", "#dev", "you are not in that room"),

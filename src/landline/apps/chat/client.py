@@ -8,14 +8,13 @@ shown as doubtful rather than said twice when nobody can know. ``link`` gives it
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Final
-
-import msgspec
 
 from landline.apps.chat import client_events as events
 from landline.apps.chat import commands, text, wire
 from landline.apps.chat.client_events import Aim
+from landline.apps.chat.client_rooms import RoomViews
 from landline.apps.chat.pending import Numbered, Pending, PendingRequests, Stage, Text
 
 WAITING_AFTER: Final = 2.0
@@ -24,21 +23,6 @@ MAX_WAITING: Final = 1000
 """Lines of ours without an answer; a person who types on after that is told."""
 MAX_DOUBTED: Final = 100
 """Doubtful lines remembered, in case one of them turns up after all."""
-
-
-@dataclass(slots=True)
-class Room:
-    """A room that we are in, or shall be as soon as the server has answered."""
-
-    members: dict[str, wire.Member] = field(default_factory=dict)
-    seen: wire.Seen | None = None
-    """Where we have read to: lost lines are asked for from here."""
-    known: bool = False
-    """We have been in it before: what its next history brings was missed, not merely before our time."""
-    caught_up: bool = False
-    """Its history has arrived whole since the session began; only then our own lines follow."""
-    history: list[wire.Line] = field(default_factory=list)
-    """The parts of a history that is still arriving."""
 
 
 @dataclass(slots=True)
@@ -76,8 +60,7 @@ class Client:
     def __init__(self, name: str, number: int, rooms: Sequence[str] = ("lobby",)) -> None:
         self.name = name
         self.number = number
-        self.rooms: dict[str, Room] = {room: Room() for room in rooms}
-        self.current = rooms[0] if rooms else ""
+        self.rooms = RoomViews(rooms, self._tell)
         self.call: Call | None = None
         self.line = Line()
         self.entered = False
@@ -101,7 +84,7 @@ class Client:
         """Where a line would go that is typed now."""
         if self.call and self.call.stage == "talking":
             return Aim(call=self.call.name)
-        return Aim(room=self.current)
+        return Aim(room=self.rooms.current)
 
     @property
     def waiting(self) -> list[Pending]:
@@ -253,16 +236,15 @@ class Client:
             self._tell(events.Said(str(error), trouble=True))
             return
         if room in self.rooms:
-            self.current = room
+            self.rooms.current = room
             self._tell(events.Turned(room))
         else:
             # From here on lines are meant for it; they wait until the server has let us in.
-            self.rooms[room] = Room()
-            self.current = room
+            self.rooms.add(room)
             self._ask(wire.Join(self._new_id(), room), now)
 
     def _leave(self, wished: str, now: float) -> None:
-        room = _room_name(wished) or self.current
+        room = _room_name(wished) or self.rooms.current
         if room not in self.rooms:
             self._tell(events.Said(f"You are not in #{room}." if room else "You are in no room.", trouble=True))
         else:
@@ -270,7 +252,7 @@ class Client:
             self._ask(wire.Leave(self._new_id(), room), now)
 
     def _who(self, wished: str, now: float) -> None:
-        room = _room_name(wished) or self.current
+        room = _room_name(wished) or self.rooms.current
         if room:
             self._ask(wire.ListMembers(self._new_id(), room), now)
         else:
@@ -290,7 +272,7 @@ class Client:
         self.call = None
         self._ask(wire.Hangup(self._new_id()), now, to=name)
         why = {"calling": "you stopped ringing", "ringing": "you declined"}.get(stage, "you hung up")
-        self._tell(events.CallEnded(name, why, self.current))
+        self._tell(events.CallEnded(name, why, self.rooms.current))
 
     def _ring(self, name: str, now: float) -> None:
         same = self.call is not None and text.name_key(self.call.name) == text.name_key(name)
@@ -312,7 +294,7 @@ class Client:
         """A new session is there: introduce ourselves, with what we have seen of each room."""
         self.entered = False
         self.line.state, self.line.redial_at = "connected", None
-        self._send = [wire.Enter(self._wished, self.number, {name: room.seen for name, room in self.rooms.items()})]
+        self._send = [wire.Enter(self._wished, self.number, self.rooms.wanted())]
 
     def line_changed(self, state: str, now: float, *, why: str = "", redial_in: float | None = None) -> None:
         """The line beneath the session (or the dialling for a new one) is in another state."""
@@ -342,10 +324,8 @@ class Client:
             self._tell(events.Redialling(why))
         if self.call:
             name, self.call = self.call.name, None
-            self._tell(events.CallEnded(name, "the line to the server was lost", self.current))
-        for room in self.rooms.values():
-            room.caught_up = False
-            room.history.clear()
+            self._tell(events.CallEnded(name, "the line to the server was lost", self.rooms.current))
+        self.rooms.session_ended()
         for pending in self.pending:
             self._keep_or_give_up(pending)
         self.advance(now)
@@ -393,22 +373,23 @@ class Client:
                 self._on_said(room, line)
             case wire.Entered():
                 self._on_entered(told, now)
-            case wire.Joined(room, members):
-                self._on_joined(room, members, now)
+            case wire.Joined():
+                self._on_joined(told)
             case wire.History():
-                self._on_history(told, now)
+                self._on_history(told)
             case wire.Done(id) | wire.Sorry(id):
-                self._on_answer(told, now)
+                self._on_answer(told)
             case wire.RoomList(id, rooms):
                 self.pending.take(id)
                 self._tell(events.Rooms(tuple(rooms)))
             case wire.MemberList(id, room, members):
                 self.pending.take(id)
-                if room in self.rooms:
-                    self.rooms[room].members = {member.name: member for member in members}
+                self.rooms.listed(told)
                 self._tell(events.Members(room, tuple(members)))
-            case wire.Came() | wire.Went() | wire.Renamed() | wire.Away():
-                self._on_people(told)
+            case wire.Came() | wire.Went() | wire.Away():
+                self.rooms.people(told, self.name)
+            case wire.Renamed(old, new):
+                self._renamed(old, new)
             case wire.Rang() | wire.CallBegan() | wire.CallEnded():
                 self._on_call(told)
             case wire.Talked(name, said):
@@ -435,39 +416,20 @@ class Client:
             if pending.stage is Stage.HELD and not isinstance(pending.request, wire.Say):
                 self._hand_over(pending)
 
-    def _on_joined(self, name: str, members: Sequence[wire.Member], now: float) -> None:
-        asked = [pending for pending, request in self.pending.of(wire.Join) if request.room == name]
-        for pending in asked:
-            self.pending.take(pending.request.id)
-        if name not in self.rooms and any(request.room == name for _, request in self.pending.of(wire.Leave)):
-            return  # left again before we were in
-        room = self.rooms.setdefault(name, Room())
-        room.members = {member.name: member for member in members}
-        room.caught_up = False
-        room.history.clear()
-        self.current = self.current or name
-        if not room.known:
-            self._tell(events.Entered(name, tuple(members)))
+    def _on_joined(self, told: wire.Joined) -> None:
+        for pending, request in self.pending.of(wire.Join):
+            if request.room == told.room:
+                self.pending.take(request.id)
+        left = any(request.room == told.room for _, request in self.pending.of(wire.Leave))
+        if told.room in self.rooms or not left:
+            self.rooms.joined(told)
 
-    def _on_history(self, told: wire.History, now: float) -> None:
-        room = self.rooms.get(told.room)
-        if room is None:
+    def _on_history(self, told: wire.History) -> None:
+        lines = self.rooms.history(told, self._epoch, self.number)
+        if lines is None:
             return
-        if told.missing:
-            self._tell(events.Unreachable(told.room, told.missing))
-        room.history.extend(told.lines)
-        if told.more:
-            return
-        lines, room.history = room.history, []
-        others = [line for line in lines if not self._is_own(line)]
-        if room.known and others:
-            self._tell(events.Missed(told.room, len(others)))
         for line in lines:
             self._show(told.room, line, old=True)
-        # Offset 0 is the place before the first line of all: with it nothing that is said in an empty room can be missed.
-        last = lines[-1].offset if lines else room.seen.offset if room.seen and not told.missing else 0
-        room.seen = wire.Seen(self._epoch, last)
-        room.known = room.caught_up = True
         for pending, request in self.pending.of(wire.Say):
             if request.room == told.room and pending.stage is Stage.DOUBTFUL:
                 self.pending.take(request.id)
@@ -475,16 +437,11 @@ class Client:
             elif request.room == told.room and pending.stage is Stage.HELD:
                 self._hand_over(pending)
 
-    def _on_said(self, name: str, line: wire.Line) -> None:
-        room = self.rooms.get(name)
-        if room is None:
-            if self._is_own(line):
-                self.pending.take(line.id)  # we have left since
-            return
-        if room.caught_up and room.seen and line.offset <= room.seen.offset:
-            return  # shown already, within the history
-        room.seen = wire.Seen(self._epoch, line.offset)
-        self._show(name, line, old=False)
+    def _on_said(self, room: str, line: wire.Line) -> None:
+        if self.rooms.said(room, line, self._epoch):
+            self._show(room, line, old=False)
+        elif self._is_own(line):
+            self.pending.take(line.id)
 
     def _show(self, room: str, line: wire.Line, *, old: bool) -> None:
         own = self._is_own(line)
@@ -498,7 +455,7 @@ class Client:
     def _is_own(self, line: wire.Line) -> bool:
         return line.client == self.number
 
-    def _on_answer(self, told: wire.Done | wire.Sorry, now: float) -> None:
+    def _on_answer(self, told: wire.Done | wire.Sorry) -> None:
         pending = self.pending.take(told.id)
         if pending is None:
             return
@@ -526,35 +483,12 @@ class Client:
         if not isinstance(pending.request, wire.Hangup):  # the call that we wanted to end was over before
             self._tell(events.Said(why, trouble=True))
 
-    # ... about people...
-
-    def _on_people(self, told: wire.Came | wire.Went | wire.Renamed | wire.Away) -> None:
-        match told:
-            case wire.Came(room, name):
-                if room in self.rooms and name != self.name:
-                    self.rooms[room].members[name] = wire.Member(name)
-                    self._tell(events.Came(room, name))
-            case wire.Went(room, name, why):
-                if room in self.rooms and name != self.name:
-                    self.rooms[room].members.pop(name, None)
-                    self._tell(events.Went(room, name, why))
-            case wire.Renamed(old, new):
-                self._renamed(old, new)
-            case wire.Away(name, away):
-                for room_view in self.rooms.values():
-                    if name in room_view.members:
-                        member = room_view.members[name]
-                        room_view.members[name] = msgspec.structs.replace(member, away=away)
-                if name != self.name:
-                    self._tell(events.Away(name, away))
+    # ... about people and rooms...
 
     def _renamed(self, old: str, new: str) -> None:
         if old == new:
             return
-        for room in self.rooms.values():
-            if old in room.members:
-                member = room.members.pop(old)
-                room.members[new] = msgspec.structs.replace(member, name=new)
+        self.rooms.renamed(old, new)
         if self.call and self.call.name == old:
             self.call.name = new
         if old == self.name:
@@ -565,10 +499,8 @@ class Client:
 
     def _left(self, name: str, why: str) -> None:
         """Forget a room, and say of the lines that still wait for it that they will not go out."""
-        if self.rooms.pop(name, None) is None:
+        if not self.rooms.remove(name):
             return
-        if self.current == name:
-            self.current = next(iter(self.rooms), "")
         for pending, request in self.pending.of(wire.Say):
             if request.room != name or pending.stage is Stage.SENT:
                 continue
@@ -577,7 +509,7 @@ class Client:
                 self._not_sent(pending, why)
             else:
                 self._doubt(pending)
-        self._tell(events.Left(name, self.current))
+        self._tell(events.Left(name, self.rooms.current))
 
     # ... and about calls.
 
@@ -597,7 +529,7 @@ class Client:
                 # The end of a call that we hung up ourselves was told when we did.
                 if self.call and self.call.name == name and not self.pending.of(wire.Hangup):
                     self.call = None
-                    self._tell(events.CallEnded(name, why, self.current))
+                    self._tell(events.CallEnded(name, why, self.rooms.current))
 
     # Sending...
 

@@ -186,10 +186,14 @@ _VERBS: Final = (
     _Verb("rooms", "/rooms", "which rooms there are", _no_argument(Rooms())),
     _Verb("who", "/who [ROOM]", "who is here", _word_or_none(Who)),
     _Verb("msg", "/msg NAME TEXT", "say it to one person alone", _name_and_text),
-    _Verb("call", "/call NAME", "ring one person, or answer their ringing; bye ends the call", _one_word(Call)),
-    _Verb("drop", "/drop [SECONDS]", "hang up beneath the session for a while, to see what happens", _seconds),
-    _Verb("help", "/help", "this list", lambda rest: Help()),
-    _Verb("bye", "/bye", "leave; so does bye alone", lambda rest: Bye()),
+    _Verb(
+        "call", "/call NAME", "ring one person, or answer their ringing; bye ends the call", _one_word(Call)
+    ),
+    _Verb(
+        "drop", "/drop [SECONDS]", "hang up beneath the session for a while, to see what happens", _seconds
+    ),
+    _Verb("help", "/help", "this list", lambda _: Help()),
+    _Verb("bye", "/bye", "leave; so does bye alone", lambda _: Bye()),
 )
 
 # What people type out of habit from other chats.
@@ -207,6 +211,6 @@ def _unknown(word: str, names: list[str]) -> str:
     shown = word if len(word) <= 20 else word[:20] + "…"
     if word.lower() == "drop":
         return "There is no /drop here: it needs a session of landline beneath (landline chat has one)."
-    near = difflib.get_close_matches(word.lower(), [*names, *_ALIASES], n=1)
+    near = difflib.get_close_matches(word.lower(), [*names, *_ALIASES], n=1, cutoff=0.55)
     hint = f"Did you mean /{_ALIASES.get(near[0], near[0])}?" if near else "/help lists the commands."
     return f"There is no command /{shown}. {hint} (To say a line that begins with /, begin it with //.)"

@@ -101,9 +101,13 @@ class PlainConversation:
         self._arrived = False
         self._call: str | None = None
         self._events: deque[Event] = deque()
-        self._busy = False  # an event is being carried out: the next line waits, so that answers keep their order
+        self._busy = (
+            False  # an event is being carried out: the next line waits, so that answers keep their order
+        )
         self._turn: Turn | None = None  # ... and the turn of that event
-        self._first: tuple[commands.Command, float] | None = None  # what they came with, until they are welcome
+        self._first: tuple[commands.Command, float] | None = (
+            None  # what they came with, until they are welcome
+        )
         self._left = False  # nothing more is read
         self._farewell = ""
         self._over = False  # nothing more is written
@@ -194,7 +198,13 @@ class PlainConversation:
                 turn.at_once = True
                 turn.receipt = "* done"
             else:
-                heard = "nobody else is here" if not others else "to 1 other" if others == 1 else f"to {others} others"
+                heard = (
+                    "nobody else is here"
+                    if not others
+                    else "to 1 other"
+                    if others == 1
+                    else f"to {others} others"
+                )
                 turn.receipt = f"* said in {self.room}: {heard}" if self._call is None else "* said"
         self._read(now)
         self._write(now)
@@ -309,7 +319,9 @@ class PlainConversation:
                 line = self._input.next_line()
                 assert line is not None
                 if not self._arrived and not line.is_goodbye and line.end == 0x0D:
-                    self._newline = "\r\n"  # as the caller does: telnet needs it, and grep behind nc does not want it
+                    self._newline = (
+                        "\r\n"  # as the caller does: telnet needs it, and grep behind nc does not want it
+                    )
                 self._take(line, now)
             elif self._input.has_rest and self._is_settled(now):
                 if not self._may_go_on(now):
@@ -333,7 +345,11 @@ class PlainConversation:
             return True
         if self.mode is Mode.LINES or self._settle_at is None or now < self._settle_at:
             return False
-        if self._first_at is not None and now < self._first_at + SPLIT_WAIT and self._input.ends_inside_character():
+        if (
+            self._first_at is not None
+            and now < self._first_at + SPLIT_WAIT
+            and self._input.ends_inside_character()
+        ):
             self._settle_at = self._first_at + SPLIT_WAIT
             return False
         return True
@@ -371,7 +387,9 @@ class PlainConversation:
             self._refuse(_NOT_UTF8, at, now)
             self._bad_lines += 1
             if self._bad_lines >= MAX_BAD_LINES:
-                self._leave("sent what is not text", farewell="That was the last time, so this line ends here.")
+                self._leave(
+                    "sent what is not text", farewell="That was the last time, so this line ends here."
+                )
             return
         command = commands.parse(safe_text(text))
         if isinstance(command, commands.Bye):

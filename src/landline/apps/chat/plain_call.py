@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import codecs
+import concurrent.futures
 import contextlib
 import os
 import sys
@@ -21,7 +22,7 @@ from typing import TYPE_CHECKING, Final
 
 from landline.apps.chat.plain_turns import MAX_SEND
 from landline.apps.chat.text import pieces, safe_text
-from landline.errors import ConnectError, SettingsError
+from landline.errors import SettingsError
 
 if TYPE_CHECKING:
     from landline.apps.chat.plain_caller import Caller
@@ -80,7 +81,7 @@ class PlainCall:
     """
 
     def __init__(self, *, attended: bool) -> None:
-        self._attended = attended
+        self.attended = attended
         self._waiting: deque[str] = deque()
         self._decoder = codecs.getincrementaldecoder("utf-8")(errors="replace")
         self._heard = ""
@@ -106,7 +107,7 @@ class PlainCall:
         text = safe_text(line).rstrip("\n")
         if self.closed or self._hang_up_at is not None:
             return
-        if self._attended and _is_bye(text):
+        if self.attended and _is_bye(text):
             self.hang_up(now)
         elif not text.strip():
             self._empty(now)
@@ -116,7 +117,7 @@ class PlainCall:
 
     def typing_ended(self, now: float) -> None:
         """No more lines will come: a person is done, a pipe's last line is answered first."""
-        if self._attended:
+        if self.attended:
             self.hang_up(now)
         self._typing_ended = True
         self._pump(now)
@@ -194,13 +195,13 @@ class PlainCall:
         self._waiting += messages
         if self._asked_at is None:
             return
-        if self._explained and self._attended:
+        if self._explained and self.attended:
             self._send_next(now)
-        elif self._attended:
+        elif self.attended:
             self._notice(f"That waits until they have answered ({len(self._waiting)} waiting).")
 
     def _empty(self, now: float) -> None:
-        if not self._attended:
+        if not self.attended:
             return
         if self._asked_at is not None and self._waiting and self._explained:
             self._send_next(now)
@@ -210,7 +211,12 @@ class PlainCall:
             self._notice("Waiting for their answer.")
 
     def _pump(self, now: float) -> None:
-        if self.closed or self._hang_up_at is not None or self._asked_at is not None or self._settle_at is not None:
+        if (
+            self.closed
+            or self._hang_up_at is not None
+            or self._asked_at is not None
+            or self._settle_at is not None
+        ):
             return
         if self._waiting:
             self._send_next(now)
@@ -219,7 +225,7 @@ class PlainCall:
 
     def _send_next(self, now: float) -> None:
         text = self._waiting.popleft()
-        if not self._attended and _is_bye(text):
+        if not self.attended and _is_bye(text):
             self.hang_up(now)
             return
         if self._asked_at is not None or self._waiting:
@@ -251,7 +257,7 @@ class PlainCall:
             return self._asked_at + AHEAD_WAIT
         if not self._explained:
             return self._asked_at + EXPLAIN_WAIT
-        return None if self._attended else self._asked_at + UNATTENDED_WAIT
+        return None if self.attended else self._asked_at + UNATTENDED_WAIT
 
     def _give_up(self) -> None:
         if self._ahead:
@@ -259,11 +265,13 @@ class PlainCall:
             self._asked_at = None
         elif not self._explained:
             self._explained = True
-            if self._attended:
+            if self.attended:
                 what = "the next message that waits" if self._waiting else "what you type"
                 self._notice(_EXPLANATION.format(what=what))
             else:
-                self._notice(f"No answer yet; after {UNATTENDED_WAIT:.0f} seconds the next line goes out all the same.")
+                self._notice(
+                    f"No answer yet; after {UNATTENDED_WAIT:.0f} seconds the next line goes out all the same."
+                )
         else:
             self._notice("Still no answer; going on.")
             self._asked_at = None
@@ -317,6 +325,7 @@ class _Conversation:
         self._stop = stop
         self._loop = asyncio.get_running_loop()
         self._changed = asyncio.Event()
+        self._has_room = asyncio.Event()  # a pipe is read no faster than its lines go out
         self._show_prompt: Callable[[], None] = lambda: None
 
     async def run(self, lines: AsyncIterator[str]) -> None:
@@ -376,15 +385,18 @@ class _Conversation:
                     print(text, flush=True)
                 case Notice(text) | Ended(text):
                     _say(text)
+        if self._call.waiting:
+            self._has_room.clear()
+        else:
+            self._has_room.set()
         self._show_prompt()
 
     async def _type(self, lines: AsyncIterator[str]) -> None:
         async for line in lines:
             self._call.typed(line, self._loop.time())
             self._changed.set()
-            # A pipe is read no faster than its lines are taken.
-            while self._call.waiting >= MAX_WAITING // 2 and not sys.stdin.isatty():
-                await asyncio.sleep(SETTLE_WAIT)
+            if not self._call.attended:
+                await self._has_room.wait()
         self._call.typing_ended(self._loop.time())
         self._changed.set()
 
@@ -409,19 +421,24 @@ class _Conversation:
 async def _lines_of(fd: int) -> AsyncIterator[str]:
     """Yield the lines that come from a file descriptor: a pipe, a file or a terminal."""
     loop = asyncio.get_running_loop()
-    lines: asyncio.Queue[bytes | None] = asyncio.Queue()
+    lines: asyncio.Queue[bytes | None] = asyncio.Queue(maxsize=100)
+
+    def put(line: bytes | None) -> None:
+        asyncio.run_coroutine_threadsafe(lines.put(line), loop).result()
 
     # A thread, because a regular file cannot be polled; bare reads, because a buffered one would hold a lock when the program ends.
     def read() -> None:
         rest = b""
-        with contextlib.suppress(OSError, RuntimeError):  # the loop may be closed by now
+        with contextlib.suppress(
+            OSError, RuntimeError, concurrent.futures.CancelledError
+        ):  # the loop may have ended
             while chunk := os.read(fd, 4096):
                 *whole, rest = (rest + chunk).split(b"\n")
                 for line in whole:
-                    loop.call_soon_threadsafe(lines.put_nowait, line)
+                    put(line)
             if rest:
-                loop.call_soon_threadsafe(lines.put_nowait, rest)
-            loop.call_soon_threadsafe(lines.put_nowait, None)
+                put(rest)
+            put(None)
 
     threading.Thread(target=read, name="reading standard input", daemon=True).start()
     while (line := await lines.get()) is not None:

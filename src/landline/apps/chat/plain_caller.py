@@ -75,14 +75,15 @@ class PlainLine:
     bounded: the oldest lines go, and it is told how many.
     """
 
-    def __init__(self, caller: Caller) -> None:
-        self.peer = caller.peer
-        self._caller = caller
+    def __init__(self, peer: str, conversation: PlainConversation, changed: asyncio.Event) -> None:
+        self.peer = peer
+        self._conversation = conversation
+        self._changed = changed
         self._loop = asyncio.get_running_loop()
-        self._conversation = PlainConversation(self._loop.time())
-        self._changed = asyncio.Event()
 
-    def welcome(self, name: str, room: str, others: Sequence[str], recent: Sequence[tuple[str, str]] = ()) -> None:
+    def welcome(
+        self, name: str, room: str, others: Sequence[str], recent: Sequence[tuple[str, str]] = ()
+    ) -> None:
         """Greet the caller by its name; ``recent`` are the (name, text) that were said last, oldest first."""
         self._conversation.welcome(name, room, others, recent, self._loop.time())
         self._changed.set()
@@ -146,13 +147,12 @@ async def serve(caller: Caller, desk: Desk) -> None:
 
     An error of the chat's own ends this caller's connection with a sentence, and is logged; nobody else's is touched.
     """
-    line = PlainLine(caller)
-    visit = _Visit(line, desk)
-    reading = asyncio.create_task(visit.read(), name=f"reading the plain caller {line.peer}")
+    visit = _Visit(caller, desk)
+    reading = asyncio.create_task(visit.read(), name=f"reading the plain caller {caller.peer}")
     try:
         await visit.run()
-    except Exception:
-        _log.exception("the conversation with the plain caller %s failed", line.peer)
+    except Exception:  # noqa: BLE001 - logged with its traceback; one caller's trouble is nobody else's
+        _log.exception("the conversation with the plain caller %s failed", caller.peer)
         visit.apologise()
     finally:
         reading.cancel()
@@ -166,19 +166,20 @@ async def serve(caller: Caller, desk: Desk) -> None:
 class _Visit:
     """One plain caller's time in the chat: the driver of its conversation."""
 
-    def __init__(self, line: PlainLine, desk: Desk) -> None:
-        self._line = line
+    def __init__(self, caller: Caller, desk: Desk) -> None:
+        self._caller = caller
         self._desk = desk
         self._guest: Guest | None = None
-        self._caller = line._caller
-        self._conversation = line._conversation
         self._loop = asyncio.get_running_loop()
+        self._conversation = PlainConversation(self._loop.time())
+        self._changed = asyncio.Event()
+        self._line = PlainLine(caller.peer, self._conversation, self._changed)
         self._wants_data = asyncio.Event()
 
     async def run(self) -> None:
         """Write what the conversation wants sent, carry out its events, wait for its deadline."""
         while True:
-            self._line._changed.clear()
+            self._changed.clear()
             self._write()
             while events := self._conversation.events():  # carrying one out may make the next
                 for event in events:
@@ -198,7 +199,7 @@ class _Visit:
                 continue
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout_at(self._conversation.timeout_at()):
-                    await self._line._changed.wait()
+                    await self._changed.wait()
             self._conversation.handle_timeout(self._loop.time())
 
     async def read(self) -> None:
@@ -212,7 +213,7 @@ class _Visit:
             except OSError:
                 data = b""
             self._conversation.receive_data(data, self._loop.time())
-            self._line._changed.set()
+            self._changed.set()
 
     async def leave(self, reason: str) -> None:
         """Tell the chat that the caller has gone, once."""

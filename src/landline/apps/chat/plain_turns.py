@@ -209,7 +209,11 @@ class Turns:
             self._waiting.append(receipt)
         while self._waiting:
             glue = b"\n" if data else b""
-            line, rest = head(self._waiting.first(), limit - len(data) - len(glue)) if limit - len(data) > 4 else (b"", "-")
+            line, rest = (
+                head(self._waiting.first(), limit - len(data) - len(glue))
+                if limit - len(data) > 4
+                else (b"", "-")
+            )
             if rest and data:
                 break
             data += glue + line

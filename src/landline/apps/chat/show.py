@@ -130,10 +130,10 @@ def status(client: Client, now: float) -> Pieces:
         count = len(client.waiting)
         pieces.append(("class:poor", f" · {count} line{'s' if count > 1 else ''} waiting"))
     about = [client.name]
-    if client.current:
-        members = client.rooms[client.current].members
-        about.append(f"#{client.current}" + (f", {len(members)} here" if members else ""))
-    others = [f"#{room}" for room in client.rooms if room != client.current]
+    if client.rooms.current:
+        members = client.rooms[client.rooms.current].members
+        about.append(f"#{client.rooms.current}" + (f", {len(members)} here" if members else ""))
+    others = [f"#{room}" for room in client.rooms if room != client.rooms.current]
     if others:
         about.append("also in " + " ".join(others))
     about.append("leaving" if client.leaving else "/help")
@@ -164,7 +164,7 @@ def _words(event: events.Event, client: Client) -> str:
         case events.Unreachable(room, why):
             return f"Some lines of #{_one(room)} cannot be shown: {_one(why)}."
         case events.Named(name, wished):
-            return f"{_one(wished)} is taken, so you are {_one(name)}; /nick changes it." if wished else f"You are {_one(name)} now."
+            return f"{_one(wished)} is taken, so you are {_one(name)}; /nick changes it." if wished else f"You are {_one(name)}."
         case events.Entered(room, members):
             others = [member for member in members if member.name != client.name]
             with_whom = f"with {_names(others)}" if others else "and nobody else is here yet"
@@ -246,7 +246,7 @@ def _because(why: str) -> str:
 
 
 def _in(room: str, client: Client) -> str:
-    return "" if room == client.current else f" #{_one(room)}"
+    return "" if room == client.rooms.current else f" #{_one(room)}"
 
 
 def _seconds(seconds: float) -> str:

@@ -30,6 +30,7 @@ _FORMAT_KEPT: Final = frozenset("\u200c\u200d") | {
 }
 _LINE_ENDS: Final = {"\r\n": "\n", "\r": "\n", "\u2028": "\n", "\u2029": "\n", "\x85": "\n"}
 _NAME_MARKS: Final = "-_.'"
+_FILLERS: Final = "\u115f\u1160\u3164\uffa0"  # letters of Hangul that are drawn as nothing
 
 # Letters of other scripts that are drawn like Latin ones, and the two digits that pass for letters: enough that nobody is "hоst" or "h0st".
 _LOOK_ALIKES: Final = str.maketrans(
@@ -137,9 +138,13 @@ def valid_line(text: str) -> str:
         raise ValueError("There is nothing to say in that line.")
     if len(line) > MAX_TEXT or (size := len(line.encode())) > MAX_TEXT:
         size = len(line.encode())
-        raise ValueError(f"That is too long to say at once: {size:,} bytes, and {MAX_TEXT:,} is the most. Nobody saw it.")
+        raise ValueError(
+            f"That is too long to say at once: {size:,} bytes, and {MAX_TEXT:,} is the most. Nobody saw it."
+        )
     if (lines := line.count("\n") + 1) > MAX_LINES:
-        raise ValueError(f"Those are too many lines to say at once: {lines:,}, and {MAX_LINES} is the most. Nobody saw them.")
+        raise ValueError(
+            f"Those are too many lines to say at once: {lines:,}, and {MAX_LINES} is the most. Nobody saw them."
+        )
     return line
 
 
@@ -153,7 +158,9 @@ def head(text: str, limit: int) -> tuple[bytes, str]:
     if len(data) <= limit:
         return data, ""
     cut = limit
-    while data[cut] & 0xC0 == 0x80:  # the first byte that does not fit continues a character: that one does not fit either
+    while (
+        data[cut] & 0xC0 == 0x80
+    ):  # the first byte that does not fit continues a character: that one does not fit either
         cut -= 1
     return data[:cut], text[len(data[:cut].decode()) :]
 
@@ -176,24 +183,30 @@ def _valid_word(text: str, what: str, most: int) -> str:
         raise ValueError(f"That is too long for {what}: {len(word):,} characters, and {most} is the most.")
     for char in word:
         if not _is_name_char(char):
-            shown = char if char.isprintable() and not char.isspace() else f"U+{ord(char):04X}"
+            is_seen = char.isprintable() and not char.isspace() and char not in _FILLERS
+            shown = char if is_seen else f"U+{ord(char):04X}"
             shown = "a space" if char == " " else f"the character {shown}"
-            raise ValueError(f"There cannot be {shown} in {what}: letters, digits and {' '.join(_NAME_MARKS)} can.")
+            raise ValueError(
+                f"There cannot be {shown} in {what}: letters, digits and {' '.join(_NAME_MARKS)} can."
+            )
     if not word[0].isalnum():
         raise ValueError(f"The first character of {what} is a letter or a digit.")
     if safe_text(word) != word:
         raise ValueError(f"There are too many marks on one letter for {what}.")
-    scripts = sorted(_ALIKE_SCRIPTS & {unicodedata.name(char, "").partition(" ")[0] for char in word if char.isalpha()})
+    scripts = sorted(
+        _ALIKE_SCRIPTS & {unicodedata.name(char, "").partition(" ")[0] for char in word if char.isalpha()}
+    )
     if len(scripts) > 1:
-        raise ValueError(f"Letters that look alike cannot be mixed in {what}: these are {' and '.join(map(str.title, scripts))}.")
+        raise ValueError(
+            f"Letters that look alike cannot be mixed in {what}: these are {' and '.join(map(str.title, scripts))}."
+        )
     return word
 
 
 def _is_name_char(char: str) -> bool:
     if char in _NAME_MARKS:
         return True
-    # The Hangul fillers are letters that are drawn as nothing.
-    return unicodedata.category(char)[0] in "LNM" and char not in "\u115f\u1160\u3164\uffa0"
+    return unicodedata.category(char)[0] in "LNM" and char not in _FILLERS
 
 
 def _is_noncharacter(char: str) -> bool:

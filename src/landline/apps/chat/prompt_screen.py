@@ -1,0 +1,181 @@
+"""The chat on a terminal: a line being typed at the bottom, the talk going by above it, the state of the line below.
+
+One prompt lives as long as the chat. Above the cursor stand our lines that are not confirmed yet; a confirmed line goes up into the talk
+at the place that it has for everybody. What others say is printed between erasing and redrawing the prompt, so it never mixes into a
+half-typed line, and ``show`` has taken out whatever could move a cursor.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+
+from prompt_toolkit import PromptSession
+from prompt_toolkit.application import in_terminal
+from prompt_toolkit.buffer import Buffer
+from prompt_toolkit.formatted_text import FormattedText
+from prompt_toolkit.input import Input
+from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent
+from prompt_toolkit.output import ColorDepth, Output
+from prompt_toolkit.patch_stdout import patch_stdout
+from prompt_toolkit.shortcuts import print_formatted_text
+from prompt_toolkit.styles import Style
+
+from landline.apps.chat.client import Client
+from landline.apps.chat.client_events import Aim, Arrived, NotSent, Waiting
+from landline.apps.chat.link import Link
+from landline.apps.chat.show import STYLES, Pieces, prompt, show, status
+
+REDRAW_INTERVAL = 0.5
+"""Seconds; the countdown of a redial is the fastest thing that moves by itself."""
+
+
+class PromptScreen:
+    """A terminal with a cursor.
+
+    Args:
+        client: whose screen it is.
+        colour: whether colours may be used.
+        input: the terminal's keys, if not stdin; for tests.
+        output: the terminal's screen, if not stdout; for tests.
+    """
+
+    def __init__(self, client: Client, *, colour: bool = True, input: Input | None = None, output: Output | None = None) -> None:
+        self._client = client
+        self._link: Link | None = None
+        self._aim: Aim | None = None
+        self._unprinted: Pieces = []
+        self._bell = False
+        self._something = asyncio.Event()
+        self._style = Style.from_dict(STYLES)
+        self._depth = None if colour else ColorDepth.DEPTH_1_BIT
+        self._session: PromptSession[str] = PromptSession(
+            self._before_cursor,
+            bottom_toolbar=self._toolbar,
+            style=self._style,
+            color_depth=self._depth,
+            key_bindings=self._keys(),
+            prompt_continuation="      ",
+            enable_suspend=True,
+            complete_while_typing=False,
+            reserve_space_for_menu=0,
+            refresh_interval=REDRAW_INTERVAL,
+            erase_when_done=True,
+            input=input,
+            output=output,
+        )
+        self._session.default_buffer.on_text_changed += self._on_typing
+
+    def changed(self) -> None:
+        """Take the client's events, to be printed above the prompt."""
+        for event in self._client.events():
+            # What waits stands above the cursor, and goes up into the talk when it arrives: no words are needed for either.
+            is_seen = isinstance(event, Waiting) or (isinstance(event, Arrived) and not event.doubted)
+            shown = None if is_seen else show(event, self._client)
+            if shown is not None:
+                self._unprinted += shown.pieces
+                self._bell = self._bell or shown.bell
+            if isinstance(event, NotSent) and event.back and not self._session.default_buffer.text:
+                self._session.default_buffer.insert_text(event.text)
+        self._something.set()
+
+    async def run(self, link: Link, stop: asyncio.Event) -> int:
+        """Chat until the person leaves or ``stop`` is set; return the exit code."""
+        self._link, self._stop = link, stop
+        with patch_stdout():
+            prompting = asyncio.create_task(self._session.prompt_async(handle_sigint=False))
+            linking = asyncio.create_task(link.run(stop))
+            printing = asyncio.create_task(self._print_on())
+            try:
+                await asyncio.wait([linking, prompting, printing], return_when=asyncio.FIRST_COMPLETED)
+                for task in (prompting, printing):
+                    if task.done():
+                        task.result()
+                await linking
+            finally:
+                for other in (printing, linking):
+                    other.cancel()
+                if self._session.app.is_running:
+                    self._session.app.exit(result="")
+                await asyncio.gather(prompting, printing, linking, return_exceptions=True)
+        self._print()
+        return 0
+
+    # What is drawn...
+
+    def _before_cursor(self) -> FormattedText:
+        width = self._session.output.get_size().columns
+        return FormattedText(prompt(self._client, self._aim or self._client.aim, self._now(), width=width))
+
+    def _toolbar(self) -> FormattedText:
+        return FormattedText(status(self._client, self._now()))
+
+    def _now(self) -> float:
+        return asyncio.get_running_loop().time()
+
+    # ... what is printed...
+
+    async def _print_on(self) -> None:
+        while True:
+            await self._something.wait()
+            self._something.clear()
+            if self._unprinted:
+                async with in_terminal():
+                    self._print()
+            self._session.app.invalidate()
+
+    def _print(self) -> None:
+        pieces, self._unprinted = self._unprinted, []
+        if pieces:
+            print_formatted_text(
+                FormattedText(pieces), end="", style=self._style, color_depth=self._depth, output=self._session.output
+            )
+        if self._bell:
+            self._bell = False
+            self._session.output.bell()
+            self._session.output.flush()
+
+    # ... and what is typed.
+
+    def _on_typing(self, buffer: Buffer) -> None:
+        """Remember where a line was meant to go when it was begun: a call that ends meanwhile must not turn it to a room."""
+        if not buffer.text:
+            self._aim = None
+        elif self._aim is None:
+            self._aim = self._client.aim
+
+    def _keys(self) -> KeyBindings:
+        keys = KeyBindings()
+
+        @keys.add("enter")
+        @keys.add("c-j")
+        def enter(event: KeyPressEvent) -> None:
+            buffer = event.current_buffer
+            line, aim = buffer.text, self._aim
+            if line.strip():
+                buffer.append_to_history()
+            buffer.reset()
+            self._aim = None
+            if self._link is not None:
+                self._client.typed(line, self._now(), aim=aim)
+                self._link.advance()
+
+        @keys.add("escape", "enter")
+        def new_line(event: KeyPressEvent) -> None:
+            event.current_buffer.insert_text("\n")
+
+        @keys.add("c-d")
+        def end(event: KeyPressEvent) -> None:
+            if event.current_buffer.text:
+                event.current_buffer.delete()
+            elif self._link is not None:
+                self._client.leave(self._now(), at_once=self._client.leaving)
+                self._link.advance()
+
+        @keys.add("c-c")
+        def interrupt(event: KeyPressEvent) -> None:
+            # The terminal is in raw mode and sends no signal: send it, so that the first and the second Ctrl-C mean what they mean everywhere.
+            os.kill(os.getpid(), signal.SIGINT)
+
+        return keys

@@ -1,0 +1,85 @@
+"""The chat on a terminal, or in a pipe: ``run`` is what ``landline chat`` does.
+
+On a terminal the line being typed stays whole at the bottom while the talk goes by above it; our own lines wait there until they are
+confirmed, so that what scrolls by is the room's true order and nothing stands there twice. In a pipe (and on a terminal that knows no
+cursor) lines come in and go out as lines: what was heard on stdout, talk about the line on stderr.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import secrets
+import sys
+from typing import Final, Protocol
+
+import landline
+from landline.apps.chat import text
+from landline.apps.chat.client import Client
+from landline.apps.chat.line_screen import LineScreen
+from landline.apps.chat.link import Link
+from landline.apps.chat.prompt_screen import PromptScreen
+from landline.errors import SettingsError
+from landline.limits import Limits
+from landline.settings import Settings
+
+REDIAL_MAX: Final = 8.0
+"""Seconds between two dials at most: a person is waiting. (The server says how soon a dead line is noticed.)"""
+
+
+class Screen(Protocol):
+    """Where a person types and reads."""
+
+    def changed(self) -> None:
+        """Show the client's events; called after each change."""
+
+    async def run(self, link: Link, stop: asyncio.Event) -> int:
+        """Bring what is typed to the client until it is done; return the exit code."""
+
+
+async def run(settings: Settings, stop: asyncio.Event) -> int:
+    """Chat until the person leaves or ``stop`` is set; return the exit code.
+
+    Raises:
+        ConnectError: nobody was reached at the first dial.
+        SettingsError: the name or a room cannot be one.
+    """
+    client = Client(_name(settings), secrets.randbits(63) or 1, _rooms(settings))
+    limits = Limits(redial_max=REDIAL_MAX)
+
+    async def dial() -> landline.Session:
+        return await landline.connect(settings.chat.address, limits=limits)
+
+    screen: Screen = PromptScreen(client, colour=settings.colour) if _has_cursor() else LineScreen(client)
+    link = Link(client, dial, screen.changed)
+    if not await link.open(stop):
+        return 0
+    return await screen.run(link, stop)
+
+
+def _has_cursor() -> bool:
+    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+        return False
+    return os.name == "nt" or os.environ.get("TERM", "dumb") not in ("", "dumb", "unknown")
+
+
+def _name(settings: Settings) -> str:
+    """Return the name to ask for: the chosen one if it can be a name, or the one nearest to that of the account."""
+    if not settings.chat.name_chosen:
+        return text.name_from(settings.chat.name)
+    try:
+        return text.valid_name(settings.chat.name)
+    except ValueError as error:
+        raise SettingsError(str(error), key="chat.name") from error
+
+
+def _rooms(settings: Settings) -> list[str]:
+    rooms: list[str] = []
+    for wished in settings.chat.rooms:
+        try:
+            room = text.valid_room(wished)
+        except ValueError as error:
+            raise SettingsError(str(error), key="chat.rooms") from error
+        if room not in rooms:
+            rooms.append(room)
+    return rooms

@@ -1,0 +1,172 @@
+"""A bad network on real sockets: a TCP proxy that cuts, freezes and slices what passes, by a seed.
+
+Point clients at ``proxy.address`` instead of at the server. Cutting takes each direction's bytes up to a random place, which may be inside
+a frame, and resets both ends; freezing lets bytes pile up unseen, as a dead line does.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import random
+import socket
+import struct
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+
+from ..transports import parse_address
+
+_RESET = struct.pack("ii", 1, 0)
+
+
+@dataclass
+class Faults:
+    """What befalls the lines; everything is off by default.
+
+    Attributes:
+        cut_every: bytes after which a line is cut, on average, counted per line and direction; 0 never.
+        freeze_every: bytes after which a line freezes for ``freeze_for`` seconds, on average; 0 never.
+        freeze_for: seconds.
+        slice_to: largest piece that is passed on at once, in bytes; 0 for any size.
+    """
+
+    cut_every: int = 0
+    freeze_every: int = 0
+    freeze_for: float = 0.05
+    slice_to: int = 0
+
+
+@dataclass
+class Proxy:
+    """A running proxy.
+
+    Attributes:
+        address: where clients dial.
+        cuts, freezes: how often it did that so far.
+    """
+
+    target: str
+    faults: Faults
+    chance: random.Random
+    address: str = ""
+    cuts: int = 0
+    freezes: int = 0
+    is_refusing: bool = False
+    _lines: set[_Line] = field(default_factory=set)
+
+    def cut(self) -> None:
+        """Cut every line now."""
+        for line in list(self._lines):
+            line.cut()
+
+    def freeze(self) -> None:
+        """Let nothing pass on any line, old or new, until ``thaw``: nobody is told."""
+        for line in self._lines:
+            line.thawed.clear()
+
+    def thaw(self) -> None:
+        """Let what piled up pass."""
+        for line in self._lines:
+            line.thawed.set()
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        target = parse_address(self.target)
+        if self.is_refusing:
+            writer.transport.abort()
+            return
+        try:
+            back_reader, back_writer = await asyncio.open_connection(target.host, target.port)
+        except OSError:
+            writer.transport.abort()
+            return
+        line = _Line(self, writer, back_writer)
+        self._lines.add(line)
+        try:
+            await asyncio.gather(
+                line.carry(reader, back_writer), line.carry(back_reader, writer), return_exceptions=True
+            )
+        finally:
+            self._lines.discard(line)
+            for end in (writer, back_writer):
+                end.close()
+                with contextlib.suppress(OSError):
+                    await end.wait_closed()
+
+
+@asynccontextmanager
+async def bad_network(target: str, faults: Faults | None = None, *, seed: int = 0) -> AsyncIterator[Proxy]:
+    """Run a proxy in front of the server at ``target`` (a ``tcp://`` address) until the block is left."""
+    proxy = Proxy(target, faults or Faults(), random.Random(seed))
+    host = parse_address(target).host
+    tasks: set[asyncio.Task[None]] = set()
+
+    def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.get_running_loop().create_task(proxy._serve(reader, writer))
+        tasks.add(task)
+        task.add_done_callback(tasks.discard)
+
+    server = await asyncio.start_server(serve, host, 0)
+    name = server.sockets[0].getsockname()
+    proxy.address = f"tcp://[{name[0]}]:{name[1]}" if ":" in name[0] else f"tcp://{name[0]}:{name[1]}"
+    try:
+        yield proxy
+    finally:
+        server.close()
+        for task in list(tasks):
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+class _Line:
+    """One proxied connection."""
+
+    def __init__(self, proxy: Proxy, *writers: asyncio.StreamWriter) -> None:
+        self._proxy = proxy
+        self._writers = writers
+        self.thawed = asyncio.Event()
+        self.thawed.set()
+
+    async def carry(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Pass one direction on until it ends, or a fault ends it."""
+        faults, chance = self._proxy.faults, self._proxy.chance
+        until_cut = _draw(chance, faults.cut_every)
+        until_freeze = _draw(chance, faults.freeze_every)
+        while True:
+            data = await reader.read(64 << 10)
+            await self.thawed.wait()
+            if not data or writer.transport.is_closing():
+                writer.close()
+                return
+            until_cut -= len(data)  # below zero: how many bytes of the end are not to pass
+            until_freeze -= len(data)
+            if until_cut < 0:
+                writer.write(data[: int(until_cut)])
+                self._proxy.cuts += 1
+                self.cut()
+                return
+            if until_freeze < 0:
+                self._proxy.freezes += 1
+                until_freeze = _draw(chance, faults.freeze_every)
+                await asyncio.sleep(faults.freeze_for)
+            step = faults.slice_to or len(data)
+            for at in range(0, len(data), step):
+                writer.write(data[at : at + step])
+                if faults.slice_to:
+                    await asyncio.sleep(0)
+                if writer.transport.is_closing():
+                    return
+            await writer.drain()
+
+    def cut(self) -> None:
+        """Reset both ends."""
+        for writer in self._writers:
+            sock = writer.get_extra_info("socket")
+            if sock is not None:
+                with contextlib.suppress(OSError):
+                    sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
+            writer.transport.abort()
+
+
+def _draw(chance: random.Random, mean: int) -> float:
+    return chance.expovariate(1 / mean) if mean else float("inf")

@@ -1,0 +1,205 @@
+"""What may be shown and what may be a name."""
+
+from __future__ import annotations
+
+import unicodedata
+
+import pyte
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from landline.apps.chat import text
+from landline.apps.chat.text import head, name_from, name_key, pieces, safe_text, valid_line, valid_name, valid_room
+
+
+@pytest.mark.parametrize(
+    ("given_text", "shown"),
+    [
+        ("plain words", "plain words"),
+        ("naïve café Жук 漢字 שלום สวัสดี", "naïve café Жук 漢字 שלום สวัสดี"),
+        ("red \x1b[31mink\x1b[0m", "red [31mink[0m"),
+        ("title \x1b]0;pwned\x07 clipboard \x1b]52;c;cm0=\x1b\\", "title ]0;pwned clipboard ]52;c;cm0=\\"),
+        ("eight-bit \x9b31m and \x90 and \x85 next", "eight-bit 31m and  and \n next"),
+        ("bell\x07 back\x08 delete\x7f null\x00", "bell back delete null"),
+        ("one\r\ntwo\rthree\u2028four", "one\ntwo\nthree\nfour"),
+        ("tab\there", "tab\there"),
+        ("evil \u202etxt.exe\u202c \u2066x\u2069 \u200e\u200f\u061c", "evil txt.exe x "),
+        ("zero\u200bwidth\u2060\ufeff soft\u00adhyphen tag\U000e0041", "zerowidth softhyphen tag"),
+        ("family 👨\u200d👩\u200d👧 نمی\u200cخواهم", "family 👨\u200d👩\u200d👧 نمی\u200cخواهم"),
+        ("half \ud800 a pair", "half \ufffd a pair"),
+        ("not one \ufffe\U0001fffe", "not one \ufffd\ufffd"),
+        ("e" + "\u0301" * 40 + "!", "e" + "\u0301" * text.MAX_MARKS + "!"),
+        ("\u0301\u0301floating", "floating"),
+        ("x\u200d" + "\u0301" * 40, "x\u200d" + "\u0301" * text.MAX_MARKS),
+    ],
+)
+def test_safe_text_keeps_writing_and_drops_what_moves_things(given_text: str, shown: str) -> None:
+    """Every script stays as it is; control, direction and invisible characters go."""
+    assert safe_text(given_text) == shown
+
+
+def test_safe_text_on_one_line() -> None:
+    """Where a line end or a tab would be out of place it becomes a space."""
+    assert safe_text("one\r\ntwo\tthree\x85four", keep="") == "one two three four"
+
+
+@given(st.text() | st.text(alphabet="\x1b[]0;?7hlmABCDHJK\x07\x08\r\x9b\x9dx\u202e\u0301"))
+def test_safe_text_cannot_move_a_cursor(anything: str) -> None:
+    """On a terminal, safe text of one line changes no other line, no title and no mode, and is stable."""
+    safe = safe_text(anything, keep="")
+    screen = pyte.Screen(80, 5)
+    screen.cursor_position(3, 1)
+    modes, title = set(screen.mode), screen.title
+    pyte.Stream(screen).feed(safe[:40])
+
+    assert (screen.mode, screen.title) == (modes, title)
+    assert screen.cursor.y in (2, 3)  # at most wrapped by wide characters
+    assert screen.display[0] == screen.display[1] == screen.display[4] == " " * 80
+    assert safe_text(safe, keep="") == safe
+    assert not {unicodedata.category(char) for char in safe} & {"Cc", "Cs", "Zl", "Zp"}
+
+
+@pytest.mark.parametrize("name", ["ana", "Ana-2", "José", "жук", "漢字かな", "o'neill", "a.b_c", "7of9", "สมชาย", "x" * 32])
+def test_names_that_are_fine(name: str) -> None:
+    """Words of any script with a few marks are names, and spaces around them do not count."""
+    assert valid_name(f" {name} ") == name
+
+
+@pytest.mark.parametrize(
+    ("name", "why"),
+    [
+        ("", "empty"),
+        ("   ", "empty"),
+        ("x" * 33, "too long"),
+        ("two words", "a space"),
+        ("a@b", "@"),
+        ("a:b", ":"),
+        ("a\x1b[2J", "U\\+001B"),
+        ("a\u202eb", "U\\+202E"),
+        ("a\u200db", "U\\+200D"),
+        ("\u3164", "U\\+3164"),
+        ("-dash", "first character"),
+        ("a" + "\u0323\u0324\u0325\u0326\u032d\u032e\u0330", "too many marks"),
+        ("pаypal", "Cyrillic and Latin"),
+        ("host", "reserved"),
+        ("HOST", "reserved"),
+        ("h0st", "reserved"),
+        ("ｈｏｓｔ", "reserved"),
+        ("hοst", "Greek and Latin"),
+        ("Server", "reserved"),
+        ("/nick", "/"),
+        ("#room", "#"),
+        ("🦊", "🦊"),
+    ],
+)
+def test_names_that_are_refused_with_a_sentence(name: str, why: str) -> None:
+    """The sentence says what is wrong, and shows nothing that could do harm."""
+    with pytest.raises(ValueError, match=why) as refusal:
+        valid_name(name)
+
+    sentence = str(refusal.value)
+    assert sentence.endswith((".", "can."))
+    assert safe_text(sentence, keep="") == sentence
+
+
+def test_a_name_is_kept_composed() -> None:
+    """However an accent was typed, the name is the same."""
+    assert valid_name("Jose\u0301") == "José"
+
+
+def test_a_room_name_is_lower_case_and_longer() -> None:
+    """Rooms are typed with or without the # of other chats."""
+    assert valid_room("#Garden") == "garden"
+    assert valid_room("x" * text.MAX_ROOM) == "x" * text.MAX_ROOM
+    assert valid_room("host") == "host"  # reserved for people only
+    with pytest.raises(ValueError, match="64 is the most"):
+        valid_room("x" * (text.MAX_ROOM + 1))
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [("Ana", "ana"), ("ana", "аnа"), ("b0b", "bob"), ("guest-1", "guest-l"), ("ﬁn", "fin"), ("straße", "STRASSE"), ("Ä", "a\u0308")],
+)
+def test_names_that_look_alike_have_one_key(one: str, other: str) -> None:
+    """Nobody can be mistaken for somebody else."""
+    assert name_key(one) == name_key(other)
+
+
+def test_names_that_differ_have_their_own_keys() -> None:
+    """Numbers that the server gives stay apart."""
+    keys = {name_key(f"guest-{number}") for number in range(1000)}
+
+    assert len(keys) == 1000
+    assert name_key("ali") != name_key("all")
+
+
+@pytest.mark.parametrize(
+    ("account", "name"),
+    [
+        ("ana", "ana"),
+        ("ana@example.org", "ana"),
+        ("Ana Maria", "Ana-Maria"),
+        ("DOMAIN\\ana", "DOMAIN-ana"),
+        ("host", "host-1"),
+        ("", "guest"),
+        ("\x1b\x1b", "guest"),
+        ("---", "guest"),
+        ("x" * 99, "x" * 30),
+        ("pаypal", "guest"),
+    ],
+)
+def test_a_name_from_an_account(account: str, name: str) -> None:
+    """The nearest valid name, or the default."""
+    assert name_from(account) == name
+
+
+@given(st.text())
+def test_a_name_from_anything_is_valid(account: str) -> None:
+    """Whatever the account is called, the person gets in."""
+    name = name_from(account)
+
+    assert valid_name(name) == name
+
+
+def test_a_line_is_cleaned() -> None:
+    """What is said is safe to show, without blanks behind it."""
+    assert valid_line("hi\x1b[2J there  \r\n\n") == "hi[2J there"
+    assert valid_line("\n  indented\n  code") == "  indented\n  code"
+
+
+@pytest.mark.parametrize("nothing", ["", "  \t\n", "\x1b\x00\u200b"])
+def test_a_line_of_nothing_is_refused(nothing: str) -> None:
+    """A line that shows nothing is nothing."""
+    with pytest.raises(ValueError, match="nothing to say"):
+        valid_line(nothing)
+
+
+def test_the_longest_line_and_one_more() -> None:
+    """4,096 bytes and 100 lines are fine, and one more of either is refused with both figures."""
+    assert valid_line("é" * 2048) == "é" * 2048
+    assert valid_line("\n".join(["x"] * 100)).count("\n") == 99
+    with pytest.raises(ValueError, match="4,097 bytes"):
+        valid_line("é" * 2048 + "x")
+    with pytest.raises(ValueError, match="1,000,000 bytes"):
+        valid_line("x" * 1_000_000)
+    with pytest.raises(ValueError, match="101, and 100"):
+        valid_line("\n".join(["x"] * 101))
+
+
+@given(st.text(alphabet=st.characters(exclude_categories=["Cs"])), st.integers(4, 40))
+def test_pieces_are_whole_characters(anything: str, limit: int) -> None:
+    """Each piece is valid by itself, none could be longer, and together they are the text."""
+    cut = pieces(anything, limit)
+
+    assert "".join(piece.decode() for piece in cut) == anything
+    assert all(0 < len(piece) <= limit for piece in cut)
+    for piece, following in zip(cut, cut[1:], strict=False):
+        assert len(piece) + len(following.decode()[0].encode()) > limit
+
+
+def test_head_at_the_edge() -> None:
+    """A text that just fits is not cut, and a character that does not fit stays whole in the rest."""
+    assert head("x" * 1024, 1024) == (b"x" * 1024, "")
+    assert head("x" * 1023 + "é", 1024) == (b"x" * 1023, "é")
+    assert head("", 1024) == (b"", "")

@@ -1,0 +1,67 @@
+"""``landline chat`` hands the settings to the terminal client, or with --plain to the plain call."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+import landline.apps.chat
+from landline.cli.main import main
+from landline.settings import Settings
+
+Calls = list[tuple[str, Settings]]
+
+
+@pytest.fixture
+def called(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Calls:
+    """Which app was run, with which settings; each ends with a code of its own."""
+    calls: Calls = []
+
+    def app(name: str, code: int) -> type:
+        class App:
+            @staticmethod
+            async def run(settings: Settings, stop: asyncio.Event) -> int:
+                assert not stop.is_set()
+                calls.append((name, settings))
+                return code
+
+        return App
+
+    monkeypatch.setattr(landline.apps.chat, "terminal", app("terminal", 0), raising=False)
+    monkeypatch.setattr(landline.apps.chat, "plain_call", app("plain_call", 5), raising=False)
+    monkeypatch.chdir(tmp_path)
+    return calls
+
+
+def test_the_address_may_stand_alone(called: Calls) -> None:
+    """With name and rooms."""
+    assert main(["chat", "example.org", "--name", "ana", "--room", "a", "--room", "b"]) == 0
+
+    ((app, settings),) = called
+    assert app == "terminal"
+    assert settings.chat.address == "tcp://example.org:12345"
+    assert (settings.chat.name, settings.chat.name_chosen) == ("ana", True)
+    assert settings.chat.rooms == ("a", "b")
+    assert settings.chat.plain is None
+
+
+def test_plain_calls_another_kind_of_server(called: Calls) -> None:
+    """Its code comes back as well."""
+    assert main(["chat", "--plain", "example.org:7"]) == 5
+
+    ((app, settings),) = called
+    assert app == "plain_call"
+    assert settings.chat.plain == "tcp://example.org:7"
+
+
+def test_an_address_from_the_environment_does_not_bar_a_plain_call(
+    called: Calls, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Only one that was typed contradicts it."""
+    monkeypatch.setenv("LANDLINE_ADDRESS", "tcp://elsewhere:1")
+
+    assert main(["chat", "--plain", "example.org:7"]) == 5
+
+    assert called[0][1].chat.plain == "tcp://example.org:7"

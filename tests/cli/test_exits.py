@@ -1,0 +1,152 @@
+"""Every error of the tree has its exit code, and says what to do."""
+
+from __future__ import annotations
+
+import errno
+from typing import Final
+
+import click
+import pytest
+
+from landline import errors
+from landline.cli import port_owner
+from landline.cli.exits import TABLE, Exit, ending
+from landline.cli.port_owner import Owner
+
+ADDRESS: Final = "tcp://localhost:12345"
+
+
+def taken(address: str = ADDRESS) -> errors.ListenError:
+    """The port is in use."""
+    return errors.ListenError(address, "address already in use", errno.EADDRINUSE)
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (errors.LandlineError("x"), 1),
+        (errors.AddressError("x"), 2),
+        (errors.SettingsError("x"), 2),
+        (errors.DataError("x"), 1),
+        (errors.ConnectError(ADDRESS, "x"), 3),
+        (errors.ConnectTimeout(ADDRESS, "x"), 5),
+        (errors.Refused(ADDRESS, "x"), 4),
+        (errors.ListenError(ADDRESS, "x"), 1),
+        (errors.SessionClosed("x"), 1),
+        (errors.SessionLost("x"), 1),
+        (errors.Full("x"), 1),
+        (errors.ProtocolError("x"), 1),
+        (errors.StorageError("x"), 1),
+        (TimeoutError("x"), 5),
+        (click.UsageError("x"), 2),
+        (click.BadParameter("x"), 2),
+        (click.ClickException("x"), 1),
+    ],
+    ids=lambda value: type(value).__name__ if isinstance(value, Exception) else "",
+)
+def test_each_error_has_its_code(error: Exception, code: int) -> None:
+    """And one sentence, without a line break or a full stop in the middle of things."""
+    end = ending(error)
+
+    assert end is not None
+    assert end.code == code
+    assert len(end.sentences) == 1
+    assert "x" in end.sentences[0]
+
+
+def test_every_class_of_the_tree_is_covered() -> None:
+    """A new error falls under the root at least; the table names no class after its base."""
+    for position, row in enumerate(TABLE):
+        assert not any(issubclass(row.error, earlier.error) for earlier in TABLE[:position])
+    assert any(row.error is errors.LandlineError for row in TABLE)
+
+
+def test_the_codes_are_those_that_scripts_know() -> None:
+    """Changing one breaks somebody's script."""
+    assert {code.name: code.value for code in Exit} == {
+        "OK": 0,
+        "FAILURE": 1,
+        "USAGE": 2,
+        "UNREACHABLE": 3,
+        "REFUSED": 4,
+        "TIMED_OUT": 5,
+        "INTEGRITY": 6,
+        "INTERRUPTED": 130,
+    }
+
+
+@pytest.mark.parametrize("error", [KeyError("x"), OSError("x"), AssertionError(), RuntimeError("x")])
+def test_anything_else_is_a_bug(error: Exception) -> None:
+    """No code is made up for it, nor for a group that holds one."""
+    assert ending(error) is None
+    assert ending(ExceptionGroup("", [errors.SettingsError("x"), error])) is None
+
+
+def test_a_group_tells_each_sentence_once() -> None:
+    """A task group wraps what its tasks raised; the first decides."""
+    group = ExceptionGroup(
+        "",
+        [
+            errors.ConnectError("tcp://a:1", "no"),
+            ExceptionGroup("", [errors.ConnectError("tcp://a:1", "no"), errors.Refused("tcp://b:1", "no")]),
+        ],
+    )
+
+    end = ending(group)
+
+    assert end is not None
+    assert end.code == Exit.UNREACHABLE
+    assert [sentence.split(":")[0] for sentence in end.sentences] == ["cannot connect to tcp", "tcp"]
+    assert len(end.sentences) == 2
+
+
+def sentence(error: Exception, *, from_make: bool = False) -> str:
+    """The last sentence said about it."""
+    end = ending(error, from_make=from_make)
+    assert end is not None
+    return end.sentences[-1]
+
+
+def test_nobody_there_suggests_to_start_a_server() -> None:
+    """The commonest reason."""
+    assert sentence(errors.ConnectError(ADDRESS, "nobody listens")) == (
+        f"cannot connect to {ADDRESS}: nobody listens; is a server running there? `landline serve` starts one"
+    )
+
+
+def test_a_taken_port_names_its_holder_and_another_port(monkeypatch: pytest.MonkeyPatch) -> None:
+    """In the words of the way the program was started."""
+    monkeypatch.setattr(port_owner, "find", lambda _port: (Owner(7, "python3 -m http.server", ""),))
+
+    assert sentence(taken()) == (
+        f"cannot listen on {ADDRESS}: address already in use; "
+        "port 12345 is held by process 7 (python3 -m http.server); try `landline serve --port 12346`"
+    )
+    assert sentence(taken(), from_make=True).endswith("; try `LANDLINE_PORT=12346 make run`")
+    assert sentence(taken("tcp://[::1]:65535")).endswith("try `landline serve --port 65534`")
+
+
+def test_a_port_held_by_a_landline_can_be_joined(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Starting a second server is rarely what was meant."""
+    monkeypatch.setattr(
+        port_owner, "find", lambda _port: (Owner(7, "/x/bin/python /x/bin/landline serve", ""),)
+    )
+
+    assert "`landline chat --port 12345` joins what runs there" in sentence(taken())
+    assert "`LANDLINE_PORT=12345 make chat` joins" in sentence(taken(), from_make=True)
+
+
+def test_an_unknown_holder_is_not_invented(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Then only the way out is told."""
+    monkeypatch.setattr(port_owner, "find", lambda _port: ())
+
+    assert sentence(taken()).endswith("already in use; try `landline serve --port 12346`")
+    assert sentence(taken("unix:///run/x.sock")).endswith("; is a server running there already?")
+    assert sentence(taken("tcp://x:port")).endswith("; is a server running there already?")
+
+
+def test_other_reasons_not_to_listen_have_their_advice() -> None:
+    """No right, no such address, and one that speaks for itself."""
+    assert "ports below 1024" in sentence(errors.ListenError(ADDRESS, "permission denied", errno.EACCES))
+    assert "no such address" in sentence(errors.ListenError(ADDRESS, "cannot assign", errno.EADDRNOTAVAIL))
+    assert sentence(errors.ListenError(ADDRESS, "odd", errno.EIO)) == f"cannot listen on {ADDRESS}: odd"
