@@ -1,22 +1,27 @@
-# The tasks of the house. Every one sets up what it needs first (scripts/bootstrap.py: python3 is enough).
-#   make run                   the chat server, on port 12345 of this machine
-#   make chat ARGS="--name ana"   a chat client; ARGS reaches the program, for run and test too
-#   LANDLINE_PORT=12346 make run  any setting, from the environment
-#   make clean                 removes what make made, but never the chat's data (.landline/)
+# The tasks of the house. Each first sets up what it needs; python3 (3.11 or newer) is enough.
+#
+#   make run      the chat server, on this machine      LANDLINE_PORT=12346 make run
+#   make chat     a chat client                         make chat ARGS="--name ana"
+#   make test     the tests                             make test ARGS="-k resume"
+#   make check    format, lint, types, import contracts, tests
+#   make bench    the benchmarks
+#   make lock     compiles requirements/*.in anew
+#   make clean    removes what make made, but never the chat's data (.landline/)
 
 PYTHON ?= python3
 ARGS ?=
 BIN := .venv/bin
-default:
-	@sed -n 's/^# \{0,1\}//;1,6p' Makefile
-
-# The data of a server that runs from the checkout stays in the checkout.
-run chat: export LANDLINE_DATA ?= $(CURDIR)/.landline
-run chat: export LANDLINE_FROM_MAKE := 1
 # As many test workers as are worth their start.
 WORKERS ?= 2
 
 .PHONY: default run chat test check bench clean lock setup-run setup-test
+
+default:
+	@sed -n -e '/^#/!q' -e 's/^# \{0,1\}//p' Makefile
+
+# The data of a server that runs from the checkout stays in the checkout.
+run chat: export LANDLINE_DATA ?= $(CURDIR)/.landline
+run chat: export LANDLINE_FROM_MAKE := 1
 
 # `exec` makes the program make's own child: Ctrl-C and SIGTERM reach it, and its exit code is the recipe's.
 run: setup-run
@@ -40,13 +45,14 @@ bench: setup-test
 	@exec $(BIN)/python -m benchmarks $(ARGS)
 
 clean:
-	rm -rf .venv .venv.new-* .cache .hypothesis .mypy_cache .ruff_cache .pytest_cache build dist src/*.egg-info
+	rm -rf .venv .venv.new-* .cache .hypothesis .mypy_cache .ruff_cache .pytest_cache .import_linter_cache build dist src/*.egg-info
 	find src tests examples scripts benchmarks -name __pycache__ -type d -prune -exec rm -rf {} + 2>/dev/null || true
 
 # After a change in requirements/*.in: compile the lock anew. No registry's address is written into it.
 lock: setup-test
-	for group in run test uv; do uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
-		--no-emit-index-url --no-header requirements/$$group.in --output-file requirements/$$group.txt || exit 1; done
+	@uv=$$(command -v uv || echo $(BIN)/uv); for group in run test uv; do \
+		$$uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
+			requirements/$$group.in --output-file requirements/$$group.txt || exit 1; done
 
 setup-run:
 	@$(PYTHON) scripts/bootstrap.py run

@@ -41,14 +41,12 @@ if LOOP != "asyncio":  # asyncio is what pytest-asyncio does by itself
     def pytest_asyncio_loop_factories(
         config: pytest.Config, item: pytest.Item
     ) -> Mapping[str, Callable[[], asyncio.AbstractEventLoop]]:
-        """Run every asynchronous test on the loop that was asked for; virtual time exists on asyncio's only."""
-        del config
+        """Run every asynchronous test on the loop that was asked for."""
+        del config, item
         if LOOP != "uvloop":
             raise pytest.UsageError(f"LANDLINE_TEST_LOOP={LOOP}: asyncio or uvloop")
         import uvloop
 
-        if item.get_closest_marker("looptime") is not None:
-            return {"asyncio": asyncio.new_event_loop}
         return {"uvloop": uvloop.new_event_loop}
 
 

@@ -19,6 +19,7 @@ TESTED_ELSEWHERE: dict[str, str] = {}
 
 TESTS_OF_THE_WHOLE: dict[str, str] = {
     "test_bootstrap.py": "scripts/bootstrap.py",
+    "test_conftest.py": "tests/conftest.py",
     "test_docs.py": "README.md and the other documents",
     "test_examples.py": "examples/",
     "test_exports.py": "the front door, src/landline/__init__.py",

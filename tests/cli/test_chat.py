@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from pathlib import Path
 
 import pytest
@@ -65,3 +66,30 @@ def test_an_address_from_the_environment_does_not_bar_a_plain_call(
     assert main(["chat", "--plain", "example.org:7"]) == 5
 
     assert called[0][1].chat.plain == "tcp://example.org:7"
+
+
+class Dials:
+    """A client that does nothing but dial, with the real library."""
+
+    @staticmethod
+    async def run(settings: Settings, _stop: asyncio.Event) -> int:
+        """Dial once."""
+        async with landline.connect(settings.chat.address):
+            return 0
+
+
+def test_nobody_there_is_exit_3(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The whole way: a port on which nobody listens."""
+    monkeypatch.setattr(landline.apps.chat, "terminal", Dials, raising=False)
+    monkeypatch.chdir(tmp_path)
+    with socket.socket() as bound:  # keeps others away from the port, and does not listen
+        bound.bind(("127.0.0.1", 0))
+        address = f"127.0.0.1:{bound.getsockname()[1]}"
+
+        assert main(["chat", address]) == 3
+
+    err = capsys.readouterr().err
+    assert err.startswith(f"landline: cannot connect to tcp://{address}: ")
+    assert err.endswith("; is a server running there? `landline serve` starts one\n")

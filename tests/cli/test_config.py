@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from landline.cli.config import reference_page
+from landline.apps.chat import limits as chat_limits
+from landline.cli.config import every_limit, reference_page
 from landline.cli.main import main
 from landline.limits import LIMITS
 from landline.settings import SETTINGS
@@ -90,16 +91,19 @@ def test_json_is_one_object_a_line(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_limits_shows_the_whole_table(capsys: pytest.CaptureFixture[str]) -> None:
-    """Name, default, unit and reason."""
+    """Name, default, unit and reason, of the library and of the chat."""
+    limits = every_limit()
+    names = [limit.name for limit in LIMITS] + [f"chat.{limit.name}" for limit in chat_limits.LIMITS]
+
     assert main(["config", "--limits"]) == 0
     lines = capsys.readouterr().out.splitlines()
-    assert [line.split()[0] for line in lines] == [limit.name for limit in LIMITS]
-    assert all(limit.unit in line and limit.reason in line for limit, line in zip(LIMITS, lines, strict=True))
+    assert [line.split()[0] for line in lines] == names
+    assert all(limit.unit in line and limit.reason in line for limit, line in zip(limits, lines, strict=True))
 
     assert main(["config", "--limits", "--json"]) == 0
     entries = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert [(entry["name"], entry["default"]) for entry in entries] == [
-        (limit.name, limit.default) for limit in LIMITS
+        (limit.name, limit.default) for limit in limits
     ]
 
 

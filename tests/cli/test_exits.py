@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import socket
 from typing import Final
 
 import click
@@ -107,11 +108,29 @@ def sentence(error: Exception, *, from_make: bool = False) -> str:
     return end.sentences[-1]
 
 
+def failed(cause: Exception | None, reason: str = "x") -> errors.ConnectError:
+    """A dial that failed for this reason, told by two layers."""
+    inner = errors.ConnectError(ADDRESS, reason)
+    inner.__cause__ = cause
+    outer = errors.ConnectError(ADDRESS, reason)
+    outer.__cause__ = inner
+    return outer
+
+
 def test_nobody_there_suggests_to_start_a_server() -> None:
     """The commonest reason."""
-    assert sentence(errors.ConnectError(ADDRESS, "nobody listens")) == (
-        f"cannot connect to {ADDRESS}: nobody listens; is a server running there? `landline serve` starts one"
+    assert sentence(failed(ConnectionRefusedError(), "nobody listens there")) == (
+        f"cannot connect to {ADDRESS}: nobody listens there; is a server running there? `landline serve` starts one"
     )
+
+
+def test_other_reasons_not_to_connect_have_their_advice() -> None:
+    """A name that is none, somebody who speaks otherwise, and what speaks for itself."""
+    assert sentence(failed(socket.gaierror())).endswith("; check the name of the host")
+    assert sentence(failed(None)).endswith(
+        "; a server that speaks plain text is called with `landline chat --plain HOST:PORT`"
+    )
+    assert sentence(failed(OSError(errno.ENETUNREACH, "x"))) == f"cannot connect to {ADDRESS}: x"
 
 
 def test_a_taken_port_names_its_holder_and_another_port(monkeypatch: pytest.MonkeyPatch) -> None:

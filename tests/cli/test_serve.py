@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import socket
 from pathlib import Path
 
 import pytest
@@ -64,3 +66,38 @@ def test_a_bad_setting_starts_nothing(served: list[Settings]) -> None:
     assert main(["serve", "--port", "x"]) == 2
 
     assert served == []
+
+
+class Listens:
+    """A server that does nothing but listen, with the real library."""
+
+    @staticmethod
+    async def run(settings: Settings, stop: asyncio.Event) -> int:
+        """Listen until told to stop."""
+
+        async def say_nothing(session: landline.Session) -> None:
+            async for _ in session:
+                pass
+
+        async with landline.serve(say_nothing, *settings.serve.addresses):
+            await stop.wait()
+        return 0
+
+
+@pytest.mark.parametrize("host", ["localhost", "127.0.0.1"])
+def test_a_taken_port_names_its_holder(
+    host: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The whole way: a real socket is in the way, and the sentence says whose and what to do."""
+    monkeypatch.setattr(landline.apps.chat, "server", Listens, raising=False)
+    monkeypatch.chdir(tmp_path)
+    with socket.create_server(("127.0.0.1", 0)) as holder:
+        port = holder.getsockname()[1]
+
+        assert main(["serve", "--host", host, "--port", str(port)]) == 1
+
+    err = capsys.readouterr().err
+    assert err.startswith(f"landline: cannot listen on tcp://{host}:{port}: the port is taken; ")
+    assert f"port {port} is held by process {os.getpid()} (" in err
+    assert f"`landline serve --port {port + 1 if port < 65535 else port - 1}`" in err
+    assert len(err.splitlines()) == 1

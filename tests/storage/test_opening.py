@@ -168,7 +168,8 @@ def test_a_folder_without_rights_is_refused(tmp_path: Path) -> None:
     folder = tmp_path / "folder"
     folder.mkdir(mode=0o500)
     attempt = (
-        "import asyncio, os, sys, sqlite3; from landline.storage import SQLiteStorage; os.getuid() or os.setuid(65534)\n"
+        "import asyncio, os, sys, landline.storage.database; from landline.storage import SQLiteStorage\n"
+        "os.getuid() or os.setuid(65534)\n"
         "try: asyncio.run(SQLiteStorage(sys.argv[1]).open())\n"
         "except Exception as error: print(type(error).__name__, error)"
     )

@@ -12,6 +12,7 @@ import signal
 import sqlite3
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -74,6 +75,66 @@ async def test_appends_of_one_turn_share_a_commit(path: Path) -> None:
         await asyncio.gather(*(publish(storage) for _ in range(100)))
 
         assert storage.commits == 3
+
+
+async def test_what_is_asked_while_the_disk_works_shares_the_next_commit(path: Path) -> None:
+    """Also when it is asked in many turns of the loop, as by people who type."""
+    async with SQLiteStorage(path) as storage:
+        database = database_of(storage)
+        loop = asyncio.get_running_loop()
+        disk_is_at_work, disk_is_done = asyncio.Event(), threading.Event()
+        write = database.write
+
+        def slow_write(writes: Any) -> Any:
+            loop.call_soon_threadsafe(disk_is_at_work.set)
+            disk_is_done.wait(30)
+            return write(writes)
+
+        database.write = slow_write  # type: ignore[method-assign]
+        tasks = [asyncio.create_task(storage.append("a", b"0"))]
+        await disk_is_at_work.wait()
+        for number in range(1, 20):
+            tasks.append(asyncio.create_task(storage.append("a", b"%d" % number)))
+            for _ in range(3):
+                await asyncio.sleep(0)  # lets it ask, and be handed over
+        disk_is_done.set()
+        positions = await asyncio.gather(*tasks)
+
+        assert [position.offset for position in positions] == list(range(1, 21))
+        assert storage.commits == 2
+
+
+async def test_readers_and_writers_take_turns(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Between two commits only so many readings are made, and all of them are made."""
+    monkeypatch.setattr(sqlite, "MAX_CALLS", 2)
+    async with SQLiteStorage(path) as storage:
+        order: list[str] = []
+        storage_is_held, go_on = asyncio.Event(), threading.Event()
+        loop = asyncio.get_running_loop()
+        owner = storage._owner
+        assert owner is not None
+
+        def hold(database: Database) -> None:
+            loop.call_soon_threadsafe(storage_is_held.set)
+            go_on.wait(30)
+
+        async def noted(name: str, work: Any) -> None:
+            await work
+            order.append(name)
+
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(owner.call(hold))
+            await storage_is_held.wait()
+            for number in range(5):
+                tasks.create_task(noted(f"read {number}", storage.read("a")))
+            await asyncio.sleep(0)  # lets them ask
+            tasks.create_task(noted("write", storage.append("a", b"1")))
+            await asyncio.sleep(0)  # lets it ask, too
+            await asyncio.sleep(0)  # and has it handed over
+            go_on.set()
+
+        assert order.index("write") <= 2
+        assert [name for name in order if name != "write"] == [f"read {number}" for number in range(5)]
 
 
 async def test_a_commit_has_an_upper_size(path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -11,7 +12,7 @@ import msgspec
 
 from landline.cli.logs import safe_line
 from landline.cli.options import Invocation, default_text, setting_options
-from landline.limits import LIMITS
+from landline.limits import LIMITS, Limit
 from landline.settings import FILE_NAME, SETTINGS, Loaded, Rank, Setting
 
 
@@ -80,7 +81,9 @@ def reference_page() -> str:
         )
         for setting in SETTINGS
     ]
-    limits = [(f"`{limit.name}`", _number(limit.default), limit.unit, limit.reason) for limit in LIMITS]
+    limits = [
+        (f"`{limit.name}`", _number(limit.default), limit.unit, limit.reason) for limit in every_limit()
+    ]
     return "\n".join(
         [
             "# Settings",
@@ -98,7 +101,7 @@ def reference_page() -> str:
             "Host and port from a stronger place beat an address from a weaker one: `--port` counts although `LANDLINE_ADDRESS` is set.",
             "A folder in the file counts from the file's own place. `NO_COLOR` and `TERM=dumb` turn colours off while `colour` is `auto`.",
             "",
-            "# Limits",
+            "## Limits",
             "",
             "Nothing is unlimited. `landline config --limits` shows this table.",
             "",
@@ -108,6 +111,15 @@ def reference_page() -> str:
     )
 
 
+def every_limit() -> list[Limit]:
+    """Return the library's limits and the chat's; the names of the latter begin with ``chat.``."""
+    from landline.apps.chat.limits import (
+        LIMITS as CHAT_LIMITS,
+    )  # the chat is loaded only where it is looked at
+
+    return [*LIMITS, *(dataclasses.replace(limit, name=f"chat.{limit.name}") for limit in CHAT_LIMITS)]
+
+
 def print_json(entry: object) -> None:
     """Print one JSON object as one line."""
     print(msgspec.json.encode(entry, enc_hook=str).decode())
@@ -115,13 +127,14 @@ def print_json(entry: object) -> None:
 
 def _print_limits(*, as_json: bool) -> None:
     if as_json:
-        for limit in LIMITS:
+        for limit in every_limit():
             print_json(
                 {"name": limit.name, "default": limit.default, "unit": limit.unit, "reason": limit.reason}
             )
     else:
         _print_table(
-            [(limit.name, _number(limit.default), limit.unit, limit.reason) for limit in LIMITS], right={1}
+            [(limit.name, _number(limit.default), limit.unit, limit.reason) for limit in every_limit()],
+            right={1},
         )
 
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import errno
+import socket
+from collections.abc import Callable
 from enum import IntEnum
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 from urllib.parse import urlsplit
 
 import click
@@ -33,28 +35,12 @@ class Exit(IntEnum):
 
 
 class Row(NamedTuple):
-    """Errors of this type end with this code; the advice follows the error's own sentence."""
+    """Errors of this type end with this code; the advice, or what finds it, follows the error's own sentence."""
 
     error: type[BaseException]
     code: Exit
-    advice: str = ""
-
-
-# The first row that fits counts: subclasses stand above their bases.
-TABLE: Final[tuple[Row, ...]] = (
-    Row(click.UsageError, Exit.USAGE),
-    Row(click.ClickException, Exit.FAILURE),
-    Row(errors.SettingsError, Exit.USAGE),
-    Row(errors.AddressError, Exit.USAGE),
-    Row(errors.ConnectTimeout, Exit.TIMED_OUT, "check the address, and any firewall on the way"),
-    Row(errors.Refused, Exit.REFUSED),
-    Row(errors.ConnectError, Exit.UNREACHABLE, "is a server running there? `landline serve` starts one"),
-    Row(errors.ListenError, Exit.FAILURE),  # its advice depends on the reason: see _listen_advice()
-    Row(errors.SessionEnded, Exit.FAILURE),
-    Row(errors.StorageError, Exit.FAILURE, "check the data folder, which `landline config --explain` names"),
-    Row(errors.LandlineError, Exit.FAILURE),
-    Row(TimeoutError, Exit.TIMED_OUT),
-)
+    advice: str | Callable[[Any, bool], str] = ""
+    """A function is given the error, and whether ``make`` started us."""
 
 
 class Ending(NamedTuple):
@@ -84,21 +70,34 @@ def ending(error: BaseException, *, from_make: bool = False) -> Ending | None:
     if row is None:
         return None
     story = error.format_message() if isinstance(error, click.ClickException) else str(error)
-    advice = row.advice
-    if isinstance(error, errors.ListenError):
-        advice = _listen_advice(error, from_make=from_make)
-    elif isinstance(error, click.UsageError) and error.ctx is not None:
-        advice = f"`{error.ctx.command_path} --help` shows what there is"
+    advice = row.advice(error, from_make) if callable(row.advice) else row.advice
     lines = [line.rstrip(".") for line in (story or type(error).__name__).splitlines() if line]
     if advice:
         lines[-1] += (" " if lines[-1].endswith("?") else "; ") + advice
     return Ending(row.code, tuple(lines))
 
 
-def _listen_advice(error: errors.ListenError, *, from_make: bool) -> str:
+def _usage_advice(error: click.UsageError, _from_make: bool) -> str:
+    return f"`{error.ctx.command_path} --help` shows what there is" if error.ctx else ""
+
+
+def _connect_advice(error: errors.ConnectError, _from_make: bool) -> str:
+    cause: BaseException | None = error
+    while isinstance(cause, errors.LandlineError):
+        cause = cause.__cause__
+    if isinstance(cause, ConnectionRefusedError | FileNotFoundError):
+        return "is a server running there? `landline serve` starts one"
+    if isinstance(cause, socket.gaierror):
+        return "check the name of the host"
+    if cause is None:  # no socket failed: somebody is there, and does not speak as we do
+        return "a server that speaks plain text is called with `landline chat --plain HOST:PORT`"
+    return ""
+
+
+def _listen_advice(error: errors.ListenError, from_make: bool) -> str:
     reason = error.errno
     if reason == errno.EADDRINUSE:
-        return _taken(error.address, from_make=from_make)
+        return _taken(error.address, from_make)
     if reason in (errno.EACCES, errno.EPERM):
         return "ports below 1024 and other people's folders need rights: choose another address"
     if reason == errno.EADDRNOTAVAIL:
@@ -106,7 +105,7 @@ def _listen_advice(error: errors.ListenError, *, from_make: bool) -> str:
     return ""
 
 
-def _taken(address: str, *, from_make: bool) -> str:
+def _taken(address: str, from_make: bool) -> str:
     try:
         port = urlsplit(address).port
     except ValueError:
@@ -121,3 +120,20 @@ def _taken(address: str, *, from_make: bool) -> str:
         join = f"LANDLINE_PORT={port} make chat" if from_make else f"landline chat --port {port}"
         return f"{held}`{join}` joins what runs there, `{run}` takes another port"
     return f"{held}try `{run}`"
+
+
+# The first row that fits counts: subclasses stand above their bases.
+TABLE: Final[tuple[Row, ...]] = (
+    Row(click.UsageError, Exit.USAGE, _usage_advice),
+    Row(click.ClickException, Exit.FAILURE),
+    Row(errors.SettingsError, Exit.USAGE),
+    Row(errors.AddressError, Exit.USAGE),
+    Row(errors.ConnectTimeout, Exit.TIMED_OUT, "check the address, and any firewall on the way"),
+    Row(errors.Refused, Exit.REFUSED),
+    Row(errors.ConnectError, Exit.UNREACHABLE, _connect_advice),
+    Row(errors.ListenError, Exit.FAILURE, _listen_advice),
+    Row(errors.SessionEnded, Exit.FAILURE),
+    Row(errors.StorageError, Exit.FAILURE, "check the data folder, which `landline config --explain` names"),
+    Row(errors.LandlineError, Exit.FAILURE),
+    Row(TimeoutError, Exit.TIMED_OUT),
+)

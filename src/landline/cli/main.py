@@ -30,7 +30,7 @@ GROUPS: Final[tuple[tuple[str, tuple[click.Command, ...]], ...]] = (
 class Commands(click.Group):
     """A group whose help shows the commands under what they are for."""
 
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 - click passes it
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the commands, group by group."""
         for title, commands in GROUPS:
             with formatter.section(title):
@@ -43,7 +43,11 @@ class Commands(click.Group):
     cls=Commands,
     invoke_without_command=True,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
-    epilog="Settings come from flags, LANDLINE_* variables and landline.toml: `landline config --explain`.",
+    epilog=(
+        "Settings come from flags, LANDLINE_* variables and landline.toml: `landline config --explain`. "
+        "Exit codes: 0 it worked or was drained, 1 failure, 2 usage or settings, 3 nobody to reach, 4 refused, "
+        "5 timed out, 6 damaged data, 130 second Ctrl-C."
+    ),
 )
 @common_options
 @click.option("--json", "as_json", is_flag=True, help="With --version: one JSON object.")

@@ -26,7 +26,7 @@ from .events import (
 )
 from .frames import COUNT, COUNTS, FIRST_COUNTED, MAGIC, CloseCode, FrameDecoder, FrameType, encode_frame
 from .handshake import TOKEN_SIZE, Close, Hello, Refusal, Resume, Welcome, decode_payload, encode_payload
-from .heartbeat import Heartbeat, Verdict
+from .heartbeat import Heartbeat, Progress, Verdict
 from .session import Session
 from .states import ACCEPTED, Phase, Role
 
@@ -64,21 +64,23 @@ class Connection:
         self._head = bytearray()
         self._is_magic_seen = False
         self._preauth_left = limits.preauth_bytes
+        self._resumed: bytes | None = None
         self._control: list[bytes] = []
         self._closing: bytes | None = None
         self._is_pong_due = False
         self._events: list[Event] = []
         self._heartbeat: Heartbeat | None = None
         self._deadline: float | None = now + limits.handshake_timeout
+        self._frame_began_at = now
         self._frame_deadline: float | None = None
-        self._written = 0
-        self._left = 0
-        self._progress_at: float | None = None
+        self._progress = Progress(limits.write_timeout)
+        self._end_event: ConnectionEnded | None = None
 
     # The client greets...
 
     def greet(self, greeting: Hello | Resume) -> None:
         """Write the client's first frame."""
+        self._resumed = greeting.session if isinstance(greeting, Resume) else None
         kind = FrameType.HELLO if isinstance(greeting, Hello) else FrameType.RESUME
         self._control.append(MAGIC + encode_payload(kind, greeting))
 
@@ -90,6 +92,8 @@ class Connection:
         Raises:
             ProtocolError: the caller's count of what it received cannot be; nothing was written.
         """
+        if self.phase is Phase.CLOSED:
+            return  # the caller went while it was decided about; that event is on its way
         session.attach(peer_received)
         self._control.append(MAGIC + encode_payload(FrameType.WELCOME, welcome))
         self.phase = Phase.CONFIRMING
@@ -98,8 +102,9 @@ class Connection:
 
     def refuse(self, refusal: Refusal) -> None:
         """Turn the caller away; the connection is closed."""
-        self._control.append(MAGIC + encode_payload(FrameType.REFUSE, refusal))
-        self._end(refusal.code, refusal.reason, local=True)
+        if self.phase is not Phase.CLOSED:
+            self._control.append(MAGIC + encode_payload(FrameType.REFUSE, refusal))
+            self._end(refusal.code, refusal.reason, local=True)
 
     # The client, once welcomed...
 
@@ -109,6 +114,9 @@ class Connection:
         Raises:
             ProtocolError: the server's count of what it received cannot be.
         """
+        if self._end_event is not None:
+            self._events.append(self._end_event)  # again: who waited for the answer did not look for this
+            return
         session.attach(welcome.received)
         self._control.append(encode_frame(FrameType.CONFIRM, 0, welcome.token))
         self.phase = Phase.OPEN
@@ -128,18 +136,12 @@ class Connection:
         The connection then waits for the peer's CLOSE, which comes when its program has handled what we sent, or for ``close_timeout``. Where
         the peer had closed before us, ours ends the connection.
         """
-        if self.phase in (Phase.CLOSING, Phase.CLOSED):
-            return
-        self._closing = encode_payload(
-            FrameType.CLOSE, Close(code=code, reason=reason[:500], retry_in=retry_in)
-        )
-        if self.phase is Phase.DRAINING and self.session is not None:
-            self._control += self.session.last_words()
-        if self.phase in (Phase.OPEN, Phase.CONFIRMING):
+        if self.phase is Phase.OPEN:
+            self._close_with(code, reason, retry_in)
             self.phase = Phase.CLOSING
             self._deadline = now + self._limits.close_timeout
-        else:
-            self._end(code, reason, local=True)
+        elif self.phase is not Phase.CLOSING:
+            self._fail(code, reason, retry_in)
 
     def break_off(self, code: CloseCode, reason: str) -> None:
         """End at once, and tell the peer why."""
@@ -193,10 +195,11 @@ class Connection:
         return rest
 
     def _receive_frames(self, data: bytes, now: float) -> None:
-        if self.phase is Phase.GREETING and self.role is Role.SERVER:
+        if self.session is None and self.role is Role.SERVER:
             self._preauth_left -= len(data)
             if self._preauth_left < 0:
                 raise ProtocolError("too many bytes before being let in", "too-large")
+        kind = -1
         for kind, number, payload in self._decoder.feed(data):
             if kind >= FIRST_COUNTED and self.phase is Phase.OPEN and self.session is not None:
                 if kind > FrameType.PACKED:
@@ -209,9 +212,10 @@ class Connection:
         if self._decoder.is_between_frames:
             self._frame_deadline = None
         else:
-            self._frame_deadline = (
-                self._frame_deadline or now + self._limits.frame_timeout + self._decoder.missing / 1024
-            )
+            if kind >= 0 or self._frame_deadline is None:
+                self._frame_began_at = now
+            allowed = self._limits.frame_timeout + self._decoder.needed / 1024
+            self._frame_deadline = self._frame_began_at + allowed
 
     def _receive_frame(self, kind: int, number: int, payload: bytes, now: float) -> None:
         try:
@@ -226,8 +230,7 @@ class Connection:
         elif frame_type is FrameType.RESUME:
             self._decide(ResumeReceived(decode_payload(Resume, payload)))
         elif frame_type is FrameType.WELCOME:
-            self.phase = Phase.DECIDING
-            self._events.append(Welcomed(decode_payload(Welcome, payload)))
+            self._decide(self._answer(decode_payload(Welcome, payload)))
         elif frame_type is FrameType.REFUSE:
             refusal = decode_payload(Refusal, payload)
             self._events.append(Turned(refusal))
@@ -260,6 +263,11 @@ class Connection:
         self._deadline = None  # what decides has a deadline of its own
         self._events.append(event)
 
+    def _answer(self, welcome: Welcome) -> Welcomed:
+        if welcome.resumed is (self._resumed is None) or self._resumed not in (None, welcome.session):
+            raise ProtocolError("WELCOME does not answer what was asked")
+        return Welcomed(welcome)
+
     def _receive_confirm(self, payload: bytes) -> None:
         if len(payload) != TOKEN_SIZE:
             raise ProtocolError("a token of the wrong size")
@@ -278,9 +286,9 @@ class Connection:
             self._deadline = now + self._limits.close_timeout
             return
         if self.phase is Phase.OPEN:
-            if session is not None:
-                self._control += session.last_words()
-            self._closing = encode_payload(FrameType.CLOSE, Close(code=close.code))
+            self._close_with(close.code, "")
+        if self._closing is not None and session is not None:
+            self._control += session.last_words()
         self._end(close.code, close.reason, local=False)
 
     def _report(self, session: Session) -> None:
@@ -307,28 +315,28 @@ class Connection:
             out.append(encode_frame(FrameType.PONG))
         session = self.session
         if session is not None and self.phase in _TALKING:
-            out += session.data_to_send(now, 0 if self.phase is Phase.DRAINING else WRITE_BUDGET)
-        is_last = self.phase is not Phase.CLOSING or session is None or not session.has_unsent
-        if self._closing is not None and is_last:
-            out.append(self._closing)
-            self._closing = None
-        self._count_written(out, now)
+            out += session.data_to_send(now, WRITE_BUDGET if self._may_send else 0)
+        if self._closing is not None:
+            if self.phase is not Phase.CLOSING or session is None:
+                out.append(self._closing)
+                self._closing = None
+            elif not session.has_unsent:
+                out += session.last_words()
+                out.append(self._closing)
+                self._closing = None
+        if out:
+            self._progress.wrote(sum(map(len, out)), now)
         return out
 
     @property
     def has_more_to_send(self) -> bool:
         """Whether ``data_to_send`` stopped at its budget, and should be called again when the transport takes more."""
-        return (
-            self.session is not None
-            and self.phase in (Phase.OPEN, Phase.CLOSING)
-            and self.session.can_write_more
-        )
+        return self.session is not None and self._may_send and self.session.can_write_more
 
-    def _count_written(self, out: list[bytes], now: float) -> None:
-        if out:
-            self._written += sum(map(len, out))
-            if self._progress_at is None:
-                self._progress_at = now
+    @property
+    def _may_send(self) -> bool:
+        """Whether counted frames may still go: our CLOSE is not written."""
+        return self.phase is Phase.OPEN or (self.phase is Phase.CLOSING and self._closing is not None)
 
     # Time passes...
 
@@ -336,13 +344,9 @@ class Connection:
         """When ``handle_timeout`` must be called, or None for never."""
         if self.phase is Phase.CLOSED:
             return None
-        times = [self._deadline, self._frame_deadline]
-        if self._heartbeat is not None:
-            times.append(self._heartbeat.timeout_at())
-        if self._progress_at is not None:
-            times.append(self._progress_at + self._limits.write_timeout)
-        if self.session is not None and self.phase in _TALKING:
-            times.append(self.session.timeout_at())
+        times = [self._deadline, self._frame_deadline, self._progress.look_at]
+        if self.session is not None and self._heartbeat is not None and self.phase in _TALKING:
+            times += (self._heartbeat.timeout_at(), self.session.timeout_at())
         return min((time for time in times if time is not None), default=None)
 
     def handle_timeout(self, now: float, backlog: int = 0) -> None:
@@ -365,20 +369,12 @@ class Connection:
         if self._frame_deadline is not None and now >= self._frame_deadline:
             self._fail(CloseCode.TIMED_OUT, "a frame took too long to arrive")
             return
-        if not self._is_writing_alive(now, backlog):
+        if not self._progress.check(now, backlog):
             self._end(CloseCode.DEAD, "the peer takes no more bytes", local=True)
             return
-        if self._heartbeat is not None:
+        if self.session is not None and self._heartbeat is not None and self.phase in _TALKING:
+            self.session.handle_timeout(now)
             self._check_heartbeat(self._heartbeat, now)
-
-    def _is_writing_alive(self, now: float, backlog: int) -> bool:
-        if self._progress_at is None or now < self._progress_at + self._limits.write_timeout:
-            return True
-        left = self._written - backlog
-        is_alive = backlog == 0 or left > self._left
-        self._progress_at = now if backlog else None
-        self._left = left
-        return is_alive
 
     def _check_heartbeat(self, heartbeat: Heartbeat, now: float) -> None:
         due = heartbeat.timeout_at()
@@ -399,20 +395,31 @@ class Connection:
         events, self._events = self._events, []
         return events
 
-    def _fail(self, code: CloseCode, reason: str) -> None:
-        """End because the peer broke a rule, and tell it so when it can know what CLOSE means."""
-        if self.phase in (Phase.OPEN, Phase.CONFIRMING, Phase.CLOSING, Phase.DRAINING):
-            self._closing = encode_payload(FrameType.CLOSE, Close(code=code, reason=reason[:500]))
-        elif self.role is Role.SERVER and self._is_magic_seen:
-            self._control.append(
-                MAGIC + encode_payload(FrameType.REFUSE, Refusal(code=code, reason=reason[:500]))
-            )
+    def _fail(self, code: CloseCode, reason: str, retry_in: float | None = None) -> None:
+        """End at once, and tell the peer why, in the one frame that it may be told with by now."""
+        if self.phase in (Phase.GREETING, Phase.DECIDING):
+            if self.role is Role.SERVER and self._is_magic_seen:
+                self.refuse(Refusal(code=code, reason=reason[:500], retry_in=retry_in))
+        elif self.phase is not Phase.CLOSED and (
+            self.phase is not Phase.CLOSING or self._closing is not None
+        ):
+            self._close_with(code, reason, retry_in)  # CLOSE is written once
+            if self.phase is Phase.DRAINING and self.session is not None:
+                self._control += self.session.last_words()
         self._end(code, reason, local=True)
 
+    def _close_with(self, code: CloseCode, reason: str, retry_in: float | None = None) -> None:
+        text = (
+            reason[:500].encode(errors="replace").decode()
+        )  # a program's words, which may not be valid Unicode
+        close = Close(code=code, reason=text, retry_in=retry_in)
+        self._closing = encode_payload(FrameType.CLOSE, close)
+
     def _end(self, code: CloseCode, reason: str, *, local: bool) -> None:
-        if self.phase is not Phase.CLOSED:
+        if self._end_event is None:
             self.phase = Phase.CLOSED
-            self._events.append(ConnectionEnded(code, reason, local))
+            self._end_event = ConnectionEnded(code, reason, local)
+            self._events.append(self._end_event)
 
 
 def _count(payload: bytes) -> int:

@@ -117,9 +117,9 @@ class FrameDecoder:
         return not self._buffer
 
     @property
-    def missing(self) -> int:
-        """How many bytes the unfinished frame still needs, as far as known."""
-        return self._needed - len(self._buffer)
+    def needed(self) -> int:
+        """The size of the unfinished frame in bytes, header included, as far as known: at first that of the header alone."""
+        return self._needed
 
     def feed(self, data: bytes) -> Iterable[Frame]:
         """Yield the frames that ``data`` completes.

@@ -1,4 +1,4 @@
-"""Is the peer alive? Any byte received proves it; after silence comes a ping, after more silence the verdict.
+"""Is the peer alive? Any byte received proves it; after silence comes a ping, after more silence the verdict. And do our bytes leave?
 
 A loop that was itself blocked (or a machine that slept) notices that its own timer came late, and probes before it judges.
 """
@@ -59,8 +59,7 @@ class Heartbeat:
         if now < due:
             return Verdict.QUIET
         if now - due > LATE:
-            self._pinged_at = now
-            self._suspected = False
+            self._pinged_at = now  # a suspicion stays one: only bytes lift it
             return Verdict.BLOCKED
         if self._pinged_at is None:
             self._pinged_at = now
@@ -69,3 +68,38 @@ class Heartbeat:
             self._suspected = True
             return Verdict.SUSPECT
         return Verdict.DEAD
+
+
+class Progress:
+    """The clock of what we write: the time without progress, looked at a few times per ``timeout`` seconds.
+
+    Attributes:
+        written: bytes given to the transport so far.
+        look_at: when ``check`` should be called next, or None while nothing waits.
+    """
+
+    __slots__ = ("_at", "_left", "_timeout", "look_at", "written")
+
+    def __init__(self, timeout: float) -> None:
+        self._timeout = timeout
+        self._left = 0
+        self._at = 0.0
+        self.written = 0
+        self.look_at: float | None = None
+
+    def wrote(self, size: int, now: float) -> None:
+        """Note that this many bytes were given to the transport."""
+        if self.look_at is None:
+            self._left, self._at = self.written, now
+            self.look_at = now + self._timeout / 4
+        self.written += size
+
+    def check(self, now: float, backlog: int) -> bool:
+        """Return whether bytes left in time; ``backlog`` of them have not left this process."""
+        if self.look_at is None or now < self.look_at:
+            return True
+        left = self.written - backlog
+        if left > self._left or now - self.look_at > LATE:  # when late, we ourselves did not write
+            self._left, self._at = left, now
+        self.look_at = now + self._timeout / 4 if backlog else None
+        return not backlog or now - self._at < self._timeout

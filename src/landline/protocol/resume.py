@@ -49,24 +49,27 @@ class Record:
         self.offered = hash_token(token)
 
     def confirm(self, token: bytes) -> bool:
-        """The client shows a token; return whether it is good, after which it is the only one."""
+        """The client shows a token; return whether it is the newest that it was given, after which it is the only one."""
         shown = hash_token(token)
-        if self.offered is not None and hmac.compare_digest(shown, self.offered):
-            self.retired.append(self.current)
-            self.current, self.offered = self.offered, None
-            return True
-        return hmac.compare_digest(shown, self.current)
+        if self.offered is None:
+            return hmac.compare_digest(shown, self.current)
+        if not hmac.compare_digest(shown, self.offered):
+            return False
+        self.retired.append(self.current)
+        self.current, self.offered = self.offered, None
+        return True
 
     def is_retired(self, token: bytes) -> bool:
         """Whether the token was good once."""
         shown = hash_token(token)
-        return any([hmac.compare_digest(shown, old) for old in self.retired])
+        return any(hmac.compare_digest(shown, old) for old in self.retired)
 
 
 @dataclass(frozen=True, slots=True)
 class Tombstone:
     """What is remembered of an ended session, for whoever holds its token."""
 
+    principal: str
     code: CloseCode
     reason: str
     tokens: tuple[bytes, ...]
@@ -117,7 +120,7 @@ class SessionTable:
         """
         record = self._records.get(resume.session)
         if record is None:
-            return self._judge_dead(resume, now)
+            return self._judge_dead(resume, principal, now)
         if not hmac.compare_digest(record.principal.encode(), principal.encode()):
             return Refusal(code=CloseCode.UNAUTHORIZED, reason="the session belongs to somebody else")
         is_good = hmac.compare_digest(hash_token(resume.token), record.current) or (
@@ -131,17 +134,25 @@ class SessionTable:
             return Refusal(
                 code=CloseCode.STALE, reason="a later attempt was accepted", attempt=record.attempt
             )
+        if self._is_over(record, now):  # the sweep that ends it may come late
+            return Refusal(
+                code=CloseCode.EXPIRED,
+                reason="the resume window passed",
+                received=record.session.received,
+                handled=record.session.messages.handled,
+            )
         record.attempt = resume.attempt
         record.confirm(resume.token)
         return record
 
-    def _judge_dead(self, resume: Resume, now: float) -> Refusal:
+    def _judge_dead(self, resume: Resume, principal: str, now: float) -> Refusal:
         tombstone = self._tombstones.get(resume.session)
         shown = hash_token(resume.token)
         if (
             tombstone is None
             or now >= tombstone.until
-            or not any([hmac.compare_digest(shown, t) for t in tombstone.tokens])
+            or tombstone.principal != principal
+            or not any(hmac.compare_digest(shown, t) for t in tombstone.tokens)
         ):
             return Refusal(
                 code=CloseCode.UNKNOWN_SESSION,
@@ -161,8 +172,10 @@ class SessionTable:
 
     def detached(self, record: Record, now: float) -> None:
         """The session lost its line; its resume window begins."""
-        record.detached_at = now
-        self._detached[record.id] = record
+        if record.id in self._records:
+            record.detached_at = now
+            self._detached[record.id] = record
+            self._detached.move_to_end(record.id)
 
     def remove(self, record: Record, code: CloseCode, reason: str, now: float) -> None:
         """End a session; a tombstone keeps its counts."""
@@ -172,6 +185,7 @@ class SessionTable:
         session = record.session
         tokens = (record.current,) if record.offered is None else (record.current, record.offered)
         self._tombstones[record.id] = Tombstone(
+            record.principal,
             code,
             reason,
             tokens,
@@ -186,10 +200,13 @@ class SessionTable:
         """Return the sessions whose resume window is over."""
         found = []
         for record in self._detached.values():
-            if record.detached_at is None or now < record.detached_at + self._limits.resume_window:
+            if not self._is_over(record, now):
                 break
             found.append(record)
         return found
+
+    def _is_over(self, record: Record, now: float) -> bool:
+        return record.detached_at is not None and now >= record.detached_at + self._limits.resume_window
 
     def timeout_at(self) -> float | None:
         """When ``expired`` has something next."""

@@ -56,6 +56,7 @@ class Session:
         self._received_cost = 0
         self._ack_due_at: float | None = None
         self._is_ack_wanted = False
+        self._is_ack_late = False
         self._is_woken = False
         self.arrived: set[int] = set()
         self.handled: set[int] = set()
@@ -171,6 +172,12 @@ class Session:
         """When an ack is due that nothing else has taken along."""
         return self._ack_due_at
 
+    def handle_timeout(self, now: float) -> None:
+        """Have an ack that is due written as soon as the transport takes it; until then there is no time to wait for."""
+        if self._ack_due_at is not None and now >= self._ack_due_at:
+            self._ack_due_at = None
+            self._is_ack_wanted = self._is_ack_late = True
+
     @property
     def has_unsent(self) -> bool:
         """Whether something was sent by the program that this transport has not carried yet."""
@@ -189,7 +196,9 @@ class Session:
         return any(flow.pending and flow.sent_cost < flow.credit for flow in self.flows.values())
 
     def _add_acks(self, out: list[bytes], now: float) -> None:
-        is_urgent = self._received_cost >= self.limits.window >> 1 or self._received_told < 0
+        is_urgent = (
+            self._is_ack_late or self._received_told < 0 or self._received_cost >= self.limits.window >> 1
+        )
         for flow in self.flows.values():
             if flow.is_news_urgent or flow.handled_told < 0:
                 is_urgent = True
@@ -201,7 +210,7 @@ class Session:
         self._add_acks_now(out)
 
     def _add_acks_now(self, out: list[bytes]) -> None:
-        self._is_ack_wanted = False
+        self._is_ack_wanted = self._is_ack_late = False
         self._ack_due_at = None
         self._received_cost = 0
         if self.received != self._received_told:

@@ -47,7 +47,7 @@ class Phase(enum.Enum):
     GREETING = "greeting"
     """The client's first frame, or the answer to it, is awaited."""
     DECIDING = "deciding"
-    """The server has the first frame and has not answered it."""
+    """The first frame, or the answer to it, is here, and our program has not said yet how to go on."""
     CONFIRMING = "confirming"
     """The server has welcomed, and waits for the token to be shown."""
     OPEN = "open"
@@ -65,7 +65,7 @@ _TALK: Final = _ABOUT | {FrameType.CLOSE, FrameType.BYTES, FrameType.TEXT, Frame
 
 ACCEPTED: Final[dict[tuple[Role, Phase], frozenset[FrameType]]] = {
     (Role.CLIENT, Phase.GREETING): frozenset({FrameType.WELCOME, FrameType.REFUSE}),
-    (Role.CLIENT, Phase.DECIDING): frozenset(),
+    (Role.CLIENT, Phase.DECIDING): frozenset({FrameType.CLOSE}),
     (Role.CLIENT, Phase.CONFIRMING): frozenset(),
     (Role.CLIENT, Phase.OPEN): _TALK,
     (Role.CLIENT, Phase.CLOSING): _TALK,
@@ -75,7 +75,7 @@ ACCEPTED: Final[dict[tuple[Role, Phase], frozenset[FrameType]]] = {
     (Role.SERVER, Phase.DECIDING): frozenset(),
     (Role.SERVER, Phase.CONFIRMING): frozenset({FrameType.CONFIRM}),
     (Role.SERVER, Phase.OPEN): _TALK,
-    (Role.SERVER, Phase.CLOSING): _TALK | {FrameType.CONFIRM},
+    (Role.SERVER, Phase.CLOSING): _TALK,
     (Role.SERVER, Phase.DRAINING): _ABOUT,
     (Role.SERVER, Phase.CLOSED): frozenset(),
 }

@@ -288,31 +288,45 @@ _ALL: Final = "**"
 # For those who write a storage: the checks that all make alike.
 
 
-def check_write(changes: Sequence[Change], expect: Mapping[str, bytes | None]) -> int:
-    """Check a write and return its size in bytes.
+@dataclass(frozen=True, slots=True)
+class Write:
+    """One call of ``Storage.write``, checked, and with copies of what the caller may change meanwhile."""
 
-    Raises:
-        TopicError, DataError: as ``Storage.write`` says.
-    """
-    if len(changes) + len(expect) > MAX_CHANGES:
-        raise DataError(f"a write of {len(changes)} changes is too large; at most {MAX_CHANGES} are possible")
-    size = 0
-    for change in changes:
-        match change:
-            case Append(topic, data):
-                check_topic(topic)
-                size += _check_data(data) + len(topic)
-            case Put(key, data):
-                size += _check_data(data) + len(check_key(key))
-            case Delete(key):
-                size += len(check_key(key))
-            case _:
-                raise TypeError(f"a change is an Append, a Put or a Delete, not {type(change).__name__}")
-    for key in expect:
-        check_key(key)
-    if size > MAX_DATA:
-        raise DataError(f"a write of {size:,} bytes is too large; at most {MAX_DATA:,} are possible")
-    return size
+    changes: tuple[Change, ...]
+    expect: dict[str, bytes | None]
+    size: int
+    """Bytes of names and data."""
+
+    @classmethod
+    def of(cls, changes: Sequence[Change], expect: Mapping[str, bytes | None] | None) -> Self:
+        """Check the arguments of ``Storage.write``.
+
+        Raises:
+            TopicError, DataError: as ``Storage.write`` says.
+        """
+        write = cls(tuple(changes), dict(expect or {}), sum(map(_check_change, changes)))
+        if len(write.changes) + len(write.expect) > MAX_CHANGES:
+            raise DataError(
+                f"a write of {len(write.changes)} changes is too large; at most {MAX_CHANGES} are possible"
+            )
+        for key in write.expect:
+            check_key(key)
+        if write.size > MAX_DATA:
+            raise DataError(
+                f"a write of {write.size:,} bytes is too large; at most {MAX_DATA:,} are possible"
+            )
+        return write
+
+
+def _check_change(change: Change) -> int:
+    match change:
+        case Append(topic, data):
+            return len(check_topic(topic)) + _check_data(data)
+        case Put(key, data):
+            return len(check_key(key)) + _check_data(data)
+        case Delete(key):
+            return len(check_key(key))
+    raise TypeError(f"a change is an Append, a Put or a Delete, not {type(change).__name__}")
 
 
 def check_key(key: str) -> str:

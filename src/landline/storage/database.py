@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Final
 
 from ..errors import Conflict, StorageDamaged, StorageError, StorageFailed, StorageFull
-from .base import Append, Change, Delete, Position, Put, Retention
+from .base import Append, Change, Delete, Position, Put, Retention, Write
 from .epochs import Epochs
 from .opening import Lock, open_file, translated
 from .reading import Reader, checksum
@@ -28,14 +28,6 @@ _TRIMMED_ROWS: Final = 1000
 _TRIMMED_TOPICS: Final = 4096
 """Topics that it looks at, at a time."""
 _CACHED_TOPICS: Final = 10_000
-
-
-@dataclass(slots=True, frozen=True)
-class Write:
-    """One call of ``Storage.write``."""
-
-    changes: Sequence[Change]
-    expect: Mapping[str, bytes | None]
 
 
 @dataclass(slots=True)

@@ -24,8 +24,8 @@ from .base import (
     Retention,
     Storage,
     Value,
+    Write,
     check_key,
-    check_write,
 )
 from .epochs import Epochs
 from .names import Pattern
@@ -85,26 +85,26 @@ class MemoryStorage(Storage):
     ) -> list[Position]:
         """Make all changes, or none; done when the call returns."""
         self._check_open()
-        check_write(changes, expect or {})
-        for key, wanted in (expect or {}).items():
+        asked = Write.of(changes, expect)
+        for key, wanted in asked.expect.items():
             value = self._values.get(key)
             found = value.data if value else None
             if found != wanted:
                 raise Conflict(key, found)
         now = self._clock()
         offsets = []
-        for change in changes:
+        for change in asked.changes:
             if isinstance(change, Append):
                 self._head += 1
                 offsets.append(self._head)
                 self._topics.setdefault(change.topic, _Topic()).add(self._head, now, change.data)
         at_end = self._epochs.at(self._head)
-        for change in changes:
+        for change in asked.changes:
             if isinstance(change, Put):
                 self._values[change.key] = Value(change.key, change.data, at_end)
             elif not isinstance(change, Append):
                 self._values.pop(change.key, None)
-        for topic in {change.topic for change in changes if isinstance(change, Append)}:
+        for topic in {change.topic for change in asked.changes if isinstance(change, Append)}:
             self._topics[topic].trim(self.retention(topic), now)
         return [self._epochs.at(offset) for offset in offsets]
 

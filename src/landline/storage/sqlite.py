@@ -12,21 +12,26 @@ import os
 import queue
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from ..errors import StorageClosed, StorageError, StorageFailed, StorageLocked
-from .base import Change, Page, Position, Retention, Storage, Value, check_key, check_write
-from .database import Database, Write
+from .base import Change, Page, Position, Retention, Storage, Value, Write, check_key
 from .names import Pattern
+
+if TYPE_CHECKING:
+    from .database import Database
 
 MAX_GROUP: Final = 256
 """Writes in one commit."""
 MAX_GROUP_BYTES: Final = 4 << 20
 """Bytes of writes after which a commit takes no more; a single larger write has one of its own."""
+MAX_CALLS: Final = 16
+"""Readings between two commits, so that neither keeps the other waiting."""
 
 T = TypeVar("T")
 
@@ -91,6 +96,9 @@ class SQLiteStorage(Storage):
             raise
 
     def _make_database(self) -> Database:
+        # Here, in the thread, so that who keeps nothing on a disk does not load SQLite.
+        from .database import Database
+
         return Database(self.path, clock=self._clock, entropy=self._entropy, retention=self.retention)
 
     async def close(self) -> None:
@@ -104,9 +112,7 @@ class SQLiteStorage(Storage):
     ) -> list[Position]:
         """Make all changes, or none; returns when their commit, which may be shared with others, is on the disk."""
         owner = self._opened()
-        # Copies, because the caller may change theirs while the thread is at work.
-        write = Write(tuple(changes), dict(expect or {}))
-        outcome = await owner.write(write, check_write(write.changes, write.expect))
+        outcome = await owner.write(Write.of(changes, expect))
         if isinstance(outcome, StorageError):
             raise outcome
         return outcome
@@ -117,7 +123,7 @@ class SQLiteStorage(Storage):
         after: int | None = 0
         while after is not None:
             # In slices, so that writes get their turn in between.
-            some, after = await self._opened().call(partial(Database.trim, after=after))
+            some, after = await self._opened().call(partial(_trim, after=after))
             gone += some
         return gone
 
@@ -153,7 +159,6 @@ class _Job:
 
     future: asyncio.Future[Any]
     write: Write | None = None
-    size: int = 0
     call: Callable[[Database], Any] | None = None
 
 
@@ -170,15 +175,16 @@ class _Owner:
         self._make = make
         self._gathered: list[_Job] = []
         self._handed_over: queue.SimpleQueue[list[_Job] | None] = queue.SimpleQueue()
+        self._is_last = False
         # A daemon, so that a program that forgets to close can still end; what was acknowledged is safe then, too.
         self.thread = threading.Thread(target=self._run, name="landline-storage", daemon=True)
         self.thread.start()
 
     # On the event loop...
 
-    async def write(self, write: Write, size: int) -> list[Position] | StorageError:
+    async def write(self, write: Write) -> list[Position] | StorageError:
         """Have it written, and return when its commit is on the disk."""
-        job = _Job(self._loop.create_future(), write=write, size=size)
+        job = _Job(self._loop.create_future(), write=write)
         outcome: list[Position] | StorageError = await self._ask(job).future
         return outcome
 
@@ -235,35 +241,55 @@ class _Owner:
             self._tell(self._finish, self.closed, None)
             return
         self._tell(self._finish, self.opened, None)
-        while (jobs := self._handed_over.get()) is not None:
-            self._work(jobs)
+        writes: list[_Job] = []
+        calls: deque[_Job] = deque()
+        while self._take_over(writes, calls) or calls:
+            # The writes go first: a reader may well see a write asked after it, but never misses one asked before.
+            for group in _groups(writes):
+                self._write(group)
+            writes.clear()
+            for _ in range(min(len(calls), MAX_CALLS)):
+                self._call(calls.popleft())
         try:
             self.database.close()
         finally:
             self._tell(self._finish, self.closed, None)
 
-    def _work(self, jobs: list[_Job]) -> None:
-        # The writes go first: a reader may well see a write asked after it, but never misses one asked before.
-        writes = [job for job in jobs if job.write is not None]
-        for group in _groups(writes):
-            try:
-                outcomes = self.database.write([job.write for job in group if job.write is not None])
-            except BaseException as error:  # noqa: BLE001 - each waiter gets it, whatever it is
-                self._tell(self._settle, [(job, None, _own(error)) for job in group])
+    def _take_over(self, writes: list[_Job], calls: deque[_Job]) -> bool:
+        """Collect all that was asked while the disk was at work, or wait for something; False when it was the last."""
+        while not (self._is_last or (self._handed_over.empty() and (writes or calls))):
+            jobs = self._handed_over.get()
+            if jobs is None:
+                self._is_last = True
             else:
-                self._tell(self._settle, [(job, out, None) for job, out in zip(group, outcomes, strict=True)])
-        for job in jobs:
-            if job.call is not None:
-                try:
-                    answer = job.call(self.database)
-                except BaseException as error:  # noqa: BLE001 - the one who waits gets it
-                    self._tell(self._settle, [(job, None, error)])
-                else:
-                    self._tell(self._settle, [(job, answer, None)])
+                for job in jobs:
+                    (calls if job.write is None else writes).append(job)
+        return bool(writes) or not self._is_last
+
+    def _write(self, group: list[_Job]) -> None:
+        try:
+            outcomes = self.database.write([job.write for job in group if job.write is not None])
+        except BaseException as error:  # noqa: BLE001 - each waiter gets it, whatever it is
+            self._tell(self._settle, [(job, None, _own(error)) for job in group])
+        else:
+            self._tell(self._settle, [(job, out, None) for job, out in zip(group, outcomes, strict=True)])
+
+    def _call(self, job: _Job) -> None:
+        assert job.call is not None
+        try:
+            answer = job.call(self.database)
+        except BaseException as error:  # noqa: BLE001 - the one who waits gets it
+            self._tell(self._settle, [(job, None, error)])
+        else:
+            self._tell(self._settle, [(job, answer, None)])
 
     def _tell(self, function: Callable[..., None], *args: Any) -> None:
         with contextlib.suppress(RuntimeError):  # the loop is closed: nobody is waiting any more
             self._loop.call_soon_threadsafe(function, *args)
+
+
+def _trim(database: Database, after: int) -> tuple[int, int | None]:
+    return database.trim(after)
 
 
 def _groups(writes: list[_Job]) -> Iterator[list[_Job]]:
@@ -271,11 +297,12 @@ def _groups(writes: list[_Job]) -> Iterator[list[_Job]]:
     group: list[_Job] = []
     size = 0
     for job in writes:
-        if group and (len(group) == MAX_GROUP or size + job.size > MAX_GROUP_BYTES):
+        job_size = job.write.size if job.write is not None else 0
+        if group and (len(group) == MAX_GROUP or size + job_size > MAX_GROUP_BYTES):
             yield group
             group, size = [], 0
         group.append(job)
-        size += job.size
+        size += job_size
     if group:
         yield group
 

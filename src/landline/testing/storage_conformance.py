@@ -135,7 +135,8 @@ class StorageConformance:
         page = await storage.last(pattern, limit)
         backward[:0] = page.publications
         while page.more:
-            page = await storage.last(pattern, limit, to=page.after)
+            before, page = page, await storage.last(pattern, limit, to=page.after)
+            assert page.after.offset < before.after.offset, "a page with more does not get on"
             backward[:0] = page.publications
         assert backward == whole
 
@@ -256,14 +257,16 @@ class StorageConformance:
     # Small values.
 
     async def test_values_are_set_replaced_and_removed(self, storage: Storage) -> None:
-        """A key has one value or none."""
+        """A key has one value or none, and keys that begin alike are different keys."""
         assert await storage.get("k") is None
+        await storage.put("kk", b"other")
         await storage.put("k", b"1")
         await storage.put("k", b"2")
         assert await _value(storage, "k") == b"2"
         await storage.delete("k")
         await storage.delete("k")
         assert await storage.get("k") is None
+        assert await _value(storage, "kk") == b"other"
 
     async def test_the_last_change_of_a_key_in_one_write_counts(self, storage: Storage) -> None:
         """Changes of one write happen in their order."""
@@ -446,7 +449,7 @@ class StorageConformance:
     @pytest.mark.parametrize("seed", range(10))
     async def test_nothing_goes_missing_silently(self, seed: int) -> None:
         """Over a random life with restarts and retention, every publication is read once or lies in a gap of its topic."""
-        chance = random.Random(seed)  # noqa: S311 - repeatable on purpose
+        chance = random.Random(seed)
         storage = self.new(retention={"a.*": Retention(max_count=5), "b.**": Retention(max_bytes=40)})
         model = _Model()
         topics = ["a.x", "a.y", "b.x", "b.y.z", "c"]
@@ -605,15 +608,9 @@ class _Model:
     async def check_forward(
         self, storage: Storage, pattern: str, after: Position | None, *, limit: int
     ) -> None:
-        found: list[Publication] = []
-        gaps: list[Gap] = []
-        page = await storage.read(pattern, after, limit=limit)
-        while True:
-            found += page.publications
-            gaps += page.gaps
-            if not page.more:
-                break
-            page = await storage.read(pattern, page.end, limit=limit)
+        pages = [page async for page in _pages(storage, pattern, after, limit)]
+        found = [publication for page in pages for publication in page.publications]
+        gaps = [gap for page in pages for gap in page.gaps]
         matches = Pattern(pattern).matches
         start = after.offset if after else 0
         expected = [one for one in self.stored if matches(one.topic) and one.position.offset > start]
@@ -641,10 +638,15 @@ async def _value(storage: Storage, key: str) -> bytes | None:
 async def _forward(
     storage: Storage, pattern: str, after: Position | None, limit: int
 ) -> AsyncIterator[Publication]:
-    page = await storage.read(pattern, after, limit=limit)
-    while True:
+    async for page in _pages(storage, pattern, after, limit):
         for publication in page.publications:
             yield publication
-        if not page.more:
-            return
-        page = await storage.read(pattern, page.end, limit=limit)
+
+
+async def _pages(storage: Storage, pattern: str, after: Position | None, limit: int) -> AsyncIterator[Page]:
+    page = await storage.read(pattern, after, limit=limit)
+    yield page
+    while page.more:
+        before, page = page, await storage.read(pattern, page.end, limit=limit)
+        assert page.end.offset > before.end.offset, "a page with more does not get on"
+        yield page

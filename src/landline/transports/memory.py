@@ -135,8 +135,6 @@ class MemoryTransport:
             return
         self._is_lost = self._is_closing = True
         self._arrived.clear()
-        if self.other is not None and not self.other._is_lost:
-            self.other._arrive(None)
         self.other = None
         if self._receiver is not None:
             self._receiver.lost(None)

@@ -36,6 +36,7 @@ class StreamTransport(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
         self._loop = asyncio.get_running_loop()
         self._linger: asyncio.TimerHandle | None = None
+        self._early = b""
         self._is_writable = True
         self._is_closing = False
         self._has_ended = False
@@ -57,7 +58,7 @@ class StreamTransport(asyncio.Protocol):
         is_first = self._receiver is None
         self._receiver = receiver
         if is_first and self._transport is not None:
-            self._transport.resume_reading()
+            self._loop.call_soon(self._read_on)
         if self._has_ended:
             self._loop.call_soon(receiver.data_ended)
 
@@ -89,7 +90,8 @@ class StreamTransport(asyncio.Protocol):
             except OSError:
                 transport.abort()
                 return
-            self._linger = self._loop.call_later(LINGER, transport.abort)
+        # Also for a peer that ended long ago and reads nothing: what waits for it must not keep the socket.
+        self._linger = self._loop.call_later(LINGER, transport.abort)
 
     def abort(self) -> None:
         """Go at once."""
@@ -110,8 +112,19 @@ class StreamTransport(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Asyncio read something."""
-        if not self._is_closing and self._receiver is not None:
+        if self._receiver is None:
+            self._early += data  # uvloop begins to read although it was told not to
+            if self._transport is not None:
+                self._transport.pause_reading()
+        elif not self._is_closing:
             self._receiver.data_received(data)
+
+    def _read_on(self) -> None:
+        early, self._early = self._early, b""
+        if early and self._receiver is not None and not self._is_closing:
+            self._receiver.data_received(early)
+        if self._transport is not None:
+            self._transport.resume_reading()
 
     def eof_received(self) -> bool:
         """The peer ended its direction; ours stays open until somebody closes it."""

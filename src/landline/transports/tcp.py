@@ -11,7 +11,7 @@ import errno
 import ipaddress
 import socket
 from collections.abc import Sequence
-from typing import Final
+from typing import Any, Final
 
 from ..errors import ConnectError, ListenError
 from .address import Address
@@ -29,6 +29,9 @@ _LOOPBACK: Final = [
     (socket.AF_INET6, str(ipaddress.IPv6Address(1))),
 ]
 
+_FREE_PORT_TRIES: Final = 16
+"""How many free ports are tried before one must be free at every address of a name."""
+
 _NEXT_FAMILY_AFTER: Final = 0.25
 """Seconds before the next address of a name is tried beside the first (RFC 8305)."""
 
@@ -37,8 +40,11 @@ async def open_transport(address: Address) -> Transport:
     """Connect to a TCP endpoint; a name with several addresses is tried on all of them."""
     loop = asyncio.get_running_loop()
     # uvloop knows no happy eyeballs: it tries a name's addresses one after the other.
-    racing = {"happy_eyeballs_delay": _NEXT_FAMILY_AFTER} if isinstance(loop, asyncio.BaseEventLoop) else {}
+    racing: dict[str, Any] = (
+        {"happy_eyeballs_delay": _NEXT_FAMILY_AFTER} if isinstance(loop, asyncio.BaseEventLoop) else {}
+    )
     try:
+        transport: Transport
         _, transport = await loop.create_connection(
             lambda: _TcpTransport(str(address)), address.host, address.port, **racing
         )
@@ -50,16 +56,8 @@ async def open_transport(address: Address) -> Transport:
 async def open_listener(address: Address, accept: Accept, *, backlog: int) -> _TcpListener:
     """Listen on every address of the host; port 0 takes a free one, the same for all of them."""
     loop = asyncio.get_running_loop()
-    sockets: list[socket.socket] = []
+    sockets = await _bind_all(address, backlog)
     try:
-        port = address.port
-        for family, host in await _addresses(address):
-            bound = _bind(address, family, host, port, backlog, is_needed=not sockets)
-            if bound is not None:
-                sockets.append(bound)
-                port = port or bound.getsockname()[1]
-        if not sockets:
-            raise ListenError(str(address), "none of its addresses exists on this machine")
         servers = [
             await loop.create_server(lambda: _TcpTransport(accept=accept), sock=sock, backlog=backlog)
             for sock in sockets
@@ -113,6 +111,31 @@ async def _addresses(address: Address) -> Sequence[tuple[int, str]]:
     if all(host != address.host and _is_loopback(host) for _, host in hosts):
         return _LOOPBACK
     return hosts
+
+
+async def _bind_all(address: Address, backlog: int) -> list[socket.socket]:
+    """Return a listening socket for every address of the name, all at one port."""
+    hosts = await _addresses(address)
+    tries = 1 if address.port else _FREE_PORT_TRIES
+    while True:
+        tries -= 1
+        sockets: list[socket.socket] = []
+        port = address.port
+        try:
+            for family, host in hosts:
+                bound = _bind(address, family, host, port, backlog, is_needed=not sockets)
+                if bound is not None:
+                    sockets.append(bound)
+                    port = port or bound.getsockname()[1]
+        except BaseException as error:
+            for sock in sockets:
+                sock.close()
+            if tries and isinstance(error, ListenError) and error.errno == errno.EADDRINUSE:
+                continue  # free at one address, taken at another: the kernel will name another port
+            raise
+        if not sockets:
+            raise ListenError(str(address), "none of its addresses exists on this machine")
+        return sockets
 
 
 def _bind(

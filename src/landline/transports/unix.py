@@ -82,10 +82,13 @@ def _clear(address: Address) -> None:
     if not stat.S_ISSOCK(path.stat().st_mode):
         raise ListenError(str(address), "there is a file of that name, and it is not a socket")
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+        probe.setblocking(False)  # a server too busy to accept would block us
         try:
             probe.connect(address.path)
         except ConnectionRefusedError:
             path.unlink()
+        except BlockingIOError:
+            raise ListenError(str(address), "another server answers there") from None
         except OSError as error:
             raise ListenError(str(address), why(error), error.errno) from error
         else:

@@ -102,7 +102,7 @@ def test_a_line_is_confirmed_by_its_echo() -> None:
     assert client.to_send() == [wire.Say(1, "lobby", "hello")]
     assert [pending.text for pending in client.waiting] == ["hello"]
 
-    client.settled(1, "acked", 1.1)
+    client.settled(1, "acked")
     assert [pending.text for pending in client.waiting] == ["hello"]
     echo = line(1, "ana", "hello", client=NUMBER, id=1)
     client.heard(wire.Said("lobby", echo), 1.2)
@@ -155,7 +155,7 @@ def test_a_refused_line_is_told_with_its_reason() -> None:
     client.heard(wire.Sorry(1, "the disk is full"), 1.1)
 
     assert client.events() == [events.NotSent("hello", "#lobby", "the disk is full")]
-    assert (client.waiting, client.failed) == ([], 1)
+    assert (client.waiting, client.pending.failed) == ([], 1)
 
 
 def test_a_line_that_is_too_long_never_leaves() -> None:
@@ -251,7 +251,7 @@ def test_after_a_restart_the_missed_is_shown_and_the_waiting_goes_out() -> None:
     client.line_changed("reconnecting", 10.0, why="connection reset")
     client.typed("waited", 11.0)
     client.to_send()
-    client.settled(1, "failed", 12.0)
+    client.settled(1, "failed")
     client.ended(12.0, "the server does not know the session")
     client.events()
 
@@ -275,7 +275,7 @@ def test_a_doubtful_line_found_in_the_history_is_confirmed() -> None:
     client = in_lobby()
     client.typed("hello", 1.0)
     client.to_send()
-    client.settled(1, "unknown", 2.0)
+    client.settled(1, "unknown")
     client.ended(2.0, "lost")
     client.events()
     echo = line(1, "ana", "hello", client=NUMBER, id=1)
@@ -297,8 +297,8 @@ def test_a_doubtful_line_that_is_not_found_is_marked_and_never_repeated() -> Non
     client.typed("doubtful", 1.0)
     client.typed("failed", 1.1)
     client.to_send()
-    client.settled(1, "unknown", 2.0)
-    client.settled(2, "failed", 2.0)
+    client.settled(1, "unknown")
+    client.settled(2, "failed")
     client.ended(2.0, "lost")
     client.events()
 
@@ -312,7 +312,7 @@ def test_a_doubtful_line_waits_for_the_whole_history() -> None:
     """A history in parts is judged when its last part is there."""
     client = in_lobby()
     client.typed("hello", 1.0)
-    client.settled(1, "unknown", 2.0)
+    client.settled(1, "unknown")
     client.ended(2.0, "lost")
     client.opened(3.0)
     client.heard(wire.Entered("ana", "e2"), 3.0)
@@ -331,7 +331,7 @@ def test_a_doubtful_line_that_turns_up_after_all_is_told() -> None:
     """The mark is taken back when the line is heard later."""
     client = in_lobby()
     client.typed("hello", 1.0)
-    client.settled(1, "unknown", 2.0)
+    client.settled(1, "unknown")
     client.ended(2.0, "lost")
     come_back(client, 3.0, epoch="e1")
     client.events()
@@ -346,7 +346,7 @@ def test_a_line_acked_whose_echo_was_lost_is_looked_for() -> None:
     """Acked says that the server has done with it, not what came of it: only the history tells."""
     client = in_lobby()
     client.typed("hello", 1.0)
-    client.settled(1, "acked", 1.5)
+    client.settled(1, "acked")
     client.ended(2.0, "lost")
     client.events()
 
@@ -388,8 +388,8 @@ def test_a_whisper_in_doubt_is_marked_and_one_that_failed_goes_out() -> None:
     client.typed("/msg ben in doubt", 1.0)
     client.typed("/msg ben not gone", 1.0)
     client.to_send()
-    client.settled(1, "unknown", 2.0)
-    client.settled(2, "failed", 2.0)
+    client.settled(1, "unknown")
+    client.settled(2, "failed")
 
     client.ended(2.0, "lost")
     assert events.Doubtful("in doubt", "ben") in client.events()
@@ -477,6 +477,7 @@ def test_rooms_joined_and_left_while_the_session_was_lost_are_in_the_next_enter(
     client.opened(3.0)
 
     assert client.to_send() == [wire.Enter("ana", NUMBER, {"dev": None})]
+    assert len(client.pending) == 0
 
 
 def test_leaving_keeps_the_echo_of_what_was_said_before() -> None:
@@ -551,7 +552,7 @@ def test_a_nick_in_doubt_is_wished_for_in_the_next_enter() -> None:
     """Asking again for the same name does no harm."""
     client = in_lobby()
     client.typed("/nick anna", 1.0)
-    client.settled(1, "unknown", 2.0)
+    client.settled(1, "unknown")
     client.ended(2.0, "lost")
 
     client.opened(3.0)
@@ -567,7 +568,7 @@ def test_questions_are_asked_again_after_a_lost_session() -> None:
     client = in_lobby()
     client.typed("/who", 1.0)
     client.typed("/rooms", 1.0)
-    client.settled(1, "unknown", 2.0)
+    client.settled(1, "unknown")
     client.ended(2.0, "lost")
 
     client.opened(3.0)
@@ -627,7 +628,7 @@ def test_the_end_that_we_made_is_not_told_twice() -> None:
     client.heard(wire.Done(2), 3.1)
 
     assert client.events() == []
-    assert client.call is not None and client.call.stage == "calling"
+    assert client.call.stage == "calling"
 
 
 def test_calling_back_who_rings_accepts() -> None:
@@ -681,8 +682,8 @@ def test_a_lost_session_ends_the_call_and_says_what_became_of_its_lines() -> Non
     client = talking()
     client.typed("arrived perhaps", 3.0)
     client.typed("never left", 3.0)
-    client.settled(2, "unknown", 4.0)
-    client.settled(3, "failed", 4.0)
+    client.settled(2, "unknown")
+    client.settled(3, "failed")
 
     client.ended(4.0, "lost")
 
@@ -702,7 +703,7 @@ def test_a_refused_ring_ends_the_ringing() -> None:
 
     client.heard(wire.Sorry(1, "Nobody here is called that."), 1.1)
 
-    assert client.call is None
+    assert client.call.stage == "none"
     assert client.events()[-1] == events.Said("Nobody here is called that.", trouble=True)
 
 
@@ -751,7 +752,7 @@ def test_bye_with_a_waiting_line_says_so_and_a_second_bye_goes() -> None:
     client.give_up()
 
     assert client.events() == [events.Doubtful("hello", "#lobby")]
-    assert client.failed == 1
+    assert client.pending.failed == 1
 
 
 def test_a_mistake_is_answered_with_a_sentence() -> None:

@@ -7,7 +7,21 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from landline.apps.chat import commands
-from landline.apps.chat.commands import Call, Drop, Join, Leave, Message, Mistake, Nick, Nothing, Rooms, Say, Who, help_text, parse
+from landline.apps.chat.commands import (
+    Call,
+    Drop,
+    Join,
+    Leave,
+    Message,
+    Mistake,
+    Nick,
+    Nothing,
+    Rooms,
+    Say,
+    Who,
+    help_text,
+    parse,
+)
 from landline.apps.chat.plain_turns import MAX_SEND
 
 

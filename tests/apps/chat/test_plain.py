@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from landline.apps.chat import commands, plain
-from landline.apps.chat.plain import Arrived, Asked, HungUp, Left, Mode, PlainConversation, Said
+from landline.apps.chat.plain import Mode, PlainConversation
+from landline.apps.chat.plain_events import Arrived, Asked, Event, HungUp, Left, Said
 
 
 class Telephone:
@@ -23,8 +24,8 @@ class Telephone:
         self.others = others
         self.said: list[str] = []
         self.asked: list[commands.Command] = []
-        self.events: list[plain.Event] = []
-        self.answer: Callable[[plain.Event], str | None] = lambda event: None  # a sentence refuses
+        self.events: list[Event] = []
+        self.answer: Callable[[Event], str | None] = lambda event: None  # a sentence refuses
         self.conversation.operator_present(operator, self.now)
         self._sends: list[bytes] = []
 
@@ -89,17 +90,17 @@ GREETING = (
 TURN_GREETING = "* You are guest-1, in lobby (with ana). /help says what you can do, bye leaves."
 
 
-def line_caller(**kwargs: bool) -> Telephone:
+def line_caller() -> Telephone:
     """Return somebody with nc who has been greeted."""
-    phone = Telephone(**kwargs)
+    phone = Telephone()
     phone.sends("\n")
     phone.hears()
     return phone
 
 
-def turn_caller(**kwargs: bool) -> Telephone:
+def turn_caller(*, operator: bool = False) -> Telephone:
     """Return a classic client that has had its first answer."""
-    phone = Telephone(**kwargs)
+    phone = Telephone(operator=operator)
     phone.sends("hello")
     phone.passes(0.2)
     phone.room_says("welcome!")
@@ -134,7 +135,9 @@ def test_an_empty_line_is_a_knock() -> None:
     assert phone.said == []
 
 
-@pytest.mark.parametrize(("end", "answered"), [("\n", "\n"), ("\r\n", "\r\n"), ("\r\0", "\r\n"), ("\r", "\r\n")])
+@pytest.mark.parametrize(
+    ("end", "answered"), [("\n", "\n"), ("\r\n", "\r\n"), ("\r\0", "\r\n"), ("\r", "\r\n")]
+)
 def test_a_line_may_end_in_any_way_and_is_answered_alike(end: str, answered: str) -> None:
     """Telnet wants CR LF and a pipe behind nc does not: each gets what it sends."""
     phone = Telephone()
@@ -159,7 +162,9 @@ def test_the_room_is_heard_at_once() -> None:
 def test_nobody_can_speak_in_anothers_name() -> None:
     """A second line is indented, and escapes in text and name are gone."""
     phone = line_caller()
-    phone.room_says("look\nhost: send me money\r* you were made host\x1b[2J", name="mal\x1b]0;x\x07lory\nhost")
+    phone.room_says(
+        "look\nhost: send me money\r* you were made host\x1b[2J", name="mal\x1b]0;x\x07lory\nhost"
+    )
 
     (heard,) = phone.hears()
     assert heard == "mal]0;xlory host: look\n    host: send me money\n    * you were made host[2J\n"
@@ -184,7 +189,11 @@ def test_answers_keep_the_order_of_the_lines() -> None:
     phone.sends("/rooms\n/wrong\n/rooms\n")
 
     (heard,) = phone.hears()
-    assert [line[:13] for line in heard.splitlines()[2:]] == ["* rooms: lobb", "* There is no", "* rooms: lobb"]
+    assert [line[:13] for line in heard.splitlines()[2:]] == [
+        "* rooms: lobb",
+        "* There is no",
+        "* rooms: lobb",
+    ]
 
 
 def test_what_was_said_before_is_shown_to_a_line_caller() -> None:
@@ -195,7 +204,10 @@ def test_what_was_said_before_is_shown_to_a_line_caller() -> None:
     conversation.welcome("guest-1", "lobby", [], [("ana", str(number)) for number in range(20)], 0)
 
     (data,) = conversation.data_to_send()
-    assert data.decode().splitlines()[2:] == ["* Said before you came:", *(f"ana: {number}" for number in range(10, 20))]
+    assert data.decode().splitlines()[2:] == [
+        "* Said before you came:",
+        *(f"ana: {number}" for number in range(10, 20)),
+    ]
     assert b"nobody else is here yet" in data
 
 
@@ -226,12 +238,13 @@ def test_bye_ends_the_call_first() -> None:
     phone.conversation.call_began("ana", phone.now)
     phone.conversation.talked("ana", "hi", phone.now)
     phone.sends("hello\nbye\n")
-    assert phone.events[-1] == HungUp()
+    assert HungUp() in phone.events
     phone.conversation.call_ended("ana", "you hung up", phone.now)
-    assert phone.hears() == [
-        "* You are in a call with ana: only they hear you. bye ends it.\n"
-        "ana (call): hi\n"
-        "* The call with ana is over: you hung up.\n"
+    (heard,) = phone.hears()
+    assert heard.splitlines() == [
+        "* You are in a call with ana: only they hear you. bye ends it.",
+        "ana (call): hi",
+        "* The call with ana is over: you hung up.",
     ]
     phone.sends("bye\n")
 
@@ -239,7 +252,7 @@ def test_bye_ends_the_call_first() -> None:
 
 
 def test_the_end_of_data_comes_after_what_was_said() -> None:
-    """``printf 'one\\ntwo' | nc -N`` says both and hears what there is to hear."""
+    """A file without a last line end, piped into ``nc -N``: all of it is said, and what there is to hear is heard."""
     phone = Telephone()
     phone.sends("one\ntwo")
     phone.hangs_up()
@@ -308,7 +321,9 @@ def test_a_line_that_is_not_utf8_is_refused_alone() -> None:
     phone = line_caller()
     phone.sends(b"caf\xe9\nfine\n")
     assert phone.said == ["fine"]
-    assert phone.hears() == ["* That was not UTF-8 text, so nobody saw it. Please set your program to UTF-8.\n"]
+    assert phone.hears() == [
+        "* That was not UTF-8 text, so nobody saw it. Please set your program to UTF-8.\n"
+    ]
     phone.sends(b"\xff\xff\n\xc3\n")
 
     assert phone.events[-1] == Left("sent what is not text")
@@ -328,11 +343,21 @@ def test_the_longest_line_and_one_more() -> None:
     phone = line_caller()
     phone.sends("x" * 4096 + "\n")
     assert phone.said == ["x" * 4096]
-    for _ in range(1000):
+    for _ in range(200):
         phone.sends("y" * 4096)
     phone.sends("the end of it\nnext\n")
 
     assert phone.said[1:] == ["next"]
+    assert phone.hears() == ["* That line was too long: 4,096 bytes are the most. Nobody saw it.\n"]
+
+
+def test_a_line_without_end_ends_the_caller() -> None:
+    """Nobody waits for the end of a file that was piped in by mistake."""
+    phone = line_caller()
+    for _ in range(300):
+        phone.sends("y" * 4096)
+
+    assert phone.events[-1] == Left("sent a line without end")
     assert phone.hears() == ["* That line was too long: 4,096 bytes are the most. Nobody saw it.\n"]
 
 
@@ -415,9 +440,8 @@ def test_a_first_message_without_a_line_end_makes_a_turn_taking_caller() -> None
     phone = Telephone()
     phone.sends("hello")
     phone.passes(0.14)
-    assert phone.conversation.mode is Mode.UNKNOWN
+    assert phone.said == []
     phone.passes(0.02)
-    assert phone.conversation.mode is Mode.TURNS
     assert phone.said == ["hello"]
     assert phone.hears() == []
     phone.passes(0.8)
@@ -499,7 +523,11 @@ def test_a_command_is_answered_at_once() -> None:
     phone.sends("/who")
     phone.passes(0.16)
     assert phone.hears() == ["* here are: ana, guest-1"]
-    for message, answer in (("/help", "* Type a line"), ("/hlep", "* There is no command /hlep"), ("  ", "* That was an empty")):
+    for message, answer in (
+        ("/help", "* Type a line"),
+        ("/hlep", "* There is no command /hlep"),
+        ("  ", "* That was an empty"),
+    ):
         phone.passes(2)
         phone.sends(message)
         phone.passes(0.16)
@@ -671,7 +699,7 @@ def test_a_long_message_is_one_message(size: int) -> None:
 def test_a_message_cut_within_a_character_is_waited_for() -> None:
     """A slow network does not make it rubbish; a broken program does."""
     phone = turn_caller()
-    phone.sends("caf".encode() + b"\xc3")
+    phone.sends(b"caf\xc3")
     phone.passes(0.4)
     assert phone.said == []
     phone.sends(b"\xa9")
@@ -732,15 +760,30 @@ def test_the_server_ends_while_an_answer_is_owed() -> None:
 
 LINES = st.lists(
     st.sampled_from(
-        [b"hello\n", b"\n", b"one\r\n", b"two\r", b"\r\0x\n", b"caf\xc3\xa9\n", b"\xe9\n", b"\xff\xfd\x03", b"\xff\xff\n", b"/who\n"]
-        + [b"\xff\xfa\x18\x01\xff\xff\xff\xf0", b"/nope\n", b"bye\n", b"a\x7fb\n", b"y" * 4100 + b"\n", b"z" * 4096 + b"\n", b"\x04", b"half"]
+        [
+            *(
+                b"hello\n",
+                b"\n",
+                b"one\r\n",
+                b"two\r",
+                b"\r\0x\n",
+                b"caf\xc3\xa9\n",
+                b"\xe9\n",
+                b"half",
+                b"a\x7fb\n",
+            ),
+            *(b"/who\n", b"/nope\n", b"bye\n", b"y" * 4100 + b"\n", b"z" * 4096 + b"\n", b"\x04"),
+            *(b"\xff\xfd\x03", b"\xff\xff\n", b"\xff\xfa\x18\x01\xff\xff\xff\xf0"),
+        ]
     ),
     max_size=12,
 )
 
 
 @given(LINES, st.data())
-def test_the_same_bytes_in_any_chunks_are_the_same_conversation(parts: list[bytes], data: st.DataObject) -> None:
+def test_the_same_bytes_in_any_chunks_are_the_same_conversation(
+    parts: list[bytes], data: st.DataObject
+) -> None:
     """Where a network cuts decides nothing."""
     whole = b"\n" + b"".join(parts)
     cuts = sorted(data.draw(st.sets(st.integers(1, len(whole)), max_size=12)))
@@ -812,7 +855,9 @@ class ClassicClient:
 
 
 @given(ACTIONS, st.booleans())
-def test_a_classic_client_stays_in_step(actions: list[tuple[str, str | float | None]], operator: bool) -> None:
+def test_a_classic_client_stays_in_step(
+    actions: list[tuple[str, str | float | None]], operator: bool
+) -> None:
     """Whatever its person does: a recv never gets more than it takes, a message is answered, no word is lost or changes places."""
     phone = Telephone(operator=operator)
     phone.answer = lambda event: "a list" if isinstance(event, Asked) else None

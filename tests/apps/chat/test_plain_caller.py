@@ -59,7 +59,7 @@ class Guest:
 
     async def hang_up(self) -> None:
         self.desk.journal.append(f"{self.name} ended the call")
-        self.line.call_ended("ana", "you hung up")
+        self.line.call_ended("ben", "you hung up")
 
     async def leave(self, reason: str) -> None:
         self.desk.guests.remove(self)
@@ -126,7 +126,9 @@ async def test_two_line_callers_hear_each_other() -> None:
         await ana.hears("bye leaves.\n")
         ben.sends(b"hello\r\n/who\r\n")
         assert await ana.hears("\n") == "guest-2: hello\n"
-        assert (await ben.hears("here: guest-1, guest-2\r\n")).startswith("* Welcome to landline. You are guest-2,")
+        assert (await ben.hears("here: guest-1, guest-2\r\n")).startswith(
+            "* Welcome to landline. You are guest-2,"
+        )
         ben.sends(b"BYE\r\n")
 
         assert await ben.hears_the_end() == "* Goodbye.\r\n"
@@ -137,7 +139,11 @@ async def test_a_turn_taking_caller_on_a_real_socket() -> None:
     """One message, one recv."""
     async with an_office() as office:
         caller = await office.dials()
-        for message, answer in ((b"hello", "* You are guest-1"), (b"/who", "* here: guest-1"), (b"bye", "* Goodbye.")):
+        for message, answer in (
+            (b"hello", "* You are guest-1"),
+            (b"/who", "* here: guest-1"),
+            (b"bye", "* Goodbye."),
+        ):
             caller.sends(message)
             assert (await caller.reader.read(1024)).decode().startswith(answer)
         assert await caller.hears_the_end() == ""
@@ -196,7 +202,9 @@ async def test_an_error_of_the_chat_ends_one_caller_only(caplog: pytest.LogCaptu
         office.desk.fails = True
         with caplog.at_level(logging.ERROR):
             ben.sends(b"hello\n")
-            assert (await ben.hears_the_end()).endswith("* Something went wrong at this end. Please call again.\n")
+            assert (await ben.hears_the_end()).endswith(
+                "* Something went wrong at this end. Please call again.\n"
+            )
         office.desk.fails = False
         ana.sends(b"/who\n")
 
@@ -224,25 +232,27 @@ async def test_everything_a_line_can_be_told() -> None:
         caller.sends(b"\n")
         await caller.hears("bye leaves.\n")
         line = office.desk.guests[0].line
-        for _ in range(2):
-            line.called("ana")
-            line.moved("garden")
-            line.whispered("ben", "psst")
-            line.call_began("ben")
-            line.talked("ben", "hi")
-            line.noticed("cleo joined")
-            line.told("done")
-            if not office.desk.left.is_set():
-                heard = await caller.hears("* done\n")
-                caller.sends(b"bye\n")
-                await caller.hears("over: you hung up.\n")
-                caller.sends(b"bye\n")
-                await caller.hears_the_end()
-        assert heard == (
-            "ben (to you): psst\n* You are in a call with ben: only they hear you. bye ends it.\n"
-            "ben (call): hi\n* cleo joined\n* done\n"
+        tell_everything(line)
+        assert await caller.hears("* done\n") == (
+            "ben (to you): psst\n* You are in a call with ben: only they hear you. bye ends it.\nben (call): hi\n"
+            "ben: said before\n* cleo joined\n* done\n"
         )
+        caller.sends(b"bye\nbye\n")
+        assert await caller.hears_the_end() == "* The call with ben is over: you hung up.\n* Goodbye.\n"
         assert office.desk.journal[1:] == ["guest-1 ended the call", "guest-1 left: said bye"]
+        tell_everything(line)
+
+
+def tell_everything(line: PlainLine) -> None:
+    line.called("ana")
+    line.moved("garden")
+    line.operator_present(True)
+    line.whispered("ben", "psst")
+    line.call_began("ben")
+    line.talked("ben", "hi")
+    line.recalled([("ben", "said before")])
+    line.noticed("cleo joined")
+    line.told("done")
 
 
 class StuckCaller:
@@ -253,6 +263,7 @@ class StuckCaller:
     def __init__(self) -> None:
         self.sent: list[bytes] = []
         self.is_closed = False
+        self.has_been_written_to = asyncio.Event()
         self._chunks: Sequence[bytes] = [b"hello\n"]
 
     async def receive(self, timeout: float | None = None) -> bytes:
@@ -264,6 +275,7 @@ class StuckCaller:
 
     def send(self, data: bytes) -> None:
         self.sent.append(data)
+        self.has_been_written_to.set()
 
     async def drain(self) -> None:
         if self.sent:
@@ -289,8 +301,7 @@ async def test_cancelling_leaves_and_closes() -> None:
     desk, caller = Desk(), StuckCaller()
     serving = asyncio.create_task(plain_caller.serve(caller, desk))
     async with asyncio.timeout(30):
-        while not caller.sent:
-            await asyncio.sleep(0)
+        await caller.has_been_written_to.wait()
         serving.cancel()
         await asyncio.wait([serving])
 

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from landline.apps.chat import plain_input
 from landline.apps.chat.plain_input import InputLine, PlainInput
 
 LF, CR = 10, 13
@@ -55,7 +56,11 @@ def test_a_goodbye_gives_the_line_up() -> None:
 def test_what_is_too_long_is_not_kept() -> None:
     """A line of the limit is whole, one byte more leaves only the fact, and the next line is whole again."""
     data = read(b"0123456789\n01234567890\nx\n")
-    assert [(line.data, line.too_long) for line in lines_of(data)] == [(b"0123456789", False), (b"", True), (b"x", False)]
+    assert [(line.data, line.too_long) for line in lines_of(data)] == [
+        (b"0123456789", False),
+        (b"", True),
+        (b"x", False),
+    ]
 
     data = read(*[b"0123456"] * 1000)
     assert data.has_rest
@@ -64,13 +69,20 @@ def test_what_is_too_long_is_not_kept() -> None:
     assert not data.has_rest
 
 
+def test_a_subnegotiation_without_end_is_given_up() -> None:
+    """What goes on after its bound is text again, and is judged as such."""
+    data = PlainInput(2000)
+    data.receive_data(b"\xff\xfa" + b"x" * plain_input.MAX_SUBNEGOTIATION + b"yz\n")
+
+    assert [line.data for line in lines_of(data)] == [b"z"]
+
+
 def test_the_rest_is_what_has_no_end_yet() -> None:
     """A message without a line end can be taken as it is."""
     data = read(b"a\nhello")
-    assert data.has_line
-    assert not data.has_rest
+    assert (data.has_line, data.has_rest) == (True, False)
     data.next_line()
-    assert data.has_rest
+    assert (data.has_line, data.has_rest) == (False, True)
 
     assert data.take_rest() == InputLine(b"hello", 0)
     assert not data.has_rest
@@ -104,7 +116,14 @@ def test_whether_a_character_is_complete(tail: bytes, is_inside: bool) -> None:
     assert read(b"x" + tail).ends_inside_character() is is_inside
 
 
-@given(st.lists(st.sampled_from([b"\r", b"\n", b"\0", b"\xff", b"\xfa", b"\xf0", b"\xfd", b"\x06", b"a", b"bcd", b"\x03"]), max_size=40))
+@given(
+    st.lists(
+        st.sampled_from(
+            [b"\r", b"\n", b"\0", b"\xff", b"\xfa", b"\xf0", b"\xfd", b"\x06", b"a", b"bcd", b"\x03"]
+        ),
+        max_size=40,
+    )
+)
 def test_chunks_decide_nothing(parts: list[bytes]) -> None:
     """Byte by byte or all at once, the lines are the same."""
     at_once, bytewise = read(*parts), read()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import unicodedata
 
 import pyte
@@ -10,7 +11,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from landline.apps.chat import text
-from landline.apps.chat.text import head, name_from, name_key, pieces, safe_text, valid_line, valid_name, valid_room
+from landline.apps.chat.text import (
+    head,
+    name_from,
+    name_key,
+    pieces,
+    safe_text,
+    valid_line,
+    valid_name,
+    valid_room,
+)
 
 
 @pytest.mark.parametrize(
@@ -60,7 +70,9 @@ def test_safe_text_cannot_move_a_cursor(anything: str) -> None:
     assert not {unicodedata.category(char) for char in safe} & {"Cc", "Cs", "Zl", "Zp"}
 
 
-@pytest.mark.parametrize("name", ["ana", "Ana-2", "José", "жук", "漢字かな", "o'neill", "a.b_c", "7of9", "สมชาย", "x" * 32])
+@pytest.mark.parametrize(
+    "name", ["ana", "Ana-2", "José", "жук", "漢字かな", "o'neill", "a.b_c", "7of9", "สมชาย", "x" * 32]
+)
 def test_names_that_are_fine(name: str) -> None:
     """Words of any script with a few marks are names, and spaces around them do not count."""
     assert valid_name(f" {name} ") == name
@@ -119,7 +131,15 @@ def test_a_room_name_is_lower_case_and_longer() -> None:
 
 @pytest.mark.parametrize(
     ("one", "other"),
-    [("Ana", "ana"), ("ana", "аnа"), ("b0b", "bob"), ("guest-1", "guest-l"), ("ﬁn", "fin"), ("straße", "STRASSE"), ("Ä", "a\u0308")],
+    [
+        ("Ana", "ana"),
+        ("ana", "аnа"),
+        ("b0b", "bob"),
+        ("guest-1", "guest-l"),
+        ("ﬁn", "fin"),
+        ("straße", "STRASSE"),
+        ("Ä", "a\u0308"),
+    ],
 )
 def test_names_that_look_alike_have_one_key(one: str, other: str) -> None:
     """Nobody can be mistaken for somebody else."""
@@ -194,7 +214,7 @@ def test_pieces_are_whole_characters(anything: str, limit: int) -> None:
 
     assert "".join(piece.decode() for piece in cut) == anything
     assert all(0 < len(piece) <= limit for piece in cut)
-    for piece, following in zip(cut, cut[1:], strict=False):
+    for piece, following in itertools.pairwise(cut):
         assert len(piece) + len(following.decode()[0].encode()) > limit
 
 

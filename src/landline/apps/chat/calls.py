@@ -33,7 +33,8 @@ def ring(caller: Person, callee: Person) -> Call | None:
     if caller is callee:
         raise Refusal("That is you: a call needs somebody else.")
     if caller.call is not None:
-        return _ring_again(caller.call, caller, callee)
+        _ring_again(caller.call, caller, callee)
+        return None
     if callee.call is not None:
         raise Refusal(f"{callee.name} is in another call; try again later.")
     if callee.away:
@@ -46,7 +47,9 @@ def ring(caller: Person, callee: Person) -> Call | None:
 def _ring_again(call: Call, caller: Person, callee: Person) -> None:
     other = call.other(caller)
     if other is not callee:
-        doing = "in a call with" if call.is_talking else "ringing" if call.caller is caller else "being called by"
+        doing = (
+            "in a call with" if call.is_talking else "ringing" if call.caller is caller else "being called by"
+        )
         raise Refusal(f"You are {doing} {other.name}; that has to end first.")
     if call.is_talking:
         raise Refusal(f"You are in a call with {other.name} already.")
@@ -92,10 +95,10 @@ def unanswered(call: Call) -> None:
         end(call, call.caller, f"{call.callee.name} did not answer", "nobody answered")
 
 
-def gone(person: Person) -> None:
-    """The person has left the chat, and the call with them."""
+def gone(person: Person, how: str = "left the chat") -> None:
+    """The person has gone, and the call with them; ``how`` completes a sentence that begins with their name."""
     if person.call is not None:
-        end(person.call, person, "you left", f"{person.name} left the chat")
+        end(person.call, person, "you left", f"{person.name} {how}")
 
 
 def talk(person: Person, text: str) -> Person:

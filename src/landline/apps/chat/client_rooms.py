@@ -48,6 +48,9 @@ class RoomViews:
     def __getitem__(self, name: str) -> RoomView:
         return self._views[name]
 
+    def __len__(self) -> int:
+        return len(self._views)
+
     def __iter__(self) -> Iterator[str]:
         return iter(self._views)
 
@@ -139,15 +142,15 @@ class RoomViews:
                 self._views[room].members.pop(name, None)
                 self._tell(events.Went(room, name, why))
             case wire.Away(name, away) if name != own:
-                self._replace(name, away=away)
+                self._change(name, away=away)
                 self._tell(events.Away(name, away))
 
     def renamed(self, old: str, new: str) -> None:
         """Somebody, perhaps we, is called otherwise."""
-        self._replace(old, name=new)
+        self._change(old, name=new)
 
-    def _replace(self, name: str, **change: object) -> None:
+    def _change(self, who: str, **change: object) -> None:
         for view in self._views.values():
-            if name in view.members:
-                member = msgspec.structs.replace(view.members.pop(name), **change)
+            if who in view.members:
+                member = msgspec.structs.replace(view.members.pop(who), **change)
                 view.members[member.name] = member

@@ -151,11 +151,11 @@ class History:
         try:
             (saying.position,) = await self.storage.write(changes)
             self.rooms.add(saying.room)
-        except StorageError as error:
-            saying.error = error
-        except BaseException as error:
-            saying.error = StorageError(f"storing was interrupted: {error!r}")
+        except asyncio.CancelledError:
+            saying.error = StorageError("the server ended while it was being stored")
             raise
+        except Exception as error:  # noqa: BLE001 - whoever said it is told
+            saying.error = error
         finally:
             self._tell_in_order()
 

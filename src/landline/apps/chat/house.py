@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+import contextlib
+
 from landline.apps.chat import calls, text, wire
 from landline.apps.chat.calls import Call
 from landline.apps.chat.limits import ChatLimits
@@ -37,19 +39,33 @@ class House:
     def enter(self, person: Person, wished: str) -> str:
         """Let somebody in under the wished name or the nearest; return a sentence when the wish could not be a name.
 
-        Whoever shows the number of a client that is here already is that client, on a new session: the old one leaves first.
+        Whoever shows the number of a client that is here already is that client on a new session: it takes over its name and its
+        rooms, where it has to catch up, and nobody is told of a going and a coming.
 
         Raises:
             Refusal: the house is full.
         """
         before = self._clients.get(person.client) if person.client else None
         if before is not None:
-            self.leave(before, "back on a new line")
+            self._replace(before, person, wished)
+            return ""
         self._has_room()
         notice = self.names.claim(person, wished)
         if person.client:
             self._clients[person.client] = person
         return notice
+
+    def _replace(self, person: Person, successor: Person, wished: str) -> None:
+        calls.gone(person, "lost the line")  # the new session knows nothing of it
+        self.names.replace(person, successor)
+        self.rooms.replace(person, successor)
+        self._clients[successor.client] = successor
+        person.replaced()
+        if person.away:
+            self.rooms.tell_acquaintances(successor, wire.Away(successor.name, False), besides=successor)
+        if wished != successor.name:
+            with contextlib.suppress(Refusal):
+                self.rename(successor, wished)
 
     def enter_as_guest(self, person: Person) -> None:
         """Let somebody in who has not said a name.

@@ -29,11 +29,15 @@ class ChatLimits:
     rooms_founded: int = _limit(15, "rooms", "that one person makes in one visit")
     members: int = _limit(2_000, "people", "in one room; all their names fit one message")
     members_told: int = _limit(
-        500, "people", "in a room whose comings and goings are told; in a larger one they would drown what is said"
+        500,
+        "people",
+        "in a room whose comings and goings are told; in a larger one they would drown what is said",
     )
 
     # What one person may do.
-    rate: float = _limit(2.0, "requests a second", "of one session; a faster one is slowed, and nothing of it is lost")
+    rate: float = _limit(
+        2.0, "requests a second", "of one session; a faster one is slowed, and nothing of it is lost"
+    )
     burst: float = _limit(5.0, "requests", "at once, before the rate holds")
     bad_messages: int = _limit(3, "messages", "that are no request, before the session is closed")
     enter_timeout: float = _limit(30.0, "seconds", "from the session's beginning to its Enter")
@@ -44,7 +48,9 @@ class ChatLimits:
     recent: int = _limit(10, "lines", "of a room's past that a plain caller is shown")
     page: int = _limit(300, "lines", "read from the store at once while catching up")
     page_bytes: int = _limit(256 << 10, "bytes", "of text in one message while catching up")
-    repeats: int = _limit(10_000, "lines", "remembered by their sender's numbers, so that a repeat is not stored again")
+    repeats: int = _limit(
+        10_000, "lines", "remembered by their sender's numbers, so that a repeat is not stored again"
+    )
     repeats_read: int = _limit(1_000, "lines", "of the store's past read at the start for the same purpose")
 
 

@@ -11,7 +11,7 @@ import contextlib
 import os
 import sys
 import threading
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from typing import Final
 
 from landline.apps.chat.client import Client
@@ -41,7 +41,11 @@ class LineScreen:
         for event in self._client.events():
             shown = show(event, self._client, times=False)
             # Who types sees their own line already; from a pipe it is the only sign that the line is in the room.
-            if shown is None or (shown.own and self._is_typed) or (isinstance(event, Arrived) and not event.doubted and not self._is_typed):
+            if (
+                shown is None
+                or (shown.own and self._is_typed)
+                or (isinstance(event, Arrived) and not event.doubted and not self._is_typed)
+            ):
                 continue
             print(shown.text, end="", file=sys.stderr if shown.aside else sys.stdout, flush=True)
         self._changed.set()
@@ -59,7 +63,7 @@ class LineScreen:
             for task in (typing, linking):
                 task.cancel()
             await asyncio.gather(typing, linking, return_exceptions=True)
-        return 1 if self._client.failed and not self._is_typed else 0
+        return 1 if self._client.pending.failed and not self._is_typed else 0
 
     async def _type(self, link: Link) -> None:
         async with contextlib.aclosing(stdin_lines()) as lines:
@@ -75,7 +79,7 @@ class LineScreen:
         link.advance()
 
 
-async def stdin_lines() -> AsyncIterator[str]:
+async def stdin_lines() -> AsyncGenerator[str, None]:
     """Yield the lines of stdin without their ends, each read only when the one before was taken.
 
     A thread reads, because the loop cannot wait for every kind of stdin (a plain file, say). It reads the descriptor itself: a thread

@@ -51,7 +51,12 @@ class Link:
     """
 
     def __init__(
-        self, client: Client, dial: Dial, changed: Callable[[], None], *, pause: Callable[[int], float] = full_jitter
+        self,
+        client: Client,
+        dial: Dial,
+        changed: Callable[[], None],
+        *,
+        pause: Callable[[int], float] = full_jitter,
     ) -> None:
         self._client = client
         self._dial = dial
@@ -131,8 +136,7 @@ class Link:
                 return
         finally:
             await _cancel(hearing, leaving, carrying, watching)
-            if not session.closed:
-                await session.close("gone")
+            await session.close("gone")
         await self._settle()
         if self.now - began >= REDIAL_RESET:
             self._attempt = 0
@@ -176,7 +180,9 @@ class Link:
         """Tell the client how the line beneath the session does."""
         async for change in session.states():
             if change.state.value in ("connected", "suspect", "reconnecting"):
-                self._client.line_changed(change.state.value, self.now, why=change.reason, redial_in=change.retry_in)
+                self._client.line_changed(
+                    change.state.value, self.now, why=change.reason, redial_in=change.retry_in
+                )
                 self.advance()
 
     async def _leave(self, session: landline.Session, stop: asyncio.Event) -> None:
@@ -186,7 +192,7 @@ class Link:
             self._client.leave(self.now)
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(LEAVE_TIMEOUT):
-                    while not self._client.is_done and self._client.line.down_since is None:
+                    while not (self._client.line.is_down or self._client.is_done):
                         await self._stir()
         self._is_leaving = True
         with contextlib.suppress(TimeoutError, landline.SessionEnded):
@@ -216,12 +222,12 @@ class Link:
             self._failed(self._outgoing.get_nowait())
         for id, receipt in self._receipts.items():
             outcome = await receipt  # known, since the session has ended
-            self._client.settled(id, outcome.status, self.now)
+            self._client.settled(id, outcome.status)
         self._receipts.clear()
 
     def _failed(self, request: wire.Request) -> None:
         if not isinstance(request, wire.Enter):
-            self._client.settled(request.id, "failed", self.now)
+            self._client.settled(request.id, "failed")
 
     def _forget_answered(self) -> None:
         if len(self._receipts) > 2 * len(self._client.pending) + 64:
@@ -229,7 +235,9 @@ class Link:
 
     # ... and the next one.
 
-    async def _unless(self, stop: asyncio.Event, work: Awaitable[landline.Session]) -> landline.Session | None:
+    async def _unless(
+        self, stop: asyncio.Event, work: Awaitable[landline.Session]
+    ) -> landline.Session | None:
         """Return what ``work`` gives, or None when the person leaves, or the program is told to stop, before."""
         task = asyncio.ensure_future(work)
         over = asyncio.create_task(self._over(stop))

@@ -78,6 +78,10 @@ class Names:
         if self._people.get(key) is person:
             del self._people[key]
 
+    def replace(self, person: Person, successor: Person) -> None:
+        """Hand the person's name on to somebody else."""
+        self._give(successor, person.name)
+
     def find(self, name: str) -> Person:
         """Return who is called this.
 
@@ -88,7 +92,9 @@ class Names:
         if person is None:
             shown = text.safe_text(name.strip(), keep="")[: text.MAX_NAME]
             # Only where few names are compared: it takes its time.
-            near = difflib.get_close_matches(shown, [other.name for other in itertools.islice(self, 200)], n=1)
+            near = difflib.get_close_matches(
+                shown, [other.name for other in itertools.islice(self, 200)], n=1
+            )
             hint = f"Did you mean {near[0]}?" if near else "/who says who is here."
             raise Refusal(f"There is nobody called {shown} here. {hint}")
         return person

@@ -57,6 +57,9 @@ class Person(ABC):
     def tell(self, telling: Telling) -> None:
         """Take what they are told. Never waits and never raises: one person's trouble is nobody else's."""
 
+    def replaced(self) -> None:  # noqa: B027 - only those with a session have something to end
+        """Their client is here by another way now, and has taken their place; nothing more comes to them here."""
+
     def as_member(self) -> wire.Member:
         """Return them as they stand in a room's list."""
         return wire.Member(self.name, self.away, self.kind)

@@ -10,12 +10,25 @@ from __future__ import annotations
 import enum
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Final
 
 from landline.apps.chat import commands
+from landline.apps.chat.plain_events import Arrived, Asked, Event, HungUp, Left, Said
 from landline.apps.chat.plain_input import WILL_TIMING_MARK, InputLine, PlainInput
 from landline.apps.chat.plain_turns import Backlog, Turn, Turns
+from landline.apps.chat.plain_words import (
+    EMPTY,
+    ENOUGH,
+    GOODBYE,
+    NOT_UTF8,
+    TOO_LONG,
+    greeting,
+    notice,
+    receipt,
+    short_greeting,
+    spoken,
+    typed,
+)
 from landline.apps.chat.text import MAX_TEXT, safe_text, valid_line
 
 SETTLE_WAIT: Final = 0.15
@@ -28,12 +41,10 @@ BURST: Final = 5.0
 """... and at once. A faster caller is slowed: its bytes wait, first here and then in its own socket."""
 MAX_BAD_LINES: Final = 3
 """Lines that are not UTF-8 before the caller is told to try again with another program."""
+MAX_RECALLED: Final = 10
+"""Lines from before they came that a caller is shown."""
 MAX_UNREAD_LINES: Final = 1000
 MAX_UNREAD_BYTES: Final = 256 * 1024
-RECENT_LINES: Final = 10
-SHOWN_NAMES: Final = 8
-
-_NOT_UTF8: Final = "That was not UTF-8 text, so nobody saw it. Please set your program to UTF-8."
 
 
 class Mode(enum.Enum):
@@ -42,40 +53,6 @@ class Mode(enum.Enum):
     UNKNOWN = "unknown"
     LINES = "lines"
     TURNS = "turns"
-
-
-@dataclass(frozen=True, slots=True)
-class Arrived:
-    """The first complete line or message is here: let them in, then ``welcome``."""
-
-
-@dataclass(frozen=True, slots=True)
-class Said:
-    """A line for the room (or the call). When it is stored, or refused, say ``finished``."""
-
-    text: str
-
-
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """A command to carry out. When that is done, say ``finished``."""
-
-    command: commands.Command
-
-
-@dataclass(frozen=True, slots=True)
-class HungUp:
-    """They said bye in a call: it ends, they stay."""
-
-
-@dataclass(frozen=True, slots=True)
-class Left:
-    """The last event: when everything before it is carried out, say ``end``, write what there is and hang up."""
-
-    reason: str
-
-
-Event = Arrived | Said | Asked | HungUp | Left
 
 
 class PlainConversation:
@@ -166,18 +143,14 @@ class PlainConversation:
     ) -> None:
         """Answer ``Arrived``: greet them by the name they have now; ``recent`` was said before they came."""
         self.name, self.room = safe_text(name, keep=""), safe_text(room, keep="")
-        company = f"with {_listed(others)}" if others else "nobody else is here yet"
         if self.mode is Mode.TURNS:
-            self._turns.greet(
-                f"* You are {self.name}, in {self.room} ({company}). /help says what you can do, bye leaves."
-            )
+            self._turns.greet(short_greeting(self.name, self.room, others))
         else:
-            self._tell(f"Welcome to landline. You are {self.name}, in {self.room} ({company}).")
-            self._tell("Type a line and press Enter to say it. /help says what else you can do, bye leaves.")
+            for sentence in greeting(self.name, self.room, others):
+                self._tell(sentence)
             if recent:
                 self._tell("Said before you came:")
-            for who, text in recent[-RECENT_LINES:]:
-                self._add(_spoken(who, text))
+                self.recalled(recent, now)
         self._busy = False
         if self._first is not None and not self._left:
             self._do(*self._first, now)
@@ -198,14 +171,7 @@ class PlainConversation:
                 turn.at_once = True
                 turn.receipt = "* done"
             else:
-                heard = (
-                    "nobody else is here"
-                    if not others
-                    else "to 1 other"
-                    if others == 1
-                    else f"to {others} others"
-                )
-                turn.receipt = f"* said in {self.room}: {heard}" if self._call is None else "* said"
+                turn.receipt = receipt(self.room, others) if self._call is None else notice("said")
         self._read(now)
         self._write(now)
 
@@ -227,7 +193,7 @@ class PlainConversation:
             return
         if self._farewell and self.mode is Mode.LINES:
             self._tell(self._farewell)
-        elif self.mode is Mode.TURNS and (data := self._turns.last_send(_notice(self._farewell))):
+        elif self.mode is Mode.TURNS and (data := self._turns.last_send(notice(self._farewell))):
             self._sends.append(data)
         self._over = True
 
@@ -240,17 +206,17 @@ class PlainConversation:
 
     def room_said(self, name: str, text: str, now: float) -> None:
         """Somebody else said this in their room."""
-        self._add(_spoken(name, text))
+        self._add(spoken(name, text))
         self._write(now)
 
     def whispered(self, name: str, text: str, now: float) -> None:
         """Somebody said this to them alone."""
-        self._add(_spoken(f"{name} (to you)", text))
+        self._add(spoken(f"{name} (to you)", text))
         self._write(now)
 
     def talked(self, name: str, text: str, now: float) -> None:
         """The other one in the call said this."""
-        self._add(_spoken(f"{name} (call)", text))
+        self._add(spoken(f"{name} (call)", text))
         self._write(now)
 
     def told(self, text: str, now: float) -> None:
@@ -258,6 +224,12 @@ class PlainConversation:
         self._tell(text)
         if self._turn is not None:
             self._turn.at_once = True
+        self._write(now)
+
+    def recalled(self, lines: Sequence[tuple[str, str]], now: float) -> None:
+        """These were said earlier in the room that they came to: (name, text), oldest first."""
+        for name, text in lines[-MAX_RECALLED:]:
+            self._add(spoken(name, text))
         self._write(now)
 
     def noticed(self, text: str, now: float) -> None:
@@ -334,6 +306,8 @@ class PlainConversation:
                 self._first_at = None
             else:
                 break
+        if self._input.is_endless:
+            self._leave("sent a line without end", farewell=TOO_LONG)
         if self._ended and not (self._left or self._busy):
             self._leave("hung up")
         for _ in range(self._input.timing_marks()):
@@ -376,20 +350,18 @@ class PlainConversation:
         """Do what one line asks for."""
         at = now if self._first_at is None else self._first_at
         if line.is_goodbye:
-            self._leave("said bye", farewell="Goodbye.")
+            self._leave("said bye", farewell=GOODBYE)
             return
         if line.too_long:
-            self._refuse(f"That line was too long: {MAX_TEXT:,} bytes are the most. Nobody saw it.", at, now)
+            self._refuse(TOO_LONG, at, now)
             return
         try:
-            text = _typed(line.data.decode())
+            text = typed(line.data.decode())
         except UnicodeDecodeError:
-            self._refuse(_NOT_UTF8, at, now)
+            self._refuse(NOT_UTF8, at, now)
             self._bad_lines += 1
             if self._bad_lines >= MAX_BAD_LINES:
-                self._leave(
-                    "sent what is not text", farewell="That was the last time, so this line ends here."
-                )
+                self._leave("sent what is not text", farewell=ENOUGH)
             return
         command = commands.parse(safe_text(text))
         if isinstance(command, commands.Bye):
@@ -413,7 +385,7 @@ class PlainConversation:
                     return
             case commands.Nothing():
                 if self.mode is Mode.TURNS:
-                    self._refuse("That was an empty line, so there was nothing to say.", at, now)
+                    self._refuse(EMPTY, at, now)
                 return
             case commands.Help():
                 self._refuse(commands.help_text(), at, now)
@@ -440,12 +412,12 @@ class PlainConversation:
             self._events.append(HungUp())
             self._busy = True
             return
-        self._leave("said bye", farewell="Goodbye.")
+        self._leave("said bye", farewell=GOODBYE)
 
     # Writing: lines at once, turns when it is their turn.
 
     def _tell(self, text: str) -> None:
-        self._add(_notice(text))
+        self._add(notice(text))
 
     def _add(self, text: str) -> None:
         if self._over:
@@ -464,30 +436,3 @@ class PlainConversation:
             self._left = True
             self._farewell = farewell
             self._events.append(Left(reason))
-
-
-def _notice(text: str) -> str:
-    return "\n".join(f"* {line}" for line in safe_text(text).split("\n")) if text else ""
-
-
-def _spoken(name: str, text: str) -> str:
-    """Return a line as it is shown; what follows a line end is indented, so that nobody can speak in another's name."""
-    return f"{safe_text(name, keep='')}: {safe_text(text)}".replace("\n", "\n    ")
-
-
-def _listed(names: Sequence[str]) -> str:
-    shown = ", ".join(safe_text(name, keep="") for name in names[:SHOWN_NAMES])
-    return shown + (f" and {len(names) - SHOWN_NAMES} more" if len(names) > SHOWN_NAMES else "")
-
-
-def _typed(text: str) -> str:
-    """Return the text with backspaces carried out, which a terminal that sends each key leaves to us."""
-    if "\b" not in text and "\x7f" not in text:
-        return text
-    kept: list[str] = []
-    for char in text:
-        if char not in "\b\x7f":
-            kept.append(char)
-        elif kept:
-            kept.pop()
-    return "".join(kept)

@@ -13,7 +13,8 @@ from collections.abc import Sequence
 from typing import Final, Protocol
 
 from landline.apps.chat.commands import Command
-from landline.apps.chat.plain import Arrived, Asked, Event, HungUp, Left, PlainConversation, Said
+from landline.apps.chat.plain import PlainConversation
+from landline.apps.chat.plain_events import Arrived, Asked, Event, HungUp, Left, Said
 
 UNREAD_WAIT: Final = 30.0
 """Seconds that a caller may take to read what was sent to it before it is hung up on."""
@@ -106,6 +107,11 @@ class PlainLine:
     def told(self, text: str) -> None:
         """An answer to the caller's command, or something it must know."""
         self._conversation.told(text, self._loop.time())
+        self._changed.set()
+
+    def recalled(self, lines: Sequence[tuple[str, str]]) -> None:
+        """What was said earlier in the room that the caller moved to: (name, text), oldest first."""
+        self._conversation.recalled(lines, self._loop.time())
         self._changed.set()
 
     def noticed(self, text: str) -> None:

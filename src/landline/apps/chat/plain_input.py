@@ -17,6 +17,11 @@ _TIMING_MARK: Final = 6
 WILL_TIMING_MARK: Final = bytes([IAC, _WILL, _TIMING_MARK])
 """The one thing that telnet waits for: after Ctrl-C or Ctrl-O it shows nothing until this comes (RFC 860)."""
 
+MAX_ENDLESS: Final = 1 << 20
+"""Bytes of one line that are dropped before it counts as endless."""
+MAX_SUBNEGOTIATION: Final = 1024
+"""Bytes of a telnet subnegotiation; what goes on after that is text."""
+
 _END_OF_TEXT, _END_OF_TRANSMISSION = 0x03, 0x04  # Ctrl-C and Ctrl-D, from a terminal that sends each key
 _ENDS: Final = re.compile(rb"[\n\r\x03\x04]")
 
@@ -44,6 +49,7 @@ class PlainInput:
         self._max_line = max_line
         self._buffer = bytearray()
         self._too_long = False
+        self._dropped = 0
         self._after_cr = False
         self._telnet = _Telnet()
 
@@ -68,6 +74,11 @@ class PlainInput:
         """Whether the beginning of a line is here whose end is not."""
         return (bool(self._buffer) or self._too_long) and not self.has_line
 
+    @property
+    def is_endless(self) -> bool:
+        """Whether the line at hand is so long that its end is not worth waiting for."""
+        return self._dropped > MAX_ENDLESS
+
     def next_line(self) -> InputLine | None:
         """Return the next complete line, or None."""
         found = _ENDS.search(self._buffer)
@@ -76,6 +87,7 @@ class PlainInput:
         data, end = bytes(self._buffer[: found.start()]), self._buffer[found.start()]
         del self._buffer[: found.end()]
         too_long, self._too_long = self._too_long or len(data) > self._max_line, False
+        self._dropped = 0
         # CR LF and telnet's CR NUL are one line end; the second half may still be on its way.
         self._after_cr = end == 0x0D
         self._skip_after_cr()
@@ -107,6 +119,7 @@ class PlainInput:
 
     def _forget_too_long(self) -> None:
         if len(self._buffer) > self._max_line and not self.has_line:
+            self._dropped += len(self._buffer)
             self._buffer.clear()
             self._too_long = True
 
@@ -118,6 +131,7 @@ class _Telnet:
         self.timing_marks = 0
         self._state = _State.TEXT
         self._verb = 0
+        self._inside = 0
 
     def text_of(self, data: bytes) -> bytes:
         if self._state is _State.TEXT and IAC not in data:
@@ -136,8 +150,11 @@ class _Telnet:
                     self._state = _State.TEXT
                     self.timing_marks += self._verb == _DO and byte == _TIMING_MARK
                 case _State.INSIDE:
+                    self._inside += 1
                     if byte == IAC:
                         self._state = _State.INSIDE_COMMAND
+                    elif self._inside > MAX_SUBNEGOTIATION:
+                        self._state = _State.TEXT
                 case _State.INSIDE_COMMAND:
                     self._state = _State.TEXT if byte == _SE else _State.INSIDE
         return bytes(text)
@@ -147,7 +164,7 @@ class _Telnet:
         if byte == IAC:
             text.append(IAC)
         elif byte == _SB:
-            self._state = _State.INSIDE
+            self._state, self._inside = _State.INSIDE, 0
         elif _WILL <= byte <= _DONT:
             self._state, self._verb = _State.OPTION, byte
         elif byte in (_INTERRUPT, _BREAK):

@@ -10,15 +10,16 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+from typing import Final
 
 from prompt_toolkit import PromptSession
-from prompt_toolkit.application import in_terminal
 from prompt_toolkit.buffer import Buffer
 from prompt_toolkit.formatted_text import FormattedText
 from prompt_toolkit.input import Input
 from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent
 from prompt_toolkit.output import ColorDepth, Output
 from prompt_toolkit.patch_stdout import patch_stdout
+from prompt_toolkit.renderer import CPR_Support
 from prompt_toolkit.shortcuts import print_formatted_text
 from prompt_toolkit.styles import Style
 
@@ -27,8 +28,12 @@ from landline.apps.chat.client_events import Aim, Arrived, NotSent, Waiting
 from landline.apps.chat.link import Link
 from landline.apps.chat.show import STYLES, Pieces, prompt, show, status
 
-REDRAW_INTERVAL = 0.5
+REDRAW_INTERVAL: Final = 0.5
 """Seconds; the countdown of a redial is the fastest thing that moves by itself."""
+PLACING_INTERVAL: Final = 0.02
+"""Seconds between two looks whether the terminal has said where its cursor is..."""
+PLACING_TRIES: Final = 10
+"""... and how many; then the talk goes on without."""
 
 
 class PromptScreen:
@@ -37,17 +42,19 @@ class PromptScreen:
     Args:
         client: whose screen it is.
         colour: whether colours may be used.
-        input: the terminal's keys, if not stdin; for tests.
+        keys: the terminal's keys, if not stdin; for tests.
         output: the terminal's screen, if not stdout; for tests.
     """
 
-    def __init__(self, client: Client, *, colour: bool = True, input: Input | None = None, output: Output | None = None) -> None:
+    def __init__(
+        self, client: Client, *, colour: bool = True, keys: Input | None = None, output: Output | None = None
+    ) -> None:
         self._client = client
         self._link: Link | None = None
         self._aim: Aim | None = None
         self._unprinted: Pieces = []
         self._bell = False
-        self._something = asyncio.Event()
+        self._is_printing_soon = False
         self._style = Style.from_dict(STYLES)
         self._depth = None if colour else ColorDepth.DEPTH_1_BIT
         self._session: PromptSession[str] = PromptSession(
@@ -55,17 +62,19 @@ class PromptScreen:
             bottom_toolbar=self._toolbar,
             style=self._style,
             color_depth=self._depth,
-            key_bindings=self._keys(),
+            key_bindings=self._bindings(),
             prompt_continuation="      ",
             enable_suspend=True,
             complete_while_typing=False,
             reserve_space_for_menu=0,
             refresh_interval=REDRAW_INTERVAL,
             erase_when_done=True,
-            input=input,
+            input=keys,
             output=output,
         )
         self._session.default_buffer.on_text_changed += self._on_typing
+        # A terminal that does not say where its cursor is has no row at the bottom; we put that above the prompt instead of complaining.
+        self._session.app.renderer.cpr_not_supported_callback = lambda: None
 
     def changed(self) -> None:
         """Take the client's events, to be printed above the prompt."""
@@ -78,27 +87,27 @@ class PromptScreen:
                 self._bell = self._bell or shown.bell
             if isinstance(event, NotSent) and event.back and not self._session.default_buffer.text:
                 self._session.default_buffer.insert_text(event.text)
-        self._something.set()
+        if not self._is_printing_soon:  # everything of this turn of the loop is printed at once
+            self._is_printing_soon = True
+            asyncio.get_running_loop().call_soon(self._print_when_placed, PLACING_TRIES)
 
     async def run(self, link: Link, stop: asyncio.Event) -> int:
         """Chat until the person leaves or ``stop`` is set; return the exit code."""
-        self._link, self._stop = link, stop
+        self._link = link
+        app = self._session.app
         with patch_stdout():
             prompting = asyncio.create_task(self._session.prompt_async(handle_sigint=False))
             linking = asyncio.create_task(link.run(stop))
-            printing = asyncio.create_task(self._print_on())
             try:
-                await asyncio.wait([linking, prompting, printing], return_when=asyncio.FIRST_COMPLETED)
-                for task in (prompting, printing):
-                    if task.done():
-                        task.result()
+                await asyncio.wait([linking, prompting], return_when=asyncio.FIRST_COMPLETED)
+                if prompting.done():
+                    prompting.result()
                 await linking
             finally:
-                for other in (printing, linking):
-                    other.cancel()
-                if self._session.app.is_running:
-                    self._session.app.exit(result="")
-                await asyncio.gather(prompting, printing, linking, return_exceptions=True)
+                linking.cancel()
+                if app.is_running and not app.is_done:
+                    app.exit(result="")
+                await asyncio.gather(prompting, linking, return_exceptions=True)
         self._print()
         return 0
 
@@ -106,7 +115,11 @@ class PromptScreen:
 
     def _before_cursor(self) -> FormattedText:
         width = self._session.output.get_size().columns
-        return FormattedText(prompt(self._client, self._aim or self._client.aim, self._now(), width=width))
+        pieces = prompt(self._client, self._aim or self._client.aim, self._now(), width=width)
+        has_toolbar = self._session.app.renderer.cpr_support != CPR_Support.NOT_SUPPORTED
+        if not has_toolbar and (self._client.line.is_down or not self._client.entered):
+            pieces = [*status(self._client, self._now()), ("", "\n"), *pieces]
+        return FormattedText(pieces)
 
     def _toolbar(self) -> FormattedText:
         return FormattedText(status(self._client, self._now()))
@@ -116,25 +129,42 @@ class PromptScreen:
 
     # ... what is printed...
 
-    async def _print_on(self) -> None:
-        while True:
-            await self._something.wait()
-            self._something.clear()
-            if self._unprinted:
-                async with in_terminal():
-                    self._print()
-            self._session.app.invalidate()
+    def _print_when_placed(self, tries: int) -> None:
+        """Print, but let the terminal first say where its cursor is, if it was asked: the answer must not be of an older screen."""
+        renderer = self._session.app.renderer
+        if tries and renderer.waiting_for_cpr and renderer.cpr_support == CPR_Support.SUPPORTED:
+            asyncio.get_running_loop().call_later(PLACING_INTERVAL, self._print_when_placed, tries - 1)
+        else:
+            self._print()
 
     def _print(self) -> None:
+        """Print above the prompt, which is drawn anew below.
+
+        All in one go and in the terminal's raw mode: what is typed meanwhile stays in the keyboard's buffer and is not echoed.
+        """
+        self._is_printing_soon = False
+        app = self._session.app
+        is_drawn = app.is_running and not app.is_done
         pieces, self._unprinted = self._unprinted, []
         if pieces:
+            if is_drawn:
+                app.renderer.erase()
             print_formatted_text(
-                FormattedText(pieces), end="", style=self._style, color_depth=self._depth, output=self._session.output
+                FormattedText(pieces),
+                end="",
+                style=self._style,
+                color_depth=self._depth,
+                output=self._session.output,
             )
+            if is_drawn:
+                app.renderer.reset()
+                app.renderer.request_absolute_cursor_position()
         if self._bell:
             self._bell = False
             self._session.output.bell()
             self._session.output.flush()
+        if is_drawn:
+            app.invalidate()
 
     # ... and what is typed.
 
@@ -145,11 +175,11 @@ class PromptScreen:
         elif self._aim is None:
             self._aim = self._client.aim
 
-    def _keys(self) -> KeyBindings:
-        keys = KeyBindings()
+    def _bindings(self) -> KeyBindings:
+        bound = KeyBindings()
 
-        @keys.add("enter")
-        @keys.add("c-j")
+        @bound.add("enter")
+        @bound.add("c-j")
         def enter(event: KeyPressEvent) -> None:
             buffer = event.current_buffer
             line, aim = buffer.text, self._aim
@@ -161,11 +191,11 @@ class PromptScreen:
                 self._client.typed(line, self._now(), aim=aim)
                 self._link.advance()
 
-        @keys.add("escape", "enter")
+        @bound.add("escape", "enter")
         def new_line(event: KeyPressEvent) -> None:
             event.current_buffer.insert_text("\n")
 
-        @keys.add("c-d")
+        @bound.add("c-d")
         def end(event: KeyPressEvent) -> None:
             if event.current_buffer.text:
                 event.current_buffer.delete()
@@ -173,9 +203,9 @@ class PromptScreen:
                 self._client.leave(self._now(), at_once=self._client.leaving)
                 self._link.advance()
 
-        @keys.add("c-c")
+        @bound.add("c-c")
         def interrupt(event: KeyPressEvent) -> None:
             # The terminal is in raw mode and sends no signal: send it, so that the first and the second Ctrl-C mean what they mean everywhere.
             os.kill(os.getpid(), signal.SIGINT)
 
-        return keys
+        return bound

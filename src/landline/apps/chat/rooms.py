@@ -98,7 +98,9 @@ class Rooms:
             return None
         limits = self._limits
         if len(person.rooms) >= limits.rooms_each:
-            raise Refusal(f"You are in {limits.rooms_each} rooms, which is the most; /leave one of them first.")
+            raise Refusal(
+                f"You are in {limits.rooms_each} rooms, which is the most; /leave one of them first."
+            )
         room = self._open.get(name)
         if room is None:
             self._may_open(person, name)
@@ -118,7 +120,9 @@ class Rooms:
         if len(self._open.keys() | self.kept) >= limits.rooms:
             raise Refusal(f"There are {limits.rooms} rooms, which is the most; /rooms lists them.")
         if person.founded >= limits.rooms_founded:
-            raise Refusal(f"You have made {limits.rooms_founded} rooms, which is the most for one visit; /rooms lists others.")
+            raise Refusal(
+                f"You have made {limits.rooms_founded} rooms, which is the most for one visit; /rooms lists others."
+            )
         person.founded += 1
 
     def caught_up(self, person: Person, room: Room) -> None:
@@ -141,7 +145,19 @@ class Rooms:
         for room in list(person.rooms.values()):
             self._take_out(person, room, why)
 
-    def tell_acquaintances(self, person: Person, message: wire.Told, *, besides: Person | None = None) -> None:
+    def replace(self, person: Person, successor: Person) -> None:
+        """Put somebody in a person's place in every room, catching up; nobody is told."""
+        for room in person.rooms.values():
+            del room.members[person]
+            room.catching_up.discard(person)
+            room.members[successor] = None
+            room.catching_up.add(successor)
+        successor.rooms, person.rooms = person.rooms, {}
+        successor.founded = person.founded
+
+    def tell_acquaintances(
+        self, person: Person, message: wire.Told, *, besides: Person | None = None
+    ) -> None:
         """Tell everybody once who shares a room with the person, or a call, and the person too, but not ``besides``."""
         people: dict[Person, None] = {person: None}
         if person.call is not None:

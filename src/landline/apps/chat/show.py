@@ -8,6 +8,7 @@ that looks like another's, or like ours.
 from __future__ import annotations
 
 import time
+import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -59,7 +60,9 @@ class Shown:
         return "".join(text for _, text in self.pieces)
 
 
-def show(event: events.Event, client: Client, *, now: float | None = None, times: bool = True) -> Shown | None:
+def show(
+    event: events.Event, client: Client, *, now: float | None = None, times: bool = True
+) -> Shown | None:
     """Return what a person is to read of an event, or None when it needs no words.
 
     Args:
@@ -81,7 +84,10 @@ def show(event: events.Event, client: Client, *, now: float | None = None, times
             words = f"arrived in {_one(aim)} after all" if doubted else f"now in {_one(aim)}"
             return _aside("line", f"✓ {words}: {_block(text)}")
         case events.Doubtful(text, aim):
-            return _aside("trouble", f"? {_block(text)}\n  Nobody can tell whether this reached {_one(aim)}; it is not sent again.")
+            return _aside(
+                "trouble",
+                f"? {_block(text)}\n  Nobody can tell whether this reached {_one(aim)}; it is not sent again.",
+            )
         case events.NotSent(text, aim, why):
             return _aside("trouble", f"✗ not sent to {_one(aim)}: {_block(text)}\n  {_sentence(why)}")
         case events.Rang():
@@ -97,7 +103,9 @@ def show(event: events.Event, client: Client, *, now: float | None = None, times
             return Shown([("class:notice", "· " + _words(event, client) + "\n")])
 
 
-def prompt(client: Client, aim: events.Aim, now: float, *, width: int, after: float = 0.3, most: int = 6) -> Pieces:
+def prompt(
+    client: Client, aim: events.Aim, now: float, *, width: int, after: float = 0.3, most: int = 6
+) -> Pieces:
     """Return what stands before the cursor: our lines that wait for their confirmation, and where the typing goes.
 
     Args:
@@ -114,9 +122,7 @@ def prompt(client: Client, aim: events.Aim, now: float, *, width: int, after: fl
         pieces.append(("class:waiting", f"… and {len(waiting) - most} earlier lines are waiting\n"))
     for pending in waiting[-most:]:
         note = f" (waiting, for {_one(pending.aim)})" if pending.late else ""
-        room_for_text = max(width - len(note) - 3, 10)
-        said = _one(pending.text)
-        said = said if len(said) <= room_for_text else said[: room_for_text - 1] + "…"
+        said = _fitting(_one(pending.text), max(width - len(note) - 3, 10))
         pieces.append(("class:waiting", f"… {said}{note}\n"))
     where = f"call with {_one(aim.call)}" if aim.call else f"#{_one(aim.room)}" if aim.room else "no room"
     pieces.append(("class:private" if aim.call else "class:prompt", f"{where}> "))
@@ -126,7 +132,7 @@ def prompt(client: Client, aim: events.Aim, now: float, *, width: int, after: fl
 def status(client: Client, now: float) -> Pieces:
     """Return the line at the bottom: how the line to the server does, who and where one is."""
     pieces: Pieces = [_state(client, now)]
-    if client.waiting and client.line.down_since is not None:
+    if client.waiting and client.line.is_down:
         count = len(client.waiting)
         pieces.append(("class:poor", f" · {count} line{'s' if count > 1 else ''} waiting"))
     about = [client.name]
@@ -157,14 +163,18 @@ def _state(client: Client, now: float) -> tuple[str, str]:
 
 
 def _words(event: events.Event, client: Client) -> str:
-    """Return the sentence for an event that is told in one."""
+    """Return the sentence for what is told in one."""
     match event:
         case events.Missed(room, count):
             return f"{count} {'line was' if count == 1 else 'lines were'} said in #{_one(room)} while you were away:"
         case events.Unreachable(room, why):
             return f"Some lines of #{_one(room)} cannot be shown: {_one(why)}."
         case events.Named(name, wished):
-            return f"{_one(wished)} is taken, so you are {_one(name)}; /nick changes it." if wished else f"You are {_one(name)}."
+            return (
+                f"{_one(wished)} is taken, so you are {_one(name)}; /nick changes it."
+                if wished
+                else f"You are {_one(name)}."
+            )
         case events.Entered(room, members):
             others = [member for member in members if member.name != client.name]
             with_whom = f"with {_names(others)}" if others else "and nobody else is here yet"
@@ -172,7 +182,9 @@ def _words(event: events.Event, client: Client) -> str:
         case events.Turned(room):
             return f"You are typing to #{_one(room)}."
         case events.Left(room, now):
-            return f"You left #{_one(room)}" + (f" and are typing to #{_one(now)}." if now else "; /join takes you to a room.")
+            return f"You left #{_one(room)}" + (
+                f" and are typing to #{_one(now)}." if now else "; /join takes you to a room."
+            )
         case events.Came(room, name):
             return f"{_one(name)} joined{_in(room, client)}"
         case events.Went(room, name, why):
@@ -186,7 +198,15 @@ def _words(event: events.Event, client: Client) -> str:
                 return "There are no rooms; /join makes one."
             return "Rooms: " + ", ".join(f"#{_one(room.name)} ({room.members})" for room in rooms)
         case events.Members(room, members):
-            return f"In #{_one(room)}: " + (", ".join(_member(member, client) for member in members) or "nobody")
+            return f"In #{_one(room)}: " + (
+                ", ".join(_member(member, client) for member in members) or "nobody"
+            )
+    return _words_of_line(event)
+
+
+def _words_of_line(event: events.Event) -> str:
+    """Return the sentence for what happened to the line or to a call."""
+    match event:
         case events.Calling(name):
             return f"☎ Ringing {_one(name)}; /bye stops it."
         case events.Rang(name):
@@ -212,7 +232,9 @@ def _line(event: events.Heard, client: Client, now: float, times: bool) -> Shown
     if times:
         pieces.append(("class:time", _time(line.at, now) + " "))
     if client.aim.room != event.room or not times:
-        pieces.extend([("class:room", f"#{_one(event.room)} ")] if len(client.rooms) > 1 or client.aim.call else [])
+        pieces.extend(
+            [("class:room", f"#{_one(event.room)} ")] if len(client.rooms) > 1 or client.aim.call else []
+        )
     pieces.append(("class:own" if event.own else "class:name", _one(line.name)))
     pieces.append(("class:old" if event.old else "", f": {_block(line.text)}\n"))
     return Shown(pieces, own=event.own and not event.old)
@@ -234,6 +256,16 @@ def _one(text: str) -> str:
 def _block(text: str) -> str:
     """Somebody else's text, safe, its later lines indented."""
     return safe_text(text, keep="\n").replace("\n", "\n      ")
+
+
+def _fitting(text: str, cells: int) -> str:
+    """Return as much of one line as fits so many columns."""
+    used = 0
+    for index, char in enumerate(text):
+        used += 0 if unicodedata.combining(char) else 2 if unicodedata.east_asian_width(char) in "WF" else 1
+        if used > cells:
+            return text[: max(index - 2, 0)] + "…"
+    return text
 
 
 def _sentence(why: str) -> str:
@@ -285,5 +317,3 @@ def _local(at: float) -> time.struct_time:
         return time.localtime(at)
     except (ValueError, OverflowError, OSError):
         return time.localtime(0)  # a number that is no time; the line itself still counts
-
-

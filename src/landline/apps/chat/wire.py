@@ -144,7 +144,9 @@ class Talk(msgspec.Struct, frozen=True, tag_field="t", tag="talk"):
     text: str
 
 
-Request = Enter | Say | Join | Leave | Rename | ListRooms | ListMembers | Whisper | Ring | Accept | Hangup | Talk
+Request = (
+    Enter | Say | Join | Leave | Rename | ListRooms | ListMembers | Whisper | Ring | Accept | Hangup | Talk
+)
 
 
 # What the server says.
@@ -165,9 +167,18 @@ class Joined(msgspec.Struct, frozen=True, tag_field="t", tag="joined", omit_defa
     members: list[Member]
 
 
+class Barred(msgspec.Struct, frozen=True, tag_field="t", tag="barred"):
+    """A room that ``Enter`` named is not open to you; ``why`` is a sentence. Nothing more comes of it."""
+
+    room: str
+    why: str
+
+
 class History(msgspec.Struct, frozen=True, tag_field="t", tag="history", omit_defaults=True):
-    """Stored lines, oldest first: those after what was seen, or the last few for somebody new. ``missing`` says, when not empty, why
-    lines between what was seen and the first one here cannot be shown."""
+    """Stored lines, oldest first: those after what was seen, or the last few for somebody new.
+
+    ``missing`` says, when not empty, why lines between what was seen and the first one here cannot be shown.
+    """
 
     room: str
     lines: list[Line]
@@ -280,7 +291,7 @@ class Notice(msgspec.Struct, frozen=True, tag_field="t", tag="notice"):
 
 
 Told = (
-    Entered | Joined | History | Said | Came | Went | Renamed | Away | RoomList | MemberList | Whispered | Rang
+    Entered | Joined | Barred | History | Said | Came | Went | Renamed | Away | RoomList | MemberList | Whispered | Rang
     | CallBegan | Talked | CallEnded | Done | Sorry | Notice
 )  # fmt: skip
 
@@ -303,6 +314,21 @@ def decode_request(data: object) -> Request:
     return _decode(_requests, data)
 
 
+class _Numbered(msgspec.Struct):
+    id: int
+
+
+_numbered: msgspec.msgpack.Decoder[_Numbered] = msgspec.msgpack.Decoder(_Numbered)
+
+
+def request_id(data: object) -> int | None:
+    """Return the id of something that is no request but may carry one, so that the refusal can name it."""
+    try:
+        return _decode(_numbered, data).id
+    except ValueError:
+        return None
+
+
 def decode_told(data: object) -> Told:
     """Return what the server said.
 
@@ -317,5 +343,5 @@ def _decode(decoder: msgspec.msgpack.Decoder[T], data: object) -> T:
         raise ValueError(f"a chat message is bytes, not {type(data).__name__}")
     try:
         return decoder.decode(data)
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, RecursionError) as error:
         raise ValueError(f"not a chat message: {error}") from error

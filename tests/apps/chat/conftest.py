@@ -1,0 +1,153 @@
+"""What the tests of the chat share: people who write down what they are told, and a server in memory with its visitors."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import itertools
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any, ClassVar
+
+import pytest
+
+import landline
+from landline.apps.chat import wire
+from landline.apps.chat.chat import Chat
+from landline.apps.chat.limits import ChatLimits
+from landline.apps.chat.people import Person, Telling
+from landline.apps.chat.server import open_chat
+from landline.storage import MemoryStorage, Storage
+
+
+class Listener(Person):
+    """Somebody who writes down what they are told."""
+
+    kind: ClassVar[str] = "session"
+    hears_itself: ClassVar[bool] = True
+
+    def __init__(self, name: str = "", client: int = 0) -> None:
+        super().__init__(client)
+        self.name = name
+        self._tellings: list[Telling] = []
+
+    def tell(self, telling: Telling) -> None:
+        self._tellings.append(telling)
+
+    def tellings(self) -> list[Telling]:
+        """What they were told since the last look, as it came."""
+        tellings, self._tellings = self._tellings, []
+        return tellings
+
+    def heard(self) -> list[wire.Told]:
+        """The messages that they were told since the last look."""
+        return [telling.message for telling in self.tellings()]
+
+
+@pytest.fixture
+def listener() -> Callable[..., Listener]:
+    """Makes people: ``listener("ana")``, ``listener(client=7)``."""
+    return Listener
+
+
+class Visitor:
+    """A client without a screen: it says requests and takes answers one at a time."""
+
+    def __init__(self, session: landline.Session, client: int) -> None:
+        self.session = session
+        self.client = client
+        self._ids = itertools.count(1)
+
+    @property
+    def next_id(self) -> int:
+        """A fresh number for a request."""
+        return next(self._ids)
+
+    async def ask(self, request: wire.Request | bytes) -> None:
+        """Say a request; its answer comes by ``hear``."""
+        _ = await self.session.send(request if isinstance(request, bytes) else wire.encode(request))
+
+    async def hear(self) -> wire.Told:
+        """Wait for the next message."""
+        return wire.decode_told(await self.session.receive())
+
+    async def hear_until(self, kind: type[Any]) -> Any:
+        """Wait for a message of this kind, and forget those before it."""
+        while not isinstance(message := await self.hear(), kind):
+            pass
+        return message
+
+    async def say(self, text: str, room: str = "lobby", id: int | None = None) -> int:
+        """Say a line; return its number."""
+        id = self.next_id if id is None else id
+        await self.ask(wire.Say(id, room, text))
+        return id
+
+    async def lines(self, room: str = "lobby") -> list[wire.Line]:
+        """Wait for the whole history of a room that was joined."""
+        lines: list[wire.Line] = []
+        while True:
+            chunk = await self.hear_until(wire.History)
+            assert chunk.room == room
+            lines += chunk.lines
+            if not chunk.more:
+                return lines
+
+
+class OpenChat:
+    """A chat server within the test, and ways to visit it."""
+
+    def __init__(self, chat: Chat, address: str, stack: contextlib.AsyncExitStack) -> None:
+        self.chat = chat
+        self.address = address
+        self._stack = stack
+        self._clients = itertools.count(1001)
+
+    async def visit(self, client: int | None = None, limits: landline.Limits | None = None) -> Visitor:
+        """Open a session, without entering."""
+        session = await landline.connect(self.address, limits=limits)
+        self._stack.push_async_callback(session.close)
+        return Visitor(session, next(self._clients) if client is None else client)
+
+    async def enter(
+        self,
+        name: str,
+        *rooms: str,
+        client: int | None = None,
+        seen: dict[str, wire.Seen | None] | None = None,
+        limits: landline.Limits | None = None,
+    ) -> Visitor:
+        """Enter and join the lobby or these rooms; everything up to the last of their histories is heard."""
+        visitor = await self.visit(client, limits)
+        wished = dict.fromkeys(rooms or ("lobby",)) if seen is None else seen
+        await visitor.ask(wire.Enter(name, visitor.client, wished))
+        for room in wished:
+            await visitor.lines(room)
+        return visitor
+
+
+@pytest.fixture
+async def open_chat_with() -> AsyncIterator[Callable[..., Awaitable[OpenChat]]]:
+    """Opens chat servers in memory: ``await open_chat_with(storage=..., limits=ChatLimits(...))``."""
+    async with asyncio.timeout(30), contextlib.AsyncExitStack() as stack:
+        numbers = itertools.count()
+
+        async def open_one(
+            storage: Storage | None = None, limits: ChatLimits | None = None, connection: landline.Limits | None = None
+        ) -> OpenChat:
+            chat, listening = await stack.enter_async_context(
+                open_chat(
+                    storage or MemoryStorage(),
+                    (f"memory://chat-{next(numbers)}",),
+                    limits or ChatLimits(rate=1e6, burst=1e6),
+                    connection,
+                )
+            )
+            return OpenChat(chat, listening.addresses[0], stack)
+
+        yield open_one
+
+
+@pytest.fixture
+async def open_one(open_chat_with: Callable[..., Awaitable[OpenChat]]) -> OpenChat:
+    """A chat server in memory that slows nobody."""
+    return await open_chat_with()

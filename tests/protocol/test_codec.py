@@ -1,0 +1,118 @@
+"""Values as payloads: what goes in comes out, and one bad value is its sender's error and never a crash of the receiver."""
+
+from __future__ import annotations
+
+import datetime
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from landline.errors import DataError, ProtocolError
+from landline.protocol.codec import BYTES, PACKED, TEXT, decode_data, encode_data
+
+BIG = 1 << 20
+
+values = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers(-(2**63), 2**64 - 1)
+    | st.floats(allow_nan=False)
+    | st.text()
+    | st.binary(),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(), inner, max_size=4),
+    max_leaves=20,
+)
+
+
+@given(values)
+def test_values_come_out_as_they_went_in(value: Any) -> None:
+    """Of the same type too: ``str`` as ``str``, ``bytes`` as ``bytes``."""
+    there = decode_data(*encode_data(value, BIG))
+
+    assert there == value
+    assert type(there) is type(value)
+
+
+@pytest.mark.parametrize(
+    ("value", "kind", "payload"),
+    [
+        (b"raw", BYTES, b"raw"),
+        (bytearray(b"raw"), BYTES, b"raw"),
+        (memoryview(b"raw"), BYTES, b"raw"),
+        ("Grüße", TEXT, "Grüße".encode()),
+        (None, PACKED, b"\xc0"),
+        ([1, "a"], PACKED, b"\x92\x01\xa1a"),
+    ],
+)
+def test_each_kind_of_value_has_its_frame_type(value: Any, kind: int, payload: bytes) -> None:
+    """Bytes and text travel as they are, everything else as msgpack."""
+    assert encode_data(value, BIG) == (kind, payload)
+
+
+def test_times_travel() -> None:
+    """With their zone."""
+    value = datetime.datetime(2026, 1, 2, 3, 4, 5, tzinfo=datetime.UTC)
+
+    assert decode_data(*encode_data(value, BIG)) == value
+
+
+@pytest.mark.parametrize("value", ["\ud800", "a\udfffb", object(), {"a": "\ud800"}, 2**64, -(2**63) - 1, {1, object()}])
+def test_what_cannot_travel_is_the_senders_error(value: Any) -> None:
+    """Lone surrogates, foreign objects, numbers beyond 64 bits."""
+    with pytest.raises(DataError):
+        encode_data(value, BIG)
+
+
+def test_what_contains_itself_is_the_senders_error() -> None:
+    """A list within itself has no end."""
+    value: list[Any] = []
+    value.append(value)
+
+    with pytest.raises(DataError):
+        encode_data(value, BIG)
+
+
+@pytest.mark.parametrize("value", [b"x" * 10, "x" * 10, "ä" * 5, ["x" * 8]])
+def test_the_limit_counts_payload_bytes(value: Any) -> None:
+    """At the limit it passes, one byte below it is the sender's error."""
+    assert len(encode_data(value, 10)[1]) == 10
+
+    with pytest.raises(DataError, match="over the limit of 9 bytes"):
+        encode_data(value, 9)
+
+
+@pytest.mark.parametrize(
+    ("kind", "payload"),
+    [
+        (TEXT, b"\xff"),
+        (TEXT, b"\xc0\x80"),
+        (TEXT, b"\xed\xa0\x80"),  # a lone surrogate
+        (TEXT, b"caf\xc3"),
+        (PACKED, b""),
+        (PACKED, b"\xc1"),  # never used by msgpack
+        (PACKED, b"\x01\x02"),  # something after the value
+        (PACKED, b"\xa2\xed\xa0"),
+        (PACKED, b"\xdd\xff\xff\xff\xff"),  # four thousand million items, and none
+        (PACKED, b"\xdf\xff\xff\xff\xff"),
+        (PACKED, b"\xc6\xff\xff\xff\xff"),
+        (PACKED, b"\x91" * 100_000 + b"\x00"),
+        (PACKED, b"\x81\x80\x00"),  # a map as a key
+        (PACKED, b"\xd7\xff" + b"\xff" * 8),  # a time that is none
+    ],
+)
+def test_a_payload_that_is_not_what_it_says_is_bad_data(kind: int, payload: bytes) -> None:
+    """Invalid UTF-8, cut or endless or unhashable msgpack: one error, whatever is wrong."""
+    with pytest.raises(ProtocolError) as caught:
+        decode_data(kind, payload)
+    assert caught.value.code == "bad-data"
+
+
+@given(st.sampled_from([BYTES, TEXT, PACKED]), st.binary())
+def test_any_payload_is_a_value_or_bad_data(kind: int, payload: bytes) -> None:
+    """Nothing else escapes."""
+    try:
+        decode_data(kind, payload)
+    except ProtocolError as error:
+        assert error.code == "bad-data"

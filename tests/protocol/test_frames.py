@@ -1,0 +1,143 @@
+"""Frames on the wire: bytes that never change, any chunks give the same frames, and nothing is held for what a header only declares."""
+
+from __future__ import annotations
+
+import tracemalloc
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from landline.errors import ProtocolError
+from landline.protocol.frames import (
+    FIRST_COUNTED,
+    HEADER,
+    MAGIC,
+    MAX_CONTROL,
+    CloseCode,
+    Frame,
+    FrameDecoder,
+    FrameType,
+    encode_frame,
+)
+
+COUNTED = [kind for kind in FrameType if kind >= FIRST_COUNTED]
+CONTROL = [kind for kind in FrameType if kind < FIRST_COUNTED]
+
+
+def decode_in(chunks: list[bytes], max_message: int = 1 << 20) -> list[Frame]:
+    decoder = FrameDecoder(max_message)
+    return [frame for chunk in chunks for frame in decoder.feed(chunk)]
+
+
+def test_a_frame_is_a_header_and_its_payload() -> None:
+    """Length, type and number in network order, nine bytes, then the payload: these bytes are the protocol."""
+    assert encode_frame(FrameType.TEXT, 7, b"hi") == bytes.fromhex("00000002 21 00000007 6869")
+    assert encode_frame(FrameType.PING) == bytes.fromhex("00000000 06 00000000")
+
+
+def test_the_magic_begins_with_a_byte_that_no_text_has() -> None:
+    """Nor does a TLS hello (0x16) or a telnet command (0xff), so one port can tell them apart by the first byte."""
+    assert MAGIC == b"\xfeLNDLN\x00\x01"
+    assert MAGIC[0] not in {0x16, 0xFF}
+    with pytest.raises(UnicodeDecodeError):
+        MAGIC.decode()
+
+
+@given(
+    st.lists(st.tuples(st.sampled_from(list(FrameType)), st.integers(0, 2**32 - 1), st.binary(max_size=300))),
+    st.data(),
+)
+def test_frames_do_not_depend_on_the_chunks(frames: list[Frame], data: st.DataObject) -> None:
+    """However the bytes are cut on their way, the same frames come out."""
+    stream = b"".join(encode_frame(*frame) for frame in frames)
+    places = sorted(data.draw(st.lists(st.integers(0, len(stream)))))
+    chunks = [stream[start:stop] for start, stop in zip([0, *places], [*places, len(stream)], strict=True)]
+
+    assert decode_in(chunks) == frames
+
+
+def test_frames_come_out_of_single_bytes() -> None:
+    """A line that delivers one byte at a time delivers all the same; a frame comes with its last byte, not before."""
+    decoder = FrameDecoder(1 << 20)
+    stream = encode_frame(FrameType.TEXT, 0, b"hello")
+
+    for byte in stream[:-1]:
+        assert list(decoder.feed(bytes([byte]))) == []
+        assert not decoder.is_between_frames
+    assert list(decoder.feed(stream[-1:])) == [(FrameType.TEXT, 0, b"hello")]
+    assert decoder.is_between_frames
+
+
+def test_the_size_of_an_unfinished_frame_is_known_from_its_header_on() -> None:
+    """Until the header is whole the header is what is needed."""
+    decoder = FrameDecoder(1 << 20)
+    stream = encode_frame(FrameType.BYTES, 0, bytes(1000))
+
+    assert list(decoder.feed(stream[:4])) == []
+    assert decoder.needed == HEADER.size
+    assert list(decoder.feed(stream[4:9])) == []
+    assert decoder.needed == HEADER.size + 1000
+    assert len(list(decoder.feed(stream[9:]))) == 1
+    assert decoder.needed == HEADER.size
+
+
+def test_empty_payloads_and_no_bytes_at_all_are_fine() -> None:
+    """Length 0 is a frame; a chunk of nothing is nothing."""
+    assert decode_in([b"", encode_frame(FrameType.BYTES), b""]) == [(FrameType.BYTES, 0, b"")]
+
+
+@pytest.mark.parametrize("kind", COUNTED)
+def test_a_counted_frame_may_be_as_large_as_a_message(kind: FrameType) -> None:
+    """At the limit it passes, one byte over it does not, and that is said at the header."""
+    assert decode_in([encode_frame(kind, 0, bytes(100))], max_message=100) == [(kind, 0, bytes(100))]
+
+    with pytest.raises(ProtocolError) as caught:
+        decode_in([HEADER.pack(101, kind, 0)], max_message=100)
+    assert caught.value.code == "too-large"
+
+
+@pytest.mark.parametrize("kind", CONTROL)
+def test_a_control_frame_has_a_limit_of_its_own(kind: FrameType) -> None:
+    """However large messages may be."""
+    whole = encode_frame(kind, 0, bytes(MAX_CONTROL))
+    assert decode_in([whole], max_message=1 << 30) == [(kind, 0, bytes(MAX_CONTROL))]
+
+    with pytest.raises(ProtocolError) as caught:
+        decode_in([HEADER.pack(MAX_CONTROL + 1, kind, 0)], max_message=1 << 30)
+    assert caught.value.code == "too-large"
+
+
+@pytest.mark.parametrize("declared", [2**31, 2**31 - 1, 2**32 - 1, (1 << 20) + 1])
+@pytest.mark.parametrize("kind", [0x00, 0x01, 0x1F, 0x20, 0x22, 0xFF])
+def test_a_declared_size_over_the_limit_is_an_error_at_once(declared: int, kind: int) -> None:
+    """Whatever the type, known or not."""
+    with pytest.raises(ProtocolError):
+        decode_in([HEADER.pack(declared, kind, 0)])
+
+
+def test_nothing_is_allocated_for_a_declared_size() -> None:
+    """A header that declares 1 GiB and single bytes after it cost what arrived, about twice at most."""
+    decoder = FrameDecoder(1 << 30)
+    tracemalloc.start()
+    try:
+        assert list(decoder.feed(HEADER.pack(1 << 30, FrameType.BYTES, 0))) == []
+        for _ in range(10_000):
+            assert list(decoder.feed(b"x")) == []
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+
+    assert peak < 3 * 10_000
+
+
+def test_only_codes_after_which_the_session_lives_are_resumable() -> None:
+    """A client redials after these and no other."""
+    resumable = {code.name for code in CloseCode if code.resumable}
+
+    assert resumable == {"GOING_AWAY", "DEAD", "BUSY", "TIMED_OUT"}
+
+
+def test_codes_have_words() -> None:
+    """As they stand in errors."""
+    assert CloseCode.UNKNOWN_SESSION.text == "unknown session"

@@ -1,0 +1,108 @@
+"""The payloads of the first frames and of the last: what is sent arrives, what is wrong in them is a protocol error."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from landline.errors import ProtocolError
+from landline.protocol.frames import CloseCode, FrameType
+from landline.protocol.handshake import (
+    Close,
+    Hello,
+    Refusal,
+    Resume,
+    Welcome,
+    decode_payload,
+    encode_payload,
+)
+from tests.protocol.lines import frames_of, make_hello, make_resume, make_welcome
+
+GOOD: list[tuple[FrameType, Any]] = [
+    (FrameType.HELLO, make_hello(credentials={"name": "ana"})),
+    (FrameType.RESUME, make_resume()),
+    (FrameType.WELCOME, make_welcome()),
+    (FrameType.REFUSE, Refusal(code=CloseCode.STALE, attempt=7)),
+    (FrameType.CLOSE, Close(code=CloseCode.GOING_AWAY, reason="later", retry_in=1.5)),
+]
+
+
+@pytest.mark.parametrize(("kind", "payload"), GOOD, ids=lambda value: getattr(value, "name", ""))
+def test_payloads_arrive_as_they_were_sent(kind: FrameType, payload: Any) -> None:
+    """In one frame of their type."""
+    ((frame_type, number, data),) = frames_of(encode_payload(kind, payload))
+
+    assert (frame_type, number) == (kind, 0)
+    assert decode_payload(type(payload), data) == payload
+
+
+@pytest.mark.parametrize(("kind", "payload"), GOOD, ids=lambda value: getattr(value, "name", ""))
+def test_unknown_keys_are_ignored(kind: FrameType, payload: Any) -> None:
+    """A later version may say more."""
+    data = msgspec.msgpack.encode(msgspec.to_builtins(payload, builtin_types=(bytes,)) | {"more": [1, 2]})
+
+    assert decode_payload(type(payload), data) == payload
+
+
+@pytest.mark.parametrize(
+    ("payload", "key", "value"),
+    [
+        (make_hello(), "life", b"short"),
+        (make_hello(), "window", -1),
+        (make_hello(), "window", 1 << 63),
+        (make_hello(), "max_message", 1.5),
+        (make_resume(), "session", b"x" * 17),
+        (make_resume(), "token", b"x" * 31),
+        (make_resume(), "attempt", 0),
+        (make_resume(), "attempt", 1 << 63),
+        (make_resume(), "received", -1),
+        (make_resume(), "received", 1 << 64),
+        (make_resume(), "received", "0"),
+        (make_welcome(), "resumed", 1),
+        (make_welcome(), "heartbeat", -1.0),
+        (make_welcome(), "heartbeat", math.nan),
+        (make_welcome(), "dead_after", math.inf),
+        (make_welcome(), "resume_window", 1e9),
+        (Refusal(code=CloseCode.BUSY), "code", 99),
+        (Refusal(code=CloseCode.BUSY), "retry_in", math.nan),
+        (Close(code=CloseCode.NORMAL), "reason", "x" * 501),
+        (Close(code=CloseCode.NORMAL), "code", "NORMAL"),
+        (Close(code=CloseCode.NORMAL), "retry_in", 86_401.0),
+    ],
+)
+def test_a_field_out_of_its_range_is_a_protocol_error(payload: Any, key: str, value: Any) -> None:
+    """Wrong size, sign, type, or a number that would never come due."""
+    data = msgspec.msgpack.encode(msgspec.to_builtins(payload, builtin_types=(bytes,)) | {key: value})
+
+    with pytest.raises(ProtocolError, match=f"a {type(payload).__name__} that cannot be read"):
+        decode_payload(type(payload), data)
+
+
+@pytest.mark.parametrize("kind", [Hello, Resume, Welcome, Refusal, Close])
+def test_a_missing_field_is_a_protocol_error(kind: type[Any]) -> None:
+    """The empty map says nothing."""
+    with pytest.raises(ProtocolError):
+        decode_payload(kind, b"\x80")
+
+
+@given(st.sampled_from([Hello, Resume, Welcome, Refusal, Close]), st.binary(max_size=200))
+def test_any_bytes_are_a_payload_or_a_protocol_error(kind: type[Any], data: bytes) -> None:
+    """Nothing else escapes."""
+    try:
+        decode_payload(kind, data)
+    except ProtocolError as error:
+        assert error.code == "protocol-error"
+
+
+def test_credentials_of_any_depth_are_a_protocol_error_and_no_crash() -> None:
+    """Nested as deep as the frame is long, and before anybody is let in."""
+    whole = msgspec.msgpack.encode(make_hello(credentials=0))
+    deep = whole[:-1] + b"\x91" * 3000 + b"\x00"
+
+    with pytest.raises(ProtocolError):
+        decode_payload(Hello, deep)

@@ -1,0 +1,75 @@
+"""Addresses as text: what can be read, what cannot, and what the error then says."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from landline.errors import AddressError
+from landline.transports.address import Address, parse_address
+
+
+@pytest.mark.parametrize(
+    ("text", "address"),
+    [
+        ("tcp://localhost:12345", Address("tcp", "localhost", 12345)),
+        ("tcp://127.0.0.1:0", Address("tcp", "127.0.0.1", 0)),
+        ("tcp://[::1]:65535", Address("tcp", "::1", 65535)),
+        ("tcp://[fe80::1%eth0]:80", Address("tcp", "fe80::1%eth0", 80)),
+        ("tcp://my_host.example-1.org:80", Address("tcp", "my_host.example-1.org", 80)),
+        ("unix:///run/landline.sock", Address("unix", path="/run/landline.sock")),
+        ("unix:///a b:1/ü", Address("unix", path="/a b:1/ü")),
+        ("memory://x", Address("memory", path="x")),
+    ],
+)
+def test_what_is_an_address(text: str, address: Address) -> None:
+    """Each form reads, and its text is what was read."""
+    assert parse_address(text) == address
+    assert str(address) == text
+    assert parse_address(address) is address
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("", "tcp://host:port"),
+        ("localhost:12345", "tcp://localhost:12345"),
+        ("tcp://localhost", "port is missing"),
+        ("tcp://localhost:", "port is missing"),
+        ("tcp://:12345", "not a host"),
+        ("tcp://::1:12345", "brackets"),
+        ("tcp://[localhost]:1", "not a host"),
+        ("tcp://a b:1", "not a host"),
+        ("tcp://user@host:1", "not a host"),
+        ("tcp://host:65536", "0 to 65535"),
+        ("tcp://host:-1", "0 to 65535"),
+        ("tcp://host:1e3", "0 to 65535"),
+        ("tcp://host:²", "0 to 65535"),
+        ("tcp://host:1/path", "0 to 65535"),
+        ("unix://relative.sock", "unix:///"),
+        ("unix://", "unix:///"),
+        ("unix:///nul\0byte", "unix:///"),
+        ("memory://", "needs a name"),
+        ("ftp://host:1", "there is no ftp://"),
+        ("://host:1", "there is no ://"),
+    ],
+)
+def test_what_is_no_address(text: str, says: str) -> None:
+    """The error is a ValueError, repeats what was given, and says what would do."""
+    with pytest.raises(AddressError, match="address") as caught:
+        parse_address(text)
+
+    assert isinstance(caught.value, ValueError)
+    assert says in str(caught.value)
+
+
+@given(st.text(max_size=40) | st.text(max_size=40).map("tcp://{}".format))
+def test_any_text_is_an_address_or_an_address_error(text: str) -> None:
+    """Nothing else is raised, and what is read can be written and read again."""
+    try:
+        address = parse_address(text)
+    except AddressError:
+        return
+
+    assert parse_address(str(address)) == address
