@@ -204,7 +204,7 @@ class Setup:
             pip = self.find_pip(folder)
             self.call(
                 [*pip, "install", "--require-hashes", "--no-deps", "--requirement", str(lock)],
-                f"cannot install the packages of {lock.name}",
+                f"cannot install the packages of requirements/{lock.name}; this needs the network, once",
             )
             self.call(
                 [*pip, "install", "--no-deps", "--no-build-isolation", "--editable", str(self.root)],

@@ -32,6 +32,11 @@ hypothesis.settings.register_profile(
 hypothesis.settings.load_profile("landline")
 
 
+# Nobody's loop is current between tests. Said once, this keeps asyncio (before 3.14) from making one for whoever asks, a loop that
+# nobody would close.
+asyncio.set_event_loop(None)
+
+
 def pytest_report_header() -> str:
     return f"landline: loop {LOOP}" + (f", required: {', '.join(sorted(REQUIRED))}" if REQUIRED else "")
 

@@ -7,6 +7,7 @@ import json
 import logging
 import re
 import sys
+import warnings
 from collections.abc import Iterator
 
 import pytest
@@ -133,6 +134,20 @@ def test_exactly_ten_leave_nothing_out() -> None:
     assert len(written("human", *[record("again")] * MAX_LINES)) == MAX_LINES
 
 
+def test_the_next_second_has_all_its_lines() -> None:
+    """And its own count."""
+    first, second = ([record("again", at=at)] * (MAX_LINES + 1) for at in (1000.0, 1001.0))
+
+    lines = written("human", *first, *second)
+
+    assert [line.partition(": ")[2] for line in lines] == [
+        *["again"] * MAX_LINES,
+        "left out 1 more like: again",
+        *["again"] * MAX_LINES,
+        "left out 1 more like: again",
+    ]
+
+
 def test_one_kind_does_not_silence_another() -> None:
     """Nor one source another: the flood of one stranger hides nobody else."""
     flood = [record("bad frame", source="tcp://a") for _ in range(100)]
@@ -158,6 +173,35 @@ def test_the_kinds_remembered_are_bounded() -> None:
     )
 
     assert sum("left out 5 more like: x" in line for line in lines) == 1
+
+
+def test_a_kind_that_goes_on_is_not_forgotten() -> None:
+    """The one unheard of longest goes first; else a stranger with many names would free the loud one."""
+    others = [record("x", source=str(number)) for number in range(MAX_KINDS)]
+    loud = [record("x", source="loud")]
+
+    lines = written(
+        "human",
+        *loud * MAX_LINES,
+        *others[: MAX_KINDS // 2],
+        *loud,
+        *others[MAX_KINDS // 2 :],
+        *loud,
+        close=False,
+    )
+
+    assert len(lines) == MAX_LINES + MAX_KINDS
+
+
+def test_warnings_become_lines_of_the_log(capsys: pytest.CaptureFixture[str]) -> None:
+    """Python's own would be several lines, and not at a bounded rate."""
+    with warnings.catch_warnings():  # gives back what set_up replaces
+        warnings.simplefilter("always")
+        set_up("info", "human")
+        warnings.warn("old", DeprecationWarning, stacklevel=1)
+
+    (line,) = capsys.readouterr().err.splitlines()
+    assert " warning py.warnings: " in line
 
 
 def test_only_the_wanted_level_is_written(capsys: pytest.CaptureFixture[str]) -> None:

@@ -91,6 +91,14 @@ def test_a_command_is_made_safe_to_show(tmp_path: Path) -> None:
 
     assert owner.command.startswith("evil?[2J?name xxx")
     assert len(owner.command) == 80
+    assert owner.command.endswith("...")
+
+
+def test_a_command_of_80_characters_is_whole(tmp_path: Path) -> None:
+    """The edge."""
+    (owner,) = find(8080, proc=made_up(tmp_path, cmdline=b"x" * 80 + b"\0"))
+
+    assert owner.command == "x" * 80
 
 
 def test_a_process_without_a_command_line_has_its_short_name(tmp_path: Path) -> None:

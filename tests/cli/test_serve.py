@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
+import signal
 import socket
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -101,3 +105,21 @@ def test_a_taken_port_names_its_holder(
     assert f"port {port} is held by process {os.getpid()} (" in err
     assert f"`landline serve --port {port + 1 if port < 65535 else port - 1}`" in err
     assert len(err.splitlines()) == 1
+
+
+def test_a_second_server_is_sent_to_the_first(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Two real servers on one port: the second says how to join the first, which drains with 0 when told to stop."""
+    arguments = [sys.executable, "-m", "landline", "serve", "--host", "127.0.0.1"]
+    with subprocess.Popen(
+        [*arguments, "--port", "0", "--data", str(tmp_path / "first")], stdout=subprocess.PIPE, text=True
+    ) as first:
+        assert first.stdout is not None
+        port = re.findall(r":(\d+)", first.stdout.readline())[0]
+
+        assert main(["serve", "--host", "127.0.0.1", "--port", port, "--data", str(tmp_path / "second")]) == 1
+
+        err = capsys.readouterr().err
+        assert f"port {port} is held by process {first.pid} (" in err
+        assert f"`landline chat --port {port}` joins what runs there" in err
+        first.send_signal(signal.SIGTERM)
+        assert first.wait(30) == 0

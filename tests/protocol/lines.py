@@ -261,7 +261,14 @@ class Host:
         self._welcome(connection, verdict, token, resume.received, resumed=True, now=now)
 
     def _welcome(
-        self, connection: Connection, record: Record, token: bytes, received: int, *, resumed: bool, now: float
+        self,
+        connection: Connection,
+        record: Record,
+        token: bytes,
+        received: int,
+        *,
+        resumed: bool,
+        now: float,
     ) -> None:
         limits, session = self.limits, record.session
         welcome = Welcome(

@@ -58,7 +58,9 @@ def test_times_travel() -> None:
     assert decode_data(*encode_data(value, BIG)) == value
 
 
-@pytest.mark.parametrize("value", ["\ud800", "a\udfffb", object(), {"a": "\ud800"}, 2**64, -(2**63) - 1, {1, object()}])
+@pytest.mark.parametrize(
+    "value", ["\ud800", "a\udfffb", object(), {"a": "\ud800"}, 2**64, -(2**63) - 1, {1, object()}]
+)
 def test_what_cannot_travel_is_the_senders_error(value: Any) -> None:
     """Lone surrogates, foreign objects, numbers beyond 64 bits."""
     with pytest.raises(DataError):

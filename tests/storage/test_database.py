@@ -162,3 +162,34 @@ def test_many_topics_do_not_stay_in_memory(open_database: Open, monkeypatch: pyt
             assert len(database._topics) <= 3
 
     assert ask(database, "SELECT DISTINCT count FROM topics") == [(2,)]
+
+
+def test_retention_takes_slices(open_database: Open, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither a write nor a call of ``trim`` removes more at once than a slice, however much is to go."""
+    database = open_database()
+    database.write([write(*(Append("a", b"x") for _ in range(20)))])
+    monkeypatch.setattr("landline.storage.database._TRIMMED_ROWS", 3)
+    database = open_database(a=1)
+
+    assert database.trim(0) == (3, 0)
+    assert database.trim(0) == (3, 0)
+    database.write([write(Append("a", b"x"))])
+    assert ask(database, "SELECT count(*) FROM records") == [(12,)]
+    sizes = []
+    after: int | None = 0
+    while after is not None:
+        gone, after = database.trim(after)
+        sizes.append(gone)
+    assert sizes == [3, 3, 3, 2]
+
+
+def test_numbers_go_on_where_rows_were_taken_out_by_hand(open_database: Open) -> None:
+    """What an epoch said about its first offset is enough not to give a number twice."""
+    open_database().write([write(*(Append("a", b"x") for _ in range(5)))])
+    database = open_database()
+    for table in ("records", "topics"):
+        database._connection.execute(f"DELETE FROM {table}")
+    (positions,) = open_database().write([write(Append("a", b"y"))])
+
+    assert isinstance(positions, list)
+    assert positions[0].offset == 6

@@ -123,18 +123,16 @@ async def test_readers_and_writers_take_turns(path: Path, monkeypatch: pytest.Mo
             order.append(name)
 
         async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(owner.call(hold))
-            await storage_is_held.wait()
+            tasks.create_task(noted("hold", owner.call(hold)))
             for number in range(5):
                 tasks.create_task(noted(f"read {number}", storage.read("a")))
-            await asyncio.sleep(0)  # lets them ask
+            await storage_is_held.wait()  # all six are with the thread
             tasks.create_task(noted("write", storage.append("a", b"1")))
-            await asyncio.sleep(0)  # lets it ask, too
-            await asyncio.sleep(0)  # and has it handed over
+            for _ in range(3):
+                await asyncio.sleep(0)  # lets it ask, and be handed over
             go_on.set()
 
-        assert order.index("write") <= 2
-        assert [name for name in order if name != "write"] == [f"read {number}" for number in range(5)]
+        assert order == ["hold", "read 0", "write", "read 1", "read 2", "read 3", "read 4"]
 
 
 async def test_a_commit_has_an_upper_size(path: Path) -> None:

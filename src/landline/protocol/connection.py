@@ -166,10 +166,9 @@ class Connection:
             if data:
                 self._receive_frames(data, now)
         except ProtocolError as error:
+            self._report()
             self._fail(_CODES.get(error.code, CloseCode.PROTOCOL_ERROR), error.reason)
-        session = self.session
-        if session is not None:
-            self._report(session)
+        self._report()
 
     def receive_end(self) -> None:
         """The transport ended, in whatever way: nothing more comes or goes."""
@@ -224,7 +223,6 @@ class Connection:
             raise ProtocolError(f"frame type {kind:#x} is unknown") from None
         if frame_type not in ACCEPTED[self.role, self.phase]:
             raise ProtocolError(f"{frame_type.name} may not come while {self.phase.value}")
-        session = self.session
         if frame_type is FrameType.HELLO:
             self._decide(HelloReceived(decode_payload(Hello, payload)))
         elif frame_type is FrameType.RESUME:
@@ -243,9 +241,13 @@ class Connection:
             pass
         elif frame_type is FrameType.CLOSE:
             self._receive_close(decode_payload(Close, payload), now)
-        elif session is None:
-            raise ProtocolError(f"{frame_type.name} without a session")
-        elif frame_type is FrameType.ACK:
+        else:
+            self._receive_talk(frame_type, number, payload)
+
+    def _receive_talk(self, frame_type: FrameType, number: int, payload: bytes) -> None:
+        session = self.session
+        assert session is not None  # every phase that accepts these has one
+        if frame_type is FrameType.ACK:
             if len(payload) != COUNTS.size:
                 raise ProtocolError("an ACK of the wrong size")
             session.receive_ack(*COUNTS.unpack(payload))
@@ -256,7 +258,7 @@ class Connection:
         elif frame_type is FrameType.ASK:
             session.receive_ask(number, _count(payload))
         else:
-            session.receive(kind, number, payload)
+            session.receive(frame_type, number, payload)
 
     def _decide(self, event: Event) -> None:
         self.phase = Phase.DECIDING
@@ -278,8 +280,7 @@ class Connection:
 
     def _receive_close(self, close: Close, now: float) -> None:
         session = self.session
-        if session is not None:
-            self._report(session)
+        self._report()
         self._events.append(PeerClosed(close.code, close.reason, close.retry_in))
         if self.phase is Phase.OPEN and close.code is CloseCode.NORMAL:
             self.phase = Phase.DRAINING
@@ -291,8 +292,11 @@ class Connection:
             self._control += session.last_words()
         self._end(close.code, close.reason, local=False)
 
-    def _report(self, session: Session) -> None:
+    def _report(self) -> None:
         """Turn what changed in the session into events, once per chunk of bytes."""
+        session = self.session
+        if session is None:
+            return
         if session.arrived:
             self._events.extend(MessagesReceived(number) for number in sorted(session.arrived))
             session.arrived.clear()

@@ -125,8 +125,3 @@ class Flow:
             self.grantable - self.granted >= self.window >> 1
             or self.handled_told < self.asked <= self.handled
         )
-
-    @property
-    def has_news(self) -> bool:
-        """Whether there is anything to tell the peer about what was taken and handled."""
-        return self.handled != self.handled_told or self.grantable != self.granted

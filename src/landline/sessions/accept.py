@@ -300,10 +300,14 @@ class Acceptor:
         end = kept.session.connection_ended(event)
         if end is not None:
             kept.session.end(end)
-        elif not kept.is_told:
-            kept.session.lose(CloseCode.EXPIRED, "it was never confirmed")
         else:
             self._detach(kept, event.reason or event.code.text)
+            if not kept.is_told:  # its client may hold the welcome, and come back to confirm
+                self._loop.call_later(self._limits.handshake_timeout, self._forget_unconfirmed, kept)
+
+    def _forget_unconfirmed(self, kept: _Kept) -> None:
+        if not kept.is_told and kept.carrier is None:
+            kept.session.lose(CloseCode.EXPIRED, "it was never confirmed")
 
     def _detach(self, kept: _Kept, reason: str) -> None:
         kept.carrier = None
@@ -352,7 +356,12 @@ class Acceptor:
         await asyncio.gather(*closing)
         for session in self.sessions:
             session.lose(CloseCode.EXPIRED, "the server is going away")
-        for driver in [*self._greeting, *self._carried]:
+        for driver in self._greeting:
+            driver.connection.refuse(
+                Refusal(code=CloseCode.GOING_AWAY, reason="the server is going away", retry_in=retry_in)
+            )
+            driver.schedule()
+        for driver in self._carried:
             driver.connection.close(
                 CloseCode.GOING_AWAY, "the server is going away", self._loop.time(), retry_in
             )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -13,9 +12,3 @@ Authenticate = Callable[[Any], "str | Awaitable[str | None] | None"]
 def admit_all(credentials: Any) -> str:
     """Let everybody in as nobody in particular: the default, made for loopback."""
     return ""
-
-
-async def find_principal(authenticate: Authenticate, credentials: Any) -> str | None:
-    """Return who the caller is, or None to refuse."""
-    answer = authenticate(credentials)
-    return await answer if inspect.isawaitable(answer) else answer

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import defaultdict, deque
 from dataclasses import dataclass, field
 from itertools import pairwise
 
@@ -22,17 +22,29 @@ class Ledger:
     delivered: list[object] = field(default_factory=list)
 
     def faults(self) -> dict[str, int]:
-        """Return how much was lost, doubled, reordered or made up; all zero is clean. Lost is acked and not delivered."""
-        sent, delivered = Counter(map(repr, self.sent)), Counter(map(repr, self.delivered))
-        order = {repr(value): place for place, value in enumerate(self.sent)}
-        places = [order[repr(value)] for value in self.delivered if repr(value) in order]
+        """Return how much was lost, doubled, reordered or made up; all zero is clean.
+
+        Lost is what was acked and not delivered, and what was passed over: something sent later was delivered. Equal values are told apart by
+        their order. Values are compared as ``repr`` writes them.
+        """
+        unmatched: dict[str, deque[int]] = defaultdict(deque)
+        for place, value in enumerate(self.sent):
+            unmatched[repr(value)].append(place)
+        doubled = invented = 0
+        places: list[int] = []
+        for value in map(repr, self.delivered):
+            if value not in unmatched:
+                invented += 1
+            elif not unmatched[value]:
+                doubled += 1
+            else:
+                places.append(unmatched[value].popleft())
+        due = max(self.acked, max(places, default=-1) + 1)
         return {
-            "lost": sum((Counter(map(repr, self.sent[: self.acked])) - delivered).values()),
-            "doubled": sum(
-                count - sent[value] for value, count in delivered.items() if 0 < sent[value] < count
-            ),
+            "lost": due - sum(place < due for place in places),
+            "doubled": doubled,
             "reordered": sum(after < before for before, after in pairwise(places)),
-            "invented": sum(count for value, count in delivered.items() if value not in sent),
+            "invented": invented,
         }
 
     @property

@@ -53,6 +53,7 @@ class Proxy:
     cuts: int = 0
     freezes: int = 0
     is_refusing: bool = False
+    is_frozen: bool = False
     _lines: set[_Line] = field(default_factory=set)
 
     def cut(self) -> None:
@@ -62,11 +63,13 @@ class Proxy:
 
     def freeze(self) -> None:
         """Let nothing pass on any line, old or new, until ``thaw``: nobody is told."""
+        self.is_frozen = True
         for line in self._lines:
             line.thawed.clear()
 
     def thaw(self) -> None:
         """Let what piled up pass."""
+        self.is_frozen = False
         for line in self._lines:
             line.thawed.set()
 
@@ -125,18 +128,27 @@ class _Line:
         self._proxy = proxy
         self._writers = writers
         self.thawed = asyncio.Event()
-        self.thawed.set()
+        if not proxy.is_frozen:
+            self.thawed.set()
 
     async def carry(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """Pass one direction on until it ends, or a fault ends it."""
+        """Pass one direction on until it ends, or a fault ends it; a line that one end resets is reset at the other."""
+        try:
+            await self._carry(reader, writer)
+        except OSError:
+            self.cut()
+
+    async def _carry(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         faults, chance = self._proxy.faults, self._proxy.chance
         until_cut = _draw(chance, faults.cut_every)
         until_freeze = _draw(chance, faults.freeze_every)
         while True:
             data = await reader.read(64 << 10)
             await self.thawed.wait()
-            if not data or writer.transport.is_closing():
-                writer.close()
+            if writer.transport.is_closing():
+                return
+            if not data:
+                writer.write_eof()  # the other direction may go on
                 return
             until_cut -= len(data)  # below zero: how many bytes of the end are not to pass
             until_freeze -= len(data)

@@ -70,6 +70,6 @@ def _parse_host_and_port(text: str, rest: str) -> Address:
         raise AddressError(
             f"{text!r} is not an address: {host!r} is not a host (IPv6 goes in brackets, as in tcp://[::1]:port)"
         )
-    if not (port.isascii() and port.isdigit()) or int(port) > 65535:
+    if not (port.isascii() and port.isdigit() and len(port) <= 5) or int(port) > 65535:
         raise AddressError(f"{text!r} is not an address: {port!r} is not a port from 0 to 65535")
     return Address("tcp", host=host.strip("[]"), port=int(port))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import itertools
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -127,8 +126,8 @@ class OpenChat:
 
 @pytest.fixture
 async def open_chat_with() -> AsyncIterator[Callable[..., Awaitable[OpenChat]]]:
-    """Opens chat servers in memory: ``await open_chat_with(storage=..., limits=ChatLimits(...))``."""
-    async with asyncio.timeout(30), contextlib.AsyncExitStack() as stack:
+    """Opens chat servers in memory, over a storage and with limits of the test's own."""
+    async with contextlib.AsyncExitStack() as stack:
         numbers = itertools.count()
 
         async def open_one(
@@ -151,3 +150,24 @@ async def open_chat_with() -> AsyncIterator[Callable[..., Awaitable[OpenChat]]]:
 async def open_one(open_chat_with: Callable[..., Awaitable[OpenChat]]) -> OpenChat:
     """A chat server in memory that slows nobody."""
     return await open_chat_with()
+
+
+class WrittenLine:
+    """A plain line, or a console, that writes down what it is told, a tuple for each call."""
+
+    def __init__(self) -> None:
+        self._calls: list[tuple[Any, ...]] = []
+
+    def __getattr__(self, name: str) -> Callable[..., None]:
+        return lambda *args: self._calls.append((name, *args))
+
+    def calls(self) -> list[tuple[Any, ...]]:
+        """What it was told since the last look."""
+        calls, self._calls = self._calls, []
+        return calls
+
+
+@pytest.fixture
+def written_line() -> Callable[[], WrittenLine]:
+    """Makes lines that write down what they are told."""
+    return WrittenLine

@@ -42,12 +42,13 @@ def test_a_call_rings_is_accepted_carries_words_and_ends(ana: Any, ben: Any) -> 
     assert ben.heard() == [wire.Talked("ana", "hello")]
     calls.hang_up(ben)
 
-    assert ana.heard() == [wire.CallEnded("ben", "ben hung up")]
+    assert ana.heard() == [wire.CallEnded("ben", "they hung up")]
     assert ben.heard() == [wire.CallEnded("ana", "you hung up")]
     assert ana.call is None and ben.call is None
 
 
 def test_ringing_back_accepts(ana: Any, ben: Any) -> None:
+    """Two who ring each other are in a call."""
     calls.ring(ana, ben)
 
     assert calls.ring(ben, ana) is None
@@ -55,21 +56,23 @@ def test_ringing_back_accepts(ana: Any, ben: Any) -> None:
 
 
 def test_the_callee_may_decline_and_the_caller_may_stop(ana: Any, ben: Any) -> None:
+    """The other one is told which of the two it was."""
     calls.ring(ana, ben)
     calls.hang_up(ben)
-    assert ana.heard() == [wire.CallEnded("ben", "ben declined")]
+    assert ana.heard() == [wire.CallEnded("ben", "they declined")]
     calls.ring(ana, ben)
     calls.hang_up(ana)
 
-    assert ben.heard()[-1] == wire.CallEnded("ana", "ana stopped ringing")
+    assert ben.heard()[-1] == wire.CallEnded("ana", "they stopped ringing")
 
 
 def test_a_call_that_nobody_answers_ends(ana: Any, ben: Any) -> None:
+    """Both are free again."""
     call = calls.ring(ana, ben)
     assert call is not None
     calls.unanswered(call)
 
-    assert ana.heard() == [wire.CallEnded("ben", "ben did not answer")]
+    assert ana.heard() == [wire.CallEnded("ben", "they did not answer")]
     assert ana.call is None and ben.call is None
 
 
@@ -123,12 +126,14 @@ def test_why_a_call_cannot_be(listener: Listening, ana: Any, ben: Any, situation
 
 
 def test_without_a_call_there_is_nothing_to_accept_to_say_or_to_end(ana: Any, ben: Any) -> None:
+    """Each is refused."""
     for doing in (calls.accept, calls.hang_up, lambda person: calls.talk(person, "x")):
         with pytest.raises(Refusal):
             doing(ana)
 
 
 def test_one_cannot_accept_ones_own_ringing_or_talk_before_it_is_answered(ana: Any, ben: Any) -> None:
+    """Only the callee accepts, and nothing is heard before."""
     calls.ring(ana, ben)
     with pytest.raises(Refusal, match="Nobody is calling you"):
         calls.accept(ana)
@@ -148,8 +153,9 @@ def test_a_call_holds_while_a_line_is_down(ana: Any, ben: Any) -> None:
 
 
 def test_who_leaves_takes_the_call_along(ana: Any, ben: Any) -> None:
+    """The other one is told, and is free."""
     begin(ana, ben)
     calls.gone(ana)
 
-    assert ben.heard() == [wire.CallEnded("ana", "ana left the chat")]
+    assert ben.heard() == [wire.CallEnded("ana", "they left the chat")]
     assert ben.call is None

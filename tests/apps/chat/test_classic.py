@@ -153,6 +153,8 @@ def test_bye_ends_the_call(word: str) -> None:
     phone.types("hello", "never said", word)
     assert phone.sent() == [b"hello", b"bye"]
     assert phone.shown()[-1] == "* A message that waited was never sent."
+    phone.answers(b"")
+    assert phone.shown() == [". They hung up."]
 
 
 def test_after_bye_the_other_side_hangs_up_first_or_we_do() -> None:
@@ -165,6 +167,7 @@ def test_after_bye_the_other_side_hangs_up_first_or_we_do() -> None:
     assert phone.shown() == [". They hung up."]
     phone = Phone()
     phone.types("bye")
+    phone.types("never sent")
     phone.passes(2.1)
 
     assert phone.shown() == [". Goodbye."]
@@ -185,6 +188,27 @@ def test_the_other_side_hangs_up() -> None:
     phone.answers(b"x")
     assert phone.shown() == []
     assert phone.sent() == [b"one"]
+
+
+def test_what_was_heard_last_is_shown_whole() -> None:
+    """Even a character that never became complete."""
+    phone = Phone()
+    phone.answers(b"caf\xc3")
+    phone.answers(b"")
+
+    assert phone.shown()[0] == "< caf\ufffd"
+
+
+def test_what_is_typed_while_something_is_being_heard_waits_for_its_end() -> None:
+    """So that the two are one turn, not two."""
+    phone = Phone()
+    phone.answers("news")
+    phone.passes(0.1)
+    phone.types("thanks")
+    assert phone.sent() == []
+    phone.passes(0.1)
+
+    assert phone.sent() == [b"thanks"]
 
 
 def test_a_broken_line_is_said() -> None:
@@ -260,8 +284,11 @@ def test_bye_in_a_pipe_comes_in_its_order() -> None:
     assert phone.sent() == [b"one"]
     phone.answers("ok")
     phone.passes(0.2)
-
     assert phone.sent() == [b"bye"]
+    phone.passes(2.1)
+
+    assert phone.shown()[-2:] == ["* A message that waited was never sent.", ". Goodbye."]
+    assert phone.sent() == []
 
 
 @given(

@@ -748,7 +748,7 @@ def test_bye_with_a_waiting_line_says_so_and_a_second_bye_goes() -> None:
     assert client.events() == [events.Said("1 line is still waiting to go out first; /bye again leaves without.", True)]
     assert not client.is_done
     client.typed("bye", 5.0)
-    assert client.is_done
+    assert client.given_up
     client.give_up()
 
     assert client.events() == [events.Doubtful("hello", "#lobby")]

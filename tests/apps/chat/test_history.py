@@ -69,6 +69,7 @@ async def settled(history: History) -> None:
 
 
 async def test_a_line_is_told_with_its_place_when_it_is_stored(listener: Listening) -> None:
+    """Room, time, name and numbers included."""
     teller = Teller()
     async with MemoryStorage() as storage:
         history = await opened(storage, teller)
@@ -79,6 +80,7 @@ async def test_a_line_is_told_with_its_place_when_it_is_stored(listener: Listeni
 
 
 async def test_nothing_is_told_before_it_is_stored(listener: Listening) -> None:
+    """What is told could otherwise be missing after a crash."""
     teller, ana = Teller(), listener("ana")
     async with SlowStorage() as storage:
         history = await opened(storage, teller)
@@ -113,6 +115,7 @@ async def test_lines_are_told_in_the_order_of_their_places_whatever_is_done_firs
 
 
 async def test_a_line_that_could_not_be_stored_is_told_to_nobody_and_holds_up_nobody(listener: Listening) -> None:
+    """The next one is told, and saying it again with the same number stores it."""
     teller, ana = Teller(), listener("ana", client=7)
     async with SlowStorage() as storage:
         history = await opened(storage, teller)
@@ -165,6 +168,7 @@ async def test_nobody_is_left_waiting_for_the_failure_of_a_line_whose_sender_wen
 
 
 async def test_a_repeat_is_not_stored_again(listener: Listening) -> None:
+    """It is answered all the same."""
     teller, ana = Teller(), listener("ana", client=7)
     async with MemoryStorage() as storage:
         history = await opened(storage, teller)
@@ -192,6 +196,7 @@ async def test_a_repeat_waits_for_the_first_that_is_still_being_stored(listener:
 
 
 async def test_a_repeat_is_known_after_a_restart(listener: Listening) -> None:
+    """The numbers are read back from the lines."""
     storage, ana = MemoryStorage(), listener("ana", client=7)
     async with storage:
         await (await opened(storage)).say("lobby", ana, "hello", 5)
@@ -230,6 +235,7 @@ async def test_the_numbers_that_are_remembered_are_bounded(listener: Listening) 
 
 
 async def test_rooms_in_which_something_was_said_are_known_after_a_restart(listener: Listening) -> None:
+    """By their names, not by their topics."""
     storage = MemoryStorage()
     async with storage:
         history = await opened(storage)
@@ -240,6 +246,7 @@ async def test_rooms_in_which_something_was_said_are_known_after_a_restart(liste
 
 
 async def test_a_room_whose_lines_have_all_expired_is_forgotten(listener: Listening) -> None:
+    """Else the house would fill with empty rooms for ever."""
     now = 1000.0
     storage = MemoryStorage(clock=lambda: now, retention={"room.*": Retention(max_age=10)})
     async with storage:
@@ -253,6 +260,7 @@ async def test_a_room_whose_lines_have_all_expired_is_forgotten(listener: Listen
 
 
 async def test_more_rooms_than_one_page_are_known(listener: Listening) -> None:
+    """The list is read to its end."""
     storage = MemoryStorage()
     async with storage:
         history = await opened(storage)
@@ -264,10 +272,12 @@ async def test_more_rooms_than_one_page_are_known(listener: Listening) -> None:
 
 @pytest.mark.parametrize("room", ["lobby", "a.b", "a-b_c.d'e", "日本" * 32, "𐐷" * 64])
 def test_every_rooms_name_makes_a_topic_of_one_token(room: str) -> None:
+    """Dots, marks, and names whose bytes are more than a topic's."""
     assert len(check_topic(topic(room)).split(".")) == 2
 
 
 def test_different_rooms_have_different_topics() -> None:
+    """However alike, and however long."""
     rooms = ["a.b", "a-b", "ab", "𐐷" * 64, "𐐷" * 63 + "𐐶"]
 
     assert len({topic(room) for room in rooms}) == len(rooms)
@@ -282,6 +292,7 @@ async def said(history: History, listener: Listening, count: int, room: str = "l
 
 
 async def test_somebody_new_gets_the_last_lines(listener: Listening) -> None:
+    """Of this room only; none at all when none are wanted."""
     async with MemoryStorage() as storage:
         history = await opened(storage)
         await said(history, listener, 5)
@@ -294,6 +305,7 @@ async def test_somebody_new_gets_the_last_lines(listener: Listening) -> None:
 
 
 async def test_somebody_who_comes_back_gets_everything_after_what_they_saw_in_pages(listener: Listening) -> None:
+    """Only the last page says that it is the last."""
     async with MemoryStorage() as storage:
         history = await opened(storage, page=2)
         await said(history, listener, 6)
@@ -317,6 +329,7 @@ async def test_what_is_stored_and_not_told_yet_is_not_read_either(listener: List
 
 
 async def test_what_was_seen_in_an_earlier_life_of_the_server_counts(listener: Listening) -> None:
+    """A restart of the server makes no gap."""
     storage = MemoryStorage()
     async with storage:
         history = await opened(storage)
@@ -332,6 +345,7 @@ async def test_what_was_seen_in_an_earlier_life_of_the_server_counts(listener: L
 
 @pytest.mark.parametrize("offset", [0, 2, -5, 2**63 - 1])
 async def test_what_was_seen_in_another_history_gives_the_last_lines_and_says_so(listener: Listening, offset: int) -> None:
+    """Whatever the place in it."""
     async with MemoryStorage() as storage:
         history = await opened(storage, history=2)
         await said(history, listener, 5)
@@ -342,6 +356,7 @@ async def test_what_was_seen_in_another_history_gives_the_last_lines_and_says_so
 
 
 async def test_what_has_expired_is_said_to_be_missing(listener: Listening) -> None:
+    """And what is left follows."""
     async with MemoryStorage(retention={"room.*": Retention(max_count=2)}) as storage:
         history = await opened(storage)
         await said(history, listener, 5)
@@ -352,6 +367,7 @@ async def test_what_has_expired_is_said_to_be_missing(listener: Listening) -> No
 
 
 async def test_what_is_no_line_is_left_out(listener: Listening) -> None:
+    """Another program's data in our topic stops nobody from reading."""
     async with MemoryStorage() as storage:
         await storage.append(topic("lobby"), b"\xc1rubbish")
         history = await opened(storage)

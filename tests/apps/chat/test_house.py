@@ -47,12 +47,13 @@ def test_who_leaves_is_gone_from_everywhere(world: World) -> None:
     ben.heard()
     world.house.leave(ana, "hung up")
 
-    assert ben.heard() == [wire.CallEnded("ana", "ana left the chat"), wire.Went("lobby", "ana", "hung up")]
+    assert ben.heard() == [wire.CallEnded("ana", "they left the chat"), wire.Went("lobby", "ana", "hung up")]
     assert not world.house.is_here(ana)
     assert world.enter("ana").name == "ana"
 
 
 def test_leaving_twice_is_leaving_once(world: World) -> None:
+    """The second farewell is told to nobody."""
     ana, ben = world.enter("ana", "lobby"), world.enter("ben", "lobby")
     world.house.leave(ana)
     world.house.leave(ana)
@@ -61,6 +62,7 @@ def test_leaving_twice_is_leaving_once(world: World) -> None:
 
 
 def test_the_house_is_full_at_its_limit(listener: Listening) -> None:
+    """Whichever door the next one comes by."""
     world = World(listener, people=2)
     world.enter("ana")
     world.enter("ben")
@@ -86,13 +88,14 @@ def test_a_client_that_comes_back_on_a_new_session_takes_its_own_place(world: Wo
 
 
 def test_whoever_takes_their_own_place_is_no_longer_away_and_in_no_call(world: World, listener: Listening) -> None:
+    """The new session knows nothing of the call, and its line is up."""
     old, ben = world.enter("ana", "lobby", client=7), world.enter("ben", "lobby")
     world.house.ring(old, "ben")
     world.house.set_away(old, True)
     ben.heard()
     world.house.enter(listener(client=7), "ana")
 
-    assert ben.heard() == [wire.CallEnded("ana", "ana lost the line"), wire.Away("ana", False)]
+    assert ben.heard() == [wire.CallEnded("ana", "they lost the line"), wire.Away("ana", False)]
     assert ben.call is None
 
 
@@ -109,6 +112,7 @@ def test_whoever_takes_their_own_place_may_have_another_name_if_it_is_free(world
 
 
 def test_another_client_does_not(world: World) -> None:
+    """A name alone proves nothing."""
     old = world.enter("ana", client=7)
 
     assert world.enter("ana", client=8).name == "ana-2"
@@ -140,6 +144,7 @@ def test_a_name_is_held_while_its_owners_line_is_down(world: World) -> None:
 
 
 def test_news_of_a_line_after_its_owner_left_is_nobodys_business(world: World) -> None:
+    """The watcher of a line may be a moment late."""
     ana, ben = world.enter("ana", "lobby"), world.enter("ben", "lobby")
     world.house.leave(ana)
     ben.heard()
@@ -149,6 +154,7 @@ def test_news_of_a_line_after_its_owner_left_is_nobodys_business(world: World) -
 
 
 def test_a_whisper_reaches_one_person_alone(world: World) -> None:
+    """Cleaned like everything that is said."""
     ana, ben, cid = (world.enter(name, "lobby") for name in ("ana", "ben", "cid"))
 
     assert world.house.whisper(ana, "BEN", "psst\x1b[2J") == ben
@@ -158,6 +164,7 @@ def test_a_whisper_reaches_one_person_alone(world: World) -> None:
 
 @pytest.mark.parametrize(("to", "text", "sentence"), [("ana", "x", "That is you"), ("zoe", "x", "nobody called zoe"), ("ben", " ", "nothing to say")])
 def test_why_a_whisper_is_refused(world: World, to: str, text: str, sentence: str) -> None:
+    """To oneself, to nobody, or with nothing in it."""
     ana, ben = world.enter("ana"), world.enter("ben")
     with pytest.raises(Refusal, match=sentence):
         world.house.whisper(ana, to, text)
@@ -185,16 +192,19 @@ def test_a_line_is_checked_and_cleaned_before_it_is_said(world: World) -> None:
     ],
 )
 def test_why_a_line_is_refused(world: World, room: str, text: str, sentence: str) -> None:
+    """Each rule has its sentence; the first characters over a limit are enough."""
     with pytest.raises(Refusal, match=sentence):
         world.house.may_say(world.enter("ana", "lobby"), room, text)
 
 
 @pytest.mark.parametrize("text", ["x" * MAX_TEXT, "é" * (MAX_TEXT // 2), "x\n" * (MAX_LINES - 1) + "x"])
 def test_a_line_at_the_limit_may_be_said(world: World, text: str) -> None:
+    """In bytes, in characters of two bytes, and in lines."""
     assert world.house.may_say(world.enter("ana", "lobby"), "lobby", text) == ("lobby", text)
 
 
 def test_talking_is_checked_like_saying(world: World) -> None:
+    """Too long is too long, and escapes are gone."""
     ana, ben = world.enter("ana"), world.enter("ben")
     world.house.ring(ana, "ben")
     calls.accept(ben)
@@ -207,6 +217,7 @@ def test_talking_is_checked_like_saying(world: World) -> None:
 
 
 def test_when_the_house_closes_everybody_is_told_and_nobody_is_told_who_goes(world: World) -> None:
+    """All go at once: a thousand farewells to a thousand people help nobody."""
     ana, ben = world.enter("ana", "lobby"), world.enter("ben", "lobby")
     world.house.close("closing")
     world.house.leave(ana)
@@ -216,6 +227,7 @@ def test_when_the_house_closes_everybody_is_told_and_nobody_is_told_who_goes(wor
 
 
 def test_the_operator_is_there_until_they_leave(world: World, listener: Listening) -> None:
+    """Callers are told whether somebody sits at the server."""
     host = listener()
     world.house.enter_as_operator(host, "host")
     assert world.house.operator == host

@@ -20,6 +20,7 @@ def claim(names: Names, person: Any, wished: str) -> str:
 
 
 def test_a_free_name_is_given_as_it_was_wished(listener: Listening) -> None:
+    """Spelled as wished, found however it is spelled."""
     names, ana = Names(), listener()
 
     assert names.claim(ana, "Ana") == ""
@@ -39,6 +40,7 @@ def test_a_taken_name_becomes_another_however_it_is_spelled(listener: Listening,
 
 
 def test_each_further_one_gets_the_next_number(listener: Listening) -> None:
+    """Three of one name are ana, ana-2 and ana-3."""
     names = Names()
 
     assert [claim(names, listener(), "ana") for _ in range(3)] == ["ana", "ana-2", "ana-3"]
@@ -55,6 +57,7 @@ def test_a_number_does_not_make_a_name_too_long(listener: Listening) -> None:
 
 
 def test_a_released_name_is_free(listener: Listening) -> None:
+    """The next one gets it unchanged."""
     names, ana = Names(), listener()
     names.claim(ana, "ana")
     names.release(ana)
@@ -63,6 +66,7 @@ def test_a_released_name_is_free(listener: Listening) -> None:
 
 
 def test_releasing_twice_does_not_take_the_name_from_its_next_owner(listener: Listening) -> None:
+    """A late farewell says nothing about who has the name by then."""
     names, first, second = Names(), listener(), listener()
     names.claim(first, "ana")
     names.release(first)
@@ -84,6 +88,7 @@ def test_the_names_of_the_house_are_nobodys(listener: Listening, wished: str) ->
 
 
 def test_what_cannot_be_a_name_becomes_the_nearest_and_says_why(listener: Listening) -> None:
+    """Escapes and spaces go, what is left stays, and the sentence is safe to show."""
     names, person = Names(), listener()
     notice = names.claim(person, "ana\x1b[2J of\nthe hill")
 
@@ -94,6 +99,7 @@ def test_what_cannot_be_a_name_becomes_the_nearest_and_says_why(listener: Listen
 
 
 def test_guests_are_numbered_and_pass_over_names_that_are_taken(listener: Listening) -> None:
+    """Somebody may well be called guest-2 already."""
     names = Names()
     names.claim(listener(), "guest-2")
     guests = [listener(), listener()]
@@ -104,6 +110,7 @@ def test_guests_are_numbered_and_pass_over_names_that_are_taken(listener: Listen
 
 
 def test_renaming_gives_the_old_name_free(listener: Listening) -> None:
+    """And the new one is found at once."""
     names, ana, ben = Names(), listener(), listener()
     names.claim(ana, "ana")
 
@@ -113,6 +120,7 @@ def test_renaming_gives_the_old_name_free(listener: Listening) -> None:
 
 
 def test_renaming_to_a_taken_name_is_refused_and_nothing_changes(listener: Listening) -> None:
+    """The sentence names one that is free."""
     names, ana, ben = Names(), listener(), listener()
     names.claim(ana, "ana")
     names.claim(ben, "ben")
@@ -123,6 +131,7 @@ def test_renaming_to_a_taken_name_is_refused_and_nothing_changes(listener: Liste
 
 
 def test_one_may_spell_ones_own_name_otherwise(listener: Listening) -> None:
+    """Nobody stands in one's own way."""
     names, ana = Names(), listener()
     names.claim(ana, "ana")
     names.rename(ana, "Ana")
@@ -132,6 +141,7 @@ def test_one_may_spell_ones_own_name_otherwise(listener: Listening) -> None:
 
 
 def test_the_host_stays_the_host(listener: Listening) -> None:
+    """Whoever sits at the server is always called the same."""
     names, host = Names(), listener()
     names.claim_reserved(host, "host")
     with pytest.raises(Refusal, match="called host"):
@@ -139,6 +149,7 @@ def test_the_host_stays_the_host(listener: Listening) -> None:
 
 
 def test_who_is_not_there_is_not_found_and_the_nearest_is_named(listener: Listening) -> None:
+    """A typing error is helped, and rubbish is neither echoed nor long."""
     names = Names()
     names.claim(listener(), "benjamin")
     with pytest.raises(Refusal, match=r"nobody called benjami here\. Did you mean benjamin"):

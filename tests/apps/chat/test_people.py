@@ -20,6 +20,7 @@ def test_a_telling_is_encoded_once() -> None:
 
 
 def test_somebody_away_stands_as_away_in_lists(listener: Listening) -> None:
+    """A list shows whose line is down."""
     ana = listener("ana")
     ana.away = True
 

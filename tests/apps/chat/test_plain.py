@@ -378,6 +378,19 @@ def test_a_fast_caller_is_slowed_and_loses_nothing() -> None:
     assert phone.conversation.wants_data
 
 
+def test_a_caller_is_not_read_from_while_the_chat_is_at_work_on_its_lines() -> None:
+    """Slow storage slows who fills it, and nobody's memory grows."""
+    conversation = PlainConversation(0)
+    conversation.receive_data(b"one\ntwo\n", 0)
+    assert not conversation.wants_data
+    conversation.welcome("guest-1", "lobby", [], [], 0)
+    assert not conversation.wants_data
+    conversation.finished(0, others=0)
+
+    assert conversation.events() == [Arrived(), Said("one"), Said("two")]
+    assert conversation.wants_data
+
+
 def test_the_end_of_data_waits_for_a_slowed_caller() -> None:
     """A file piped into nc is said to its last line."""
     phone = Telephone()
@@ -664,6 +677,60 @@ def test_who_presses_enter_again_and_again_still_hears() -> None:
     assert all(send.startswith("\n") for send in heard[1:])
     assert heard[-1] == "\n* There is more: type something (not an empty line) to hear it."
     assert 900 < len("".join(heard)) <= 1024
+    phone.sends("go on")  # everything before is read now, and it all begins anew
+    phone.passes(5.2)
+    (rest,) = phone.hears()
+    assert rest.startswith(f"ana: news {len(heard) - 1}\nana: news {len(heard)}\n")
+    phone.room_says("and on")
+    phone.passes(31)
+    assert phone.hears() != []
+
+
+def test_after_too_many_empty_lines_a_conversation_begins_anew() -> None:
+    """What was unread then does not count for ever."""
+    phone = turn_caller()
+    phone.passes(6)
+    for _ in range(4):
+        phone.room_says("x" * 500)
+        phone.passes(31)
+    assert phone.hears()[1:] == ["\n* There is more: type something (not an empty line) to hear it."]
+    phone.sends("one")
+    phone.passes(1)
+    phone.sends("two")  # so it was not blocked at "one"
+    phone.passes(0.2)
+    assert phone.hears() == ["\n".join(["ana: " + "x" * 500] * 2)]
+    phone.passes(3)
+    phone.sends("three")
+    phone.passes(0.2)
+    assert phone.hears() == ["ana: " + "x" * 500]
+    phone.passes(6)
+    phone.room_says("still there?")
+
+    assert phone.hears() == ["ana: still there?"]
+
+
+def test_the_silence_begins_with_the_last_word_of_either_side() -> None:
+    """A caller that was just answered is given its time to type."""
+    phone = turn_caller(operator=True)
+    phone.sends("hello?")
+    phone.passes(30)
+    phone.room_says("yes?", name="host")
+    assert phone.hears() == ["host: yes?"]
+    phone.passes(3)
+    phone.room_says("well?", name="host")
+    assert phone.hears() == []
+    phone.passes(2.1)
+
+    assert phone.hears() == ["host: well?"]
+
+
+def test_a_command_without_an_answer_is_done() -> None:
+    """And says so at once."""
+    phone = turn_caller(operator=True)
+    phone.sends("/nick ana-2")
+    phone.passes(0.16)
+
+    assert phone.hears() == ["* done"]
 
 
 def test_two_messages_at_once_are_one_turn() -> None:
@@ -680,6 +747,20 @@ def test_two_messages_at_once_are_one_turn() -> None:
 
     assert phone.said == ["one two", "three"]
     assert phone.hears() == ["ana: heard", "* said in lobby: to 1 other"]
+
+
+def test_a_message_that_dribbles_is_answered_in_time_too() -> None:
+    """Its time counts from its first byte, so that a second is a second for who waits."""
+    phone = turn_caller()
+    for _ in range(4):
+        phone.sends("x")
+        phone.passes(0.1)
+    phone.passes(0.29)
+    assert phone.hears() == []
+    phone.passes(0.02)
+
+    assert phone.hears() == ["* said in lobby: to 1 other"]
+    assert phone.said == ["xxxx"]
 
 
 @pytest.mark.parametrize("size", [1023, 1024, 1025, 4096])

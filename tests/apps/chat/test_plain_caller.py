@@ -296,6 +296,34 @@ async def test_who_does_not_read_is_hung_up_on(monkeypatch: pytest.MonkeyPatch) 
     assert caller.is_closed
 
 
+class FloodingCaller(StuckCaller):
+    """A caller that always has another line, and reads."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.chunks_taken = 0
+
+    async def receive(self, timeout: float | None = None) -> bytes:
+        await asyncio.sleep(0)
+        self.chunks_taken += 1
+        return b"more\n"
+
+    async def drain(self) -> None:
+        pass
+
+
+async def test_a_flood_waits_in_the_callers_own_socket() -> None:
+    """It is not read faster than the chat carries it out."""
+    desk, caller = Desk(), FloodingCaller()
+    serving = asyncio.create_task(plain_caller.serve(caller, desk))
+    for _ in range(500):
+        await asyncio.sleep(0)
+    serving.cancel()
+    await asyncio.wait([serving])
+
+    assert 5 <= caller.chunks_taken <= 7  # the burst, and the one that is being slowed
+
+
 async def test_cancelling_leaves_and_closes() -> None:
     """Whatever happens, the room is told once and the socket is closed."""
     desk, caller = Desk(), StuckCaller()

@@ -6,7 +6,7 @@ import asyncio
 import io
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from typing import cast
+from typing import Any, cast
 
 import pyte
 import pytest
@@ -31,7 +31,7 @@ class Glass(io.StringIO):
     def __init__(self, *, answers: bool) -> None:
         super().__init__()
         self.answers = answers
-        self.screen = pyte.HistoryScreen(COLUMNS, ROWS, history=1000)
+        self.screen: Any = pyte.HistoryScreen(COLUMNS, ROWS, history=1000)
         self.stream = pyte.Stream(self.screen)
         self.bells = 0
         self.drawn = asyncio.Event()

@@ -35,6 +35,7 @@ def joined(rooms: Rooms, name: str, *people: Any) -> Any:
 
 
 def test_who_joins_is_announced_to_the_others_and_not_to_themselves(listener: Listening) -> None:
+    """Came goes to those who were there."""
     rooms, ana, ben = Rooms(ChatLimits()), listener("ana"), listener("ben")
     joined(rooms, "lobby", ana)
     rooms.join(ben, "lobby")
@@ -44,6 +45,7 @@ def test_who_joins_is_announced_to_the_others_and_not_to_themselves(listener: Li
 
 
 def test_joining_again_changes_nothing(listener: Listening) -> None:
+    """However the room is spelled."""
     rooms, ana, ben = Rooms(ChatLimits()), listener("ana"), listener("ben")
     joined(rooms, "lobby", ana, ben)
 
@@ -52,6 +54,7 @@ def test_joining_again_changes_nothing(listener: Listening) -> None:
 
 
 def test_who_leaves_is_announced_and_hears_no_more(listener: Listening) -> None:
+    """From the moment of leaving on."""
     rooms, ana, ben = Rooms(ChatLimits()), listener("ana"), listener("ben")
     room = joined(rooms, "lobby", ana, ben)
     rooms.leave(ben, "lobby")
@@ -62,6 +65,7 @@ def test_who_leaves_is_announced_and_hears_no_more(listener: Listening) -> None:
 
 
 def test_leaving_all_says_why_in_each_room(listener: Listening) -> None:
+    """Who shares two rooms sees it in both."""
     rooms, ana, ben = Rooms(ChatLimits()), listener("ana"), listener("ben")
     joined(rooms, "lobby", ana, ben)
     joined(rooms, "tea", ana, ben)
@@ -72,11 +76,13 @@ def test_leaving_all_says_why_in_each_room(listener: Listening) -> None:
 
 
 def test_one_cannot_leave_a_room_that_one_is_not_in(listener: Listening) -> None:
+    """It is refused by name."""
     with pytest.raises(Refusal, match="not in the room tea"):
         Rooms(ChatLimits()).leave(listener("ana"), "tea")
 
 
 def test_an_empty_room_is_closed_and_listed_only_if_something_was_said_in_it(listener: Listening) -> None:
+    """A room is its people and its lines; without either there is none."""
     rooms, ana = Rooms(ChatLimits(), kept={"tea"}), listener("ana")
     joined(rooms, "tea", ana)
     joined(rooms, "hut", ana)
@@ -88,6 +94,7 @@ def test_an_empty_room_is_closed_and_listed_only_if_something_was_said_in_it(lis
 
 
 def test_a_room_is_found_while_somebody_is_in_it_or_its_lines_are_kept(listener: Listening) -> None:
+    """Otherwise the sentence says how to make it."""
     rooms, ana = Rooms(ChatLimits(), kept={"tea"}), listener("ana")
     joined(rooms, "lobby", ana)
 
@@ -113,6 +120,7 @@ def test_everybody_hears_a_line_and_only_the_speaker_its_numbers(listener: Liste
 
 
 def test_a_line_is_encoded_once_for_all_others(listener: Listening) -> None:
+    """They are all handed the same object."""
     rooms, people = Rooms(ChatLimits()), [listener(f"p{n}") for n in range(4)]
     room = joined(rooms, "lobby", *people)
     room.said(line(1, "p0"), people[0])
@@ -122,6 +130,7 @@ def test_a_line_is_encoded_once_for_all_others(listener: Listening) -> None:
 
 
 def test_who_does_not_hear_themselves_is_spared_their_own_line(listener: Listening) -> None:
+    """A plain caller sees what it typed already."""
     rooms, guest, ana = Rooms(ChatLimits()), listener("guest-1"), listener("ana")
     guest.hears_itself = False
     room = joined(rooms, "lobby", guest, ana)
@@ -146,6 +155,7 @@ def test_who_is_catching_up_is_not_told_what_they_are_about_to_read(listener: Li
 
 
 def test_who_left_while_the_line_was_stored_does_not_hear_it_and_the_others_do(listener: Listening) -> None:
+    """It was said when they were there."""
     rooms, ana, ben = Rooms(ChatLimits()), listener("ana"), listener("ben")
     room = joined(rooms, "lobby", ana, ben)
     rooms.leave(ana, "lobby")
@@ -167,6 +177,7 @@ def test_somebody_who_leaves_while_being_told_disturbs_nobody(listener: Listenin
 
 
 def test_acquaintances_are_told_once_however_many_rooms_are_shared(listener: Listening) -> None:
+    """And strangers not at all."""
     rooms, ana, ben, cid = Rooms(ChatLimits()), listener("ana"), listener("ben"), listener("cid")
     joined(rooms, "lobby", ana, ben)
     joined(rooms, "tea", ana, ben)
@@ -178,6 +189,7 @@ def test_acquaintances_are_told_once_however_many_rooms_are_shared(listener: Lis
 
 
 def test_history_carries_the_readers_own_numbers_only(listener: Listening) -> None:
+    """What is true of new lines is true of old ones."""
     lines = [line(1, "ana", client=7, id=1), line(2, "ben", client=8, id=1), line(3, "guest-1")]
 
     assert list(for_reader(lines, listener("ana", client=7))) == [lines[0], line(2, "ben"), lines[2]]
@@ -188,6 +200,7 @@ def test_history_carries_the_readers_own_numbers_only(listener: Listening) -> No
 
 
 def test_one_person_is_in_so_many_rooms_and_no_more(listener: Listening) -> None:
+    """Leaving one makes place for another."""
     rooms, ana = Rooms(ChatLimits(rooms_each=2)), listener("ana")
     joined(rooms, "a", ana)
     joined(rooms, "b", ana)
@@ -220,6 +233,7 @@ def test_one_person_makes_so_many_rooms_and_no_more(listener: Listening) -> None
 
 
 def test_a_room_holds_so_many_people_and_no_more(listener: Listening) -> None:
+    """The last one in is let in, the next is told why not."""
     rooms = Rooms(ChatLimits(members=2))
     joined(rooms, "lobby", listener("a"), listener("b"))
     with pytest.raises(Refusal, match="lobby is full: 2 people"):
@@ -245,6 +259,7 @@ def test_a_crowd_is_not_told_who_comes_and_goes(listener: Listening) -> None:
 
 @pytest.mark.parametrize(("name", "sentence"), [("", "empty"), ("a b", "a space"), ("x" * 65, "too long"), ("\x1b[2J", "U[+]001B")])
 def test_a_bad_name_makes_no_room(listener: Listening, name: str, sentence: str) -> None:
+    """Empty, of two words, too long or unprintable; the longest good one is taken."""
     rooms = Rooms(ChatLimits())
     with pytest.raises(Refusal, match=sentence):
         rooms.join(listener("ana"), name)

@@ -82,23 +82,23 @@ def hang_up(person: Person) -> None:
     if call is None:
         raise Refusal("There is no call to end.")
     if call.is_talking:
-        end(call, person, "you hung up", f"{person.name} hung up")
+        end(call, person, "you hung up", "they hung up")
     elif call.caller is person:
-        end(call, person, "you stopped ringing", f"{person.name} stopped ringing")
+        end(call, person, "you stopped ringing", "they stopped ringing")
     else:
-        end(call, person, "you declined", f"{person.name} declined")
+        end(call, person, "you declined", "they declined")
 
 
 def unanswered(call: Call) -> None:
     """It has rung long enough; nothing happens if it does not ring any more."""
     if call.caller.call is call and not call.is_talking:
-        end(call, call.caller, f"{call.callee.name} did not answer", "nobody answered")
+        end(call, call.caller, "they did not answer", "you did not answer")
 
 
 def gone(person: Person, how: str = "left the chat") -> None:
-    """The person has gone, and the call with them; ``how`` completes a sentence that begins with their name."""
+    """The person has gone, and the call with them; ``how`` completes the clause that begins with "they"."""
     if person.call is not None:
-        end(person.call, person, "you left", f"{person.name} {how}")
+        end(person.call, person, "you left", f"they {how}")
 
 
 def talk(person: Person, text: str) -> Person:

@@ -67,8 +67,8 @@ class Client:
 
     @property
     def is_done(self) -> bool:
-        """Whether the person wants to leave and nothing is left that should go out before."""
-        return self.given_up or (self.leaving and not len(self.pending))
+        """Whether the person wants to leave, and has read what was said before and had everything confirmed."""
+        return self.given_up or (self.leaving and not len(self.pending) and self.rooms.are_known)
 
     def events(self) -> list[Event]:
         """Return what happened since the last time."""
@@ -116,7 +116,7 @@ class Client:
         try:
             self._do(commands.parse(line, with_drop=True), aim or self.aim, now)
         except ValueError as error:
-            self.trouble(str(error))  # of text.valid_*: a sentence that says what is wrong with it
+            self.not_said(str(error))  # of text.valid_*: a sentence that says what is wrong with it
 
     def leave(self, now: float, *, at_once: bool = False) -> None:
         """Leave the chat as soon as everything said is confirmed, or ``at_once``."""
@@ -128,6 +128,11 @@ class Client:
     def trouble(self, said: str) -> None:
         """Tell the person something about the line that they should read."""
         self._tell(events.Said(said, trouble=True))
+
+    def not_said(self, why: str) -> None:
+        """What was entered cannot be said at all; ``why`` is a sentence."""
+        self.pending.failed += 1
+        self.trouble(why)
 
     def give_up(self) -> None:
         """Say what became of the lines that are still unconfirmed: nothing more will happen to them."""
@@ -268,7 +273,10 @@ class Client:
                 self._on_joined(told)
             case wire.History():
                 self._on_history(told)
-            case wire.Done(id) | wire.Sorry(id):
+            case wire.Barred(room, why):
+                self._left(room, why)
+                self.trouble(why)
+            case wire.Done() | wire.Sorry():
                 self._on_answer(told)
             case wire.RoomList(id, rooms):
                 self.pending.take(id)

@@ -54,6 +54,11 @@ class RoomViews:
     def __iter__(self) -> Iterator[str]:
         return iter(self._views)
 
+    @property
+    def are_known(self) -> bool:
+        """Whether every room's history has been read once."""
+        return all(view.known for view in self._views.values())
+
     # What the person wants...
 
     def add(self, name: str) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import shlex
+import shutil
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -12,6 +14,11 @@ from landline.settings import DEFAULT_HOST, DEFAULT_PORT, Settings
 from landline.settings.tree import WILDCARDS
 
 CLASSIC_CLIENT: Final = "examples/classic_client.py"
+
+NAME: Final = "landline"
+CHAT: Final = "the chat client"
+PLAIN: Final = "plain text: then type and press Enter"
+CLASSIC: Final = "the ten-line client of every socket tutorial"
 
 
 class Hint(NamedTuple):
@@ -36,33 +43,34 @@ def how_to_join(settings: Settings, addresses: Sequence[str]) -> str:
 
 def hints(settings: Settings, addresses: Sequence[str]) -> list[Hint]:
     """Return the ways to join, the best first."""
-    address = _best(addresses)
+    address = next((address for address in addresses if address.startswith("tcp://")), addresses[0])
     if not address.startswith("tcp://"):
-        path = shlex.quote(address.removeprefix("unix://"))
-        return [
-            Hint("the chat client", f"landline chat {shlex.quote(address)}" if not settings.from_make else f"LANDLINE_ADDRESS={shlex.quote(address)} make chat"),
-            Hint("plain text: then type and press Enter", f"nc -U {path}"),
-        ]
+        quoted = shlex.quote(address)
+        chat = f"LANDLINE_ADDRESS={quoted} make chat" if settings.from_make else f"{_program()} chat {quoted}"
+        return [Hint(CHAT, chat), Hint(PLAIN, f"nc -U {shlex.quote(urlsplit(address).path)}")]
     parts = urlsplit(address)
     host, port = _dialled(settings, parts.hostname or ""), parts.port or DEFAULT_PORT
-    environment = "".join(
-        f"{name}={shlex.quote(str(value))} "
-        for name, value, default in (("LANDLINE_HOST", host, DEFAULT_HOST), ("LANDLINE_PORT", port, DEFAULT_PORT))
-        if value != default
-    )
+    usual = (("LANDLINE_HOST", host, DEFAULT_HOST), ("LANDLINE_PORT", port, DEFAULT_PORT))
+    environment = "".join(f"{name}={value} " for name, value, default in usual if value != default)
     shown = f"[{host}]" if ":" in host else host
-    chat = "landline chat" + (f" tcp://{shown}:{port}" if environment else "")
-    result = [
-        Hint("the chat client", f"{environment}make chat" if settings.from_make else chat),
-        Hint("plain text: then type and press Enter", f"nc {host} {port}"),
-    ]
+    if settings.from_make:
+        chat = f"{environment}make chat"
+    else:
+        chat = f"{_program()} chat" + (f" tcp://{shown}:{port}" if environment else "")
+    result = [Hint(CHAT, chat), Hint(PLAIN, f"nc {host} {port}")]
     if settings.from_make and Path(CLASSIC_CLIENT).exists():
-        result.append(Hint("the ten-line client of every socket tutorial", f"{environment}python3 {CLASSIC_CLIENT}"))
+        result.append(Hint(CLASSIC, f"{environment}python3 {CLASSIC_CLIENT}"))
     return result
 
 
-def _best(addresses: Sequence[str]) -> str:
-    return next((address for address in addresses if address.startswith("tcp://")), addresses[0])
+def _program() -> str:
+    """Return how to call this program from another terminal."""
+    if shutil.which(NAME):
+        return NAME
+    started = Path(sys.argv[0])
+    if started.stem == NAME and started.exists():
+        return shlex.quote(str(started.absolute()))
+    return f"{shlex.quote(sys.executable)} -m {NAME}"
 
 
 def _dialled(settings: Settings, host: str) -> str:

@@ -15,9 +15,9 @@ from collections.abc import AsyncGenerator
 from typing import Final
 
 from landline.apps.chat.client import Client
-from landline.apps.chat.client_events import Arrived
+from landline.apps.chat.client_events import Arrived, Event
 from landline.apps.chat.link import Link
-from landline.apps.chat.show import show
+from landline.apps.chat.show import Shown, show
 
 CHUNK: Final = 1 << 16
 MAX_LINE: Final = 1 << 20
@@ -25,11 +25,18 @@ MAX_LINE: Final = 1 << 20
 
 
 class LineScreen:
-    """Reads lines from stdin and prints what happens."""
+    """Reads lines and prints what happens.
 
-    def __init__(self, client: Client) -> None:
+    Args:
+        client: whose screen it is.
+        stdin: the descriptor to read from.
+    """
+
+    def __init__(self, client: Client, *, stdin: int = 0) -> None:
         self._client = client
-        self._is_typed = sys.stdin.isatty()
+        self._stdin = stdin
+        self._is_typed = _is_terminal(stdin)
+        self._broken: BrokenPipeError | None = None
         self._changed = asyncio.Event()
         for stream in (sys.stdout, sys.stderr):
             reconfigure = getattr(stream, "reconfigure", None)
@@ -40,15 +47,20 @@ class LineScreen:
         """Print the client's events."""
         for event in self._client.events():
             shown = show(event, self._client, times=False)
-            # Who types sees their own line already; from a pipe it is the only sign that the line is in the room.
-            if (
-                shown is None
-                or (shown.own and self._is_typed)
-                or (isinstance(event, Arrived) and not event.doubted and not self._is_typed)
-            ):
+            if shown is None or self._is_seen(event, shown):
                 continue
-            print(shown.text, end="", file=sys.stderr if shown.aside else sys.stdout, flush=True)
+            try:
+                print(shown.text, end="", file=sys.stderr if shown.aside else sys.stdout, flush=True)
+            except BrokenPipeError as error:  # nobody reads on: there is no use in staying
+                self._broken = self._broken or error
+                self._client.leave(0.0, at_once=True)
         self._changed.set()
+
+    def _is_seen(self, event: Event, shown: Shown) -> bool:
+        """Whether the person knows: who types sees their own line; from a pipe the line itself is the sign that it arrived."""
+        if self._is_typed:
+            return shown.own
+        return isinstance(event, Arrived) and not event.doubted
 
     async def run(self, link: Link, stop: asyncio.Event) -> int:
         """Chat until the input ends, the person leaves, or ``stop`` is set; return 1 if a line of theirs was not confirmed."""
@@ -63,12 +75,17 @@ class LineScreen:
             for task in (typing, linking):
                 task.cancel()
             await asyncio.gather(typing, linking, return_exceptions=True)
+        if self._broken is not None:
+            raise self._broken
         return 1 if self._client.pending.failed and not self._is_typed else 0
 
     async def _type(self, link: Link) -> None:
-        async with contextlib.aclosing(stdin_lines()) as lines:
+        async with contextlib.aclosing(lines_of(self._stdin)) as lines:
             async for line in lines:
-                self._client.typed(line, link.now)
+                try:
+                    self._client.typed(line.decode(), link.now)
+                except UnicodeDecodeError:
+                    self._client.not_said("That line is not UTF-8 text, so it was not said.")
                 link.advance()
                 while not self._is_typed and len(self._client.pending) and not self._client.is_done:
                     self._changed.clear()
@@ -79,8 +96,15 @@ class LineScreen:
         link.advance()
 
 
-async def stdin_lines() -> AsyncGenerator[str, None]:
-    """Yield the lines of stdin without their ends, each read only when the one before was taken.
+def _is_terminal(descriptor: int) -> bool:
+    try:
+        return os.isatty(descriptor)
+    except OSError:
+        return False  # closed: as good as at its end
+
+
+async def lines_of(descriptor: int) -> AsyncGenerator[bytes, None]:
+    """Yield the lines of an open file without their ends; nothing is read before what was read is taken.
 
     A thread reads, because the loop cannot wait for every kind of stdin (a plain file, say). It reads the descriptor itself: a thread
     that is blocked inside ``sys.stdin`` when the program ends would hold its lock.
@@ -88,12 +112,13 @@ async def stdin_lines() -> AsyncGenerator[str, None]:
     loop = asyncio.get_running_loop()
     arrived: asyncio.Queue[bytes] = asyncio.Queue()
     wanted = threading.Semaphore(0)
+    closed = threading.Event()
 
     def read() -> None:
         with contextlib.suppress(RuntimeError):  # the loop is closed: nobody listens any more
-            while wanted.acquire():
+            while wanted.acquire() and not closed.is_set():
                 try:
-                    chunk = os.read(0, CHUNK)
+                    chunk = os.read(descriptor, CHUNK)
                 except OSError:
                     chunk = b""
                 loop.call_soon_threadsafe(arrived.put_nowait, chunk)
@@ -102,16 +127,19 @@ async def stdin_lines() -> AsyncGenerator[str, None]:
 
     threading.Thread(target=read, name="stdin", daemon=True).start()
     held = b""
-    while True:
-        *lines, held = held.split(b"\n")
-        for line in lines:
-            yield line.decode(errors="replace")
-        if len(held) > MAX_LINE:
+    try:
+        while True:
+            *lines, held = held.split(b"\n")
+            for line in lines:
+                yield line
             held = held[:MAX_LINE]
+            wanted.release()
+            chunk = await arrived.get()
+            if not chunk:
+                break
+            held += chunk
+        if held:
+            yield held
+    finally:
+        closed.set()
         wanted.release()
-        chunk = await arrived.get()
-        if not chunk:
-            break
-        held += chunk
-    if held:
-        yield held.decode(errors="replace")

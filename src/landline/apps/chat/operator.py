@@ -6,21 +6,22 @@ line stays whole at the bottom while the talk goes by above it.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from typing import ClassVar, Final
 
 from landline.apps.chat import commands, plain_caller
 from landline.apps.chat.chat import Chat
 from landline.apps.chat.guest import Guest
-from landline.apps.chat.line_screen import stdin_lines
+from landline.apps.chat.line_screen import lines_of
 from landline.apps.chat.text import safe_text
 
 NAME: Final = "host"
 
 Print = Callable[[str], None]
-Lines = Callable[[Callable[[], str]], AsyncIterator[str]]
+Lines = Callable[[Callable[[], str]], AsyncGenerator[str, None]]
 """Yields what is typed, line by line, given what tells the prompt; it ends when the person wants to leave."""
 
 
@@ -123,12 +124,13 @@ class Operator(Guest):
 
     async def run(self, lines: Lines) -> None:
         """Carry out what is typed until they want the chat to end; they must have entered."""
-        async for line in lines(lambda: self._console.prompt):
-            try:
-                if not await self._typed(line):
-                    return
-            except plain_caller.Refused as refused:
-                self._console.told(str(refused))
+        async with contextlib.aclosing(lines(lambda: self._console.prompt)) as typed:
+            async for line in typed:
+                try:
+                    if not await self._typed(line):
+                        return
+                except plain_caller.Refused as refused:
+                    self._console.told(str(refused))
 
     async def _typed(self, line: str) -> bool:
         """Carry out one line; return False when the chat shall end."""
@@ -165,8 +167,15 @@ class Operator(Guest):
 
 
 def is_present() -> bool:
-    """Say whether somebody can sit here: both ends of the conversation are a terminal."""
-    return sys.stdin.isatty() and sys.stdout.isatty()
+    """Say whether somebody can sit here: stdin and stdout are a terminal, and we are in its foreground."""
+    try:
+        descriptors = (sys.stdin.fileno(), sys.stdout.fileno())
+        if not all(os.isatty(descriptor) for descriptor in descriptors):
+            return False
+        # In the background of a shell, touching the terminal would stop the whole server.
+        return os.name == "nt" or os.tcgetpgrp(descriptors[0]) == os.getpgrp()
+    except (OSError, ValueError, AttributeError):  # closed, or replaced by something without a descriptor
+        return False
 
 
 def write(text: str) -> None:
@@ -174,11 +183,11 @@ def write(text: str) -> None:
     print(text, flush=True)
 
 
-async def terminal_lines(prompt: Callable[[], str]) -> AsyncIterator[str]:
+async def terminal_lines(prompt: Callable[[], str]) -> AsyncGenerator[str, None]:
     """Yield what is typed at the terminal; ends with Ctrl-C or Ctrl-D on an empty line. A pasted block is one line."""
     if os.environ.get("TERM", "dumb") in ("", "dumb", "unknown") and os.name != "nt":
-        async for line in stdin_lines():
-            yield line
+        async for line in lines_of(sys.stdin.fileno()):
+            yield line.decode(errors="replace")
         return
     from prompt_toolkit import PromptSession
     from prompt_toolkit.patch_stdout import patch_stdout

@@ -222,8 +222,6 @@ class PlainConversation:
     def told(self, text: str, now: float) -> None:
         """An answer to their command, or something they must know."""
         self._tell(text)
-        if self._turn is not None:
-            self._turn.at_once = True
         self._write(now)
 
     def recalled(self, lines: Sequence[tuple[str, str]], now: float) -> None:

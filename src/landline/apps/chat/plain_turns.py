@@ -177,7 +177,7 @@ class Turns:
             self._news = bool(self._waiting)
         else:
             data = self._compose_after_unread()
-            self._unread += len(data)
+            self._unread = MAX_SEND if data == _MORE else self._unread + len(data)
             self._news = bool(self._waiting)
         self._last_send = self._last_activity = now
         return data

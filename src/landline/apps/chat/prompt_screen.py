@@ -8,6 +8,7 @@ half-typed line, and ``show`` has taken out whatever could move a cursor.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import signal
 from typing import Final
@@ -96,18 +97,20 @@ class PromptScreen:
         self._link = link
         app = self._session.app
         with patch_stdout():
-            prompting = asyncio.create_task(self._session.prompt_async(handle_sigint=False))
+            prompting = asyncio.create_task(self._session.prompt_async(handle_sigint=False, set_exception_handler=False))
             linking = asyncio.create_task(link.run(stop))
             try:
                 await asyncio.wait([linking, prompting], return_when=asyncio.FIRST_COMPLETED)
                 if prompting.done():
-                    prompting.result()
+                    stop.set()  # the terminal is gone, or somebody ended the prompt
                 await linking
             finally:
                 linking.cancel()
                 if app.is_running and not app.is_done:
                     app.exit(result="")
-                await asyncio.gather(prompting, linking, return_exceptions=True)
+                ended, _ = await asyncio.gather(prompting, linking, return_exceptions=True)
+        if isinstance(ended, Exception) and not isinstance(ended, EOFError | OSError):
+            raise ended
         self._print()
         return 0
 
@@ -132,7 +135,7 @@ class PromptScreen:
     def _print_when_placed(self, tries: int) -> None:
         """Print, but let the terminal first say where its cursor is, if it was asked: the answer must not be of an older screen."""
         renderer = self._session.app.renderer
-        if tries and renderer.waiting_for_cpr and renderer.cpr_support == CPR_Support.SUPPORTED:
+        if tries and renderer.waiting_for_cpr and renderer.cpr_support != CPR_Support.NOT_SUPPORTED:
             asyncio.get_running_loop().call_later(PLACING_INTERVAL, self._print_when_placed, tries - 1)
         else:
             self._print()
@@ -146,25 +149,29 @@ class PromptScreen:
         app = self._session.app
         is_drawn = app.is_running and not app.is_done
         pieces, self._unprinted = self._unprinted, []
-        if pieces:
-            if is_drawn:
+        with contextlib.suppress(OSError):  # the terminal was closed, and the end of its input is on the way
+            if pieces and is_drawn:
                 app.renderer.erase()
-            print_formatted_text(
-                FormattedText(pieces),
-                end="",
-                style=self._style,
-                color_depth=self._depth,
-                output=self._session.output,
-            )
-            if is_drawn:
+            if pieces:
+                self._write(pieces)
+            if pieces and is_drawn:
                 app.renderer.reset()
                 app.renderer.request_absolute_cursor_position()
-        if self._bell:
-            self._bell = False
-            self._session.output.bell()
-            self._session.output.flush()
+            if self._bell:
+                self._bell = False
+                self._session.output.bell()
+                self._session.output.flush()
         if is_drawn:
             app.invalidate()
+
+    def _write(self, pieces: Pieces) -> None:
+        print_formatted_text(
+            FormattedText(pieces),
+            end="",
+            style=self._style,
+            color_depth=self._depth,
+            output=self._session.output,
+        )
 
     # ... and what is typed.
 

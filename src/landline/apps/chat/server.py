@@ -49,6 +49,7 @@ async def run(settings: Settings, stop: asyncio.Event) -> int:
             await _operate(chat, stop)
         else:
             await stop.wait()
+    print(f"The chat is closed. What was said is kept in {storage.path}.", flush=True)
     return 0
 
 
@@ -117,7 +118,6 @@ async def _operate(chat: Chat, stop: asyncio.Event) -> None:
         for task in (operating, stopping):
             task.cancel()
         await asyncio.gather(operating, stopping, return_exceptions=True)
-        chat.house.leave(person)
 
 
 async def _trim(storage: Storage) -> None:

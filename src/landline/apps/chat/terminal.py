@@ -8,9 +8,12 @@ cursor) lines come in and go out as lines: what was heard on stdout, talk about 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import secrets
+import signal
 import sys
+from collections.abc import Iterator
 from typing import Final, Protocol
 
 import landline
@@ -52,9 +55,25 @@ async def run(settings: Settings, stop: asyncio.Event) -> int:
 
     screen: Screen = PromptScreen(client, colour=settings.colour) if _has_cursor() else LineScreen(client)
     link = Link(client, dial, screen.changed)
-    if not await link.open(stop):
-        return 0
-    return await screen.run(link, stop)
+    with _hang_up_stops(stop):
+        if not await link.open(stop):
+            return 0
+        return await screen.run(link, stop)
+
+
+@contextlib.contextmanager
+def _hang_up_stops(stop: asyncio.Event) -> Iterator[None]:
+    """Leave as politely when the terminal's window is closed as at Ctrl-C; nobody shall seem to be here for minutes after."""
+    hang_up = getattr(signal, "SIGHUP", None)  # Windows has none
+    if hang_up is None or signal.getsignal(hang_up) is signal.SIG_IGN:  # nohup
+        yield
+        return
+    loop = asyncio.get_running_loop()
+    before = signal.signal(hang_up, lambda _number, _frame: loop.call_soon_threadsafe(stop.set))
+    try:
+        yield
+    finally:
+        signal.signal(hang_up, before)
 
 
 def _has_cursor() -> bool:

@@ -1,0 +1,117 @@
+"""What travels: every message survives the way, and nothing else is taken for one."""
+
+from __future__ import annotations
+
+import typing
+from typing import Any
+
+import msgspec
+import pytest
+
+from landline.apps.chat import wire
+
+LINE = wire.Line(7, 1000.5, "ana", "hello\nthere é 😀", 2**63 - 1, 9)
+
+REQUESTS: list[Any] = [
+    wire.Enter("ana", 2**63 - 1, {"lobby": None, "tea": wire.Seen("e1", 9)}),
+    wire.Say(1, "lobby", "hello"),
+    wire.Join(2, "tea"),
+    wire.Leave(3, "tea"),
+    wire.Rename(4, "eva"),
+    wire.ListRooms(5),
+    wire.ListMembers(6, "tea"),
+    wire.Whisper(7, "ben", "psst"),
+    wire.Ring(8, "ben"),
+    wire.Accept(9),
+    wire.Hangup(10),
+    wire.Talk(11, "hello"),
+]
+TOLD: list[Any] = [
+    wire.Entered("ana", "e1", "a notice"),
+    wire.Joined("tea", [wire.Member("ana"), wire.Member("guest-1", True, "plain")]),
+    wire.Barred("a b", "why"),
+    wire.History("tea", [LINE], "missing", True),
+    wire.Said("tea", LINE),
+    wire.Came("tea", "ana"),
+    wire.Went("tea", "ana", "why"),
+    wire.Renamed("ana", "eva"),
+    wire.Away("ana", True),
+    wire.RoomList(1, [wire.Room("tea", 2)]),
+    wire.MemberList(2, "tea", [wire.Member("ana")]),
+    wire.Whispered("ana", "psst"),
+    wire.Rang("ana"),
+    wire.CallBegan("ana"),
+    wire.Talked("ana", "hello"),
+    wire.CallEnded("ana", "why"),
+    wire.Done(3),
+    wire.Sorry(4, "why"),
+    wire.Notice("hello"),
+]
+
+
+def kind(message: Any) -> str:
+    return type(message).__name__
+
+
+@pytest.mark.parametrize("message", REQUESTS, ids=kind)
+def test_a_request_arrives_as_it_was_sent(message: Any) -> None:
+    """And is nothing that a server says."""
+    assert wire.decode_request(wire.encode(message)) == message
+    with pytest.raises(ValueError, match="not a chat message"):
+        wire.decode_told(wire.encode(message))
+
+
+@pytest.mark.parametrize("message", TOLD, ids=kind)
+def test_what_the_server_says_arrives_as_it_was_sent(message: Any) -> None:
+    """And is no request."""
+    assert wire.decode_told(wire.encode(message)) == message
+    with pytest.raises(ValueError, match="not a chat message"):
+        wire.decode_request(wire.encode(message))
+
+
+def test_no_message_is_left_out_of_these_tests() -> None:
+    """A new message needs its example here."""
+    assert {type(message) for message in REQUESTS} == set(typing.get_args(wire.Request))
+    assert {type(message) for message in TOLD} == set(typing.get_args(wire.Told))
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        "text",
+        None,
+        5,
+        b"",
+        b"\xc1",
+        b"\xa1\xff",
+        b"\x91" * 100_000,
+        msgspec.msgpack.encode({"t": "say", "id": "1", "room": "x", "text": "y"}),
+        msgspec.msgpack.encode({"t": "say", "id": 1, "room": "x", "text": b"\xff"}),
+    ],
+)
+def test_anything_else_is_refused_as_one_error(data: object) -> None:
+    """Another type, rubbish, text that is no UTF-8, nesting without end, a field of another type."""
+    with pytest.raises(ValueError, match=r"chat message|can't decode"):
+        wire.decode_request(data)
+
+
+def test_fields_that_are_not_known_are_passed_over() -> None:
+    """A later version may add some."""
+    data = msgspec.msgpack.encode({"t": "say", "id": 1, "room": "x", "text": "y", "mood": "good"})
+
+    assert wire.decode_request(data) == wire.Say(1, "x", "y")
+
+
+@pytest.mark.parametrize(
+    ("data", "id"),
+    [
+        (msgspec.msgpack.encode({"t": "sing", "id": 4}), 4),
+        (msgspec.msgpack.encode({"t": "sing"}), None),
+        (msgspec.msgpack.encode({"id": "4"}), None),
+        (b"\x91" * 100_000, None),
+        ("text", None),
+    ],
+)
+def test_the_number_of_what_is_no_request_is_found_where_it_has_one(data: object, id: int | None) -> None:
+    """So that the refusal can name it."""
+    assert wire.request_id(data) == id

@@ -1,0 +1,162 @@
+"""One flow at one end: credit is an absolute total that is never exceeded, and one message always fits."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from landline.errors import ProtocolError
+from landline.protocol.flow import Flow
+from landline.protocol.frames import FRAME_COST, FrameType, encode_frame
+
+
+def make_flow(window: int = 1000, credit: int = 1000) -> Flow:
+    return Flow(0, window, credit)
+
+
+# Sending...
+
+
+def test_frames_are_sent_while_credit_is_left() -> None:
+    """A frame costs its payload and 64 bytes; the one that uses the credit up still goes, the next one does not."""
+    flow = make_flow(credit=2 * FRAME_COST + 1)
+    for _ in range(4):
+        flow.push(FrameType.BYTES, b"")
+
+    assert [flow.pop() is not None for _ in range(4)] == [True, True, True, False]
+    assert (flow.sent, flow.queued, flow.sent_cost) == (3, 4, 3 * FRAME_COST)
+
+
+def test_without_credit_nothing_is_sent_until_there_is_some() -> None:
+    """One byte of credit is enough for one message of any size."""
+    flow = make_flow(credit=0)
+    flow.push(FrameType.BYTES, bytes(5000))
+    assert flow.pop() is None
+
+    flow.was_granted(1)
+
+    assert flow.pop() == encode_frame(FrameType.BYTES, 0, bytes(5000))
+    assert flow.pop() is None
+
+
+def test_nothing_to_send_is_nothing() -> None:
+    """Credit alone sends nothing."""
+    assert make_flow().pop() is None
+
+
+def test_credit_never_falls() -> None:
+    """The same total again is fine, it is repeated after a resume; a smaller one is a lie."""
+    flow = make_flow(credit=100)
+    flow.was_granted(100)
+    flow.was_granted(101)
+
+    with pytest.raises(ProtocolError, match="fell from 101 to 100"):
+        flow.was_granted(100)
+
+
+def test_handled_rises_up_to_what_was_sent() -> None:
+    """The same count again is no news; fewer than before, or more than were sent, is a miscount."""
+    flow = make_flow()
+    for _ in range(3):
+        flow.push(FrameType.BYTES, b"")
+    flow.pop()
+    flow.pop()
+
+    assert flow.was_handled(1)
+    assert not flow.was_handled(1)
+    assert flow.was_handled(2)
+    for impossible in (1, 3):
+        with pytest.raises(ProtocolError) as caught:
+            flow.was_handled(impossible)
+        assert caught.value.code == "miscount"
+
+
+# Receiving...
+
+
+def test_a_frame_beyond_the_credit_is_refused() -> None:
+    """Neither counted nor kept."""
+    flow = make_flow(window=FRAME_COST)
+    flow.accept("one", 0)
+
+    with pytest.raises(ProtocolError, match="beyond its credit"):
+        flow.accept("two", 0)
+    assert (flow.received, list(flow.inbox)) == (1, [("one", FRAME_COST)])
+
+
+def test_what_was_taken_can_be_granted_again() -> None:
+    """The window is what is received and not taken, not what is not handled."""
+    flow = make_flow(window=1000)
+    flow.accept("a", 100)
+    assert flow.grantable == 1000
+
+    flow.take()
+
+    assert flow.grantable == 1000 + 100 + FRAME_COST
+
+
+def test_taking_the_next_handles_the_one_before() -> None:
+    """Who comes for the next is done with the last."""
+    flow = make_flow()
+    flow.accept("a", 0)
+    flow.accept("b", 0)
+
+    assert (flow.take(), flow.handled) == ("a", 0)
+    assert (flow.take(), flow.handled) == ("b", 1)
+
+
+def test_news_is_urgent_at_half_the_window() -> None:
+    """Before that it may wait for company."""
+    flow = make_flow(window=1000)
+    flow.accept("a", 435)
+    flow.take()
+    assert not flow.is_news_urgent
+
+    flow.accept("b", 0)
+    flow.take()
+    assert flow.is_news_urgent is (2 * FRAME_COST + 435 >= 500)
+
+
+def test_news_is_urgent_when_it_was_asked_for() -> None:
+    """As soon as as many are handled as the peer waits for, and until it was told."""
+    flow = make_flow()
+    for value in "abc":
+        flow.accept(value, 0)
+    flow.asked = 2
+    flow.take()
+    flow.take()
+    assert not flow.is_news_urgent
+
+    flow.take()
+    assert flow.is_news_urgent
+
+    flow.handled_told = flow.handled
+    assert not flow.is_news_urgent
+
+
+@given(st.integers(1, 2000), st.lists(st.tuples(st.integers(0, 500), st.booleans()), max_size=60))
+def test_sender_and_receiver_agree_on_credit(window: int, steps: list[tuple[int, bool]]) -> None:
+    """Whatever is sent within credit is within the window, and what is taken always lets more through in the end."""
+    sender, receiver = Flow(0, 0, window), Flow(0, window, 0)
+    for size, is_taken in steps:
+        sender.push(FrameType.BYTES, bytes(size))
+        while (frame := sender.pop()) is not None:
+            receiver.accept(frame, len(frame) - 9)
+        if is_taken and receiver.inbox:
+            receiver.take()
+            receiver.granted = receiver.grantable
+            sender.was_granted(receiver.granted)
+
+        held = receiver.received_cost - receiver.taken_cost
+        assert held < window + 500 + FRAME_COST
+
+    while receiver.inbox or sender.pending:
+        if receiver.inbox:
+            receiver.take()
+        receiver.granted = receiver.grantable
+        sender.was_granted(receiver.granted)
+        frame = sender.pop()
+        if frame is not None:
+            receiver.accept(frame, len(frame) - 9)
+    assert receiver.taken == len(steps)
