@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
@@ -13,8 +13,10 @@ import pytest
 
 import landline
 from landline import State
+from landline.protocol.frames import CloseCode
 
-BOUND = 15.0
+pytestmark = pytest.mark.timeout(20)
+
 QUICK = landline.Limits(redial_min=0.001, redial_max=0.01)
 ACKED = landline.Outcome("acked")
 
@@ -53,10 +55,11 @@ def where(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 
 @pytest.fixture
 async def pair(where: str) -> AsyncIterator[Pair]:
-    async with asyncio.timeout(BOUND), AsyncExitStack() as stack:
+    async with AsyncExitStack() as stack:
         pair = Pair(stack)
         await pair.listen(where)
         yield pair
+        pair._leave.set()
 
 
 async def until_state(session: landline.Session, state: State) -> list[landline.StateChange]:
@@ -155,9 +158,7 @@ async def test_what_never_left_has_failed_and_what_may_have_is_unknown(pair: Pai
     ours.drop(60)
     await until_state(ours, State.RECONNECTING)
     kept = await ours.send("never left")
-    limit = ours._bare.limits.close_timeout
-    assert limit
-    ours._bare.lose(landline.session.State and _expired(), "given up")
+    ours._bare.lose(CloseCode.EXPIRED, "given up")
 
     assert (await written).status == "unknown"
     assert (await kept).status == "failed"
@@ -166,12 +167,6 @@ async def test_what_never_left_has_failed_and_what_may_have_is_unknown(pair: Pai
     with pytest.raises(landline.SessionLost) as lost:
         await ours.flush()
     assert (lost.value.received, lost.value.unacked) == (2, 2)
-
-
-def _expired() -> Any:
-    from landline.protocol.frames import CloseCode
-
-    return CloseCode.EXPIRED
 
 
 async def test_the_outbox_is_bounded(pair: Pair) -> None:
@@ -373,7 +368,7 @@ async def test_a_task_that_waits_is_told_of_the_end(pair: Pair) -> None:
         for wait in (ours.receive(), ours.flush(), anext(aiter(ours), "the end"), ours.wait_closed(), _status(receipt))
     ]
     await asyncio.sleep(0)
-    ours._bare.lose(_expired(), "gone")
+    ours._bare.lose(CloseCode.EXPIRED, "gone")
     results = await asyncio.gather(*waits, return_exceptions=True)
 
     assert [type(result) for result in results[:3]] == [landline.SessionLost] * 3
@@ -453,6 +448,3 @@ async def test_nothing_is_left_of_a_session(pair: Pair) -> None:
     gc.collect()
 
     assert pair.listening.sessions == 0
-
-
-def _unused(_: Callable[[], None]) -> None: ...

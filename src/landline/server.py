@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import Any
 
-from .errors import AddressError, SessionEnded
+from .errors import AddressError, SessionClosed, SessionEnded
 from .limits import Limits
 from .protocol.frames import CloseCode
 from .session import Session
@@ -67,7 +68,6 @@ class Server:
         self._authenticate = authenticate
         self._limits = limits or Limits()
         self._retry_in = retry_in
-        self._running: set[asyncio.Task[None]] = set()
 
     def plain(self, program: PlainProgram) -> PlainProgram:
         """Have ``program`` run for each caller who speaks plain text; use it as a decorator."""
@@ -84,10 +84,11 @@ class Server:
         """
         if not addresses:
             raise AddressError("listen needs an address")
+        running: set[asyncio.Task[None]] = set()
         acceptor = Acceptor(
             self._limits,
-            begin=self._begin,
-            plain=self._begin_plain if self._plain is not None else None,
+            begin=partial(self._begin, running),
+            plain=partial(self._begin_plain, running) if self._plain is not None else None,
             authenticate=self._authenticate,
         )
         listeners: list[Listener] = []
@@ -100,32 +101,26 @@ class Server:
             for listener in listeners:
                 listener.close()
             await acceptor.drain(retry_in=self._retry_in)
-            await self._stop_programs()
+            await self._stop_programs(running)
+            await acceptor.hang_up()
 
     # A program for each who comes...
 
-    def _begin(self, bare: BareSession) -> None:
-        self._run(self._serve(bare), f"landline session {bare.id.hex()[:8]}")
+    def _begin(self, running: set[asyncio.Task[None]], bare: BareSession) -> None:
+        _run(running, self._serve(bare), f"landline session {bare.id.hex()[:8]}")
 
-    def _begin_plain(self, transport: Transport, head: bytes) -> None:
-        self._run(self._serve_plain(Caller(transport, head)), f"landline caller {transport.peer}")
-
-    def _run(self, program: Any, name: str) -> None:
-        task = asyncio.get_running_loop().create_task(program, name=name)
-        self._running.add(task)
-        task.add_done_callback(self._running.discard)
+    def _begin_plain(self, running: set[asyncio.Task[None]], transport: Transport, head: bytes) -> None:
+        _run(running, self._serve_plain(Caller(transport, head)), f"landline caller {transport.peer}")
 
     async def _serve(self, bare: BareSession) -> None:
         session = Session(bare, lambda seconds: _hang_up(bare))
         try:
             if self._program is not None:
                 await self._program(session)
-        except SessionEnded as error:
-            if error is not bare.ended:
+        except Exception as error:
+            if not _is_only_the_end(bare, error):
                 log.exception("the program of a session failed")
-        except Exception:
-            log.exception("the program of a session failed")
-            bare.lose(CloseCode.FAILED, "the server's program failed")
+                bare.lose(CloseCode.FAILED, "the server's program failed")
         finally:
             await bare.close(
                 timeout=self._limits.resume_window
@@ -140,10 +135,10 @@ class Server:
         finally:
             await caller.close()
 
-    async def _stop_programs(self) -> None:
+    async def _stop_programs(self, running: set[asyncio.Task[None]]) -> None:
         """Give the programs a moment to see that their sessions ended, then cancel them."""
-        if self._running:
-            _, late = await asyncio.wait(self._running, timeout=self._limits.close_timeout)
+        if running:
+            _, late = await asyncio.wait(running, timeout=self._limits.close_timeout)
             for task in late:
                 task.cancel()
             await asyncio.gather(*late, return_exceptions=True)
@@ -154,6 +149,21 @@ async def serve(program: Program, *addresses: str, **options: Any) -> AsyncItera
     """Serve ``program`` on these addresses: shorthand for a ``Server``; the options are its own."""
     async with Server(program, **options).listen(*addresses) as listening:
         yield listening
+
+
+def _run(running: set[asyncio.Task[None]], program: Coroutine[Any, Any, None], name: str) -> None:
+    task = asyncio.get_running_loop().create_task(program, name=name)
+    running.add(task)
+    task.add_done_callback(running.discard)
+
+
+def _is_only_the_end(bare: BareSession, error: BaseException) -> bool:
+    """Whether a program's error says no more than that its session is over; several tasks may have been told."""
+    if isinstance(error, BaseExceptionGroup):
+        return all(_is_only_the_end(bare, part) for part in error.exceptions)
+    return isinstance(error, SessionEnded) and (
+        error is bare.ended or (isinstance(error, SessionClosed) and (bare.is_closing or bare.is_peer_closed))
+    )
 
 
 def _hang_up(bare: BareSession) -> None:

@@ -268,3 +268,14 @@ def test_every_command_says_what_it_does() -> None:
         assert command.help
         assert all(option.help for option in command.params if isinstance(option, click.Option))
     assert main_module.__doc__
+
+
+def test_closed_standard_streams_are_empty_files() -> None:
+    """Whoever starts us with everything closed gets an exit code, not a crash."""
+    ended = subprocess.run(
+        ["/bin/sh", "-c", 'exec "$0" -m landline chat memory://nobody <&- >&- 2>&-', sys.executable],
+        check=False,
+        timeout=30,
+    )
+
+    assert ended.returncode in {2, 3}

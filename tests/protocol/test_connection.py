@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import tracemalloc
 from collections.abc import Callable
 from typing import Any
@@ -683,3 +684,23 @@ WAYS: dict[CloseCode, Callable[[], Connection]] = {
 def test_every_code_is_reached(code: CloseCode) -> None:
     """Each code has a way to it, and no code lacks one."""
     assert end_of(WAYS[code]()).code is code
+
+
+@pytest.mark.parametrize("seed", range(200))
+def test_a_flipped_bit_is_survived(seed: int) -> None:
+    """A carrier without checksums may change a bit of anything: nothing escapes, and no more is delivered than was sent."""
+    chance = random.Random(seed)
+    pair = open_pair()
+    for number in range(20):
+        say(pair.guest.core, f"up {number}")
+        say(pair.host.core, f"down {number}")
+    line = pair.line
+    line.write(pair.now)
+    for direction in (line.up, line.down):
+        direction[chance.randrange(len(direction))] ^= 1 << chance.randrange(8)
+
+    pair.settle()
+    pair.wait(100.0)
+
+    assert pair.guest.core.received <= 20
+    assert pair.guest.core.messages.handled_by_peer == 0

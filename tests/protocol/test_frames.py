@@ -128,7 +128,7 @@ def test_nothing_is_allocated_for_a_declared_size() -> None:
     finally:
         tracemalloc.stop()
 
-    assert peak < 3 * 10_000
+    assert peak < 1.5 * 10_000
 
 
 def test_only_codes_after_which_the_session_lives_are_resumable() -> None:

@@ -132,13 +132,15 @@ def test_one_byte_leaving_begins_the_deadline_anew() -> None:
 def test_nothing_to_write_needs_no_timer() -> None:
     """Looking stops when everything left, and begins with the next write."""
     progress = Progress(10.0)
-    assert progress.look_at is None
+    looks = [progress.look_at]
     assert progress.check(1000.0, 0)
 
     progress.wrote(1, 5.0)
-    assert progress.look_at == 7.5
+    looks.append(progress.look_at)
     assert progress.check(7.5, 0)
-    assert progress.look_at is None
+    looks.append(progress.look_at)
+
+    assert looks == [None, 7.5, None]
 
 
 def test_a_loop_that_stood_still_wrote_nothing_itself() -> None:

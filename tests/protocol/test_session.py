@@ -57,6 +57,16 @@ def test_a_transport_begins_with_all_totals() -> None:
     assert written(session) == []
 
 
+def test_what_changed_without_a_transport_is_told_once() -> None:
+    """The first totals are those of now."""
+    session = attached(Limits(window=1000))
+    session.receive(TEXT, 0, b"a")
+    session.attach(0)
+    hear(session)
+
+    assert written(session) == [("ack", (1, 0)), ("handled", 1), ("credit", 1000 + FRAME_COST + 1)]
+
+
 def test_what_was_queued_before_the_transport_goes_behind_the_totals() -> None:
     """Control first."""
     session = make_session(Limits(window=1000))
@@ -230,12 +240,13 @@ def test_a_question_that_may_be_lost_is_asked_again() -> None:
 def test_the_outbox_holds_until_the_peer_received() -> None:
     """Written is not enough; bytes and messages are both counted."""
     session = attached(Limits(outbox_messages=2, outbox_bytes=1000))
-    say(session, "a")
-    assert session.has_room
-    say(session, "b")
-    assert not session.has_room
+    rooms = []
+    for text in "ab":
+        say(session, text)
+        rooms.append(session.has_room)
     written(session)
-    assert not session.has_room
+    rooms.append(session.has_room)
+    assert rooms == [True, False, False]
     assert (session.outbox_frames, session.outbox_bytes) == (2, 2 * (HEADER.size + 1))
 
     session.receive_ack(1, 0)
@@ -387,12 +398,13 @@ def test_handling_what_was_not_sent_is_a_miscount() -> None:
 def test_flows_that_are_not_open_are_errors() -> None:
     """In every frame that names one."""
     session = attached()
-    for do in (
+    wrong: tuple[Callable[[], None], ...] = (
         lambda: session.receive(TEXT, 1, b""),
         lambda: session.receive_handled(1, 0),
         lambda: session.receive_credit(2**32 - 1, 0),
         lambda: session.receive_ask(1, 0),
-    ):
+    )
+    for do in wrong:
         with pytest.raises(ProtocolError, match="not open"):
             do()
 
@@ -456,14 +468,15 @@ def test_the_driver_is_woken_for_news_and_questions() -> None:
 def test_everything_is_handled_when_the_program_says_so() -> None:
     """Taken is not handled."""
     session = attached()
-    assert session.is_everything_handled
+    seen = [session.is_everything_handled]
     session.receive(TEXT, 0, b"a")
     session.take(session.messages)
-    assert not session.is_everything_handled
+    seen.append(session.is_everything_handled)
 
     session.handle_taken(session.messages)
+    seen.append(session.is_everything_handled)
 
-    assert session.is_everything_handled
+    assert seen == [True, False, True]
 
 
 # The end...
@@ -498,11 +511,12 @@ def test_the_last_counts_decide_what_may_have_arrived(
 def test_unsent_is_what_this_transport_has_not_carried() -> None:
     """Pending, or still to be replayed."""
     session = attached()
-    assert not session.has_unsent
+    seen = [session.has_unsent]
     say(session, "a")
-    assert session.has_unsent
+    seen.append(session.has_unsent)
     written(session)
-    assert not session.has_unsent
-
+    seen.append(session.has_unsent)
     session.attach(0)
-    assert session.has_unsent
+    seen.append(session.has_unsent)
+
+    assert seen == [False, True, False, True]

@@ -11,7 +11,7 @@ import pytest
 import landline
 from landline.testing.network import Faults, Proxy, bad_network
 
-BOUND = 10.0
+pytestmark = pytest.mark.timeout(20)
 
 
 class Lines:
@@ -48,7 +48,7 @@ class Lines:
 
 @pytest.fixture
 async def lines() -> AsyncIterator[Lines]:
-    async with asyncio.timeout(BOUND), AsyncExitStack() as stack:
+    async with AsyncExitStack() as stack:
         yield Lines(stack)
 
 

@@ -85,6 +85,7 @@ def show_version(*, as_json: bool) -> None:
 
 def main(args: Sequence[str] | None = None) -> int:
     """Run the command line and return the exit code; see ``landline.cli.exits``."""
+    _open_closed_streams()
     for stream in (sys.stdout, sys.stderr):
         if reconfigure := getattr(
             stream, "reconfigure", None
@@ -120,6 +121,16 @@ def _report(error: Exception, invocation: Invocation) -> int:
     for sentence in end.sentences:
         print(f"landline: {safe_line(sentence)}", file=sys.stderr)
     return end.code
+
+
+def _open_closed_streams() -> None:
+    """Give what was closed by whoever started us (``landline chat <&-``) an empty file: else a socket gets its number, and chaos."""
+    for number, name, mode in ((0, "stdin", "r"), (1, "stdout", "w"), (2, "stderr", "w")):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # takes the lowest free number: this one
+            setattr(sys, name, open(number, mode, encoding="utf-8", closefd=False))  # noqa: PTH123, SIM115 - a descriptor, for as long as we live
 
 
 def _stdout_gone() -> int:

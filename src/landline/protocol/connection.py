@@ -131,7 +131,7 @@ class Connection:
     # Either end closes...
 
     def close(self, code: CloseCode, reason: str, now: float, retry_in: float | None = None) -> None:
-        """Write CLOSE, the last frame of our direction, once everything that was sent is written.
+        """Write CLOSE, after which nothing counted follows, once everything that was sent is written.
 
         The connection then waits for the peer's CLOSE, which comes when its program has handled what we sent, or for ``close_timeout``. Where
         the peer had closed before us, ours ends the connection.
@@ -273,9 +273,8 @@ class Connection:
     def _receive_confirm(self, payload: bytes) -> None:
         if len(payload) != TOKEN_SIZE:
             raise ProtocolError("a token of the wrong size")
-        if self.phase is Phase.CONFIRMING:
-            self.phase = Phase.OPEN
-            self._deadline = None
+        self.phase = Phase.OPEN
+        self._deadline = None
         self._events.append(Confirmed(payload))
 
     def _receive_close(self, close: Close, now: float) -> None:
@@ -413,9 +412,7 @@ class Connection:
         self._end(code, reason, local=True)
 
     def _close_with(self, code: CloseCode, reason: str, retry_in: float | None = None) -> None:
-        text = (
-            reason[:500].encode(errors="replace").decode()
-        )  # a program's words, which may not be valid Unicode
+        text = reason[:500].encode(errors="replace").decode()  # a program's words may not be Unicode
         close = Close(code=code, reason=text, retry_in=retry_in)
         self._closing = encode_payload(FrameType.CLOSE, close)
 

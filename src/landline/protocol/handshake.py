@@ -44,18 +44,22 @@ class Resume(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """RESUME: go on with this session, please."""
 
     session: Id
+    """Which one: the id that WELCOME gave it."""
     token: Token
+    """The newest that the client was given."""
     attempt: Attempt
     """Rises strictly with every dial of this session."""
     received: Count
     """How many counted frames of the server's the client has, over all transports."""
     credentials: Any = None
+    """As in HELLO; the principal must be the same."""
 
 
 class Welcome(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """WELCOME: the session is on this line now."""
 
     session: Id
+    """Its public id; no secret, and opens nothing."""
     token: Token
     """Good for the next RESUME; the one before stays good until the client confirms this one."""
     life: Id
@@ -63,8 +67,11 @@ class Welcome(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     received: Count
     """How many counted frames of the client's the server has, over all transports."""
     resumed: bool
+    """Whether this answers a RESUME."""
     window: Count
+    """As in HELLO."""
     max_message: Count
+    """As in HELLO."""
     heartbeat: Seconds
     """Silence before a ping, in seconds; the server decides for both."""
     dead_after: Seconds
@@ -77,20 +84,26 @@ class Refusal(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """REFUSE: no, and why; what the server still knows of the session is told to a holder of a valid token only."""
 
     code: CloseCode
+    """Why, for programs."""
     reason: Reason = ""
+    """Why, for people."""
     attempt: Count | None = None
     """The highest attempt accepted so far."""
     received: Count | None = None
+    """How many counted frames of the client's had arrived."""
     handled: Count | None = None
     """How many of the client's messages the server's program had handled."""
     retry_in: Seconds | None = None
+    """Come back after this many seconds, when the code is resumable."""
 
 
 class Close(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """CLOSE: the last frame of its direction."""
+    """CLOSE: nothing counted follows in its direction."""
 
     code: CloseCode
+    """Why, for programs."""
     reason: Reason = ""
+    """Why, for people."""
     retry_in: Seconds | None = None
     """Come back after this many seconds, when the code is resumable."""
 

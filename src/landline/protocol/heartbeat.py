@@ -90,7 +90,7 @@ class Progress:
     def wrote(self, size: int, now: float) -> None:
         """Note that this many bytes were given to the transport."""
         if self.look_at is None:
-            self._left, self._at = self.written, now
+            self._at = now  # all that was written before had left
             self.look_at = now + self._timeout / 4
         self.written += size
 

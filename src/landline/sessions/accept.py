@@ -26,7 +26,7 @@ from ..protocol.session import Session
 from ..protocol.states import Role
 from ..transports import Transport
 from .auth import Authenticate
-from .bare import BareSession
+from .bare import BareSession, Signal
 from .door import Door, Way
 from .driver import Driver, log
 
@@ -84,6 +84,7 @@ class Acceptor:
         self._deciding: set[asyncio.Task[None]] = set()
         self._expiring: asyncio.TimerHandle | None = None
         self._is_draining = False
+        self._line_gone = Signal()
 
     @property
     def sessions(self) -> list[BareSession]:
@@ -127,6 +128,7 @@ class Acceptor:
 
     def _gone(self, transport: Transport) -> None:
         del self._open[transport]
+        self._line_gone.wake()
         self._by_source[transport.source] -= 1
         if not self._by_source[transport.source]:
             del self._by_source[transport.source]
@@ -300,6 +302,8 @@ class Acceptor:
         end = kept.session.connection_ended(event)
         if end is not None:
             kept.session.end(end)
+        elif self._is_draining:  # nobody will be let in to go on with it
+            kept.session.lose(CloseCode.EXPIRED, "the server is going away")
         else:
             self._detach(kept, event.reason or event.code.text)
             if not kept.is_told:  # its client may hold the welcome, and come back to confirm
@@ -371,3 +375,17 @@ class Acceptor:
         for timer in (self._expiring, self._sweeping):
             if timer is not None:
                 timer.cancel()
+
+    async def hang_up(self) -> None:
+        """Wait until every line is gone; who keeps its own open is hung up on after ``close_timeout`` seconds."""
+        try:
+            async with asyncio.timeout(self._limits.close_timeout):
+                await self._until_empty()
+        except TimeoutError:
+            for transport in list(self._open):
+                transport.abort()
+            await self._until_empty()
+
+    async def _until_empty(self) -> None:
+        while self._open:
+            await self._line_gone.wait()

@@ -161,7 +161,7 @@ class BareSession:
         if not self.is_closing:
             self.set_state(State.CLOSING, reason)
         if self.is_closing or self.core.is_everything_handled:
-            self.end(SessionClosed(reason))
+            self.end(SessionClosed(self._close_reason))
         self.arrived.wake()
         self.room.wake()
 

@@ -8,12 +8,15 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import struct
 from typing import Final, cast
 
 from .base import Accept, Receiver, nothing
 
 LINGER: Final = 2.0
 """Seconds for the peer to end its direction after we ended ours."""
+
+_AT_ONCE: Final = struct.pack("ii", 1, 0)
 
 HIGH_WATER: Final = 256 << 10
 """Bytes waiting to be written above which a transport is not writable."""
@@ -97,6 +100,14 @@ class StreamTransport(asyncio.Protocol):
         """Go at once."""
         self._is_closing = True
         if self._transport is not None:
+            self._transport.abort()
+
+    def _reset(self) -> None:
+        """The peer was told that we end, and does not: a reset makes programs let go that wait for their keyboard, as nc does."""
+        if self._transport is not None:
+            sock = self._transport.get_extra_info("socket")
+            if sock is not None:
+                sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _AT_ONCE)
             self._transport.abort()
 
     # What asyncio tells...

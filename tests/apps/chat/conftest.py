@@ -131,7 +131,9 @@ async def open_chat_with() -> AsyncIterator[Callable[..., Awaitable[OpenChat]]]:
         numbers = itertools.count()
 
         async def open_one(
-            storage: Storage | None = None, limits: ChatLimits | None = None, connection: landline.Limits | None = None
+            storage: Storage | None = None,
+            limits: ChatLimits | None = None,
+            connection: landline.Limits | None = None,
         ) -> OpenChat:
             chat, listening = await stack.enter_async_context(
                 open_chat(

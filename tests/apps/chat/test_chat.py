@@ -61,6 +61,7 @@ async def test_what_is_said_while_the_past_is_read_is_part_of_the_past(listener:
 
 async def test_where_the_past_cannot_be_read_the_present_goes_on(listener: Listening) -> None:
     """The newcomer is shown nothing old, and told what is new."""
+
     class Broken(MemoryStorage):
         async def last(self, pattern: str, limit: int = 300, *, to: Position | None = None) -> Page:
             if pattern == "room.lobby":

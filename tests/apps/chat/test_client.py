@@ -28,7 +28,9 @@ def in_lobby(*, name: str = "ana", epoch: str = "e1", lines: list[wire.Line] | N
     return client
 
 
-def come_back(client: Client, now: float, *, epoch: str = "e2", lines: list[wire.Line] | None = None, missing: str = "") -> None:
+def come_back(
+    client: Client, now: float, *, epoch: str = "e2", lines: list[wire.Line] | None = None, missing: str = ""
+) -> None:
     """A new session begins, and the server tells what the lobby holds after what was seen."""
     client.opened(now)
     client.heard(wire.Entered(client.name, epoch), now)
@@ -159,14 +161,15 @@ def test_a_refused_line_is_told_with_its_reason() -> None:
 
 
 def test_a_line_that_is_too_long_never_leaves() -> None:
-    """The rule is known here, so the answer does not need the server."""
+    """The rule is known here, so the answer does not need the server, and the text comes back to be shortened."""
     client = in_lobby()
 
     client.typed("x" * 5000, 1.0)
 
     assert client.to_send() == []
     (told,) = client.events()
-    assert isinstance(told, events.Said) and told.trouble
+    assert isinstance(told, events.NotSent) and told.back
+    assert (told.text, client.pending.failed) == ("x" * 5000, 1)
 
 
 def test_too_many_waiting_lines_are_refused_and_given_back() -> None:
@@ -339,7 +342,10 @@ def test_a_doubtful_line_that_turns_up_after_all_is_told() -> None:
 
     client.heard(wire.Said("lobby", echo), 4.0)
 
-    assert client.events() == [events.Heard("lobby", echo, own=True), events.Arrived("hello", "#lobby", doubted=True)]
+    assert client.events() == [
+        events.Heard("lobby", echo, own=True),
+        events.Arrived("hello", "#lobby", doubted=True),
+    ]
 
 
 def test_a_line_acked_whose_echo_was_lost_is_looked_for() -> None:
@@ -503,7 +509,9 @@ def test_typing_in_no_room_explains_itself() -> None:
     client.typed("hello", 1.0)
 
     assert client.to_send() == []
-    assert client.events() == [events.Said("You are in no room: /join lobby takes you to the lobby.", trouble=True)]
+    assert client.events() == [
+        events.Said("You are in no room: /join lobby takes you to the lobby.", trouble=True)
+    ]
 
 
 def test_members_follow_what_is_told() -> None:
@@ -515,7 +523,10 @@ def test_members_follow_what_is_told() -> None:
     client.heard(wire.Renamed("cleo", "cleopatra"), 1.0)
     client.heard(wire.Away("cleopatra", True), 1.0)
 
-    assert client.rooms["lobby"].members == {"ana": wire.Member("ana"), "cleopatra": wire.Member("cleopatra", away=True)}
+    assert client.rooms["lobby"].members == {
+        "ana": wire.Member("ana"),
+        "cleopatra": wire.Member("cleopatra", away=True),
+    }
     assert client.events() == [
         events.Came("lobby", "cleo"),
         events.Went("lobby", "ben", ""),
@@ -663,7 +674,9 @@ def test_a_private_line_is_never_said_to_the_room() -> None:
     client.typed("for your ears only", 3.1, aim=aim)
 
     assert client.to_send() == []
-    assert client.events() == [events.NotSent("for your ears only", "ben", "the call with ben is over", back=True)]
+    assert client.events() == [
+        events.NotSent("for your ears only", "ben", "the call with ben is over", back=True)
+    ]
 
 
 def test_a_line_begun_for_the_room_stays_with_the_room() -> None:
@@ -716,7 +729,10 @@ def test_own_private_lines_are_shown_when_they_arrived() -> None:
     client.heard(wire.Done(2), 3.1)
     client.heard(wire.Done(3), 3.1)
 
-    assert client.events() == [events.Talked("ben", "hm", own=True), events.Whispered("cleo", "psst", own=True)]
+    assert client.events() == [
+        events.Talked("ben", "hm", own=True),
+        events.Whispered("cleo", "psst", own=True),
+    ]
 
 
 # Leaving.
@@ -735,6 +751,38 @@ def test_bye_leaves_when_everything_is_confirmed(word: str) -> None:
     assert client.is_done
 
 
+def test_leaving_at_once_still_reads_what_was_said() -> None:
+    """An empty pipe is a way to read a room: the end of the input waits for the history, a second wish does not."""
+    client = Client("ana", NUMBER)
+    client.opened(0.0)
+    client.leave(0.0)
+    client.heard(wire.Entered("ana", "e1"), 0.1)
+    client.heard(wire.Joined("lobby", []), 0.1)
+    assert not client.is_done
+
+    client.heard(wire.History("lobby", [line(1, "ben", "hi")]), 0.2)
+
+    assert client.is_done
+
+
+def test_a_barred_room_gives_its_lines_back() -> None:
+    """A room named at the door that would not have us: forgotten, with the reason, and no line for it goes elsewhere."""
+    client = Client("ana", NUMBER, ["dev", "lobby"])
+    client.opened(0.0)
+    client.typed("for dev", 0.0)
+    client.heard(wire.Entered("ana", "e1"), 0.1)
+    client.events()
+
+    client.heard(wire.Barred("dev", "The room is full."), 0.1)
+
+    assert client.events() == [
+        events.NotSent("for dev", "#dev", "The room is full."),
+        events.Left("dev", "lobby"),
+        events.Said("The room is full.", trouble=True),
+    ]
+    assert client.rooms.current == "lobby"
+
+
 def test_bye_with_a_waiting_line_says_so_and_a_second_bye_goes() -> None:
     """Nobody leaves a word behind without knowing it."""
     client = in_lobby()
@@ -745,7 +793,9 @@ def test_bye_with_a_waiting_line_says_so_and_a_second_bye_goes() -> None:
     assert client.next_at() == 4.0
 
     client.advance(4.0)
-    assert client.events() == [events.Said("1 line is still waiting to go out first; /bye again leaves without.", True)]
+    assert client.events() == [
+        events.Said("1 line is still waiting to go out first; /bye again leaves without.", True)
+    ]
     assert not client.is_done
     client.typed("bye", 5.0)
     assert client.given_up

@@ -14,7 +14,9 @@ from landline.apps.chat import client_events
 def test_the_list_of_events_is_complete() -> None:
     """Whoever matches on ``Event`` has them all."""
     classes = {
-        kind for _, kind in inspect.getmembers(client_events, inspect.isclass) if kind.__module__ == client_events.__name__
+        kind
+        for _, kind in inspect.getmembers(client_events, inspect.isclass)
+        if kind.__module__ == client_events.__name__
     }
 
     assert set(typing.get_args(client_events.Event)) == classes - {client_events.Aim}

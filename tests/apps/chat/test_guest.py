@@ -24,14 +24,19 @@ async def arrive(served: Any, line: Any) -> Guest:
     return guest
 
 
-async def test_a_guest_comes_into_the_lobby_with_a_number_and_is_shown_what_was_said(open_one: Any, written_line: Lining) -> None:
+async def test_a_guest_comes_into_the_lobby_with_a_number_and_is_shown_what_was_said(
+    open_one: Any, written_line: Lining
+) -> None:
     """The others are told that they came."""
     ana, line = await open_one.enter("ana"), written_line()
     await ana.say("hello")
     await ana.hear_until(wire.Said)
     await Guest(line, open_one.chat).enter()
 
-    assert line.calls() == [("operator_present", False), ("welcome", "guest-1", "lobby", ["ana"], [("ana", "hello")])]
+    assert line.calls() == [
+        ("operator_present", False),
+        ("welcome", "guest-1", "lobby", ["ana"], [("ana", "hello")]),
+    ]
     assert await ana.hear() == wire.Came("lobby", "guest-1")
 
 
@@ -47,7 +52,9 @@ async def test_a_guest_is_shown_a_few_lines_only(open_chat_with: Any, written_li
     assert line.calls()[-1][-1] == [("ana", "1"), ("ana", "2")]
 
 
-async def test_a_guest_in_a_full_chat_or_lobby_is_refused_and_leaves_nothing_behind(open_chat_with: Any, written_line: Lining) -> None:
+async def test_a_guest_in_a_full_chat_or_lobby_is_refused_and_leaves_nothing_behind(
+    open_chat_with: Any, written_line: Lining
+) -> None:
     """Neither a name nor a place."""
     served = await open_chat_with(limits=ChatLimits(members=1))
     await served.enter("ana")
@@ -107,7 +114,11 @@ async def test_news_reach_a_guest_as_sentences(open_one: Any, written_line: Lini
     await ana.ask(wire.Whisper(2, "guest-1", "psst"))
     await ana.hear()
 
-    assert line.calls() == [("noticed", "ana joined lobby."), ("noticed", "ana is called eva now."), ("whispered", "eva", "psst")]
+    assert line.calls() == [
+        ("noticed", "ana joined lobby."),
+        ("noticed", "ana is called eva now."),
+        ("whispered", "eva", "psst"),
+    ]
 
 
 async def test_a_guest_renames_itself(open_one: Any, written_line: Lining) -> None:
@@ -212,7 +223,9 @@ async def test_what_needs_a_session_is_refused(open_one: Any, written_line: Lini
 
 
 @pytest.mark.parametrize(("reason", "why"), [("said bye", ""), ("hung up", "hung up")])
-async def test_the_room_sees_that_a_guest_left(open_one: Any, written_line: Lining, reason: str, why: str) -> None:
+async def test_the_room_sees_that_a_guest_left(
+    open_one: Any, written_line: Lining, reason: str, why: str
+) -> None:
     """With the reason, unless it was a farewell."""
     ana = await open_one.enter("ana")
     guest = await arrive(open_one, written_line())

@@ -53,10 +53,15 @@ def test_from_the_checkout_on_another_port() -> None:
 def test_installed() -> None:
     """The program itself, with the address where it is not the usual one."""
     assert commands(["tcp://127.0.0.1:12345"]) == ["landline chat", "nc localhost 12345"]
-    assert commands(["tcp://127.0.0.1:12346"]) == ["landline chat tcp://localhost:12346", "nc localhost 12346"]
+    assert commands(["tcp://127.0.0.1:12346"]) == [
+        "landline chat tcp://localhost:12346",
+        "nc localhost 12346",
+    ]
 
 
-def test_where_the_program_is_on_no_path_it_is_named_by_its_interpreter(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_where_the_program_is_on_no_path_it_is_named_by_its_interpreter(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     """A hint that answers 'command not found' is none."""
     monkeypatch.setattr("landline.apps.chat.hints.shutil.which", lambda name: None)
     monkeypatch.setattr("landline.apps.chat.hints.sys.executable", "/opt/my python/bin/python")
@@ -101,7 +106,10 @@ def test_an_ipv6_host_is_dialled_in_brackets() -> None:
 
 def test_a_unix_socket_from_the_checkout() -> None:
     """The address goes by the environment."""
-    assert commands(["unix:///run/x.sock"], from_make=True, asked="unix:///run/x.sock")[0] == "LANDLINE_ADDRESS=unix:///run/x.sock make chat"
+    assert (
+        commands(["unix:///run/x.sock"], from_make=True, asked="unix:///run/x.sock")[0]
+        == "LANDLINE_ADDRESS=unix:///run/x.sock make chat"
+    )
 
 
 @pytest.mark.usefixtures("in_checkout")

@@ -94,7 +94,9 @@ async def test_nothing_is_told_before_it_is_stored(listener: Listening) -> None:
         assert teller.texts == ["hello"]
 
 
-async def test_lines_are_told_in_the_order_of_their_places_whatever_is_done_first(listener: Listening) -> None:
+async def test_lines_are_told_in_the_order_of_their_places_whatever_is_done_first(
+    listener: Listening,
+) -> None:
     """The second answer comes first: it waits for the first."""
     teller, ana = Teller(), listener("ana")
     async with SlowStorage() as storage:
@@ -114,7 +116,9 @@ async def test_lines_are_told_in_the_order_of_their_places_whatever_is_done_firs
         assert [line.offset for _, line in teller.told] == [1, 2, 3]
 
 
-async def test_a_line_that_could_not_be_stored_is_told_to_nobody_and_holds_up_nobody(listener: Listening) -> None:
+async def test_a_line_that_could_not_be_stored_is_told_to_nobody_and_holds_up_nobody(
+    listener: Listening,
+) -> None:
     """The next one is told, and saying it again with the same number stores it."""
     teller, ana = Teller(), listener("ana", client=7)
     async with SlowStorage() as storage:
@@ -150,7 +154,9 @@ async def test_who_goes_while_their_line_is_stored_has_said_it(listener: Listeni
         assert teller.texts == ["last words"]
 
 
-async def test_nobody_is_left_waiting_for_the_failure_of_a_line_whose_sender_went(listener: Listening) -> None:
+async def test_nobody_is_left_waiting_for_the_failure_of_a_line_whose_sender_went(
+    listener: Listening,
+) -> None:
     """The suite turns an error that nobody looked at into a failure."""
     async with SlowStorage() as storage:
         history = await opened(storage)
@@ -304,7 +310,9 @@ async def test_somebody_new_gets_the_last_lines(listener: Listening) -> None:
         assert (await history.recent("lobby", 0, history.told)).lines == []
 
 
-async def test_somebody_who_comes_back_gets_everything_after_what_they_saw_in_pages(listener: Listening) -> None:
+async def test_somebody_who_comes_back_gets_everything_after_what_they_saw_in_pages(
+    listener: Listening,
+) -> None:
     """Only the last page says that it is the last."""
     async with MemoryStorage() as storage:
         history = await opened(storage, page=2)
@@ -344,12 +352,16 @@ async def test_what_was_seen_in_an_earlier_life_of_the_server_counts(listener: L
 
 
 @pytest.mark.parametrize("offset", [0, 2, -5, 2**63 - 1])
-async def test_what_was_seen_in_another_history_gives_the_last_lines_and_says_so(listener: Listening, offset: int) -> None:
+async def test_what_was_seen_in_another_history_gives_the_last_lines_and_says_so(
+    listener: Listening, offset: int
+) -> None:
     """Whatever the place in it."""
     async with MemoryStorage() as storage:
         history = await opened(storage, history=2)
         await said(history, listener, 5)
-        (chunk,) = [chunk async for chunk in history.pages("lobby", wire.Seen("another", offset), history.told)]
+        (chunk,) = [
+            chunk async for chunk in history.pages("lobby", wire.Seen("another", offset), history.told)
+        ]
 
         assert [line.offset for line in chunk.lines] == [4, 5]
         assert "not the one that you knew" in chunk.missing
@@ -360,7 +372,9 @@ async def test_what_has_expired_is_said_to_be_missing(listener: Listening) -> No
     async with MemoryStorage(retention={"room.*": Retention(max_count=2)}) as storage:
         history = await opened(storage)
         await said(history, listener, 5)
-        (chunk,) = [chunk async for chunk in history.pages("lobby", wire.Seen(storage.epoch, 1), history.told)]
+        (chunk,) = [
+            chunk async for chunk in history.pages("lobby", wire.Seen(storage.epoch, 1), history.told)
+        ]
 
         assert [line.offset for line in chunk.lines] == [4, 5]
         assert chunk.missing == "Older lines than these are no longer kept."

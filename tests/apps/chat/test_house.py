@@ -72,7 +72,9 @@ def test_the_house_is_full_at_its_limit(listener: Listening) -> None:
         world.house.enter_as_guest(listener())
 
 
-def test_a_client_that_comes_back_on_a_new_session_takes_its_own_place(world: World, listener: Listening) -> None:
+def test_a_client_that_comes_back_on_a_new_session_takes_its_own_place(
+    world: World, listener: Listening
+) -> None:
     """It shows its secret number: name and rooms are its own, the old session is out, and nobody sees a going and a coming."""
     old, ben = world.enter("ana", "lobby", client=7), world.enter("ben", "lobby")
     new = listener(client=7)
@@ -87,7 +89,9 @@ def test_a_client_that_comes_back_on_a_new_session_takes_its_own_place(world: Wo
     assert world.house.is_here(new)
 
 
-def test_whoever_takes_their_own_place_is_no_longer_away_and_in_no_call(world: World, listener: Listening) -> None:
+def test_whoever_takes_their_own_place_is_no_longer_away_and_in_no_call(
+    world: World, listener: Listening
+) -> None:
     """The new session knows nothing of the call, and its line is up."""
     old, ben = world.enter("ana", "lobby", client=7), world.enter("ben", "lobby")
     world.house.ring(old, "ben")
@@ -99,7 +103,9 @@ def test_whoever_takes_their_own_place_is_no_longer_away_and_in_no_call(world: W
     assert ben.call is None
 
 
-def test_whoever_takes_their_own_place_may_have_another_name_if_it_is_free(world: World, listener: Listening) -> None:
+def test_whoever_takes_their_own_place_may_have_another_name_if_it_is_free(
+    world: World, listener: Listening
+) -> None:
     """A renaming that was on its way when the session was lost."""
     world.enter("ana", "lobby", client=7)
     ben, new, newer = world.enter("ben", "lobby"), listener(client=7), listener(client=7)
@@ -121,7 +127,12 @@ def test_another_client_does_not(world: World) -> None:
 
 def test_renaming_is_told_to_those_around(world: World) -> None:
     """In shared rooms, in the call, and to the one renamed; once each."""
-    ana, ben, cid, dan = world.enter("ana", "lobby"), world.enter("ben", "lobby"), world.enter("cid"), world.enter("dan")
+    ana, ben, cid, dan = (
+        world.enter("ana", "lobby"),
+        world.enter("ben", "lobby"),
+        world.enter("cid"),
+        world.enter("dan"),
+    )
     world.house.ring(ana, "cid")
     cid.heard()
     world.house.rename(ana, "eva")
@@ -162,7 +173,10 @@ def test_a_whisper_reaches_one_person_alone(world: World) -> None:
     assert cid.heard() == []
 
 
-@pytest.mark.parametrize(("to", "text", "sentence"), [("ana", "x", "That is you"), ("zoe", "x", "nobody called zoe"), ("ben", " ", "nothing to say")])
+@pytest.mark.parametrize(
+    ("to", "text", "sentence"),
+    [("ana", "x", "That is you"), ("zoe", "x", "nobody called zoe"), ("ben", " ", "nothing to say")],
+)
 def test_why_a_whisper_is_refused(world: World, to: str, text: str, sentence: str) -> None:
     """To oneself, to nobody, or with nothing in it."""
     ana, ben = world.enter("ana"), world.enter("ben")
@@ -176,7 +190,10 @@ def test_a_line_is_checked_and_cleaned_before_it_is_said(world: World) -> None:
     """What could move a cursor is gone at the sender's edge."""
     ana = world.enter("ana", "lobby")
 
-    assert world.house.may_say(ana, "#Lobby", "one\r\n\x1b]0;x\x07two\ud800 \n") == ("lobby", "one\n]0;xtwo\ufffd")
+    assert world.house.may_say(ana, "#Lobby", "one\r\n\x1b]0;x\x07two\ud800 \n") == (
+        "lobby",
+        "one\n]0;xtwo\ufffd",
+    )
 
 
 @pytest.mark.parametrize(

@@ -75,7 +75,11 @@ async def chatting(stdin: int, *, answers: bool = True) -> AsyncIterator[tuple[E
     screen = LineScreen(client, stdin=stdin)
     echo = Echo(client, screen, answers=answers)
     client.opened(0.0)
-    for told in (wire.Entered("ana", "e1"), wire.Joined("lobby", [wire.Member("ben")]), wire.History("lobby", [])):
+    for told in (
+        wire.Entered("ana", "e1"),
+        wire.Joined("lobby", [wire.Member("ben")]),
+        wire.History("lobby", []),
+    ):
         client.heard(told, 0.0)
     echo.advance()
     stop = asyncio.Event()
@@ -101,7 +105,7 @@ async def test_what_was_heard_is_on_stdout_and_talk_about_the_line_on_stderr(
 
     out, err = capsys.readouterr()
     assert out == "· You are in #lobby with ben.\nben to you: psst\nana: hello\n"
-    assert err.startswith("· You are ana.\n· The line is down (reset).")
+    assert err.startswith("· You are ana.\n· The line is down (reset);")
     assert "The line is back" in err
 
 
@@ -120,7 +124,9 @@ async def test_a_line_is_taken_when_the_one_before_is_confirmed(pipe: tuple[int,
         assert not running.done()
 
 
-async def test_a_failed_line_makes_the_exit_code_one(pipe: tuple[int, int], capsys: pytest.CaptureFixture[str]) -> None:
+async def test_a_failed_line_makes_the_exit_code_one(
+    pipe: tuple[int, int], capsys: pytest.CaptureFixture[str]
+) -> None:
     """A script learns that not everything was said; the rest is."""
     async with chatting(pipe[0]) as (echo, running):
         os.write(pipe[1], b"\xff\xfe\nsaid\n")

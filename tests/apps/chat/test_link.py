@@ -41,6 +41,7 @@ class FakeSession:
         self.outcomes: dict[int, str] = {}
         self.dropped: list[float] = []
         self.closed_with: str | None = None
+        self.takes_no_more = ""
 
     @property
     def closed(self) -> bool:
@@ -48,6 +49,10 @@ class FakeSession:
 
     async def send(self, data: bytes) -> Receipt:
         request = wire.decode_request(data)
+        if self.takes_no_more == "ended":
+            raise landline.SessionLost("unknown session")
+        if self.takes_no_more == "full":
+            await asyncio.Event().wait()
         self.sent.put_nowait(request)
         return Receipt("acked" if isinstance(request, wire.Enter) else self.outcomes.get(request.id, "acked"))
 
@@ -146,7 +151,11 @@ async def test_requests_and_answers_are_carried_in_order() -> None:
 
     async with asyncio.timeout(BOUND):
         sent = [await session.sent.get() for _ in range(3)]
-    assert sent == [wire.Enter("ana", NUMBER, {"lobby": None}), wire.Say(1, "lobby", "one"), wire.Say(2, "lobby", "two")]
+    assert sent == [
+        wire.Enter("ana", NUMBER, {"lobby": None}),
+        wire.Say(1, "lobby", "one"),
+        wire.Say(2, "lobby", "two"),
+    ]
     session.inbox.put_nowait(wire.Done(1))
     session.inbox.put_nowait(wire.Done(2))
     world.type("bye")
@@ -198,6 +207,33 @@ async def test_a_lost_session_is_settled_before_the_next_begins() -> None:
     assert any(isinstance(event, events.LineBack) and event.restarted for event in world.told)
     world.stop.set()
     second.inbox.put_nowait(wire.Done(2))
+    await running
+
+
+@pytest.mark.parametrize("why", ["ended", "full"])
+async def test_what_a_dying_session_would_not_take_goes_out_in_the_next(why: str) -> None:
+    """The session was over, or had no room, when the line was handed to it: certainly not sent, so it goes out later, undoubted."""
+    first, second = FakeSession(), FakeSession()
+    world = World(first, second)
+    await world.link.open(world.stop)
+    running = asyncio.create_task(world.link.run(world.stop))
+    first.let_in()
+    await world.until(lambda: world.client.rooms["lobby"].caught_up)
+    first.takes_no_more = why
+    world.type("one")
+    world.type("two")
+    await asyncio.sleep(0)  # the first is refused, the second still waits its turn
+    first.inbox.put_nowait(landline.SessionLost("unknown session"))
+    second.let_in(epoch="e2")
+
+    async with asyncio.timeout(BOUND):
+        sent = [await second.sent.get() for _ in range(3)]
+
+    assert sent[1:] == [wire.Say(1, "lobby", "one"), wire.Say(2, "lobby", "two")]
+    assert not any(isinstance(event, events.Doubtful) for event in world.told)
+    world.stop.set()
+    for id in (1, 2):
+        second.inbox.put_nowait(wire.Done(id))
     await running
 
 
@@ -286,7 +322,9 @@ async def test_states_reach_the_client() -> None:
         landline.StateChange(landline.State.RECONNECTING, landline.State.CONNECTED, "reset", 3.0, 10.0)
     )
     await world.until(lambda: world.client.line.redial_at)
-    session.changes.put_nowait(landline.StateChange(landline.State.CONNECTED, landline.State.RECONNECTING, "", None, 3.0))
+    session.changes.put_nowait(
+        landline.StateChange(landline.State.CONNECTED, landline.State.RECONNECTING, "", None, 3.0)
+    )
     await world.until(lambda: world.client.line.down_since is None)
 
     assert [type(event) for event in world.told][-2:] == [events.LineDown, events.LineBack]
@@ -316,12 +354,18 @@ async def test_a_dropped_line_loses_and_doubles_nothing() -> None:
         async for message in session:
             match wire.decode_request(message):
                 case wire.Enter(name):
-                    for told in (wire.Entered(name, "e1"), wire.Joined("lobby", []), wire.History("lobby", [])):
+                    for told in (
+                        wire.Entered(name, "e1"),
+                        wire.Joined("lobby", []),
+                        wire.History("lobby", []),
+                    ):
                         _ = session.send_nowait(wire.encode(told))
                 case wire.Say(id, room, text):
                     heard.append(text)
                     offset += 1
-                    _ = session.send_nowait(wire.encode(wire.Said(room, wire.Line(offset, 0.0, "ana", text, NUMBER, id))))
+                    _ = session.send_nowait(
+                        wire.encode(wire.Said(room, wire.Line(offset, 0.0, "ana", text, NUMBER, id)))
+                    )
 
     async with landline.serve(lobby, "tcp://127.0.0.1:0") as listening:
         world = World()

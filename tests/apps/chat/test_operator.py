@@ -77,7 +77,9 @@ async def test_the_operator_sees_what_is_said_and_who_comes(open_one: Any, scree
     assert screen.written[-3:] == ["* ana joined lobby.", "ana: hi", "ana (to you): psst"]
 
 
-async def test_nothing_that_others_say_moves_the_operators_cursor_or_passes_for_another(screen: Screen) -> None:
+async def test_nothing_that_others_say_moves_the_operators_cursor_or_passes_for_another(
+    screen: Screen,
+) -> None:
     """Escapes are gone, and further lines are indented."""
     screen.written.clear()
     screen.operator.line.room_said("ana", "one\x1b[2J\r\nhost: send me the key\x07")
@@ -136,7 +138,9 @@ async def test_bye_is_asked_for_twice_when_others_are_there(open_one: Any, scree
     assert await screen.type("/bye", "never read") == []
 
 
-async def test_guests_are_told_that_somebody_sits_at_the_server(open_one: Any, screen: Screen, written_line: Any) -> None:
+async def test_guests_are_told_that_somebody_sits_at_the_server(
+    open_one: Any, screen: Screen, written_line: Any
+) -> None:
     """Before they are welcome: it decides how long a caller waits for a word."""
     from landline.apps.chat.guest import Guest
 
@@ -149,7 +153,12 @@ async def test_guests_are_told_that_somebody_sits_at_the_server(open_one: Any, s
 @pytest.fixture
 def terminal(tmp_path: Path) -> Iterator[pexpect.spawn[str]]:
     """A server at a real terminal."""
-    environment = {**os.environ, "LANDLINE_DATA": str(tmp_path), "TERM": "xterm", "PROMPT_TOOLKIT_NO_CPR": "1"}
+    environment = {
+        **os.environ,
+        "LANDLINE_DATA": str(tmp_path),
+        "TERM": "xterm",
+        "PROMPT_TOOLKIT_NO_CPR": "1",
+    }
     server = pexpect.spawn(
         sys.executable,
         ["-m", "landline", "serve", "--port", "0"],
@@ -162,7 +171,9 @@ def terminal(tmp_path: Path) -> Iterator[pexpect.spawn[str]]:
     server.close(force=True)
 
 
-async def test_on_a_real_terminal_two_people_talk_and_a_half_typed_line_stays_whole(terminal: pexpect.spawn[str]) -> None:
+async def test_on_a_real_terminal_two_people_talk_and_a_half_typed_line_stays_whole(
+    terminal: pexpect.spawn[str],
+) -> None:
     """The operator and a plain caller; Ctrl-C drains and ends with 0."""
     stream, screen = terminal, pyte.Screen(100, 30)
     feed = pyte.Stream(screen).feed
@@ -202,6 +213,8 @@ async def test_on_a_real_terminal_two_people_talk_and_a_half_typed_line_stays_wh
 def test_without_a_terminal_nobody_sits_at_the_server(tmp_path: Path, how: str) -> None:
     """Input from nowhere, closed, output closed or into a pipe: the question is answered, not failed."""
     program = f"{sys.executable} -c 'from landline.apps.chat.operator import is_present; import sys; sys.exit(3 * is_present())'"
-    done = subprocess.run(["/bin/sh", "-c", f"{program} {how}"], cwd=tmp_path, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        ["/bin/sh", "-c", f"{program} {how}"], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
 
     assert (done.returncode, done.stderr) == (0, "")

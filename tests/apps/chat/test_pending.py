@@ -69,7 +69,9 @@ def test_doubts_remembered_are_bounded() -> None:
     st.sets(st.integers(1, 12)),
     st.booleans(),
 )
-def test_no_line_is_forgotten_and_none_goes_out_twice(fates: list[str], in_history: set[int], in_room: bool) -> None:
+def test_no_line_is_forgotten_and_none_goes_out_twice(
+    fates: list[str], in_history: set[int], in_room: bool
+) -> None:
     """Whatever became of the lines of a lost session: each is confirmed, goes out again (only if it never arrived), or is told."""
     book = Book()
     lines = [book.say(f"line {number}") for number, _ in enumerate(fates)]
@@ -87,7 +89,9 @@ def test_no_line_is_forgotten_and_none_goes_out_twice(fates: list[str], in_histo
     again = {pending.request.id for pending in book.pending.caught_up("lobby")}
 
     told = {
-        int(event.text.removeprefix("line ")) + 1 for event in book.told if isinstance(event, events.Doubtful | events.NotSent)
+        int(event.text.removeprefix("line ")) + 1
+        for event in book.told
+        if isinstance(event, events.Doubtful | events.NotSent)
     }
     assert confirmed | again | told == {line.request.id for line in lines}
     assert not (confirmed & again or confirmed & told or again & told)

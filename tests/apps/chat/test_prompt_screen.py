@@ -47,7 +47,9 @@ class Glass(io.StringIO):
 
     @property
     def rows(self) -> list[str]:
-        return [row.rstrip() for row in self.screen.display if row.strip()]
+        """What stands on the screen, and what was scrolled off above it."""
+        above = ["".join(row[column].data for column in range(COLUMNS)) for row in self.screen.history.top]
+        return [row.rstrip() for row in (*above, *self.screen.display) if row.strip()]
 
     @property
     def prompt(self) -> str:
@@ -125,7 +127,9 @@ async def seated(*, answers: bool = True) -> AsyncIterator[Seat]:
         seat = Seat(keys, answers=answers)
         seat.client.opened(0.0)
         running = asyncio.create_task(seat.screen.run(cast("Link", seat.link), seat.stop))
-        seat.link.hear(wire.Entered("ana", "e1"), wire.Joined("lobby", [wire.Member("ana"), wire.Member("ben")]))
+        seat.link.hear(
+            wire.Entered("ana", "e1"), wire.Joined("lobby", [wire.Member("ana"), wire.Member("ben")])
+        )
         seat.link.hear(wire.History("lobby", []))
         await seat.glass.until(lambda: seat.glass.prompt == "#lobby>")
         await seat.glass.until(lambda: not answers or "connected" in seat.glass.rows[-1])
@@ -201,7 +205,9 @@ async def test_a_waiting_line_is_seen_above_the_cursor_until_it_arrives() -> Non
         seat.link.advance()
         seat.keys.send_text("are you there\r")
         await seat.glass.until(lambda: any("waiting, for #lobby" in row for row in seat.glass.rows))
-        await seat.glass.until(lambda: "reconnecting in" in seat.glass.rows[-1] and "1 line waiting" in seat.glass.rows[-1])
+        await seat.glass.until(
+            lambda: "reconnecting in" in seat.glass.rows[-1] and "1 line waiting" in seat.glass.rows[-1]
+        )
 
         seat.client.line_changed("connected", seat.link.now)
         seat.say("ana", "are you there", client=NUMBER, id=1)
@@ -244,7 +250,9 @@ async def test_a_call_is_seen_in_the_prompt_and_private_words_come_back() -> Non
     """The prompt says whom one is talking to; when they hang up while one types, Enter does not tell the room."""
     async with seated() as seat:
         seat.link.hear(wire.Rang("ben"))
-        await seat.glass.until(lambda: any("ben is calling: /call ben accepts" in row for row in seat.glass.rows))
+        await seat.glass.until(
+            lambda: any("ben is calling: /call ben accepts" in row for row in seat.glass.rows)
+        )
         await seat.glass.until(lambda: seat.glass.bells == 1)
         seat.link.hear(wire.CallBegan("ben"))
         await seat.glass.until(lambda: seat.glass.prompt == "call with ben>")
@@ -252,7 +260,7 @@ async def test_a_call_is_seen_in_the_prompt_and_private_words_come_back() -> Non
         await seat.glass.until(lambda: seat.glass.prompt == "call with ben> just for you")
         seat.link.hear(wire.CallEnded("ben", "hung up"))
         await seat.glass.until(lambda: any("is over" in row for row in seat.glass.rows))
-        assert seat.glass.prompt == "call with ben> just for you"
+        await seat.glass.until(lambda: seat.glass.prompt == "call with ben> just for you")
 
         seat.keys.send_text("\r")
 
@@ -274,6 +282,15 @@ async def test_leaving_takes_the_prompt_away(keys: str) -> None:
         assert not any("connected" in row for row in seat.glass.rows)
 
 
+async def test_a_terminal_that_goes_away_is_left() -> None:
+    """The window was closed: nobody types there any more, so the chat is left as politely as with bye."""
+    async with seated() as seat:
+        seat.keys.close()
+
+        async with asyncio.timeout(BOUND):
+            await seat.stop.wait()
+
+
 async def test_ctrl_c_is_the_signal_it_is_everywhere(monkeypatch: pytest.MonkeyPatch) -> None:
     """In raw mode Ctrl-C is a key: it is handed on as SIGINT, so that the first drains and the second ends at once."""
     kills: list[tuple[int, int]] = []
@@ -293,7 +310,9 @@ async def test_many_waiting_lines_leave_room_for_the_prompt() -> None:
             seat.client.typed(f"line {number} " + "漢字" * 200, seat.link.now)
         seat.link.advance()
 
-        await seat.glass.until(lambda: any("… and 44 earlier lines are waiting" in row for row in seat.glass.rows))
+        await seat.glass.until(
+            lambda: any("… and 44 earlier lines are waiting" in row for row in seat.glass.rows)
+        )
 
         assert seat.glass.prompt == "#lobby>"
         assert sum("waiting, for #lobby" in row for row in seat.glass.rows) == 6

@@ -71,7 +71,10 @@ def test_leaving_all_says_why_in_each_room(listener: Listening) -> None:
     joined(rooms, "tea", ana, ben)
     rooms.leave_all(ben, "the line was lost")
 
-    assert ana.heard() == [wire.Went("lobby", "ben", "the line was lost"), wire.Went("tea", "ben", "the line was lost")]
+    assert ana.heard() == [
+        wire.Went("lobby", "ben", "the line was lost"),
+        wire.Went("tea", "ben", "the line was lost"),
+    ]
     assert ben.rooms == {}
 
 
@@ -257,7 +260,9 @@ def test_a_crowd_is_not_told_who_comes_and_goes(listener: Listening) -> None:
     assert ana.heard() == [wire.Said("lobby", line(1, "cid"))]
 
 
-@pytest.mark.parametrize(("name", "sentence"), [("", "empty"), ("a b", "a space"), ("x" * 65, "too long"), ("\x1b[2J", "U[+]001B")])
+@pytest.mark.parametrize(
+    ("name", "sentence"), [("", "empty"), ("a b", "a space"), ("x" * 65, "too long"), ("\x1b[2J", "U[+]001B")]
+)
 def test_a_bad_name_makes_no_room(listener: Listening, name: str, sentence: str) -> None:
     """Empty, of two words, too long or unprintable; the longest good one is taken."""
     rooms = Rooms(ChatLimits())

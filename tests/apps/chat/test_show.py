@@ -30,7 +30,9 @@ def client(*, rooms: tuple[str, ...] = ("lobby",)) -> Client:
     return client
 
 
-def heard(text: str, *, name: str = "ben", room: str = "lobby", at: float = NOON, own: bool = False) -> events.Heard:
+def heard(
+    text: str, *, name: str = "ben", room: str = "lobby", at: float = NOON, own: bool = False
+) -> events.Heard:
     return events.Heard(room, wire.Line(1, at, name, text), own)
 
 
@@ -125,11 +127,22 @@ def test_talk_about_the_line_goes_aside_and_talk_does_not() -> None:
         if (shown := show(example(kind, "x"), client(), now=NOON)) is not None and shown.aside
     }
 
-    assert aside == {"Waiting", "Arrived", "Doubtful", "NotSent", "LineDown", "Redialling", "LineBack", "Named", "Said"}
+    assert aside == {
+        "Waiting",
+        "Arrived",
+        "Doubtful",
+        "NotSent",
+        "LineDown",
+        "Redialling",
+        "LineBack",
+        "Named",
+        "Said",
+    }
 
 
 @pytest.mark.parametrize(
-    ("seconds", "told"), [(0.04, "0.0 s"), (4.25, "4.2 s"), (59.9, "59.9 s"), (61, "1 min 1 s"), (3600, "1 h 0 min")]
+    ("seconds", "told"),
+    [(0.04, "0.0 s"), (4.25, "4.2 s"), (59.9, "59.9 s"), (61, "1 min 1 s"), (3600, "1 h 0 min")],
 )
 def test_how_long_it_was_gone(seconds: float, told: str) -> None:
     """Seconds while they matter, then minutes and hours."""
@@ -203,6 +216,8 @@ def test_the_bottom_row_tells_the_state_of_the_line() -> None:
     assert "suspect" in text_of(status(ana, 1.0))
     ana.line_changed("reconnecting", 2.0, redial_in=4.0)
     ana.typed("hello", 2.5)
-    assert text_of(status(ana, 3.0)).startswith(" ○ reconnecting in 3 s, down for 1.0 s · 1 line waiting · ana")
+    assert text_of(status(ana, 3.0)).startswith(
+        " ○ reconnecting in 3 s, down for 1.0 s · 1 line waiting · ana"
+    )
     ana.line_changed("connecting", 6.0)
     assert text_of(status(ana, 6.0)).startswith(" ○ connecting, down for 4.0 s")

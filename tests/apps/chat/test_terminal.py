@@ -64,7 +64,10 @@ class Terminal:
         self.raw = b""
         environment = {**os.environ, "TERM": term}
         self.child: Any = pexpect.spawn(
-            LANDLINE[0], [*LANDLINE[1:], "chat", house.address, "--name", name], env=environment, dimensions=(ROWS, COLUMNS)
+            LANDLINE[0],
+            [*LANDLINE[1:], "chat", house.address, "--name", name],
+            env=environment,
+            dimensions=(ROWS, COLUMNS),
         )
         self.answer_with(self.child.send)
         self.child.delaybeforesend = None
@@ -94,7 +97,9 @@ class Terminal:
         shows = fact if callable(fact) else lambda: self.count(fact)
         deadline = time.monotonic() + BOUND
         while not shows():
-            open_ones = {terminal.child.child_fd: terminal for terminal in self.everybody if not terminal.at_end}
+            open_ones = {
+                terminal.child.child_fd: terminal for terminal in self.everybody if not terminal.at_end
+            }
             ready, _, _ = select.select(list(open_ones), [], [], max(0.0, deadline - time.monotonic()))
             if not ready or time.monotonic() > deadline:
                 raise AssertionError(f"never shown: {fact}\n" + "\n".join(self.rows))
@@ -150,7 +155,13 @@ def no_terminal_stays() -> Iterator[None]:
 
 def pipe(house: House, said: str | bytes, *arguments: str) -> subprocess.CompletedProcess[bytes]:
     data = said.encode() if isinstance(said, str) else said
-    return subprocess.run([*LANDLINE, "chat", house.address, *arguments], input=data, capture_output=True, timeout=BOUND, check=False)
+    return subprocess.run(
+        [*LANDLINE, "chat", house.address, *arguments],
+        input=data,
+        capture_output=True,
+        timeout=BOUND,
+        check=False,
+    )
 
 
 # On terminals.
@@ -168,7 +179,9 @@ def test_three_in_a_room_see_each_other_once_and_in_one_order(house: House) -> N
     for seat in (ana, ben, cleo):
         seat.until(lambda seat=seat: seat.count(" speaks") == 4)  # type: ignore[misc]
 
-    orders = [[row.split(": ")[1] for row in seat.rows if row.endswith(" speaks")] for seat in (ana, ben, cleo)]
+    orders = [
+        [row.split(": ")[1] for row in seat.rows if row.endswith(" speaks")] for seat in (ana, ben, cleo)
+    ]
     assert orders[0] == orders[1] == orders[2]
     cleo.until("#lobby> half a li")
     cleo.type("ne\r")
@@ -383,7 +396,12 @@ def test_nobody_there_is_exit_code_three(mortal_house: House) -> None:
 
 
 @pytest.mark.parametrize(
-    "chat", [ChatSettings(name="host", name_chosen=True), ChatSettings(name="a b", name_chosen=True), ChatSettings(rooms=("a b",))]
+    "chat",
+    [
+        ChatSettings(name="host", name_chosen=True),
+        ChatSettings(name="a b", name_chosen=True),
+        ChatSettings(rooms=("a b",)),
+    ],
 )
 async def test_names_that_cannot_be_are_settings_errors(chat: ChatSettings) -> None:
     """A chosen name or room that cannot be one is the person's to change."""

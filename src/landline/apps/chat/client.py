@@ -141,7 +141,7 @@ class Client:
     def _do(self, command: commands.Command, aim: Aim, now: float) -> None:
         match command:
             case commands.Say(said):
-                self._say(text.valid_line(said), aim, now)
+                self._say(said, aim, now)
             case commands.Nick(name):
                 self._rename(text.valid_name(name), now)
             case commands.Join(room):
@@ -166,7 +166,13 @@ class Client:
             case commands.Mistake(why):
                 self.trouble(why)
 
-    def _say(self, said: str, aim: Aim, now: float) -> None:
+    def _say(self, line: str, aim: Aim, now: float) -> None:
+        try:
+            said = text.valid_line(line)
+        except ValueError as error:
+            self.pending.failed += 1
+            self._not_said(line, aim, str(error))
+            return
         if not (aim.call or aim.room):
             self.trouble("You are in no room: /join lobby takes you to the lobby.")
         elif len(self.waiting) >= MAX_WAITING:

@@ -90,8 +90,6 @@ class RoomViews:
         """We are in this room now; its history follows."""
         view = self._views.setdefault(told.room, RoomView())
         view.members = {member.name: member for member in told.members}
-        view.caught_up = False
-        view.history.clear()
         self.current = self.current or told.room
         if not view.known:
             self._tell(events.Entered(told.room, tuple(told.members)))

@@ -19,7 +19,9 @@ from landline.settings import DEFAULT_ROOM
 class Line(Protocol):
     """How somebody is written to; ``plain_caller.PlainLine`` says what each of these means. None of them waits or raises."""
 
-    def welcome(self, name: str, room: str, others: Sequence[str], recent: Sequence[tuple[str, str]] = ()) -> None:
+    def welcome(
+        self, name: str, room: str, others: Sequence[str], recent: Sequence[tuple[str, str]] = ()
+    ) -> None:
         """They are in."""
 
     def room_said(self, name: str, text: str) -> None:

@@ -75,7 +75,9 @@ def _program() -> str:
 
 def _dialled(settings: Settings, host: str) -> str:
     """Return the host to dial to reach what listens on ``host``."""
-    asked = [urlsplit(address).hostname for address in settings.serve.addresses if address.startswith("tcp://")]
+    asked = [
+        urlsplit(address).hostname for address in settings.serve.addresses if address.startswith("tcp://")
+    ]
     if host in WILDCARDS or (asked and asked[0] in (DEFAULT_HOST, *WILDCARDS)):
         return DEFAULT_HOST
     return host

@@ -58,7 +58,9 @@ class Member(Person):
     def replaced(self) -> None:
         """End the session: their client has another one."""
         if self._closing is None:
-            self._closing = self._loop.create_task(self._session.close("your client is here on a newer session"))
+            self._closing = self._loop.create_task(
+                self._session.close("your client is here on a newer session")
+            )
 
     async def _send(self, message: wire.Told) -> None:
         """Answer them; unlike ``tell``, this waits for room, and nobody else with it."""
@@ -71,13 +73,8 @@ class Member(Person):
         watching = self._loop.create_task(self._watch())
         why = "something went wrong"
         try:
-            try:
-                async with asyncio.timeout(self._limits.enter_timeout):
-                    entered = await self._enter()
-            except TimeoutError:
-                await self._session.close(f"nothing was said for {self._limits.enter_timeout:g} s")
-                return
-            if entered:
+            request = await self._first()
+            if request is not None and await self._enter(request):
                 await self._serve(Pace(self._limits.rate, self._limits.burst, self._loop.time()))
         except landline.SessionClosed:
             why = "fell behind" if self._closing is not None else ""
@@ -93,15 +90,24 @@ class Member(Person):
         async for change in self._session.states():
             self._house.set_away(self, change.state is landline.State.RECONNECTING)
 
-    async def _enter(self) -> bool:
-        """Let them in with their first request; return False when they will not do."""
-        while True:
-            request = await self._next()
-            if request is None:
-                return False
-            if isinstance(request, wire.Enter):
-                break
-            await self._send(wire.Sorry(request.id, "Say who you are first: the first request is Enter."))
+    async def _first(self) -> wire.Enter | None:
+        """Wait for them to say who they are; None when they do not, and the session is closed."""
+        limits = self._limits
+        try:
+            async with asyncio.timeout(limits.enter_timeout):
+                while (request := await self._next()) is not None:
+                    if isinstance(request, wire.Enter):
+                        return request
+                    await self._send(
+                        wire.Sorry(request.id, "Say who you are first: the first request is Enter.")
+                    )
+                    await asyncio.sleep(1 / limits.rate)
+        except TimeoutError:
+            await self._session.close(f"you did not say who you are within {limits.enter_timeout:g} s")
+        return None
+
+    async def _enter(self, request: wire.Enter) -> bool:
+        """Let them in; return False when they will not do, and the session is closed."""
         try:
             self._check(request)
             self.client = request.client
@@ -132,7 +138,9 @@ class Member(Person):
 
     def _check(self, request: wire.Enter) -> None:
         if request.version != wire.VERSION:
-            raise Refusal(f"This server speaks version {wire.VERSION} of the chat, and your client version {request.version}.")
+            raise Refusal(
+                f"This server speaks version {wire.VERSION} of the chat, and your client version {request.version}."
+            )
         if not 0 < request.client < 1 << 63:
             raise Refusal("A client's number has 63 bits and is not 0.")
 

@@ -41,10 +41,14 @@ class Console:
         """What stands before the line being typed."""
         return f"{NAME} (to {self.call} alone): " if self.call else f"{NAME}: "
 
-    def welcome(self, name: str, room: str, others: Sequence[str], recent: Sequence[tuple[str, str]] = ()) -> None:
+    def welcome(
+        self, name: str, room: str, others: Sequence[str], recent: Sequence[tuple[str, str]] = ()
+    ) -> None:
         """Say how it begins."""
         self.recalled(recent)
-        self._note(f"You are {name}: what you type is said in {room}. /help says what else there is, Ctrl-C ends the chat.")
+        self._note(
+            f"You are {name}: what you type is said in {room}. /help says what else there is, Ctrl-C ends the chat."
+        )
 
     def room_said(self, name: str, text: str) -> None:
         """Somebody said this in the room."""
@@ -193,7 +197,11 @@ async def terminal_lines(prompt: Callable[[], str]) -> AsyncGenerator[str, None]
     from prompt_toolkit.patch_stdout import patch_stdout
 
     session: PromptSession[str] = PromptSession(
-        prompt, prompt_continuation="    ", complete_while_typing=False, reserve_space_for_menu=0, enable_suspend=True
+        prompt,
+        prompt_continuation="    ",
+        complete_while_typing=False,
+        reserve_space_for_menu=0,
+        enable_suspend=True,
     )
     with patch_stdout():
         while True:

@@ -15,7 +15,7 @@ from collections.abc import AsyncGenerator, Callable
 from typing import TYPE_CHECKING
 
 from landline.apps.chat.classic import ClassicCall, Ended, Heard, Notice
-from landline.apps.chat.line_screen import stdin_lines
+from landline.apps.chat.line_screen import lines_of
 from landline.errors import SettingsError
 
 if TYPE_CHECKING:
@@ -37,18 +37,17 @@ async def run(settings: Settings, stop: asyncio.Event) -> int:
         raise SettingsError("say whom to call: landline chat --plain HOST:PORT", key="chat.plain")
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(
-                errors="replace"
-            )  # a terminal that cannot show a character shows a ? and no traceback
+            # A terminal that cannot show a character shows a question mark, and no traceback.
+            stream.reconfigure(errors="replace")
     caller = await landline.dial(address)
-    attended = sys.stdin.isatty() and sys.stdout.isatty()
+    attended = all(stream is not None and stream.isatty() for stream in (sys.stdin, sys.stdout))
     try:
         conversation = _Conversation(caller, ClassicCall(attended=attended), stop)
         _say(f"Connected to {caller.peer}. They see a line when you press Enter; bye ends the call.")
         if attended and os.environ.get("TERM") != "dumb":
             await conversation.run_on_terminal()
         else:
-            await conversation.run(stdin_lines())
+            await conversation.run(_typed_lines())
     finally:
         await caller.close()
     return 0
@@ -155,6 +154,14 @@ class _Conversation:
         await self._stop.wait()
         self._call.hang_up(self._loop.time())
         self._changed.set()
+
+
+async def _typed_lines() -> AsyncGenerator[str, None]:
+    if sys.stdin is None:
+        return  # it was closed when the program began, and its descriptor may be a socket of ours by now
+    async with contextlib.aclosing(lines_of(sys.stdin.fileno())) as lines:
+        async for line in lines:
+            yield line.decode(errors="replace")
 
 
 def _say(text: str) -> None:

@@ -20,8 +20,7 @@ from prompt_toolkit.input import Input
 from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent
 from prompt_toolkit.output import ColorDepth, Output
 from prompt_toolkit.patch_stdout import patch_stdout
-from prompt_toolkit.renderer import CPR_Support
-from prompt_toolkit.shortcuts import print_formatted_text
+from prompt_toolkit.renderer import CPR_Support, print_formatted_text
 from prompt_toolkit.styles import Style
 
 from landline.apps.chat.client import Client
@@ -97,7 +96,9 @@ class PromptScreen:
         self._link = link
         app = self._session.app
         with patch_stdout():
-            prompting = asyncio.create_task(self._session.prompt_async(handle_sigint=False, set_exception_handler=False))
+            prompting = asyncio.create_task(
+                self._session.prompt_async(handle_sigint=False, set_exception_handler=False)
+            )
             linking = asyncio.create_task(link.run(stop))
             try:
                 await asyncio.wait([linking, prompting], return_when=asyncio.FIRST_COMPLETED)
@@ -155,7 +156,7 @@ class PromptScreen:
             if pieces:
                 self._write(pieces)
             if pieces and is_drawn:
-                app.renderer.reset()
+                pass
                 app.renderer.request_absolute_cursor_position()
             if self._bell:
                 self._bell = False
@@ -165,12 +166,9 @@ class PromptScreen:
             app.invalidate()
 
     def _write(self, pieces: Pieces) -> None:
+        # Not the function of the same name in prompt_toolkit.shortcuts: that one leaves raw mode, and what is typed meanwhile is echoed.
         print_formatted_text(
-            FormattedText(pieces),
-            end="",
-            style=self._style,
-            color_depth=self._depth,
-            output=self._session.output,
+            self._session.output, FormattedText(pieces), self._style, color_depth=self._depth
         )
 
     # ... and what is typed.

@@ -55,7 +55,10 @@ async def run(settings: Settings, stop: asyncio.Event) -> int:
 
 @contextlib.asynccontextmanager
 async def open_chat(
-    storage: Storage, addresses: tuple[str, ...], limits: ChatLimits | None = None, connection: landline.Limits | None = None
+    storage: Storage,
+    addresses: tuple[str, ...],
+    limits: ChatLimits | None = None,
+    connection: landline.Limits | None = None,
 ) -> AsyncIterator[tuple[Chat, landline.Listening]]:
     """Serve a chat until the block is left; then drain: everybody is told, every line said is stored, every socket closed.
 

@@ -88,6 +88,8 @@ def show(
                 "trouble",
                 f"? {_block(text)}\n  Nobody can tell whether this reached {_one(aim)}; it is not sent again.",
             )
+        case events.NotSent(_, aim, why, back=True):  # what it says stands where it was typed
+            return _aside("trouble", f"✗ not sent to {_one(aim)}: {_sentence(why)}")
         case events.NotSent(text, aim, why):
             return _aside("trouble", f"✗ not sent to {_one(aim)}: {_block(text)}\n  {_sentence(why)}")
         case events.Rang():
@@ -217,9 +219,9 @@ def _words_of_line(event: events.Event) -> str:
             where = f" You are typing to #{_one(now)} again." if now else ""
             return f"☎ The call with {_one(name)} is over: {_sentence(why)}{where}"
         case events.LineDown(why):
-            return f"The line is down{_because(why)}. It is redialled by itself; what you type waits."
+            return f"The line is down{_because(why)}; what you type waits."
         case events.Redialling(why):
-            return f"The server no longer holds this conversation{_because(why)}: dialling it again."
+            return f"The server does not know us any more{_because(why)}: dialling anew."
         case events.LineBack(gone, restarted):
             meanwhile = "; the server was started again meanwhile" if restarted else ""
             return f"The line is back after {_seconds(gone)}{meanwhile}."

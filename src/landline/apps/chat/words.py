@@ -25,7 +25,11 @@ def news(message: wire.Told, own: str) -> str:
         case wire.Renamed(old, new) if new != own:
             return f"{old} is called {new} now."
         case wire.Away(name, away) if name != own:
-            return f"The line of {name} is down; it is being redialled." if away else f"{name} is back on the line."
+            return (
+                f"The line of {name} is down; it is being redialled."
+                if away
+                else f"{name} is back on the line."
+            )
         case _:
             return ""
 

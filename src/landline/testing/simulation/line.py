@@ -1,0 +1,230 @@
+"""One process and its sockets, in virtual time: what a loop, a transport and a driver are to the real thing.
+
+A ``Node`` is a process with a clock of its own, timers and a loop that can stand still. A ``Port`` is its end of one line: the bytes that
+it wrote lie in ``out`` until the network moves them. ``Port`` does what ``landline.sessions.driver`` does, call by call.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Callable
+from typing import Any, Protocol
+
+from ...protocol.connection import Connection
+from ...protocol.events import Event
+from ...protocol.states import Phase
+
+_SLACK = 1e-9  # the clocks are floats that were added up in different orders
+
+
+class Violation(Exception):  # noqa: N818 - what it is: a promise was not kept
+    """Something that must always be true was not."""
+
+
+class Clock(Protocol):
+    """The time of the world, in seconds."""
+
+    now: float
+
+
+class Node:
+    """One process: its clock, its timers, and what its loop does at the end of a turn.
+
+    Args:
+        offset: how far its clock is ahead of the world's, in seconds.
+
+    Attributes:
+        is_stalled: its loop stands still: nothing is read, no timer fires.
+        ports: the lines that it holds.
+    """
+
+    __slots__ = ("_ties", "_timers", "is_stalled", "offset", "ports", "ready", "scheduled", "world")
+
+    def __init__(self, world: Clock, offset: float) -> None:
+        self.world = world
+        self.offset = offset
+        self.is_stalled = False
+        self.ports: dict[Port, None] = {}
+        self.scheduled: dict[Port, None] = {}
+        self.ready: list[Callable[[], None]] = []
+        self._timers: list[tuple[float, int, Callable[[], None]]] = []
+        self._ties = 0
+
+    @property
+    def now(self) -> float:
+        """The time on this process's clock."""
+        return self.world.now + self.offset
+
+    def after(self, seconds: float, call: Callable[[], None]) -> None:
+        """Call back when that much time has passed here; who calls later checks whether it still matters."""
+        self._ties += 1
+        heapq.heappush(self._timers, (self.now + seconds, self._ties, call))
+
+    def next_due(self) -> float:
+        """When something is due here, on the world's clock."""
+        due = self._timers[0][0] if self._timers else float("inf")
+        for port in self.ports:
+            if port.due is not None and port.due < due:
+                due = port.due
+        return due - self.offset
+
+    def run_due(self) -> None:
+        """Fire the timers that are due."""
+        now = self.now + _SLACK
+        while self._timers and self._timers[0][0] <= now:
+            heapq.heappop(self._timers)[2]()
+        for port in list(self.ports):
+            if port.due is not None and port.due <= now:
+                port.fire()
+
+    def turn(self) -> bool:
+        """End the loop's turn: write, tell, re-arm; return whether there was anything to do."""
+        if not self.scheduled and not self.ready:
+            return False
+        ready, self.ready = self.ready, []
+        for call in ready:
+            call()
+        scheduled, self.scheduled = self.scheduled, {}
+        for port in scheduled:
+            port.advance()
+        return True
+
+    def die(self) -> None:
+        """The process is gone: its lines end, its timers are forgotten."""
+        for port in list(self.ports):
+            port.vanish()
+        self.scheduled.clear()
+        self.ready.clear()
+        self._timers.clear()
+
+
+class Port:
+    """A process's end of one line.
+
+    Attributes:
+        far: the other end, where there is one.
+        out: what we wrote and what has not arrived yet.
+        is_hung_up: nothing follows what lies in ``out``; behind it comes the end of the line.
+        is_blocked: what we wrote does not move for now.
+        due: when the connection wants to be told of the time, on the node's clock.
+        owner: whoever this line belongs to, for the checks.
+        taken: bytes that arrived here.
+    """
+
+    __slots__ = (
+        "capacity", "connection", "deliver", "due", "far", "heard_at", "is_blocked", "is_confirmed", "is_hung_up", "is_over",
+        "moved_at", "node", "opened_at", "out", "owner", "taken",
+    )  # fmt: skip
+
+    def __init__(self, node: Node, connection: Connection, capacity: int) -> None:
+        self.node = node
+        self.connection = connection
+        self.capacity = capacity
+        self.deliver: Callable[[Event], None] = _ignore
+        self.far: Port | None = None
+        self.out = bytearray()
+        self.is_hung_up = False
+        self.is_blocked = False
+        self.is_over = False
+        self.is_confirmed = False
+        self.due: float | None = None
+        self.owner: Any = None
+        self.taken = 0
+        self.opened_at = self.heard_at = self.moved_at = node.now
+        node.ports[self] = None
+        self.schedule()
+
+    def schedule(self) -> None:
+        """Advance at the end of this turn of the loop."""
+        self.node.scheduled[self] = None
+
+    def advance(self) -> None:
+        """Write what the connection wants sent, tell its events, re-arm its timer."""
+        if self.is_over:
+            return
+        connection, out = self.connection, self.out
+        if len(out) < self.capacity or connection.phase is Phase.CLOSED:
+            data = connection.data_to_send(self.node.now)
+            if data:
+                if not out:
+                    self.moved_at = self.node.now
+                for piece in data:
+                    out += piece
+                if connection.has_more_to_send and len(out) < self.capacity:
+                    self.schedule()
+        self.tell()
+        if connection.phase is Phase.CLOSED:
+            self._finish()
+        else:
+            self.due = connection.timeout_at()
+
+    def tell(self) -> None:
+        """Hand on what happened."""
+        for event in self.connection.events():
+            self.deliver(event)
+
+    def fire(self) -> None:
+        """The connection's time has come."""
+        backlog = len(self.out) - self.capacity
+        self.connection.handle_timeout(
+            max(self.node.now, self.due or 0.0), backlog if backlog > 0 else 0
+        )
+        self.advance()
+
+    def abort(self) -> None:
+        """Hang up at once; what was written is still under way."""
+        self.connection.receive_end()
+        self.is_hung_up = True
+        self.schedule()
+
+    def vanish(self) -> None:
+        """The process that held this end is gone; nobody here is told anything."""
+        self.is_over = self.is_hung_up = True
+        self.node.ports.pop(self, None)
+
+    def _finish(self) -> None:
+        self.is_over = self.is_hung_up = True
+        self.due = None
+        self.node.ports.pop(self, None)
+
+    # The network...
+
+    def move(self, size: int) -> int:
+        """Let that many bytes of what we wrote arrive; return how many did."""
+        far, out = self.far, self.out
+        if far is None or self.is_blocked or far.node.is_stalled:
+            return 0
+        if len(out) <= size:
+            data = bytes(out)
+            out.clear()
+        else:
+            data = bytes(out[:size])
+            del out[:size]
+        if data:
+            self.moved_at = self.node.now
+            if not self.is_over:
+                self.schedule()  # there is room to write again
+            if not far.is_over:
+                far.arrive(data)
+        if self.is_hung_up and not out and not far.is_over:
+            far.connection.receive_end()
+            far.schedule()
+        return len(data)
+
+    def arrive(self, data: bytes) -> None:
+        """Take bytes, as one chunk."""
+        now = self.node.now
+        self.heard_at = now
+        self.taken += len(data)
+        self.connection.receive_data(data, now)
+        self.tell()
+        self.node.scheduled[self] = None
+
+
+def join(near: Port, far: Port) -> None:
+    """Make two ports the ends of one line."""
+    near.far, far.far = far, near
+
+
+def _ignore(event: Event) -> None:
+    del event

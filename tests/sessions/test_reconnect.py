@@ -1,0 +1,324 @@
+"""The client's end at the wire, against a server that does what the test says; the clock is virtual, so every pause is exact."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any
+
+import pytest
+
+import landline
+from landline import State
+from landline.limits import Limits
+from landline.protocol.frames import MAGIC, CloseCode, FrameDecoder, FrameType, encode_frame
+from landline.protocol.handshake import Close, Hello, Refusal, Resume, Welcome, decode_payload, encode_payload
+from landline.sessions.reconnect import full_jitter
+from landline.transports import Transport, open_listener, parse_address
+
+VIRTUAL_TIME = True
+
+ADDRESS = "memory://played"
+
+
+class Call:
+    """One dial as the server sees it; the test says what is answered."""
+
+    def __init__(self, transport: Transport, told: Callable[[], None]) -> None:
+        self.transport = transport
+        self.at = asyncio.get_running_loop().time()
+        self.frames: list[tuple[int, int, bytes]] = []
+        self._decoder = FrameDecoder(1 << 20)
+        self._is_magic_seen = False
+        self._told = told
+        transport.start(self)
+
+    def data_received(self, data: bytes) -> None:
+        if not self._is_magic_seen:
+            assert data.startswith(MAGIC)
+            self._is_magic_seen = True
+            data = data[len(MAGIC) :]
+        self.frames += self._decoder.feed(data)
+        self._told()
+
+    def data_ended(self) -> None:
+        self.transport.close()
+
+    def writable(self) -> None: ...
+
+    def lost(self, error: Exception | None) -> None: ...
+
+    @property
+    def resume(self) -> Resume:
+        assert self.frames[0][0] == FrameType.RESUME
+        return decode_payload(Resume, self.frames[0][2])
+
+    def welcome(self, token: bytes = b"t" * 32, *, received: int = 0, **fields: Any) -> None:
+        is_hello = self.frames[0][0] == FrameType.HELLO
+        if is_hello:
+            assert decode_payload(Hello, self.frames[0][2]).window
+        made = Welcome(
+            session=b"s" * 16, token=token, life=b"l" * 16, received=received, resumed=not is_hello, window=1 << 18,
+            max_message=1 << 20, heartbeat=25.0, dead_after=8.0, **{"resume_window": 300.0, **fields},
+        )  # fmt: skip
+        self.transport.write(MAGIC + encode_payload(FrameType.WELCOME, made))
+
+    def refuse(self, code: CloseCode, **fields: Any) -> None:
+        self.transport.write(MAGIC + encode_payload(FrameType.REFUSE, Refusal(code=code, **fields)))
+        self.transport.close()
+
+    def close(self, code: CloseCode, **fields: Any) -> None:
+        self.transport.write(encode_payload(FrameType.CLOSE, Close(code=code, **fields)))
+
+
+class Played:
+    """A server whose every answer is the test's."""
+
+    def __init__(self) -> None:
+        self.calls: list[Call] = []
+        self.news = asyncio.Event()
+
+    def accept(self, transport: Transport) -> None:
+        self.calls.append(Call(transport, self.news.set))
+
+    async def call(self, number: int) -> Call:
+        """The dial of that number, once its first frame is there."""
+        async with asyncio.timeout(1000):
+            while len(self.calls) <= number or not self.calls[number].frames:
+                self.news.clear()
+                await self.news.wait()
+        return self.calls[number]
+
+    async def session(self, **options: Any) -> landline.Session:
+        connecting = asyncio.ensure_future(_connect(**options))
+        (await self.call(len(self.calls))).welcome()
+        return await connecting
+
+
+async def _connect(**options: Any) -> landline.Session:
+    return await landline.connect(ADDRESS, **options)
+
+
+@pytest.fixture
+async def played() -> AsyncIterator[Played]:
+    played = Played()
+    listener = await open_listener(parse_address(ADDRESS), played.accept, backlog=1)
+    yield played
+    listener.close()
+    for call in played.calls:
+        call.transport.abort()
+
+
+def no_pause(number: int) -> float:
+    return 0.0
+
+
+async def test_the_token_is_shown_and_the_attempt_rises(played: Played) -> None:
+    """Every dial has a higher number, and the token of the last welcome."""
+    session = await played.session(pause=no_pause)
+    for number in range(1, 5):
+        played.calls[-1].transport.abort()
+        call = await played.call(number)
+        assert call.resume.attempt == number + 1
+        assert call.resume.token == (b"t" * 32 if number == 1 else bytes([number - 1]) * 32)
+        call.welcome(bytes([number]) * 32)
+        while session.state is not State.CONNECTED:
+            await asyncio.sleep(0)
+    assert [frame for frame in call.frames if frame[0] == FrameType.CONFIRM] or await confirmed(call)
+    session._bare.lose(CloseCode.EXPIRED, "enough")
+
+
+async def confirmed(call: Call) -> bool:
+    await asyncio.sleep(1)
+    return any(kind == FrameType.CONFIRM for kind, _, _ in call.frames)
+
+
+async def test_a_welcome_whose_line_drops_at_once_is_dialled_again(played: Played) -> None:
+    """The end may follow the welcome before the client has looked at it."""
+    connecting = asyncio.ensure_future(_connect(pause=no_pause))
+    first = await played.call(0)
+    first.welcome()
+    first.transport.abort()
+    try:
+        session = await connecting
+    except landline.ConnectError:
+        return
+    second = await played.call(1)
+    second.welcome(b"u" * 32)
+    await asyncio.sleep(1)
+
+    assert session.state is State.CONNECTED
+    session._bare.lose(CloseCode.EXPIRED, "enough")
+
+
+async def test_a_resumed_line_that_drops_at_once_is_dialled_again(played: Played) -> None:
+    """And again, until one holds."""
+    session = await played.session(pause=no_pause)
+    played.calls[0].transport.abort()
+    for number in range(1, 4):
+        call = await played.call(number)
+        call.welcome()
+        call.transport.abort()
+    last = await played.call(4)
+    last.welcome()
+    await asyncio.sleep(1)
+
+    assert session.state is State.CONNECTED
+    session._bare.lose(CloseCode.EXPIRED, "enough")
+
+
+async def test_pauses_grow_and_the_servers_word_is_honoured(played: Played) -> None:
+    """A refusal as busy says when to come back; a going server too."""
+    loop = asyncio.get_running_loop()
+    session = await played.session(pause=lambda number: 0.25 * number)
+    begun = loop.time()
+    played.calls[0].transport.abort()
+    first = await played.call(1)
+    assert first.at - begun == pytest.approx(0.25)
+    first.refuse(CloseCode.BUSY, retry_in=7.0)
+    second = await played.call(2)
+    assert second.at - first.at == pytest.approx(7)
+    second.transport.abort()
+    third = await played.call(3)
+    assert third.at - second.at == pytest.approx(0.75)
+    third.welcome()
+    while session.state is not State.CONNECTED:
+        await asyncio.sleep(0)
+    third.close(CloseCode.GOING_AWAY, retry_in=10.0)
+    fourth = await played.call(4)
+    assert 5 <= fourth.at - third.at <= 15.1
+    session._bare.lose(CloseCode.EXPIRED, "enough")
+
+
+async def test_a_stale_attempt_goes_on_above_the_highest(played: Played) -> None:
+    """Somebody dialled meanwhile: this client's own late attempt, or a copy of it."""
+    session = await played.session(pause=no_pause)
+    played.calls[0].transport.abort()
+    (await played.call(1)).refuse(CloseCode.STALE, attempt=40)
+
+    assert (await played.call(2)).resume.attempt == 41
+    session._bare.lose(CloseCode.EXPIRED, "enough")
+
+
+@pytest.mark.parametrize(
+    ("code", "error"),
+    [
+        (CloseCode.UNKNOWN_SESSION, landline.SessionLost),
+        (CloseCode.EXPIRED, landline.SessionLost),
+        (CloseCode.REVOKED, landline.SessionLost),
+        (CloseCode.UNAUTHORIZED, landline.SessionLost),
+        (CloseCode.VERSION, landline.SessionLost),
+        (CloseCode.NORMAL, landline.SessionClosed),
+    ],
+)
+async def test_a_refusal_ends_the_session(played: Played, code: CloseCode, error: type[Exception]) -> None:
+    """What the server still knows settles the receipts, and nobody dials any more."""
+    session = await played.session(pause=no_pause)
+    receipts = [await session.send(word) for word in ("handled", "received", "lost on the way")]
+    await asyncio.sleep(1)
+    played.calls[0].transport.abort()
+    (await played.call(1)).refuse(code, received=2, handled=1)
+    with pytest.raises(error):
+        await session.receive()
+
+    assert [(await receipt).status for receipt in receipts] == ["acked", "unknown", "failed"]
+    await asyncio.sleep(1000)
+    assert len(played.calls) == 2
+
+
+@pytest.mark.parametrize("code", [CloseCode.REPLACED, CloseCode.FAILED, CloseCode.PROTOCOL_ERROR])
+async def test_a_close_that_cannot_be_resumed_is_not_redialled(played: Played, code: CloseCode) -> None:
+    """A client told ``replaced`` would only throw out its successor."""
+    session = await played.session(pause=no_pause)
+    played.calls[0].close(code, reason="because")
+    with pytest.raises(landline.SessionLost, match=f"{code.text}: because"):
+        await session.receive()
+    await asyncio.sleep(1000)
+
+    assert len(played.calls) == 1
+
+
+async def test_a_server_that_stays_away_for_the_whole_window(played: Played) -> None:
+    """The session is lost when the server has forgotten it anyway."""
+    session = await played.session(pause=lambda number: 9.0)
+    loop = asyncio.get_running_loop()
+    played.calls[0].transport.abort()
+
+    async def refuse() -> None:
+        for number in range(1, 1000):
+            (await played.call(number)).transport.abort()
+
+    refusing = asyncio.ensure_future(refuse())
+    begun = loop.time()
+    with pytest.raises(landline.SessionLost, match="no server was reached for 300 s"):
+        await session.receive()
+    refusing.cancel()
+
+    assert loop.time() - begun == pytest.approx(300, abs=1)
+
+
+async def test_a_silent_line_is_suspected_then_left(played: Played) -> None:
+    """A ping after the server's interval, doubt, and within its bound another dial."""
+    session = await played.session(pause=no_pause)
+    seen: list[State] = []
+
+    async def watch() -> None:
+        async for change in session.states():
+            seen.append(change.state)
+
+    watching = asyncio.ensure_future(watch())
+    begun = asyncio.get_running_loop().time()
+    second = await played.call(1)
+
+    assert 25 * 0.8 + 8 <= second.at - begun <= 25 + 8 + 0.1
+    assert any(kind == FrameType.PING for kind, _, _ in played.calls[0].frames)
+    assert seen[:2] == [State.SUSPECT, State.RECONNECTING]
+    session._bare.lose(CloseCode.EXPIRED, "enough")
+    await watching
+
+
+async def test_a_suspected_line_that_speaks_is_trusted_again(played: Played) -> None:
+    """Any byte proves life."""
+    session = await played.session(pause=no_pause)
+    while session.state is State.CONNECTED:
+        await asyncio.sleep(0.5)
+    assert session.state is State.SUSPECT
+    played.calls[0].transport.write(encode_frame(FrameType.PONG))
+    await asyncio.sleep(0.1)
+
+    assert session.state is State.CONNECTED
+    session._bare.lose(CloseCode.EXPIRED, "enough")
+
+
+async def test_a_dropped_line_stays_away_as_long_as_was_asked(played: Played) -> None:
+    """Not a moment less, whatever the pauses are."""
+    session = await played.session(pause=no_pause)
+    begun = asyncio.get_running_loop().time()
+    session.drop(42)
+
+    assert (await played.call(1)).at - begun == pytest.approx(42)
+    session._bare.lose(CloseCode.EXPIRED, "enough")
+
+
+async def test_a_closed_session_is_not_dialled_any_more(played: Played) -> None:
+    """Nor is a task left that would."""
+    before: set[Awaitable[Any]] = set(asyncio.all_tasks())
+    session = await played.session(limits=Limits(close_timeout=5))
+    played.calls[0].transport.abort()
+    await asyncio.sleep(0.001)
+    closing = asyncio.ensure_future(session.close())
+    await closing
+    count = len(played.calls)
+    await asyncio.sleep(1000)
+
+    assert len(played.calls) == count
+    assert set(asyncio.all_tasks()) == before
+
+
+def test_full_jitter() -> None:
+    """Evenly from nothing to a bound that doubles up to its own bound."""
+    limits = Limits(redial_min=0.2, redial_max=20)
+    most, least = full_jitter(limits, lambda: 1.0), full_jitter(limits, lambda: 0.0)
+
+    assert [most(number) for number in (1, 2, 3, 8, 9, 10_000)] == pytest.approx([0.2, 0.4, 0.8, 20, 20, 20])
+    assert least(5) == 0

@@ -1,0 +1,214 @@
+"""Connecting: first dials that fail and how they say so, credentials, several addresses, and bare lines."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import socket
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+import landline
+from landline.protocol.frames import MAGIC
+
+pytestmark = pytest.mark.timeout(20)
+
+TCP = "tcp://127.0.0.1:0"
+QUICK = landline.Limits(redial_min=0.001, redial_max=0.01)
+
+
+async def echo(session: landline.Session) -> None:
+    async for message in session:
+        await session.send(message)
+
+
+@pytest.fixture
+def mute() -> Iterator[str]:
+    """The address of somebody who takes the call and never says a word."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        yield f"tcp://127.0.0.1:{server.getsockname()[1]}"
+
+
+@pytest.fixture
+def nobody() -> Iterator[str]:
+    """An address where nobody listens, and nobody can while the test runs."""
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        yield f"tcp://127.0.0.1:{unused.getsockname()[1]}"
+
+
+async def test_connect_is_awaited_or_entered() -> None:
+    """The block closes what it opened; who awaits closes by hand."""
+    async with landline.serve(echo, TCP) as listening:
+        session = await landline.connect(listening.addresses[0])
+        await session.send("a")
+        assert await session.receive() == "a"
+        await session.close()
+        async with landline.connect(listening.addresses[0]) as entered:
+            await entered.send("b")
+            assert await entered.receive() == "b"
+
+        assert session.closed and entered.closed
+
+
+@pytest.mark.parametrize("addresses", [(), ("localhost",), ("tcp://ok:1", "nonsense")])
+async def test_an_address_that_is_none(addresses: tuple[str, ...]) -> None:
+    """It is said at once, before anything is dialled."""
+    with pytest.raises(landline.AddressError):
+        landline.connect(*addresses)
+
+
+async def test_nobody_is_there(nobody: str) -> None:
+    """The first dial is not repeated: whoever called decides."""
+    with pytest.raises(landline.ConnectError, match="nobody listens there") as caught:
+        await landline.connect(nobody)
+
+    assert isinstance(caught.value, ConnectionError)
+    assert caught.value.address == nobody
+
+
+async def test_nobody_answers(mute: str) -> None:
+    """After ``connect_timeout`` seconds, all addresses together."""
+    with pytest.raises(landline.ConnectTimeout, match=r"no answer within 0.05 s") as caught:
+        await landline.connect(mute, connect_timeout=0.05)
+
+    assert isinstance(caught.value, TimeoutError)
+    assert isinstance(caught.value, landline.ConnectError)
+
+
+@pytest.mark.parametrize(
+    ("said", "reason"),
+    [
+        (b"SSH-2.0-OpenSSH_9.6\r\n", "does not speak landline"),
+        (MAGIC[:-1] + b"\x09", "version 9"),
+        (b"", "dropped before"),
+        (MAGIC[:4], "dropped before"),
+        (MAGIC + b"\xff" * 9, "over the limit"),
+        (MAGIC + b"\0\0\0\0\x06\0\0\0\0", "PING"),
+        (MAGIC + b"\0\0\0\1\x03\0\0\0\0\x80", "cannot be read"),
+    ],
+    ids=repr,
+)
+async def test_who_answers_is_no_server_of_ours(said: bytes, reason: str) -> None:
+    """The reason says what came instead, and no socket is left."""
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read(1000)
+        writer.write(said)
+        writer.close()
+
+    server = await asyncio.start_server(answer, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    try:
+        with pytest.raises(landline.ConnectError, match=reason):
+            await landline.connect(f"tcp://127.0.0.1:{port}")
+    finally:
+        server.close()
+        await server.wait_closed()
+
+
+async def test_the_server_says_no() -> None:
+    """Refused has the code by name and the reason; credentials reach ``authenticate`` as they were."""
+    seen: list[Any] = []
+
+    def authenticate(credentials: Any) -> str | None:
+        seen.append(credentials)
+        return credentials["name"] if credentials and credentials["word"] == b"secret" else None
+
+    async with landline.serve(echo, TCP, authenticate=authenticate) as listening:
+        for credentials in (None, {"name": "ana", "word": b"wrong"}):
+            with pytest.raises(landline.Refused) as refused:
+                await landline.connect(listening.addresses[0], credentials=credentials)
+            assert refused.value.code == "unauthorized"
+            assert refused.value.reason
+        async with landline.connect(
+            listening.addresses[0], credentials={"name": "ana", "word": b"secret"}, limits=QUICK
+        ) as session:
+            session.drop()
+            await session.send("after a redial")
+            assert await session.receive() == "after a redial"
+
+    assert seen == [None, {"name": "ana", "word": b"wrong"}, *[{"name": "ana", "word": b"secret"}] * 2]
+
+
+async def test_somebody_who_may_no_longer_enter_loses_the_session() -> None:
+    """Authorisation is asked again at every dial."""
+    verdicts = iter(["ana", None])
+    async with landline.serve(echo, TCP, authenticate=lambda credentials: next(verdicts)) as listening:
+        session = await landline.connect(listening.addresses[0], limits=QUICK)
+        session.drop()
+        with pytest.raises(landline.SessionLost, match="unauthorized"):
+            await session.receive()
+
+
+async def test_addresses_are_tried_in_turn(nobody: str, mute: str) -> None:
+    """At the first dial and at every later one."""
+    async with landline.serve(echo, TCP) as first:
+        session = await landline.connect(nobody, first.addresses[0], limits=QUICK)
+        assert session.peer == first.addresses[0]
+        session.drop()
+        await session.send("again")
+        assert await session.receive() == "again"
+        await session.close()
+        with pytest.raises(landline.ConnectError) as last:
+            await landline.connect(mute, nobody, connect_timeout=0.05)
+        assert isinstance(last.value, landline.ConnectTimeout)
+
+
+@pytest.mark.parametrize("ticks", range(12))
+async def test_a_cancelled_connect_leaves_nothing(ticks: int) -> None:
+    """Wherever it was cancelled: no line, no task, no session at the server that stays."""
+    limits = landline.Limits(handshake_timeout=0.05, resume_window=0.05)
+    before = asyncio.all_tasks()
+    async with landline.serve(echo, TCP, limits=limits) as listening:
+        connecting = asyncio.ensure_future(_connect(listening.addresses[0]))
+        for _ in range(ticks):
+            await asyncio.sleep(0)
+        connecting.cancel()
+        try:
+            session = await connecting
+        except asyncio.CancelledError:
+            session = None
+        if session is not None:
+            await session.close()
+    gc.collect()
+
+    assert asyncio.all_tasks() - before == set()
+
+
+async def _connect(address: str) -> landline.Session:
+    return await landline.connect(address)
+
+
+async def test_a_bare_line() -> None:
+    """``dial`` gives bytes in and bytes out, to anybody; even who speaks first is heard whole."""
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"welcome")
+        writer.write(await reader.read(1000))
+        writer.close()
+
+    server = await asyncio.start_server(answer, "127.0.0.1", 0)
+    caller = await landline.dial(f"tcp://127.0.0.1:{server.sockets[0].getsockname()[1]}")
+    assert await caller.receive() == b"welcome"
+    with pytest.raises(TimeoutError):
+        await caller.receive(timeout=0.01)
+    caller.send(b"echo")
+    await caller.drain()
+    assert await caller.receive() == b"echo"
+    assert await caller.receive() == b""
+    assert await caller.receive() == b""
+    await caller.close()
+    assert caller.is_gone
+    server.close()
+    await server.wait_closed()
+
+
+async def test_a_bare_line_to_nobody(nobody: str) -> None:
+    """The same errors as for a session."""
+    with pytest.raises(landline.ConnectError, match="nobody listens there"):
+        await landline.dial(nobody)
+    with pytest.raises(landline.AddressError):
+        await landline.dial("nonsense")

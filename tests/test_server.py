@@ -1,0 +1,429 @@
+"""Serving: programs and their failures, the plain-text door, draining in every situation, and what is left afterwards."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import logging
+import os
+import socket
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import landline
+from landline import State
+from landline.protocol.frames import MAGIC
+
+pytestmark = pytest.mark.timeout(30)
+
+TCP = "tcp://127.0.0.1:0"
+QUICK = landline.Limits(redial_min=0.001, redial_max=0.01)
+
+
+async def keep(session: landline.Session) -> None:
+    """A program that reads to the end."""
+    async for _ in session:
+        pass
+
+
+@pytest.fixture
+async def stack() -> AsyncIterator[AsyncExitStack]:
+    async with AsyncExitStack() as stack:
+        yield stack
+
+
+# Where...
+
+
+async def test_several_addresses_are_served_as_one(tmp_path: Path) -> None:
+    """Every one of them leads to the same server, and says where it really is."""
+    async with landline.serve(keep, "tcp://localhost:0", f"unix://{tmp_path}/s", "memory://s") as listening:
+        assert len(listening.addresses) == 4
+        sessions = [await landline.connect(address) for address in listening.addresses]
+        assert listening.sessions == 4
+        for session in sessions:
+            await session.close()
+
+
+async def test_no_address_is_an_error() -> None:
+    """There is no default to listen on."""
+    with pytest.raises(landline.AddressError):
+        async with landline.Server().listen():
+            pass
+    with pytest.raises(landline.AddressError):
+        async with landline.Server().listen("localhost:1"):
+            pass
+
+
+async def test_one_bad_address_serves_none(tmp_path: Path) -> None:
+    """What was opened before the one that failed is closed again."""
+    path = tmp_path / "s"
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        with pytest.raises(landline.ListenError, match="the port is taken"):
+            async with landline.serve(keep, f"unix://{path}", f"tcp://127.0.0.1:{port}"):
+                pass
+
+    assert not path.exists()
+
+
+async def test_a_server_may_listen_again() -> None:
+    """The same server, another time."""
+    server = landline.Server(keep)
+    for _ in range(2):
+        async with server.listen(TCP) as listening, landline.connect(listening.addresses[0]):
+            pass
+
+
+async def test_leaving_one_listening_leaves_the_other_alone() -> None:
+    """A server that listens twice has two sets of sessions; each drains its own."""
+    server = landline.Server(keep, limits=landline.Limits(close_timeout=0.1))
+    async with server.listen(TCP) as first:
+        async with server.listen(TCP) as second:
+            staying = await landline.connect(first.addresses[0], limits=QUICK)
+            leaving = await landline.connect(second.addresses[0], limits=QUICK)
+        assert staying.state is State.CONNECTED
+        assert first.sessions == 1
+        assert second.sessions == 0
+        await staying.send("still served")
+        await staying.flush()
+        await staying.close()
+        await leaving.close()
+
+
+# Programs...
+
+
+async def test_the_programs_return_closes_its_session() -> None:
+    """What it sent is delivered first."""
+
+    async def program(session: landline.Session) -> None:
+        for number in range(10):
+            session.send_nowait(number)
+
+    async with landline.serve(program, TCP) as listening, landline.connect(listening.addresses[0]) as session:
+        assert [message async for message in session] == list(range(10))
+        assert session.state is State.CLOSED
+
+
+async def test_the_programs_last_words_wait_for_a_line() -> None:
+    """It returned while the client was away; the client comes back and is given everything."""
+    away = asyncio.Event()
+
+    async def program(session: landline.Session) -> None:
+        changes = aiter(session.states())
+        first = asyncio.ensure_future(anext(changes))
+        await session.send("ready")
+        assert (await first).state is State.RECONNECTING
+        session.send_nowait("while you were out")
+        away.set()
+
+    async with landline.serve(program, TCP) as listening:
+        async with landline.connect(listening.addresses[0], limits=QUICK) as session:
+            assert await session.receive() == "ready"
+            session.drop(0.05)
+            await away.wait()
+
+            assert [message async for message in session] == ["while you were out"]
+
+
+async def test_a_program_that_fails_loses_its_session_alone(caplog: pytest.LogCaptureFixture) -> None:
+    """The client is told that the server failed, and not why; the log has the reason; others go on."""
+
+    async def program(session: landline.Session) -> None:
+        async for message in session:
+            if message == "fail":
+                raise RuntimeError("the secret reason")
+            await session.send(message)
+
+    async with landline.serve(program, TCP) as listening:
+        address = listening.addresses[0]
+        async with landline.connect(address) as other, landline.connect(address) as session:
+            await session.send("fail")
+            with pytest.raises(landline.SessionLost, match="program failed") as lost:
+                await session.receive()
+            await other.send("fine")
+            assert await other.receive() == "fine"
+
+    assert "secret" not in str(lost.value)
+    assert "the secret reason" in caplog.text
+
+
+@pytest.mark.parametrize("way", ["receive", "group", "send", "iterate"])
+async def test_the_end_of_a_session_is_no_failure_of_its_program(way: str, caplog: pytest.LogCaptureFixture) -> None:
+    """However the program is told that its session is over, nothing is logged as an error: by a close, a loss, a drain."""
+    entered = asyncio.Semaphore(0)
+
+    async def program(session: landline.Session) -> None:
+        entered.release()
+        match way:
+            case "receive":
+                while True:
+                    await session.receive()
+            case "group":
+                async with asyncio.TaskGroup() as tasks:
+                    tasks.create_task(_forever(session))
+                    tasks.create_task(session.wait_closed())
+            case "send":
+                await session.wait_closed()
+                await session.send("late")
+            case _:
+                async for _ in session:
+                    pass
+
+    limits = landline.Limits(close_timeout=0.2, resume_window=0.05)
+    async with landline.serve(program, TCP, limits=limits) as listening:
+        address = listening.addresses[0]
+        closed = await landline.connect(address)
+        await entered.acquire()
+        await closed.close()
+        lost = await landline.connect(address)
+        await entered.acquire()
+        lost.drop(60)
+        drained = await landline.connect(address, limits=QUICK)
+        await entered.acquire()
+        while listening.sessions > 1:
+            await asyncio.sleep(0.01)
+    await drained.close()
+    await lost.close()
+
+    assert [record.message for record in caplog.records if record.levelno >= logging.ERROR] == []
+
+
+async def _forever(session: landline.Session) -> None:
+    while True:
+        await session.receive()
+
+
+async def test_a_server_without_a_program_holds_its_sessions() -> None:
+    """It closes them at once, in order: there is nobody to talk to."""
+    async with landline.Server().listen(TCP) as listening, landline.connect(listening.addresses[0]) as session:
+        with pytest.raises(landline.SessionClosed):
+            await session.receive()
+
+
+# The plain-text door...
+
+
+async def test_who_speaks_plain_text_has_a_program_too() -> None:
+    """Bytes in, bytes out; its return hangs up."""
+    server = landline.Server(keep)
+
+    @server.plain
+    async def shout(caller: landline.Caller) -> None:
+        while words := await caller.receive():
+            caller.send(words.upper())
+            if words == b"bye\n":
+                return
+
+    async with server.listen(TCP) as listening:
+        caller = await landline.dial(listening.addresses[0])
+        for words in (b"hello\n", b"GETting on\n", b"bye\n"):
+            caller.send(words)
+            assert await caller.receive() == words.upper()
+        assert await caller.receive() == b""
+        await caller.close()
+
+
+async def test_a_plain_program_that_fails_hangs_up_on_its_caller_alone(caplog: pytest.LogCaptureFixture) -> None:
+    """The log has the reason."""
+    server = landline.Server(keep)
+
+    @server.plain
+    async def fail(caller: landline.Caller) -> None:
+        if await caller.receive() == b"fail":
+            raise RuntimeError("in the plain program")
+        caller.send(b"fine")
+        await caller.receive()
+
+    async with server.listen(TCP) as listening:
+        other, caller = [await landline.dial(listening.addresses[0]) for _ in range(2)]
+        caller.send(b"fail")
+        assert await caller.receive() == b""
+        other.send(b"?")
+        assert await other.receive() == b"fine"
+        await caller.close()
+        await other.close()
+
+    assert "in the plain program" in caplog.text
+
+
+# Draining...
+
+
+async def test_clients_are_told_that_the_server_goes(stack: AsyncExitStack) -> None:
+    """They go on trying: somebody may come back there. The program's session is closed."""
+    ends: list[BaseException] = []
+    entered = asyncio.Event()
+
+    async def program(session: landline.Session) -> None:
+        entered.set()
+        try:
+            await session.receive()
+        except landline.SessionEnded as error:
+            ends.append(error)
+            raise
+
+    async with landline.serve(program, TCP) as listening:
+        session = await landline.connect(listening.addresses[0], limits=landline.Limits(close_timeout=0.05))
+        states = aiter(session.states())
+        first = asyncio.ensure_future(anext(states))
+        await entered.wait()
+    change = await first
+
+    assert change.state is State.RECONNECTING
+    assert "going away" in change.reason
+    assert [type(end) for end in ends] == [landline.SessionClosed]
+    await session.close()
+
+
+async def test_a_restarted_server_does_not_know_the_session(stack: AsyncExitStack) -> None:
+    """The client redials the new one, is refused, and says what is missing: handled, doubtful, never sent."""
+    got: list[Any] = []
+    read = asyncio.Event()
+
+    async def program(session: landline.Session) -> None:
+        got.append(await session.receive())
+        session.ack()
+        got.append(await session.receive())
+        read.set()
+        await session.wait_closed()
+
+    async with landline.serve(program, TCP, retry_in=0.0) as listening:
+        address = listening.addresses[0]
+        session = await landline.connect(address, limits=QUICK)
+        receipts = [await session.send(word) for word in ("handled", "read")]
+        await read.wait()
+        assert await receipts[0] == landline.Outcome("acked")
+        session.drop(0.05)
+        receipts.append(await session.send("never sent"))
+    async with landline.serve(keep, address):
+        with pytest.raises(landline.SessionLost, match="unknown session") as lost:
+            await session.receive()
+
+    assert [(await receipt).status for receipt in receipts] == ["acked", "unknown", "failed"]
+    assert lost.value.unacked == 2
+    assert session.state is State.LOST
+
+
+@pytest.mark.parametrize("who", ["detached", "silent", "plain", "half a hello", "reads nothing", "stubborn program"])
+async def test_a_drain_ends_whoever_is_there(who: str, stack: AsyncExitStack) -> None:
+    """Within its time, with every socket closed and no task left."""
+    limits = landline.Limits(close_timeout=0.2)
+    entered = asyncio.Event()
+
+    async def program(session: landline.Session) -> None:
+        entered.set()
+        if who == "reads nothing":
+            while True:
+                await session.send(b"x" * 60_000)
+        if who == "stubborn program":
+            while True:
+                try:
+                    await asyncio.sleep(3600)
+                finally:
+                    entered.clear()
+        await keep(session)
+
+    server = landline.Server(program, limits=limits)
+    if who == "plain":
+
+        @server.plain
+        async def plain(caller: landline.Caller) -> None:
+            entered.set()
+            while await caller.receive():
+                pass
+
+    before = asyncio.all_tasks()
+    sock = None
+    session = None
+    async with server.listen(TCP) as listening:
+        address = listening.addresses[0]
+        port = int(address.rpartition(":")[2])
+        acceptor = listening._acceptor
+        if who in ("silent", "plain", "half a hello"):
+            sock = socket.create_connection(("127.0.0.1", port))
+            sock.sendall({"silent": b"", "plain": b"hello\n", "half a hello": MAGIC + b"\0\0"}[who])
+            while not (acceptor._greeting if who == "half a hello" else acceptor._open):
+                await asyncio.sleep(0)
+            if who == "plain":
+                await entered.wait()
+        else:
+            session = await landline.connect(address, limits=landline.Limits(close_timeout=0.05))
+            await entered.wait()
+            if who == "detached":
+                session.drop(60)
+                while not acceptor._table._detached:
+                    await asyncio.sleep(0)
+
+    assert listening.sessions == 0
+    assert not acceptor._open
+    if session is not None:
+        await session.close()
+    if sock is not None:
+        sock.setblocking(False)
+        await asyncio.get_running_loop().sock_recv(sock, 1000)
+        sock.close()
+    for _ in range(3):
+        await asyncio.sleep(0)
+    assert asyncio.all_tasks() - before == set()
+    with pytest.raises(ConnectionRefusedError):
+        socket.create_connection(("127.0.0.1", port))
+
+
+async def test_a_server_that_is_cancelled_drains() -> None:
+    """Ctrl-C cancels the main task; clients are told all the same."""
+    ready: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+
+    entered = asyncio.Event()
+
+    async def program(session: landline.Session) -> None:
+        entered.set()
+        await keep(session)
+
+    async def main() -> None:
+        async with landline.serve(program, TCP) as listening:
+            ready.set_result(listening.addresses[0])
+            await asyncio.Event().wait()
+
+    running = asyncio.ensure_future(main())
+    session = await landline.connect(await ready, limits=landline.Limits(close_timeout=0.05))
+    changes = aiter(session.states())
+    first = asyncio.ensure_future(anext(changes))
+    await entered.wait()
+    running.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await running
+
+    assert "going away" in (await first).reason
+    await session.close()
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="counts descriptors as Linux shows them")
+async def test_no_descriptor_is_left() -> None:
+    """After sessions, drops, rubbish and silent callers."""
+
+    async def round_trip() -> None:
+        async with landline.serve(keep, "tcp://localhost:0") as listening:
+            port = int(listening.addresses[0].rpartition(":")[2])
+            for said in (b"", MAGIC, b"\x16\x03", b"hello\n", b"GET / HTTP/1.0\r\n\r\n"):
+                with socket.create_connection(("127.0.0.1", port)) as rubbish:
+                    rubbish.sendall(said)
+            for _ in range(5):
+                async with landline.connect(listening.addresses[0], limits=QUICK) as session:
+                    await session.send("x")
+                    session.drop()
+                    await session.flush()
+
+    await round_trip()
+    gc.collect()
+    before = len(os.listdir("/proc/self/fd"))
+    for _ in range(3):
+        await round_trip()
+    gc.collect()
+
+    assert len(os.listdir("/proc/self/fd")) <= before
