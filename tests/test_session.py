@@ -1,5 +1,8 @@
 """What a program sees of a session, the same over TCP, Unix sockets and memory."""
 
+# A receipt that nobody awaits costs nothing: most of these are not looked at.
+# mypy: disable-error-code="unused-awaitable"
+
 from __future__ import annotations
 
 import asyncio
@@ -32,7 +35,9 @@ class Pair:
         self.listening: landline.Listening
 
     async def listen(self, address: str, **options: Any) -> None:
-        self.listening = await self._stack.enter_async_context(landline.serve(self._program, address, **options))
+        self.listening = await self._stack.enter_async_context(
+            landline.serve(self._program, address, **options)
+        )
         self._stack.callback(self._leave.set)
         self.address = self.listening.addresses[0]
 
@@ -77,7 +82,9 @@ async def until_state(session: landline.Session, state: State) -> list[landline.
 
 
 @pytest.mark.parametrize(
-    "value", [b"", b"\xff\0", "", "ünï", 0, -1.5, None, True, [1, [2]], {"a": b"b", "c": None}, "x" * 100_000], ids=repr
+    "value",
+    [b"", b"\xff\0", "", "ünï", 0, -1.5, None, True, [1, [2]], {"a": b"b", "c": None}, "x" * 100_000],
+    ids=repr,
 )
 async def test_a_value_arrives_as_what_it_was(pair: Pair, value: Any) -> None:
     """Both ways, of the same type."""
@@ -204,7 +211,7 @@ async def test_a_reader_that_does_not_read_stops_the_writer(pair: Pair) -> None:
         await theirs.send(number)
         assert await ours.receive() == number
         ours.ack()
-    while ours._bare.core.has_room:
+    while ours._bare.core.has_room:  # noqa: ASYNC110 - nobody announces it
         await asyncio.sleep(0)
     assert not speaking.done()
     assert sent < 600
@@ -365,7 +372,13 @@ async def test_a_task_that_waits_is_told_of_the_end(pair: Pair) -> None:
     receipt = await ours.send("doubtful")
     waits = [
         asyncio.ensure_future(wait)
-        for wait in (ours.receive(), ours.flush(), anext(aiter(ours), "the end"), ours.wait_closed(), _status(receipt))
+        for wait in (
+            ours.receive(),
+            ours.flush(),
+            anext(aiter(ours), "the end"),
+            ours.wait_closed(),
+            _status(receipt),
+        )
     ]
     await asyncio.sleep(0)
     ours._bare.lose(CloseCode.EXPIRED, "gone")
@@ -443,7 +456,7 @@ async def test_nothing_is_left_of_a_session(pair: Pair) -> None:
         await [ours, theirs][number % 3 % 2].close()
         await asyncio.gather(ours.wait_closed(), theirs.wait_closed())
         pair._leave.set()
-    while asyncio.all_tasks() - before or pair.listening._acceptor._open:
+    while asyncio.all_tasks() - before or pair.listening._acceptor._open:  # noqa: ASYNC110 - nobody announces it
         await asyncio.sleep(0)
     gc.collect()
 

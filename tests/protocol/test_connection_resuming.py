@@ -159,6 +159,20 @@ def test_a_fenced_line_takes_nothing_with_it() -> None:
     assert pair.host.record.detached_at is None
 
 
+def test_a_fenced_line_says_nothing_for_the_session() -> None:
+    """Not even last acks, where it was draining: what it told would count as told on the new line."""
+    pair = open_pair()
+    say(pair.guest.core, "a")
+    pair.line.client.close(CloseCode.NORMAL, "", pair.now)
+    pair.settle()
+    assert pair.line.server.phase is Phase.DRAINING
+    hear(pair.host.core)
+
+    pair.line.server.fence()
+
+    assert [kind for kind, _, _ in frames_of(pair.line.server.data_to_send(pair.now))] == [FrameType.CLOSE]
+
+
 def test_a_dial_that_comes_late_is_stale() -> None:
     """An older attempt that arrives after a newer one has no effect at all."""
     pair = open_pair()

@@ -115,6 +115,8 @@ class FromAfar:
 
     def write(self, data: bytes) -> None: ...
 
+    def end(self) -> None: ...
+
     def close(self) -> None:
         self.abort()
 

@@ -78,9 +78,9 @@ async def test_a_slow_reader_holds_the_line() -> None:
 async def test_who_waits_is_told_that_the_line_is_gone() -> None:
     """Reading, draining and closing all end with it."""
     ours, theirs = await two()
-    ours.send(b"x" * (1 << 20))  # far more than the other end takes unread
-    ours.send(b"x")
-    await theirs.receive()
+    ours.send(b"x" * (1 << 20))  # the other end takes it, and no more
+    await asyncio.sleep(1)
+    ours.send(b"x" * (1 << 20))
     waits = [asyncio.ensure_future(wait) for wait in (ours.receive(), ours.drain())]
     await asyncio.sleep(1)
     assert not any(wait.done() for wait in waits)
@@ -91,3 +91,4 @@ async def test_who_waits_is_told_that_the_line_is_gone() -> None:
     await ours.close()
     ours.send(b"dropped")
     assert ours.backlog == 0
+    assert len(await theirs.receive()) == len(b"head")

@@ -45,7 +45,10 @@ def test_what_the_first_bytes_mean(head: bytes, way: Way | None) -> None:
     assert recognise(head) is way
 
 
-@given(st.binary(min_size=1, max_size=20) | st.sampled_from(HTTP_METHODS).flatmap(lambda m: st.binary(max_size=9).map(m.__add__)))
+@given(
+    st.binary(min_size=1, max_size=20)
+    | st.sampled_from(HTTP_METHODS).flatmap(lambda m: st.binary(max_size=9).map(m.__add__))
+)
 def test_a_decision_does_not_change_with_more_bytes(head: bytes) -> None:
     """Whatever was decided at the first byte that allowed it holds for all that follow; nine bytes always decide."""
     ways = [recognise(head[:size]) for size in range(len(head) + 1)]

@@ -33,7 +33,9 @@ class Lines:
 
         listening = await self._stack.enter_async_context(server.listen(f"tcp://{host}:0"))
         self._stack.callback(gone.set)
-        self.proxy = await self._stack.enter_async_context(bad_network(listening.addresses[0], faults, seed=seed))
+        self.proxy = await self._stack.enter_async_context(
+            bad_network(listening.addresses[0], faults, seed=seed)
+        )
 
     async def line(self) -> tuple[landline.Caller, landline.Caller]:
         """Both ends of a new line; the first byte has passed already."""

@@ -74,7 +74,9 @@ def scheme(request: pytest.FixtureRequest) -> str:
 @pytest.fixture
 def address(scheme: str, tmp_path: Path) -> str:
     """Where to listen; its port or name is free."""
-    return {"tcp": "tcp://127.0.0.1:0", "unix": f"unix://{tmp_path}/line.sock", "memory": "memory://line"}[scheme]
+    return {"tcp": "tcp://127.0.0.1:0", "unix": f"unix://{tmp_path}/line.sock", "memory": "memory://line"}[
+        scheme
+    ]
 
 
 @pytest.fixture

@@ -106,7 +106,10 @@ async def test_a_reset_is_lost_and_nothing_else(accepted: Accepted) -> None:
     ("error", "clause"),
     [
         (ConnectionRefusedError(111, "Connection refused"), "nobody listens there"),
-        (socket.gaierror(-2, "Name or service not known"), "the name cannot be resolved (Name or service not known)"),
+        (
+            socket.gaierror(-2, "Name or service not known"),
+            "the name cannot be resolved (Name or service not known)",
+        ),
         (OSError(13, "Permission denied"), "permission denied"),
         (OSError("Something odd"), "something odd"),
         (OSError(), "oSError"),

@@ -14,7 +14,6 @@ from landline.errors import ConnectError, ListenError
 from landline.transports import Transport, parse_address, unix
 from landline.transports.address import Address
 
-
 BOUND = 10.0
 
 
@@ -87,7 +86,9 @@ async def test_a_socket_that_answers_is_left_alone(path: Path, address: Address)
         assert path.exists()
 
 
-async def test_a_socket_whose_server_is_too_busy_to_answer_is_left_alone(path: Path, address: Address) -> None:
+async def test_a_socket_whose_server_is_too_busy_to_answer_is_left_alone(
+    path: Path, address: Address
+) -> None:
     """A full queue of callers is no dead server, and finding that out must not block our loop."""
     with socket.socket(socket.AF_UNIX) as other:
         other.bind(str(path))

@@ -16,13 +16,16 @@ import msgspec
 
 from landline.cli.chat import chat
 from landline.cli.config import config
+from landline.cli.connect import connect
 from landline.cli.exits import Exit, ending
+from landline.cli.listen import listen
 from landline.cli.logs import StderrHandler, safe_line
 from landline.cli.options import Invocation, common_options
 from landline.cli.serve import serve
 
 GROUPS: Final[tuple[tuple[str, tuple[click.Command, ...]], ...]] = (
     ("Talk", (serve, chat)),
+    ("Pipe", (listen, connect)),
     ("Look", (config,)),
 )
 

@@ -23,7 +23,7 @@ from ..protocol.frames import CloseCode
 from ..protocol.handshake import ID_SIZE, TOKEN_SIZE, Hello, Refusal, Resume, Welcome
 from ..protocol.resume import Record, SessionTable, hash_token
 from ..protocol.session import Session
-from ..protocol.states import Role
+from ..protocol.states import Phase, Role
 from ..transports import Transport
 from .auth import Authenticate
 from .bare import BareSession, Signal
@@ -328,7 +328,7 @@ class Acceptor:
         self._table.remove(kept.record, code, reason[:500], self._loop.time())
         self._kept.pop(kept.record.id, None)
         carrier, kept.carrier = kept.carrier, None
-        if carrier is not None and not kept.is_told:
+        if carrier is not None and carrier.connection.phase is Phase.CONFIRMING:  # not the session's own driver yet
             carrier.connection.break_off(code, reason[:500])
             carrier.schedule()
 

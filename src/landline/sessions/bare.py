@@ -271,7 +271,16 @@ class BareSession:
         now = self._loop.time()
         change = StateChange(state, self.state, reason, retry_in, now - self._state_since)
         if state is not self.state:
+            log.debug(
+                "session %s: %s after %s%s",
+                self.id.hex()[:8],
+                state.value,
+                self.state.value,
+                reason and f" ({reason})",
+            )
             self.state, self._state_since = state, now
+        elif retry_in is not None:
+            log.debug("session %s: dials again in %.1f s", self.id.hex()[:8], retry_in)
         for watcher in self._watchers:
             watcher.changes.append(change)
             watcher.signal.wake()

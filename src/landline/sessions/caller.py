@@ -69,11 +69,19 @@ class Caller:
         while not self._transport.is_writable and not self._is_lost:
             await self._room.wait()
 
+    def end(self) -> None:
+        """Say no more: what waits is written, then the other end is told. What it says can still be received."""
+        self._transport.end()
+
+    async def wait_closed(self) -> None:
+        """Wait until the line is gone in both directions, whoever hangs up."""
+        while not self._is_lost:
+            await self._gone.wait()
+
     async def close(self) -> None:
         """Write what waits, and hang up; waits for the other end a moment (two seconds at most)."""
         self._transport.close()
-        while not self._is_lost:
-            await self._gone.wait()
+        await self.wait_closed()
 
     def abort(self) -> None:
         """Hang up at once."""

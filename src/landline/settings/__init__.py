@@ -11,6 +11,7 @@ from landline.settings.tree import (
     DEFAULT_ROOM,
     ChatSettings,
     LogSettings,
+    PipeSettings,
     ServeSettings,
     Settings,
 )
@@ -24,6 +25,7 @@ __all__ = [
     "ChatSettings",
     "Loaded",
     "LogSettings",
+    "PipeSettings",
     "Rank",
     "ServeSettings",
     "Setting",

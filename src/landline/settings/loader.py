@@ -23,6 +23,7 @@ from landline.settings.tree import (
     WILDCARDS,
     ChatSettings,
     LogSettings,
+    PipeSettings,
     ServeSettings,
     Settings,
 )
@@ -304,6 +305,7 @@ def _settings(
             name_chosen=name.rank is not Rank.DEFAULT,
             rooms=values["chat.room"].value,
         ),
+        pipe=PipeSettings(resume_window=values["pipe.resume_window"].value),
     )
 
 

@@ -97,6 +97,8 @@ FOLDER: Final = Kind("the path of a folder", str, _read_folder)
 
 # The table.
 
+EVERYWHERE: Final = ("serve", "chat", "listen", "connect")
+
 
 @dataclass(frozen=True, slots=True)
 class Setting:
@@ -176,6 +178,7 @@ SETTINGS: Final[tuple[Setting, ...]] = (
         "auto",
         "event loop; auto is uvloop where installed",
         "--loop",
+        commands=EVERYWHERE,
     ),
     Setting(
         "colour",
@@ -190,6 +193,7 @@ SETTINGS: Final[tuple[Setting, ...]] = (
         "warning",
         "least important line that the log on stderr shows; --verbose and --quiet move it",
         "--log-level",
+        commands=EVERYWHERE,
     ),
     Setting(
         "log.format",
@@ -197,6 +201,7 @@ SETTINGS: Final[tuple[Setting, ...]] = (
         "auto",
         "form of the log; auto: for people on a terminal, else one JSON object a line",
         "--log-format",
+        commands=EVERYWHERE,
     ),
     Setting(
         "serve.address",
@@ -235,6 +240,14 @@ SETTINGS: Final[tuple[Setting, ...]] = (
     Setting("chat.name", TEXT, _default_name, "name in the chat", "--name", commands=("chat",), short="NAME"),
     Setting(
         "chat.room", TEXTS, (DEFAULT_ROOM,), "rooms to be in from the start", "--room", commands=("chat",)
+    ),
+    Setting(
+        "pipe.resume_window",
+        _integer(1, 7 * 86_400),
+        3600,
+        "seconds that listen waits for a caller whose line dropped: a laptop may sleep that long",
+        "--resume-window",
+        commands=("listen",),
     ),
 )
 

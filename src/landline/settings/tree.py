@@ -53,6 +53,13 @@ class ChatSettings(msgspec.Struct, frozen=True, kw_only=True):
     """The address of a plain-text server to call instead of a landline one."""
 
 
+class PipeSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """What ``landline listen`` and ``landline connect`` need."""
+
+    resume_window: int = 3600
+    """Seconds that ``landline listen`` waits for a caller whose line dropped."""
+
+
 def user_data_folder() -> Path:
     """Return where this platform keeps a user's data, for landline."""
     import platformdirs  # only a program needs it: `import landline` stays cheap
@@ -76,6 +83,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     log: LogSettings = LogSettings()
     serve: ServeSettings = ServeSettings()
     chat: ChatSettings = ChatSettings()
+    pipe: PipeSettings = PipeSettings()
 
     def make_data_folder(self) -> Path:
         """Make the data folder if it is not there (mode 0700) and return it.

@@ -61,6 +61,9 @@ class Transport(Protocol):
     def write(self, data: bytes) -> None:
         """Write all of ``data``, in the end; dropped when the transport is gone."""
 
+    def end(self) -> None:
+        """Write what waits, then end our direction: the peer is told that no more comes, and may go on itself."""
+
     def close(self) -> None:
         """Write what waits, end our direction, and go when the peer has ended its own (or after two seconds)."""
 

@@ -65,6 +65,7 @@ class MemoryTransport:
         self._is_lost = False
         self._is_held = False
         self._has_ended = False
+        self._has_said_all = False
 
     @property
     def backlog(self) -> int:
@@ -88,8 +89,14 @@ class MemoryTransport:
 
     def write(self, data: bytes) -> None:
         """Hand ``data`` to the other end on the next tick."""
-        if not self._is_closing and self.other is not None and data:
+        if not self._is_closing and not self._has_said_all and self.other is not None and data:
             self.other._arrive(data)
+
+    def end(self) -> None:
+        """End our direction once what was written has arrived; the other one goes on."""
+        if not self._is_closing and not self._has_said_all and self.other is not None:
+            self._has_said_all = True
+            self.other._arrive(b"")
 
     def close(self) -> None:
         """End both directions once what was written has arrived."""
@@ -113,11 +120,14 @@ class MemoryTransport:
     def _deliver(self) -> None:
         while self._arrived and self._receiver is not None and not self._is_lost and not self._is_held:
             data = self._arrived.popleft()
-            if data is None:
-                self._has_ended = True
-                self._receiver.data_ended()
-                self._loop.call_soon(self._lose)
-                return
+            if not data:  # b"": no more comes; None: and the other end goes
+                if not self._has_ended:
+                    self._has_ended = True
+                    self._receiver.data_ended()
+                if data is None:
+                    self._loop.call_soon(self._lose)
+                    return
+                continue
             was_full = self._waiting > HIGH_WATER
             self._waiting -= len(data)
             if not self._is_closing:

@@ -7,11 +7,14 @@ words that we wrote. So ``close`` ends our direction first and reads on, droppin
 from __future__ import annotations
 
 import asyncio
+import logging
 import socket
 import struct
 from typing import Final, cast
 
 from .base import Accept, Receiver, nothing
+
+log = logging.getLogger("landline.transports")
 
 LINGER: Final = 2.0
 """Seconds for the peer to end its direction after we ended ours."""
@@ -43,6 +46,7 @@ class StreamTransport(asyncio.Protocol):
         self._is_writable = True
         self._is_closing = False
         self._has_ended = False
+        self._has_said_all = False
 
     # What the writer sees...
 
@@ -75,8 +79,21 @@ class StreamTransport(asyncio.Protocol):
 
     def write(self, data: bytes) -> None:
         """Write all of ``data``, in the end."""
+        if self._has_said_all:
+            return
         if self._transport is not None and not self._is_closing and not self._transport.is_closing():
             self._transport.write(data)
+
+    def end(self) -> None:
+        """Write what waits, then end our direction."""
+        transport = self._transport
+        if self._has_said_all or self._is_closing or transport is None or transport.is_closing():
+            return
+        self._has_said_all = True
+        try:
+            transport.write_eof()
+        except OSError:
+            transport.abort()
 
     def close(self) -> None:
         """Write what waits, end our direction, and go when the peer has ended its own."""
@@ -87,7 +104,7 @@ class StreamTransport(asyncio.Protocol):
         transport.resume_reading()
         if self._has_ended:
             transport.close()
-        elif not transport.is_closing():
+        elif not self._has_said_all and not transport.is_closing():
             try:
                 transport.write_eof()
             except OSError:
@@ -116,6 +133,11 @@ class StreamTransport(asyncio.Protocol):
         """Asyncio connected or accepted the socket."""
         self._transport = cast(asyncio.Transport, transport)
         self._transport.set_write_buffer_limits(high=HIGH_WATER)
+        log.debug(
+            "%s %s",
+            "connected to" if self._accept is None else "accepted",
+            self.peer or "a peer on this machine",
+        )
         if self._accept is not None:
             self._accept(self)
         if self._receiver is None:
@@ -140,6 +162,7 @@ class StreamTransport(asyncio.Protocol):
     def eof_received(self) -> bool:
         """The peer ended its direction; ours stays open until somebody closes it."""
         self._has_ended = True
+        log.debug("%s says no more", self.peer or "a peer on this machine")
         if self._is_closing:
             return False
         if self._receiver is not None:
@@ -158,6 +181,9 @@ class StreamTransport(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         """The socket is gone."""
+        log.debug(
+            "closed the line with %s%s", self.peer or "a peer on this machine", f": {exc}" if exc else ""
+        )
         if self._linger is not None:
             self._linger.cancel()
         self._transport = None

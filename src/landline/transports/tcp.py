@@ -16,7 +16,7 @@ from typing import Any, Final
 from ..errors import ConnectError, ListenError
 from .address import Address
 from .base import Accept, Transport
-from .stream import StreamTransport, why
+from .stream import StreamTransport, log, why
 
 USER_TIMEOUT: Final = 20_000
 """Milliseconds that written bytes may stay unacknowledged before the kernel ends the connection."""
@@ -39,10 +39,11 @@ _NEXT_FAMILY_AFTER: Final = 0.25
 async def open_transport(address: Address) -> Transport:
     """Connect to a TCP endpoint; a name with several addresses is tried on all of them."""
     loop = asyncio.get_running_loop()
-    # uvloop knows no happy eyeballs: it tries a name's addresses one after the other.
-    racing: dict[str, Any] = (
-        {"happy_eyeballs_delay": _NEXT_FAMILY_AFTER} if isinstance(loop, asyncio.BaseEventLoop) else {}
-    )
+    log.debug("connecting to %s", address)
+    # uvloop knows no happy eyeballs: it tries a name's addresses one after the other. A single address needs no race,
+    # and asyncio's leaves a socket behind when it is cancelled at the wrong moment.
+    is_racing = isinstance(loop, asyncio.BaseEventLoop) and not _is_literal(address.host)
+    racing: dict[str, Any] = {"happy_eyeballs_delay": _NEXT_FAMILY_AFTER} if is_racing else {}
     try:
         transport: Transport
         _, transport = await loop.create_connection(
@@ -78,6 +79,7 @@ class _TcpListener:
         """Accept no more."""
         for server in self._servers:
             server.close()
+        log.debug("closed the listening socket of %s", " and ".join(self.addresses))
 
 
 class _TcpTransport(StreamTransport):
@@ -152,8 +154,12 @@ def _bind(
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         if family == socket.AF_INET6:
             sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        log.debug("created a socket for %s", address)
         sock.bind((host, port))
+        name = _text(sock.getsockname())
+        log.debug("bound it to %s", name)
         sock.listen(backlog)
+        log.debug("listening on %s", name)
     except OSError as error:
         sock.close()
         if not is_needed and error.errno in (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT):
@@ -162,6 +168,14 @@ def _bind(
         raise ListenError(str(address), reason, error.errno) from error
     sock.setblocking(False)
     return sock
+
+
+def _is_literal(host: str) -> bool:
+    try:
+        ipaddress.ip_address(host.partition("%")[0])
+    except ValueError:
+        return False
+    return True
 
 
 def _is_loopback(host: str) -> bool:

@@ -15,11 +15,12 @@ from pathlib import Path
 from ..errors import ConnectError, ListenError
 from .address import Address
 from .base import Accept, Transport
-from .stream import StreamTransport, why
+from .stream import StreamTransport, log, why
 
 
 async def open_transport(address: Address) -> Transport:
     """Connect to the server behind a socket file."""
+    log.debug("connecting to %s", address)
     try:
         _, transport = await asyncio.get_running_loop().create_unix_connection(
             lambda: StreamTransport(str(address)), address.path
@@ -35,7 +36,9 @@ async def open_listener(address: Address, accept: Accept, *, backlog: int) -> _U
     """Listen on a path."""
     sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
+        log.debug("created a socket for %s", address)
         inode = _bind(sock, address)
+        log.debug("bound it to %s", address)
         server = await asyncio.get_running_loop().create_unix_server(
             lambda: StreamTransport(str(address), accept), sock=sock, backlog=backlog
         )
@@ -45,6 +48,7 @@ async def open_listener(address: Address, accept: Accept, *, backlog: int) -> _U
     except OSError as error:
         sock.close()
         raise ListenError(str(address), why(error), error.errno) from error
+    log.debug("listening on %s", address)
     return _UnixListener(server, address, inode)
 
 
@@ -58,6 +62,7 @@ class _UnixListener:
     def close(self) -> None:
         """Accept no more, and take the socket file away if it is still ours."""
         self._server.close()
+        log.debug("closed the listening socket of %s", self.addresses[0])
         with contextlib.suppress(OSError):
             if self._path.stat().st_ino == self._inode:
                 self._path.unlink()

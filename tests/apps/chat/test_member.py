@@ -324,6 +324,42 @@ async def test_between_history_and_what_is_said_now_there_is_no_seam(open_chat_w
         assert await watcher == list(range(1, count + 1))
 
 
+class GatedStorage(MemoryStorage):
+    """Its answers about the past come when the test lets them."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.gate = asyncio.Event()
+        self.asked = asyncio.Event()
+
+    async def last(self, pattern: str, limit: int = 300, *, to: Position | None = None) -> Page:
+        page = await super().last(pattern, limit, to=to)
+        if pattern == "room.lobby":
+            self.asked.set()
+            await self.gate.wait()
+        return page
+
+
+async def test_what_is_said_while_the_history_is_read_follows_in_it(open_chat_with: Opening) -> None:
+    """The answer of the store is older than the line: the line is neither missing nor told twice."""
+    storage = GatedStorage()
+    storage.gate.set()
+    served = await open_chat_with(storage)
+    ana = await served.enter("ana")
+    storage.gate.clear()
+    storage.asked.clear()
+    ben = await served.visit()
+    await ben.ask(wire.Enter("ben", 8, {"lobby": None}))
+    await storage.asked.wait()
+    await ana.say("between")
+    await ana.hear_until(wire.Said)
+    storage.gate.set()
+    assert [line.text for line in await ben.lines()] == ["between"]
+    await ana.say("after")
+
+    assert (await ben.hear()).line.text == "after"
+
+
 async def test_a_long_absence_arrives_in_messages_of_bounded_size(open_one: Any) -> None:
     """Three hundred lines of the longest kind do not fit one message."""
     ana = await open_one.enter("ana")

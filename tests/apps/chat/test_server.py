@@ -105,6 +105,42 @@ async def test_what_was_said_is_there_after_a_restart_and_nothing_else_is_needed
         assert history.missing == ""
 
 
+class LateStorage(MemoryStorage):
+    """Takes its time to open."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.gate = asyncio.Event()
+
+    async def open(self) -> None:
+        await self.gate.wait()
+        await super().open()
+
+
+async def test_who_comes_before_the_storage_is_open_waits_for_it() -> None:
+    """By either door."""
+    storage, is_done = LateStorage(), asyncio.Event()
+
+    async def serve() -> None:
+        async with server.open_chat(storage, ("memory://late",)):
+            await is_done.wait()
+
+    serving = asyncio.create_task(serve())
+    await asyncio.sleep(0)
+    caller = await landline.dial("memory://late")
+    caller.send(b"hello\n")
+    async with landline.connect("memory://late") as ana:
+        await enter(ana, "ana", 7)
+        for _ in range(50):  # in memory, everything that can happen without the storage has happened by then
+            await asyncio.sleep(0)
+        storage.gate.set()
+        assert (await hear_until(ana, wire.Entered)).name == "ana"
+        await lines_of(caller, "Welcome")
+    await caller.close()
+    is_done.set()
+    await serving
+
+
 async def test_when_the_server_closes_everybody_is_told_and_every_socket_is_closed() -> None:
     """Sessions are told to come back, plain callers are told goodbye."""
     async with server.open_chat(MemoryStorage(), ("tcp://localhost:0",)) as (_, listening):

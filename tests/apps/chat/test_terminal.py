@@ -298,26 +298,50 @@ def test_a_taken_name_gets_a_number(house: House) -> None:
     ana.until("ana-2 joined")
 
 
-@pytest.mark.parametrize("end", ["\x03", "\x04"], ids=["Ctrl-C", "Ctrl-D"])
-def test_the_keys_that_end_programs_end_this_one(house: House, end: str) -> None:
-    """The room is told, the terminal is given back as it was, the exit code is 0."""
+def test_every_way_out_is_polite(house: House) -> None:
+    """Ctrl-C, Ctrl-D, SIGTERM and a closed window: what was said arrives, the room is told, the exit code is 0."""
+    ben = Terminal(house, "ben")
+    ways: list[Callable[[Terminal], object]] = [
+        lambda ana: ana.type("\x03"),
+        lambda ana: ana.type("\x04"),
+        lambda ana: ana.child.kill(signal.SIGTERM),
+        lambda ana: ana.child.kill(signal.SIGHUP),
+    ]
+    for times, way in enumerate(ways, start=1):
+        ana = Terminal(house, "ana")
+        ana.type(f"last words {times}\r")
+        ben.until(f"ana: last words {times}")
+
+        way(ana)
+
+        ana.until(lambda ana=ana: ana.at_end)  # type: ignore[misc]
+        ana.child.wait()
+        assert ana.child.exitstatus == 0
+        ben.until(lambda times=times: ben.count("ana left") == times)  # type: ignore[misc]
+
+
+def test_a_window_that_is_gone_cannot_hold_anybody(house: House) -> None:
+    """Nothing can be drawn or read any more, and still the room is told: nobody should seem to be here for minutes after."""
     ana, ben = Terminal(house, "ana"), Terminal(house, "ben")
-    assert ana.leave(end) == 0
+    ana.at_end = True
+    ana.child.ptyproc.fileobj.close()  # the terminal's own end, as its window has it
+
     ben.until("ana left")
 
 
-def test_sigterm_drains(house: House) -> None:
-    """A polite kill is as good as Ctrl-C, and a line said just before still arrives."""
-    ana, ben = Terminal(house, "ana"), Terminal(house, "ben")
-    ana.type("last words\r")
-    ben.until("last words")
-    ana.child.kill(signal.SIGTERM)
+def test_the_second_ctrl_c_is_now(mortal_house: House) -> None:
+    """With a server that answers nothing the first waits a little, the second does not; what became of the line is said."""
+    ana = Terminal(mortal_house, "ana")
+    ana.type("before\r")
+    ana.until("ana: before")
+    mortal_house.process.send_signal(signal.SIGSTOP)
+    ana.type("into the dark\r")
+    ana.until("… into the dark")
+    ana.type("\x03")
+    ana.until("· leaving")
 
-    ana.until(lambda: ana.at_end)
-    ana.child.wait()
-
-    assert ana.child.exitstatus == 0
-    ben.until("ana left")
+    assert ana.leave("\x03") == 130
+    assert ana.count("? into the dark") == 1
 
 
 def test_a_dumb_terminal_gets_lines_and_no_escapes(house: House) -> None:

@@ -95,6 +95,16 @@ def test_anything_else_is_refused_as_one_error(data: object) -> None:
         wire.decode_request(data)
 
 
+def test_nesting_without_end_in_a_field_that_is_not_known_is_refused_as_well() -> None:
+    """It is passed over, as far as that can be done."""
+    request = wire.encode(wire.Say(1, "x", "y"))
+    one_field_more = bytes([request[0] + 1]) + request[1:] + msgspec.msgpack.encode("mood")
+
+    assert wire.decode_request(one_field_more + b"\xc0") == wire.Say(1, "x", "y")
+    with pytest.raises(ValueError, match="recursion"):
+        wire.decode_request(one_field_more + b"\x91" * 100_000 + b"\xc0")
+
+
 def test_fields_that_are_not_known_are_passed_over() -> None:
     """A later version may add some."""
     data = msgspec.msgpack.encode({"t": "say", "id": 1, "room": "x", "text": "y", "mood": "good"})

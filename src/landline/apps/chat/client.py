@@ -118,11 +118,11 @@ class Client:
         except ValueError as error:
             self.not_said(str(error))  # of text.valid_*: a sentence that says what is wrong with it
 
-    def leave(self, now: float, *, at_once: bool = False) -> None:
-        """Leave the chat as soon as everything said is confirmed, or ``at_once``."""
+    def leave(self, now: float, *, at_once: bool = False, quietly: bool = False) -> None:
+        """Leave the chat as soon as everything said is confirmed, or ``at_once``; ``quietly`` does not tell how to hurry it."""
         self.leaving = True
         self.given_up = self.given_up or at_once
-        if self.waiting and not self.given_up:
+        if self.waiting and not self.given_up and not quietly:
             self._told_waiting_at = now + WAITING_AFTER
 
     def trouble(self, said: str) -> None:
@@ -164,7 +164,7 @@ class Client:
                 if not self.call.bye(self.rooms.current, now):
                     self.leave(now, at_once=self.leaving)
             case commands.Mistake(why):
-                self.trouble(why)
+                self.not_said(why)
 
     def _say(self, line: str, aim: Aim, now: float) -> None:
         try:

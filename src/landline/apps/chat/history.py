@@ -135,7 +135,6 @@ class History:
             return None
         stored = Stored(self.clock(), speaker.name, text, speaker.client, id)
         saying = _Saying(room, stored, speaker, asyncio.get_running_loop().create_future())
-        saying.done.add_done_callback(_look_at)  # its sender may have gone
         self._sayings.append(saying)
         if all(key):
             self._remember(key, saying.done)
@@ -257,8 +256,3 @@ def _starts_over(gap: Gap) -> bool:
 
 def _damaged(gap: Gap) -> str:
     return f"Some lines in between cannot be told: {gap.reason}."
-
-
-def _look_at(done: asyncio.Future[int]) -> None:
-    if not done.cancelled():
-        done.exception()

@@ -51,9 +51,9 @@ class LineScreen:
                 continue
             try:
                 print(shown.text, end="", file=sys.stderr if shown.aside else sys.stdout, flush=True)
-            except BrokenPipeError as error:  # nobody reads on: there is no use in staying
+            except BrokenPipeError as error:  # nobody reads on: leave when what was said is confirmed
                 self._broken = self._broken or error
-                self._client.leave(0.0, at_once=True)
+                self._client.leave(0.0, quietly=True)
         self._changed.set()
 
     def _is_seen(self, event: Event, shown: Shown) -> bool:

@@ -26,8 +26,10 @@ REDIAL_MAX: Final = 8.0
 """... up to this: a person is waiting."""
 REDIAL_RESET: Final = 10.0
 """A session that held this many seconds starts the pauses anew; one that ends at once must not be dialled in a tight loop."""
-LEAVE_TIMEOUT: Final = 3.0
+LEAVE_TIMEOUT: Final = 2.0
 """Seconds that the last confirmations, and then the close, may take when the program is told to stop."""
+HASTE: Final = 0.3
+"""Seconds for the close of a session that is left in a hurry: a second Ctrl-C, say."""
 
 Dial = Callable[[], Awaitable[landline.Session]]
 
@@ -109,8 +111,8 @@ class Link:
         finally:
             if self._timer is not None:
                 self._timer.cancel()
-        self._client.give_up()
-        self._changed()
+            self._client.give_up()
+            self._changed()
 
     def _tick(self) -> None:
         self._client.advance(self.now)
@@ -136,7 +138,9 @@ class Link:
                 return
         finally:
             await _cancel(hearing, leaving, carrying, watching)
-            await session.close("gone")
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(HASTE):
+                    await session.close("gone")
         await self._settle()
         if self.now - began >= REDIAL_RESET:
             self._attempt = 0
@@ -189,7 +193,8 @@ class Link:
         """Wait until the client is done, or the program is told to stop, and close the session."""
         await self._over(stop)
         if not self._client.is_done:
-            self._client.leave(self.now)
+            self._client.leave(self.now, quietly=True)
+            self.advance()
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(LEAVE_TIMEOUT):
                     while not (self._client.line.is_down or self._client.is_done):

@@ -110,9 +110,9 @@ class PromptScreen:
                 if app.is_running and not app.is_done:
                     app.exit(result="")
                 ended, _ = await asyncio.gather(prompting, linking, return_exceptions=True)
+                self._print()
         if isinstance(ended, Exception) and not isinstance(ended, EOFError | OSError):
             raise ended
-        self._print()
         return 0
 
     # What is drawn...
@@ -156,7 +156,6 @@ class PromptScreen:
             if pieces:
                 self._write(pieces)
             if pieces and is_drawn:
-                pass
                 app.renderer.request_absolute_cursor_position()
             if self._bell:
                 self._bell = False

@@ -21,7 +21,6 @@ from landline.apps.chat import text
 from landline.apps.chat.client import Client
 from landline.apps.chat.line_screen import LineScreen
 from landline.apps.chat.link import Link
-from landline.apps.chat.prompt_screen import PromptScreen
 from landline.errors import SettingsError
 from landline.limits import Limits
 from landline.settings import Settings
@@ -53,7 +52,7 @@ async def run(settings: Settings, stop: asyncio.Event) -> int:
     async def dial() -> landline.Session:
         return await landline.connect(settings.chat.address, limits=limits)
 
-    screen: Screen = PromptScreen(client, colour=settings.colour) if _has_cursor() else LineScreen(client)
+    screen = _screen(client, settings)
     link = Link(client, dial, screen.changed)
     with _hang_up_stops(stop):
         if not await link.open(stop):
@@ -74,6 +73,14 @@ def _hang_up_stops(stop: asyncio.Event) -> Iterator[None]:
         yield
     finally:
         signal.signal(hang_up, before)
+
+
+def _screen(client: Client, settings: Settings) -> Screen:
+    if not _has_cursor():
+        return LineScreen(client)
+    from landline.apps.chat.prompt_screen import PromptScreen  # a pipe need not wait for what it does not use
+
+    return PromptScreen(client, colour=settings.colour)
 
 
 def _has_cursor() -> bool:

@@ -88,7 +88,7 @@ class SessionLine:
         peer = session.peer
         try:
             async with asyncio.timeout(OPENING_TIMEOUT):
-                await session.send(OPEN)
+                _ = await session.send(OPEN)
                 word = await session.receive()
         except TimeoutError:
             word = None
@@ -111,7 +111,7 @@ class SessionLine:
     async def end(self) -> None:
         """Say that our input has ended."""
         try:
-            await self._session.send(END)
+            _ = await self._session.send(END)
         except landline.SessionEnded as error:
             raise _hung_up(error) from error
 
@@ -202,8 +202,8 @@ class PlainLine:
 
     async def finish(self) -> None:
         """Hang up, once the kernel has all of what we sent: a slow reader may take its time."""
-        while self._caller.backlog and not self._caller.is_gone:
-            await asyncio.sleep(_FLUSH_LOOK)  # a socket does not say when it has written the last byte
+        while self._caller.backlog and not self._caller.is_gone:  # noqa: ASYNC110 - a socket does not say when it has written its last byte
+            await asyncio.sleep(_FLUSH_LOOK)
         await self._caller.close()
 
     async def hang_up(self, reason: str) -> None:

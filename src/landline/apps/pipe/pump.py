@@ -35,7 +35,9 @@ class CutShort(LandlineError):
         self.written = written
 
     def __str__(self) -> str:
-        sentence = f"{self.reason} before everything was said; {self.written:,} bytes of theirs are written here"
+        sentence = (
+            f"{self.reason} before everything was said; {self.written:,} bytes of theirs are written here"
+        )
         if self.account is None:
             return sentence
         delivered, unknown, undelivered = self.account
@@ -49,11 +51,15 @@ class Pump:
     """One line between a source and a sink.
 
     Args:
-        is_attended: a person may be typing at the source; then its end is when the other side's is.
+        is_attended: a person may be typing at the source, and need not say that it ends: it ends when the other side's does.
+        is_last: nothing comes after this line: who reads the sink is told of its end as soon as it is there.
     """
 
-    def __init__(self, line: Line, source: Source, sink: Sink, *, is_attended: bool) -> None:
+    def __init__(
+        self, line: Line, source: Source, sink: Sink, *, is_attended: bool, is_last: bool = True
+    ) -> None:
         self._line = line
+        self._is_last = is_last
         self._source = source
         self._sink = sink
         self._is_attended = is_attended
@@ -68,6 +74,7 @@ class Pump:
             BrokenPipeError: whoever read our output has gone.
             PipeError: our input or output failed.
         """
+        self._source.go_on()
         sending = asyncio.create_task(self._send_all(), name="pipe out")
         receiving = asyncio.create_task(self._receive_all(), name="pipe in")
         gone = asyncio.create_task(self._line.wait_gone(), name="pipe line")
@@ -80,12 +87,13 @@ class Pump:
             if asked.done():
                 await self._drain(sending)
         except HungUp as error:
+            await self._hang_up(str(error))
             raise CutShort(str(error), self._account(), self._written) from error
         except BrokenPipeError:
-            await self._line.hang_up("nobody reads its output any more")
+            await self._hang_up("nobody reads its output any more")
             raise
         except LandlineError as error:
-            await self._line.hang_up(str(error))
+            await self._hang_up(str(error))
             raise
         finally:
             self._source.stop()
@@ -103,7 +111,8 @@ class Pump:
         while data := await self._line.receive():
             await self._sink.write(data)
             self._written += len(data)
-        self._sink.close()
+        if self._is_last:
+            self._sink.close()
         if self._is_attended:
             self._source.stop()
 
@@ -118,11 +127,13 @@ class Pump:
         waiting: set[asyncio.Task[None] | asyncio.Task[bool]] = {sending, receiving, gone, asked}
         while not asked.done() and not (sending.done() and receiving.done()):
             done, waiting = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
-            for task in (receiving, sending):
-                if task in done:
-                    task.result()
+            if receiving in done:
+                receiving.result()
+            # A line that takes no more may still hold something for us: that is written first.
+            if sending.done() and (receiving.done() or not isinstance(sending.exception(), HungUp)):
+                sending.result()
             if gone.done() and receiving.done() and not sending.done():
-                raise HungUp("the other side hung up")  # what arrived before is written; nobody takes the rest
+                raise HungUp("the other side hung up")
 
     async def _finish(self, asked: asyncio.Task[bool]) -> None:
         """See that everything arrived over there; that may take as long as the line is down."""
@@ -139,12 +150,18 @@ class Pump:
         """Asked to stop: what was read still goes out, nothing more is read."""
         self._is_stopped = True
         self._source.stop()
-        with contextlib.suppress(HungUp):
-            await asyncio.wait((sending,), timeout=DRAIN_TIMEOUT)
-        await self._line.hang_up("it was interrupted")
+        await asyncio.wait((sending,), timeout=DRAIN_TIMEOUT)
+        await self._hang_up("it was interrupted")
         account = self._account()
         if account is not None and account.unknown + account.undelivered:
             raise CutShort("we were interrupted", account, self._written)
+
+    async def _hang_up(self, reason: str) -> None:
+        """End the line early, within a time that a person waits for."""
+        self._source.stop()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(DRAIN_TIMEOUT):
+                await self._line.hang_up(reason)
 
     def _account(self) -> Account | None:
         """What became of everything that was read."""

@@ -25,6 +25,10 @@ READ_AHEAD: Final = 4 * CHUNK
 """Bytes read and not yet taken, above which nothing more is read: the producer waits."""
 
 
+PIPE_SIZE: Final = 512 << 10
+"""Bytes that a pipe at our standard input or output holds, where it can be chosen."""
+
+
 class PipeError(LandlineError):
     """Standard input or output failed, or is not there; the message says why."""
 
@@ -40,12 +44,14 @@ class Source:
         self._loop = asyncio.get_running_loop()
         self._chunks: deque[bytes] = deque()
         self._size = 0
+        self._is_stopped = False
         self._has_ended = descriptor is None
         self._error: OSError | None = None
         self._news = asyncio.Event()
         self._room = threading.Condition()
         self._is_told = False
         if descriptor is not None:
+            _widen(descriptor)
             threading.Thread(target=self._run, args=(descriptor,), name="stdin", daemon=True).start()
 
     async def read(self) -> bytes:
@@ -58,7 +64,7 @@ class Source:
             with self._room:
                 if self._chunks:
                     return self._take()
-                has_ended, error = self._has_ended, self._error
+                has_ended, error = self._has_ended or self._is_stopped, self._error
                 self._is_told = False
             if error is not None:
                 raise PipeError(f"standard input cannot be read: {_why(error)}") from error
@@ -68,11 +74,21 @@ class Source:
             await self._news.wait()
 
     def stop(self) -> None:
-        """Read no more; what was read can still be taken."""
+        """Read no more, until ``go_on``; what was read can still be taken."""
         with self._room:
-            self._has_ended = True
-            self._room.notify()
+            self._is_stopped = True
         self._news.set()
+
+    def go_on(self) -> None:
+        """Read again, for somebody else."""
+        with self._room:
+            self._is_stopped = False
+            self._room.notify()
+
+    @property
+    def held(self) -> int:
+        """Bytes that were read and not taken."""
+        return self._size
 
     def _take(self) -> bytes:
         """Join small pieces into one chunk: a producer that writes in small pieces is not slowed down by our frames."""
@@ -98,8 +114,8 @@ class Source:
                 except OSError as caught:
                     error = caught
                 with self._room:
-                    if self._has_ended:
-                        return
+                    while self._is_stopped or self._size >= READ_AHEAD:
+                        self._room.wait()
                     if chunk:
                         self._chunks.append(chunk)
                         self._size += len(chunk)
@@ -108,11 +124,8 @@ class Source:
                     is_first, self._is_told = not self._is_told, True
                 if is_first:
                     self._loop.call_soon_threadsafe(self._news.set)
-                with self._room:
-                    while self._size >= READ_AHEAD and not self._has_ended:
-                        self._room.wait()
-                    if self._has_ended:
-                        return
+                if not chunk:
+                    return
 
 
 class Sink:
@@ -127,6 +140,7 @@ class Sink:
         self._descriptor = descriptor
         self._pieces: queue.SimpleQueue[tuple[bytes, asyncio.Future[None]] | None] = queue.SimpleQueue()
         self._is_closed = False
+        _widen(descriptor)
         threading.Thread(target=self._run, name="stdout", daemon=True).start()
 
     async def write(self, data: bytes) -> None:
@@ -206,6 +220,15 @@ def _is_in_foreground(terminal: int) -> bool:
         return True
 
 
+def _widen(descriptor: int) -> None:
+    """Have a pipe hold as much as we read and write at once: fewer turns of the threads, where the system knows how."""
+    with contextlib.suppress(ImportError, AttributeError, OSError):  # not Linux; no pipe; this user's pipes hold much already
+        import fcntl
+
+        if fcntl.fcntl(descriptor, fcntl.F_GETPIPE_SZ) < PIPE_SIZE:
+            fcntl.fcntl(descriptor, fcntl.F_SETPIPE_SZ, PIPE_SIZE)
+
+
 def _read(descriptor: int) -> bytes:
     while True:
         try:
@@ -235,5 +258,3 @@ def _settle(future: asyncio.Future[None], error: OSError | None) -> None:
 def _why(error: OSError) -> str:
     text = error.strerror or str(error)
     return text[:1].lower() + text[1:]
-
-

@@ -18,18 +18,12 @@ from ...protocol.frames import MAGIC, CloseCode, FrameType
 from ...protocol.handshake import ID_SIZE, Hello, Refusal, Resume, Welcome, encode_payload
 from ...protocol.session import Session
 from ...protocol.states import Role
+from .checks import check_honest, check_verdict
 from .line import Node, Port, Violation
 
 if TYPE_CHECKING:
     from .talk import Talk
     from .world import World
-
-HONEST = frozenset({
-    CloseCode.NORMAL, CloseCode.GOING_AWAY, CloseCode.REPLACED, CloseCode.STALE, CloseCode.DEAD, CloseCode.TIMED_OUT, CloseCode.BUSY,
-    CloseCode.UNAUTHORIZED, CloseCode.UNKNOWN_SESSION, CloseCode.EXPIRED, CloseCode.REVOKED,
-})  # fmt: skip
-"""Codes with which a connection between two honest ends may end; any other says that one of them broke a rule."""
-
 
 class End:
     """One end of a session.
@@ -54,6 +48,7 @@ class End:
         self.is_closing = False
         self.is_peer_closed = False
         self.is_lazy = False
+        self.is_gone = False
 
     # A connection comes and goes...
 
@@ -105,6 +100,7 @@ class End:
     def _close_is_late(self) -> None:
         if not self.ended:
             if self.core.outbox_frames:
+                self.talk.excuses.add("closed late")
                 self.lose(CloseCode.EXPIRED, "closed before everything was delivered")
             self.end("closed")
 
@@ -124,6 +120,12 @@ class End:
                 self.port.connection.break_off(code, reason)
             self.end("lost")
 
+    def die(self) -> None:
+        """The process of this end is gone; nobody is told."""
+        self.ended = self.ended or "lost"
+        self.is_gone = True
+        self.talk.world.has_ended = True
+
     def end(self, how: str) -> None:
         """The session is over."""
         if self.ended:
@@ -135,6 +137,7 @@ class End:
             port.connection.close(CloseCode.NORMAL, "", self.node.now)
             port.schedule()
         self.talk.check_end(self)
+        self.talk.world.has_ended = True
         self.on_end()
 
     # The program...
@@ -151,8 +154,11 @@ class End:
     def take(self) -> bool:
         """Ask for the next message; what came before it is handled thereby."""
         core, flow = self.core, self.core.messages
+        if self.is_gone:
+            return False
         if not flow.inbox:
             core.handle_taken(flow)
+            self.talk.idle(self)
             if self.is_peer_closed:
                 self.end("closed")
             return False
@@ -219,8 +225,8 @@ class Client:
         self.let_go()
         self.node.die()
         self.life += 1
-        if self.talk is not None:
-            self.talk.excuses.add("client died")
+        if self.end is not None:
+            self.end.die()
         self.begin()
 
     def let_go(self) -> None:
@@ -243,7 +249,6 @@ class Client:
         self.let_go()
         world = self.world
         if world.is_refusing:
-            world.faults["refused dial"] += 1
             self._failed()
             return
         connection = Connection(Role.CLIENT, self.limits, self.node.now, jitter=world.chance.random())
@@ -298,7 +303,7 @@ class Client:
             return
         if end.ended:
             return
-        self.talk.check_refusal(refusal, self.world)
+        self.talk.check_refusal(refusal)
         if refusal.code is CloseCode.STALE and refusal.attempt is not None:
             self._attempt = refusal.attempt
             self._redial_later()
@@ -340,6 +345,7 @@ class Client:
         port.owner = end
         port.connection.carry(welcome, end.core, self.node.now)  # a ProtocolError is a violation: nobody here lies
         port.is_confirmed = True
+        self._pauses = 0
         self._token = welcome.token
         self._resume_window = welcome.resume_window
         end.attach(port)
@@ -353,6 +359,7 @@ class Client:
             self._hold = event.retry_in
         elif isinstance(event, ConnectionEnded):
             check_honest(event, "the client")
+            check_verdict(event, self.node, self.limits)
             how = end.connection_ended(event)
             if how:
                 end.end(how)
@@ -365,8 +372,8 @@ class Client:
 
     def _redial_later(self) -> None:
         self._pauses += 1
-        spread = min(self.limits.redial_max, self.limits.redial_min * 2.0 ** max(self._pauses - 1, 0))
-        pause = max(self._hold, self.world.chance.random() * spread)
+        spread = min(self.limits.redial_max, self.limits.redial_min * 2.0 ** min(max(self._pauses - 1, 0), 32))
+        pause = max(self._hold, self.world.chance.random() * spread, 0.01 if self.world.is_refusing else 0.0)
         self._hold = 0.0
         self._redial_tag += 1
         self.node.after(pause, partial(self._redial, self._redial_tag))
@@ -376,6 +383,7 @@ class Client:
         if tag != self._redial_tag or end is None or end.ended or end.port is not None:
             return
         if self.node.now >= self._lost_line_at + self._resume_window:
+            end.talk.excuses.add("no server")
             end.lose(CloseCode.EXPIRED, "no server was reached")
             return
         self._attempt += 1
@@ -388,12 +396,6 @@ class Client:
                 credentials=self.principal,
             )
         )
-
-
-def check_honest(event: ConnectionEnded, who: str) -> None:
-    """Two honest ends never break a rule of the protocol to each other."""
-    if event.code not in HONEST:
-        raise Violation(f"{who} saw the line end as {event.code.text}: {event.reason}")
 
 
 def _nothing() -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Callable
+from hashlib import blake2b
 from typing import Any, Protocol
 
 from ...protocol.connection import Connection
@@ -22,9 +23,10 @@ class Violation(Exception):  # noqa: N818 - what it is: a promise was not kept
 
 
 class Clock(Protocol):
-    """The time of the world, in seconds."""
+    """The time of the world, in seconds, and its rolling hash."""
 
     now: float
+    trace: blake2b
 
 
 class Node:
@@ -35,15 +37,17 @@ class Node:
 
     Attributes:
         is_stalled: its loop stands still: nothing is read, no timer fires.
+        woke_at: when it last came back from that, or its clock jumped.
         ports: the lines that it holds.
     """
 
-    __slots__ = ("_ties", "_timers", "is_stalled", "offset", "ports", "ready", "scheduled", "world")
+    __slots__ = ("_ties", "_timers", "is_stalled", "offset", "ports", "ready", "scheduled", "woke_at", "world")
 
     def __init__(self, world: Clock, offset: float) -> None:
         self.world = world
         self.offset = offset
         self.is_stalled = False
+        self.woke_at = 0.0
         self.ports: dict[Port, None] = {}
         self.scheduled: dict[Port, None] = {}
         self.ready: list[Callable[[], None]] = []
@@ -145,11 +149,11 @@ class Port:
         connection, out = self.connection, self.out
         if len(out) < self.capacity or connection.phase is Phase.CLOSED:
             data = connection.data_to_send(self.node.now)
-            if data:
-                if not out:
-                    self.moved_at = self.node.now
+            if data and not self.is_hung_up:
                 for piece in data:
                     out += piece
+                if len(out) > self.capacity:
+                    self.moved_at = self.node.now
                 if connection.has_more_to_send and len(out) < self.capacity:
                     self.schedule()
         self.tell()
@@ -216,6 +220,7 @@ class Port:
         now = self.node.now
         self.heard_at = now
         self.taken += len(data)
+        self.node.world.trace.update(data)
         self.connection.receive_data(data, now)
         self.tell()
         self.node.scheduled[self] = None

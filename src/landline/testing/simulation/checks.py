@@ -1,0 +1,65 @@
+"""What must be true of lines and of their ends, told apart from what must be true of a session (``talk``)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ...limits import Limits
+from ...protocol.events import ConnectionEnded
+from ...protocol.frames import CloseCode
+from ...protocol.heartbeat import LATE
+from ...protocol.states import Phase
+from .line import Node, Violation
+
+if TYPE_CHECKING:
+    from .world import World
+
+HONEST = frozenset({
+    CloseCode.NORMAL, CloseCode.GOING_AWAY, CloseCode.REPLACED, CloseCode.STALE, CloseCode.DEAD, CloseCode.TIMED_OUT, CloseCode.BUSY,
+    CloseCode.UNAUTHORIZED, CloseCode.UNKNOWN_SESSION, CloseCode.EXPIRED, CloseCode.REVOKED,
+})  # fmt: skip
+"""Codes with which a connection between two honest ends may end; any other says that one of them broke a rule."""
+
+_SLACK = 0.01
+
+
+def check_honest(event: ConnectionEnded, who: str) -> None:
+    """Two honest ends never break a rule of the protocol to each other."""
+    if event.code not in HONEST:
+        raise Violation(f"{who} saw the line end as {event.code.text}: {event.reason}")
+
+
+def check_verdict(event: ConnectionEnded, node: Node, limits: Limits) -> None:
+    """A loop that stood still for long reads before it judges."""
+    if (
+        event.local
+        and event.code is CloseCode.DEAD
+        and "heard" in event.reason
+        and node.now - node.woke_at < limits.dead_after / 2 - LATE - _SLACK
+    ):
+        raise Violation("a line was given up as silent by a loop that had stood still itself")
+
+
+def check_times(world: World) -> None:
+    """Silence, waiting writes and slow callers are noticed within their bounds."""
+    limits = world.limits
+    for node in world.nodes:
+        if node.is_stalled:
+            continue
+        for port in node.ports:
+            since = max(port.heard_at, node.woke_at)
+            if port.connection.phase is Phase.CLOSED:
+                continue
+            if port.is_confirmed and node.now > since + limits.heartbeat_interval + limits.dead_after + _SLACK:
+                raise Violation(f"a line is silent since {node.now - since:.1f} s, and nobody noticed")
+            since = max(port.moved_at, node.woke_at)
+            if len(port.out) > port.capacity and node.now > since + 1.5 * limits.write_timeout + _SLACK:
+                raise Violation(f"nothing was taken from a line for {node.now - since:.1f} s, and nobody noticed")
+            if not port.is_confirmed:
+                since = max(port.opened_at, node.woke_at)
+                allowed = 2 * limits.handshake_timeout + world.auth_delay + limits.connect_timeout
+                if node.now > since + allowed + _SLACK:
+                    raise Violation("a caller that was not let in is still there")
+    for port in world.strangers:
+        if not port.is_over and port.connection.session is None and port.taken > limits.preauth_bytes:
+            raise Violation(f"a stranger may go on after {port.taken} bytes")

@@ -1,0 +1,298 @@
+"""What can go wrong, each as an operation of a schedule: takes the world and two free numbers, and counts itself where it took effect.
+
+A fault that finds nothing to harm (no line to cut, nothing under way to deliver late) is not counted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Final
+
+from ...protocol.frames import HEADER, MAGIC, FrameType
+from ...protocol.handshake import ID_SIZE, TOKEN_SIZE, Resume, encode_payload
+from ...protocol.states import Phase
+from .line import Node, Violation
+
+if TYPE_CHECKING:
+    from .ends import Client
+    from .line import Port
+    from .world import World
+
+
+def _pick(world: World, a: int) -> Client:
+    return world.clients[(a >> 8) % len(world.clients)]
+
+
+def _live(world: World, a: int) -> Port | None:
+    """The line of a client that is not over."""
+    port = _pick(world, a).port
+    return None if port is None or port.is_over or port.is_hung_up else port
+
+
+def slice_(world: World, a: int, b: int) -> None:
+    """Some of what is under way arrives, in small pieces, and the rest later: frames come in parts, or glued to the next ones.
+
+    Each piece that leaves something behind counts.
+    """
+    port = _live(world, a)
+    if port is None or port.far is None:
+        return
+    ends = (port, port.far) if a & 1 else (port.far, port)
+    for piece in range(2 + (a >> 1) % 6):
+        end = ends[piece & 1]
+        if world.move(end, 1 + (b >> piece) % 40) and end.out:
+            world.faults["slice"] += 1
+
+
+def late(world: World, a: int, b: int) -> None:
+    """A zombie: something arrives on a line that its client gave up, perhaps long after a newer one carries the session."""
+    old = _pick(world, a).old
+    if old:
+        port = old[b % len(old)]
+        for end in (port, port.far) if a & 1 else (port.far, port):
+            if end is not None and end.far is not None and not end.far.is_over:
+                had_end = end.is_hung_up
+                moved = world.move(end, 1 + (b >> 2) % 300)
+                if moved or (had_end and not end.out and not end.is_blocked and not end.far.node.is_stalled):
+                    world.faults["late"] += 1
+                    return
+
+
+def cut(world: World, a: int, b: int) -> None:
+    """A line breaks at any byte: each direction keeps its own prefix, and each end notices at its own time."""
+    port = _live(world, a)
+    if port is None or port.far is None:
+        return
+    far = port.far
+    world.faults["cut"] += 1
+    del port.out[b % (len(port.out) + 1) :]
+    del far.out[(b >> 4) % (len(far.out) + 1) :]
+    port.is_hung_up = far.is_hung_up = True
+    notices = a & 3
+    if notices in {0, 1} and not port.node.is_stalled:
+        port.connection.receive_end()
+        port.schedule()
+    if notices in {0, 2} and not far.is_over and not far.node.is_stalled:
+        far.connection.receive_end()
+        far.schedule()
+
+
+def redial(world: World, a: int, b: int) -> None:
+    """A client gives up a good line and dials anew: what it wrote races with its next RESUME."""
+    del b
+    client = _pick(world, a)
+    if not client.node.is_stalled and _live(world, a) is not None and not client.is_dialling and client.end:
+        client.hang_up()
+        world.faults["redial"] += 1
+
+
+def block(world: World, a: int, b: int) -> None:
+    """A half-open line: one direction stands still for a while, the other goes on."""
+    port = _live(world, a)
+    if port is None or port.far is None:
+        return
+    end = port if a & 1 else port.far
+    if not end.is_blocked:
+        end.is_blocked = True
+        world.faults["block"] += 1
+
+        def unblock() -> None:
+            end.is_blocked = False
+
+        world.later(1 + b % 30, unblock)
+
+
+def silence(world: World, a: int, b: int) -> None:
+    """Nothing moves anywhere, for longer than a heart beats."""
+    del b
+    world.faults["silence"] += 1
+    world.advance(1.0 + a % 45)
+
+
+def stall(world: World, a: int, b: int) -> None:
+    """A loop stands still: nothing is read, timers come late; then bytes are read first, or timers fire first."""
+    node = _node(world, a)
+    if node.is_stalled:
+        return
+    node.is_stalled = True
+    world.faults["stall"] += 1
+    seconds = (0.01, 0.2, 1.5, 1 + (b >> 4) % 40)[b % 4]
+
+    def wake() -> None:
+        world.advance(seconds)
+        node.is_stalled = False
+        _woke(node, seconds, world)
+        if a & 1:
+            for port in list(node.ports):
+                if port.far is not None:
+                    world.move(port.far, 1 << 30)
+
+    world.later((b >> 2) % 8, wake)
+
+
+def jump(world: World, a: int, b: int) -> None:
+    """A clock jumps ahead, as when a machine slept: everybody else goes on as if nothing had been."""
+    node = _node(world, a)
+    seconds = float(1 + b % 40) if b & 0xF000 else 400.0
+    node.offset += seconds
+    _woke(node, seconds, world)
+    world.faults["jump"] += 1
+    world.advance(0.0)
+
+
+def _node(world: World, a: int) -> Node:
+    return world.nodes[(a >> 8) % len(world.nodes)]
+
+
+def _woke(node: Node, seconds: float, world: World) -> None:
+    if seconds > world.limits.dead_after / 2 + 1.0:  # shorter ones need not be noticed as such
+        node.woke_at = node.now
+
+
+def lazy(world: World, a: int, b: int) -> None:
+    """A program does not ask for its messages for a while."""
+    talk = _pick(world, a).talk
+    end = talk.ends[a & 1] if talk is not None else None
+    if end is not None and not end.is_lazy:
+        end.is_lazy = True
+        world.faults["lazy"] += 1
+
+        def wake() -> None:
+            end.is_lazy = False
+
+        world.later(5 + b % 40, wake)
+
+
+def refuse(world: World, a: int, b: int) -> None:
+    """Nobody can reach the server for a while."""
+    del a
+    world.faults["refuse"] += 1
+    world.is_refusing = True
+
+    def again() -> None:
+        world.is_refusing = False
+
+    world.later(3 + b % 20, again)
+
+
+def thief(world: World, a: int, b: int) -> None:
+    """Somebody else asks for a session: with a retired token, a made-up one, as another principal, or by a recording."""
+    if world.host.node.is_stalled:
+        return
+    client = _pick(world, a)
+    kept = world.host.kept.get(client.talk.session_id) if client.talk is not None else None
+    if kept is None or not kept.is_told:
+        return
+    principal, token, attempt, session = kept.principal, kept.shown[-1], kept.attempt + 1 + b % 3, kept.record.id
+    data = b""
+    kind = a % 6
+    if kind == 0:
+        if len(kept.shown) < 2 or b & 0x3C0:
+            return  # this one ends the session: not too often
+        token = kept.shown[-2]
+    elif kind == 1:
+        token = b"?" * TOKEN_SIZE
+    elif kind == 2:
+        principal = "somebody else"
+    elif kind == 3:
+        known = [greeting for attempt, greeting in client.greetings if 1 < attempt <= kept.attempt]
+        if not known:
+            return
+        data = known[b % len(known)]
+    elif kind == 4:
+        session = b"?" * ID_SIZE
+    else:
+        attempt = 1 + b % kept.attempt
+    if not data:
+        resume = Resume(session=session, token=token, attempt=attempt, received=b % 9, credentials=principal)
+        data = MAGIC + encode_payload(FrameType.RESUME, resume)
+    carrier = kept.carrier
+    was_open = carrier is not None and carrier.connection.phase is not Phase.CLOSED
+    port = _stranger(world, data)
+    world.faults["thief"] += 1
+    if port.connection.session is not None:
+        raise Violation("a thief was let in")
+    if kind != 0 and (kept.carrier is not carrier or (was_open and carrier.connection.phase is Phase.CLOSED)):  # type: ignore[union-attr]
+        raise Violation("a thief who was refused disturbed the session")
+
+
+def rubbish(world: World, a: int, b: int) -> None:
+    """A stranger who speaks badly: noise, a hello that never ends, a size that nobody may declare, or a frame out of turn."""
+    if world.host.node.is_stalled:
+        return
+    kind = a % 5
+    if kind == 0:
+        data = b.to_bytes(2, "big") * (1 + a % 50)
+    elif kind == 1:
+        data = MAGIC + HEADER.pack(300, FrameType.HELLO, 0) + b"\x81" * (b % 200)
+    elif kind == 2:
+        data = MAGIC + HEADER.pack(4000, FrameType.HELLO, 0) + b"x" * 1000
+    elif kind == 3:
+        data = MAGIC + HEADER.pack(0xFFFFFFFF, b % 256, 0)
+    else:
+        data = MAGIC + HEADER.pack(4, (0x05, 0x20, 0x21, 0x08)[b % 4], 0) + b"four"
+    _stranger(world, data)
+    world.faults["rubbish"] += 1
+
+
+def _stranger(world: World, data: bytes) -> Port:
+    port = world.host.accept(world.capacity)
+    world.strangers.append(port)
+    port.arrive(data)
+    return port
+
+
+def client_dies(world: World, a: int, b: int) -> None:
+    """A client's process is killed and starts anew, with empty hands."""
+    del b
+    client = _pick(world, a)
+    if not client.node.is_stalled:
+        world.faults["client dies"] += 1
+        client.die()
+
+
+def server_dies(world: World, a: int, b: int) -> None:
+    """The server's process is killed and starts anew, with empty hands."""
+    del a, b
+    if not world.host.node.is_stalled:
+        world.faults["server dies"] += 1
+        world.host.die()
+
+
+def bar(world: World, a: int, b: int) -> None:
+    """A principal is not let in any more, for a while."""
+    client = _pick(world, a)
+    principal = client.principal
+    if principal in world.host.barred:
+        return
+    world.host.barred.add(principal)
+    if client.talk is not None:
+        client.talk.excuses.add("barred")
+    world.faults["bar"] += 1
+    if not client.node.is_stalled:
+        client.hang_up()
+
+    def admit() -> None:
+        world.host.barred.discard(principal)
+
+    world.later(3 + b % 20, admit)
+
+
+FAULT_OPERATIONS: Final[dict[str, Callable[[World, int, int], None]]] = {
+    "slice": slice_,
+    "late": late,
+    "cut": cut,
+    "redial": redial,
+    "block": block,
+    "silence": silence,
+    "stall": stall,
+    "jump": jump,
+    "lazy": lazy,
+    "refuse": refuse,
+    "thief": thief,
+    "rubbish": rubbish,
+    "client_dies": client_dies,
+    "server_dies": server_dies,
+    "bar": bar,
+}
+"""Every fault by the name that it has in schedules."""

@@ -1,0 +1,136 @@
+"""What a seed means: the shape of its world and the list of what happens in it, both drawn before anything runs.
+
+A step is ``(operation, a, b)`` with two free numbers that the world interprets by its state at that moment. So a step can be left out
+without shifting the chances of the others, and a failing schedule can be shrunk.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from ...limits import Limits
+
+Step = tuple[str, int, int]
+"""Name of the operation, and two numbers below 65,536."""
+
+TRAFFIC: dict[str, float] = {"send": 6, "take": 4, "flow": 5, "tick": 1.5, "ask": 0.3, "close": 0.03}
+"""What programs and a perfect network do, and its weight."""
+
+FAULTS: dict[str, float] = {
+    "slice": 6,
+    "late": 3,
+    "cut": 1,
+    "redial": 0.7,
+    "block": 0.5,
+    "silence": 0.15,
+    "stall": 0.3,
+    "jump": 0.1,
+    "lazy": 0.3,
+    "refuse": 0.15,
+    "thief": 0.8,
+    "rubbish": 0.6,
+    "client_dies": 0.03,
+    "server_dies": 0.02,
+    "bar": 0.01,
+}
+"""What goes wrong, and how often where it does at all."""
+
+_SWARM = (0.0, 0.3, 1.0, 1.0, 3.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """What is drawn once for a world.
+
+    Attributes:
+        limits: of both ends.
+        clients: how many there are.
+        capacity: bytes that one direction of a line holds before its writer has to wait.
+        auth_delay: seconds that the server takes to decide who somebody is.
+        base: how many messages went before, each way: counts are large in sessions that live long.
+    """
+
+    limits: Limits
+    clients: int
+    capacity: int
+    auth_delay: float
+    base: int
+
+
+def draw_shape(chance: random.Random) -> Shape:
+    """Return the shape of a world."""
+    pick = chance.choice
+    fast = chance.random() < 0.5
+    limits = Limits(
+        max_message=1024,
+        window=pick((1, 150, 1000, 1 << 18)),
+        outbox_messages=pick((1, 5, 20, 100)),
+        outbox_bytes=pick((200, 3000, 1 << 20)),
+        connect_timeout=pick((2.0, 10.0)),
+        handshake_timeout=pick((3.0, 10.0)),
+        frame_timeout=pick((5.0, 30.0)),
+        write_timeout=pick((4.0, 10.0)),
+        close_timeout=pick((5.0, 40.0)),
+        heartbeat_interval=5.0 if fast else 25.0,
+        dead_after=3.0 if fast else 8.0,
+        redial_min=pick((0.0, 0.0, 0.05, 0.2)),
+        redial_max=2.0,
+        resume_window=pick((12.0, 60.0, 300.0)),
+        tombstone_window=pick((20.0, 86_400.0)),
+        max_tombstones=pick((1, 3, 10_000)),
+        max_sessions=pick((2, 3, 10_000)),
+        preauth_bytes=512,
+    )
+    return Shape(
+        limits=limits,
+        clients=pick((1, 1, 1, 2)),
+        capacity=pick((300, 2000, 1 << 16)),
+        auth_delay=pick((0.0, 0.0, 0.0, 0.5)),
+        base=pick((0, 0, 0, (1 << 16) - 3, (1 << 32) - 5)),
+    )
+
+
+def draw_steps(chance: random.Random, steps: int) -> list[Step]:
+    """Return what happens; each seed has its own mix of faults, so that rare ones meet."""
+    names = [*TRAFFIC, *FAULTS]
+    weights = list(TRAFFIC.values())
+    weights += [weight * chance.choice(_SWARM) for weight in FAULTS.values()]
+    draw = chance.getrandbits
+    return [(name, draw(16), draw(16)) for name in chance.choices(names, weights, k=steps)]
+
+
+def shrink(steps: Sequence[Step], fails: Callable[[Sequence[Step]], bool], tries: int = 2000) -> list[Step]:
+    """Return a short schedule that still fails: first the faults are thinned out, then everything.
+
+    Args:
+        steps: a schedule that fails.
+        fails: whether a schedule does.
+        tries: how often ``fails`` may be asked.
+    """
+    left = [tries]
+    steps = _thin(list(steps), lambda step: step[0] in FAULTS, fails, left)
+    return _thin(steps, lambda _: True, fails, left)
+
+
+def _thin(
+    steps: list[Step], may_go: Callable[[Step], bool], fails: Callable[[Sequence[Step]], bool], left: list[int]
+) -> list[Step]:
+    """Leave out ever smaller runs of the steps that may go, as long as it fails without them."""
+    size = max(1, len(steps) // 2)
+    while True:
+        is_smaller = False
+        at = 0
+        while at < len(steps) and left[0] > 0:
+            end = at + size
+            shorter = steps[:at] + [step for step in steps[at:end] if not may_go(step)] + steps[end:]
+            if len(shorter) < len(steps):
+                left[0] -= 1
+                if fails(shorter):
+                    steps, is_smaller = shorter, True
+                    continue
+            at = end
+        if left[0] <= 0 or (size == 1 and not is_smaller):
+            return steps
+        size = max(1, size // 2)

@@ -1,0 +1,149 @@
+"""The books of one session, and what must be true of it after every step.
+
+The books know what both programs said and heard, and why the session may end; they never look at what the protocol believes except to
+hold it against that. Directions are named by their sender's side: 0 is what the client says, 1 what the server says.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from ...protocol.frames import FRAME_COST, HEADER, CloseCode
+from ...protocol.handshake import Refusal
+from .line import Violation
+
+if TYPE_CHECKING:
+    from .ends import End
+    from .world import World
+
+LONGEST = 200
+"""Bytes of the longest payload that a program here sends."""
+
+_EXCUSES = {
+    CloseCode.UNKNOWN_SESSION: {"server died", "forgotten"},
+    CloseCode.EXPIRED: {"expired", "never confirmed", "no room", "no server", "closed late", "server died"},
+    CloseCode.REVOKED: {"revoked"},
+    CloseCode.UNAUTHORIZED: {"barred"},
+}
+"""What must have happened before a session may be lost with a code; it may not be with any other."""
+
+
+class Talk:
+    """The books of one session.
+
+    Attributes:
+        said, heard, handled: per direction: what was sent, how much of it was handed over, and how much the receiver is done with.
+        ends: the client's and the server's, once they exist.
+        is_confirmed: the server's program knows of the session.
+        was_closed: one of the programs closed it.
+        excuses: what happened that may end it otherwise.
+    """
+
+    __slots__ = (
+        "base", "ends", "excuses", "handled", "heard", "is_confirmed", "number", "said", "session_id", "was_closed", "world",
+    )  # fmt: skip
+
+    def __init__(self, world: World, number: int, session_id: bytes, base: int) -> None:
+        self.world = world
+        self.number = number
+        self.session_id = session_id
+        self.base = base
+        self.said: tuple[list[Any], list[Any]] = ([], [])
+        self.heard = [0, 0]
+        self.handled = [0, 0]
+        self.ends: list[End | None] = [None, None]
+        self.is_confirmed = False
+        self.was_closed = False
+        self.excuses: set[str] = set()
+
+    @property
+    def is_over(self) -> bool:
+        """Whether both ends know that it ended."""
+        client, server = self.ends
+        return (client is None or bool(client.ended)) and (server is None or bool(server.ended))
+
+    def hear(self, end: End, value: Any) -> None:
+        """The program at ``end`` is handed ``value``."""
+        direction = 1 - end.side
+        if end.side == 1 and not self.is_confirmed:
+            raise Violation("a message was delivered before the client was let in")
+        place = self.heard[direction]
+        said = self.said[direction]
+        if place >= len(said):
+            raise Violation(f"message {place} was delivered, {len(said)} were sent")
+        if said[place] != value:
+            raise Violation(f"message {place} should be {said[place]!r:.60}, was {value!r:.60}")
+        self.handled[direction] = place
+        self.heard[direction] = place + 1
+
+    def idle(self, end: End) -> None:
+        """The program at ``end`` came back for more, and there is none: it is done with everything it had."""
+        self.handled[1 - end.side] = self.heard[1 - end.side]
+
+    def check(self) -> None:
+        """What must be true after every step, of each direction."""
+        for side in (0, 1):
+            end, other = self.ends[side], self.ends[1 - side]
+            if end is None:
+                continue
+            core, base = end.core, self.base
+            flow, limits = core.messages, core.limits
+            if flow.queued - base != len(self.said[side]):
+                raise Violation(f"{len(self.said[side])} were sent, {flow.queued - base} are counted")
+            if core.outbox_frames > limits.outbox_messages:
+                raise Violation(f"the outbox holds {core.outbox_frames} messages")
+            if core.outbox_bytes >= limits.outbox_bytes + LONGEST + HEADER.size:
+                raise Violation(f"the outbox holds {core.outbox_bytes} bytes")
+            if flow.handled_by_peer - base > self.handled[side]:
+                raise Violation(f"{flow.handled_by_peer - base} are acked, {self.handled[side]} were handled")
+            if other is None:
+                continue
+            theirs = other.core.messages
+            if theirs.received_cost - theirs.taken_cost >= theirs.window + LONGEST + FRAME_COST:
+                raise Violation(f"the inbox holds {theirs.received_cost - theirs.taken_cost} bytes")
+            if other.core.received > core.sent or theirs.received > flow.sent:
+                raise Violation(f"{other.core.received} were received, {core.sent} were sent")
+            if theirs.received > flow.reach:
+                raise Violation(f"a message that certainly failed was received: {theirs.received} of {flow.reach}")
+            if theirs.taken - base != self.heard[side]:
+                raise Violation(f"{theirs.taken - base} count as taken, {self.heard[side]} were")
+            if flow.credit > theirs.granted:
+                raise Violation(f"a credit of {flow.credit} is believed, {theirs.granted} were granted")
+        server = self.ends[1]
+        if server is not None and not self.is_confirmed and server.core.received != self.base:
+            raise Violation("messages were received before the client was let in")
+
+    def check_outcomes(self, end: End) -> None:
+        """Outcomes were announced at ``end``."""
+        known = end.core.messages.handled_by_peer - self.base
+        if known > self.handled[end.side]:
+            raise Violation(f"{known} are acked, {self.handled[end.side]} were handled")
+
+    def check_end(self, end: End) -> None:
+        """The session ended at ``end``: there must be a reason."""
+        who = ("client", "server")[end.side]
+        if end.ended == "closed":
+            if not self.was_closed:
+                raise Violation(f"the {who}'s session closed, and nobody closed it")
+            return
+        self._excuse(end.code, f"the {who}'s session was lost: {end.code.text}: {end.reason}")
+
+    def check_refusal(self, refusal: Refusal) -> None:
+        """The client's RESUME was refused."""
+        code = refusal.code
+        if code is CloseCode.STALE:
+            if refusal.attempt is None:
+                raise Violation("STALE does not say the highest attempt")
+        elif code is CloseCode.NORMAL:
+            if not self.was_closed:
+                raise Violation("a session that nobody closed was refused as closed")
+        elif not code.resumable:
+            if code is CloseCode.UNKNOWN_SESSION:
+                self.world.host.check_forgotten(self)
+            elif code is CloseCode.EXPIRED:
+                self.world.host.check_expired(self)
+            self._excuse(code, f"a RESUME was refused: {code.text}: {refusal.reason}")
+
+    def _excuse(self, code: CloseCode, sentence: str) -> None:
+        if not _EXCUSES.get(code, set()) & self.excuses:
+            raise Violation(f"{sentence} (what happened: {', '.join(sorted(self.excuses)) or 'nothing'})")

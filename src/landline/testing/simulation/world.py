@@ -1,0 +1,343 @@
+"""A world: one server, its clients and the lines between them, in one thread and in virtual time, run by a schedule.
+
+Each operation of a schedule is a method here. After every step all books must be in order; when the schedule ends everything is healed,
+and the world must come to rest. Nothing in here depends on chance but through the seed, nor on the order of hashes.
+"""
+
+from __future__ import annotations
+
+import heapq
+import random
+import struct
+from collections import Counter, deque
+from collections.abc import Callable, Sequence
+from functools import partial
+from hashlib import blake2b
+
+from ...protocol.session import Session
+from .checks import check_times
+from .ends import Client, End
+from .faults import FAULT_OPERATIONS
+from .host import Host
+from .line import Port, Violation, join
+from .schedule import Shape, Step, draw_shape, draw_steps
+from .talk import LONGEST, Talk
+
+_ALL = 1 << 30
+_STEP = struct.Struct("!dHH")
+_PADDING = "." * LONGEST
+
+
+class World:
+    """One run.
+
+    Args:
+        seed: what small chances during the run are drawn from (jitter and pauses).
+        shape: its limits and sizes.
+
+    Attributes:
+        now: seconds since the beginning.
+        faults: how many of each kind took effect.
+        counts: other things that happened, for the curious.
+        trace: everything that arrived anywhere, and when, as a rolling hash.
+    """
+
+    def __init__(self, seed: int, shape: Shape) -> None:
+        self.chance = random.Random(f"run {seed}")
+        self.shape = shape
+        self.limits = shape.limits
+        self.capacity = shape.capacity
+        self.auth_delay = shape.auth_delay
+        self.now = 0.0
+        self.faults: Counter[str] = Counter()
+        self.trace = blake2b(digest_size=16)
+        self.is_refusing = False
+        self.is_calm = False
+        self.has_ended = False
+        self.strangers: deque[Port] = deque(maxlen=32)
+        self._later: list[tuple[int, int, Callable[[], None]]] = []
+        self._ties = 0
+        self._step = 0
+        self._talks: list[Talk] = []
+        self.sessions = 0
+        self.host = Host(self)
+        self.clients = [Client(self, number, 1000.0 * number) for number in range(1, shape.clients + 1)]
+        self.nodes = [self.host.node, *(client.node for client in self.clients)]
+        self._operations: dict[str, Callable[[int, int], None]] = {
+            "send": self.do_send, "take": self.do_take, "ask": self.do_ask, "close": self.do_close, "flow": self.do_flow,
+            "tick": self.do_tick,
+        }  # fmt: skip
+        for name, operation in FAULT_OPERATIONS.items():
+            self._operations[name] = partial(operation, self)
+        for client in self.clients:
+            client.begin()
+        for _ in range(3):
+            self._flow_all()
+
+    # What the ends ask of the world...
+
+    def age(self, core: Session) -> None:
+        """Make a new session one that has carried ``base`` messages each way."""
+        base = self.shape.base
+        if base:
+            flow = core.messages
+            core.sent = core.received = core._written = core._received_told = base  # noqa: SLF001 - years of traffic in one line
+            flow.queued = flow.sent = flow.reach = flow.handled_by_peer = flow.wanted = base
+            flow.received = flow.taken = flow.handled = flow.handled_told = flow.asked = base
+
+    def connect(self, client: Client, port: Port) -> None:
+        """A client opened a line."""
+        del client
+        join(port, self.host.accept(self.capacity))
+
+    def forget(self, port: Port) -> None:
+        """A line that was given up long ago is not looked at any more; both its ends have noticed."""
+        for end in (port, port.far):
+            if end is not None and not end.is_over:
+                end.connection.receive_end()
+                end.schedule()
+
+    def watch(self, talk: Talk) -> None:
+        """A session began."""
+        self._talks.append(talk)
+        self.sessions += 1
+
+    # The run...
+
+    def run(self, steps: Sequence[Step]) -> None:
+        """Run a schedule, then heal everything and wait for rest.
+
+        Raises:
+            Violation: something was not as it must be.
+        """
+        operations, trace = self._operations, self.trace
+        for name, a, b in steps:
+            trace.update(_STEP.pack(self.now, a, b))
+            self._step += 1
+            while self._later and self._later[0][0] < self._step:
+                heapq.heappop(self._later)[2]()
+            operations[name](a, b)
+            self._settle()
+        self.heal()
+
+    def _settle(self) -> None:
+        """Everybody ends the turn of its loop, and the books are looked at."""
+        for _ in range(100):
+            if not any([node.turn() for node in self.nodes if not node.is_stalled]):
+                break
+        else:
+            raise Violation("a loop never comes to rest")
+        for talk in self._talks:
+            talk.check()
+        if self.has_ended:
+            self._bury()
+
+    def _bury(self) -> None:
+        """Somewhere a session ended: programs take what is left of it, and clients begin another one."""
+        self.has_ended = False
+        for talk in self._talks:
+            if talk.is_over:
+                for end in talk.ends:
+                    while end is not None and end.take():
+                        pass
+                talk.check()
+        self._talks = [talk for talk in self._talks if not talk.is_over]
+        for client in self.clients:
+            if client.end is not None and client.end.ended and not client.is_dialling:
+                client.begin()
+                self.has_ended = True  # what it wrote is looked at next time
+
+    def advance(self, seconds: float) -> None:
+        """Let time pass, from one thing that is due to the next."""
+        until = self.now + seconds
+        for _ in range(5000):
+            due = until + 1
+            for node in self.nodes:
+                if not node.is_stalled:
+                    due = min(due, node.next_due())
+            if due > until:
+                self.now = until
+                return
+            self.now = max(self.now, due)
+            for node in self.nodes:
+                if not node.is_stalled:
+                    node.run_due()
+            self._settle()
+            if self.is_calm:
+                self._flow_all()
+            check_times(self)
+        raise Violation("a timer is due again and again")
+
+    def later(self, steps: int, call: Callable[[], None]) -> None:
+        """Call back that many steps from now: a fault is over."""
+        self._ties += 1
+        heapq.heappush(self._later, (self._step + steps, self._ties, call))
+
+    def move(self, port: Port, size: int) -> int:
+        """Let bytes arrive; a line that does not carry its session may not change it."""
+        far = port.far
+        if far is None or far.owner is None or far.owner.port is far:
+            return port.move(size)
+        end: End = far.owner
+        core, flow = end.core, end.core.messages
+        before = (core.received, flow.handled_by_peer, flow.credit, core.outbox_frames)
+        moved = port.move(size)
+        after = (core.received, flow.handled_by_peer, flow.credit, core.outbox_frames)
+        if before != after and end.port is not far and not end.ended:
+            raise Violation(f"a line that does not carry its session changed it: {before} became {after}")
+        return moved
+
+    # What the programs and a perfect network do...
+
+    def _client(self, a: int) -> Client:
+        return self.clients[(a >> 8) % len(self.clients)]
+
+    def _end(self, a: int) -> End | None:
+        client = self._client(a)
+        end = client.end if a & 1 or client.talk is None else client.talk.ends[1]
+        return None if end is None or end.node.is_stalled or not client.talk or not client.talk.is_confirmed else end
+
+    def do_send(self, a: int, b: int) -> None:
+        """A program sends one to three messages, of any of the three kinds."""
+        end = self._end(a)
+        if end is not None:
+            for _ in range(1 + b % 3):
+                number = len(end.talk.said[end.side])
+                text = f"{end.side}{number}{_PADDING[: (b >> 4) % (LONGEST - 20)]}"
+                if not end.send((text, text.encode(), [number, text])[(a >> 1) % 3]):
+                    break
+
+    def do_take(self, a: int, b: int) -> None:
+        """A program asks for the next messages."""
+        end = self._end(a)
+        if end is not None and not end.is_lazy:
+            for _ in range(1 + b % 4):
+                if not end.take():
+                    break
+
+    def do_ask(self, a: int, b: int) -> None:
+        """A program waits for its outcomes."""
+        del b
+        end = self._end(a)
+        if end is not None:
+            end.ask()
+
+    def do_close(self, a: int, b: int) -> None:
+        """A program closes its session."""
+        del b
+        end = self._end(a)
+        if end is not None:
+            end.close()
+
+    def do_flow(self, a: int, b: int) -> None:
+        """Everything on the lines of today arrives."""
+        del a
+        for client in self.clients:
+            port = client.port
+            if port is None or port.is_over:
+                self.advance(0.01 + (b % 8) ** 2 / 64)  # perhaps until it dials
+            else:
+                self._flow(port)
+
+    def do_tick(self, a: int, b: int) -> None:
+        """A little time passes."""
+        del b
+        self.advance((1 + a % 60) / 1024)
+
+    def _flow(self, port: Port | None) -> None:
+        if port is not None:
+            self.move(port, _ALL)
+            if port.far is not None:
+                self.move(port.far, _ALL)
+
+    def _flow_all(self) -> None:
+        for client in self.clients:
+            for port in (*client.old, client.port):
+                self._flow(port)
+        self._settle()
+
+    # The end...
+
+    def heal(self) -> None:
+        """No more faults: everything must arrive, be acked, and come to rest; then stay at rest; then close."""
+        for _ in range(2):
+            later, self._later = self._later, []
+            for _, _, call in sorted(later):
+                call()
+                self._settle()
+        for step in range(400):
+            self._flow_all()
+            is_idle = not any([end.take() for end in self._ends()])
+            self._settle()
+            if is_idle and all(map(self._is_at_rest, self.clients)):
+                break
+            self.advance(0.06 if step < 100 else 0.5)
+        else:
+            raise Violation("it never comes to rest: " + "; ".join(map(self._describe, self.clients)))
+        self._stay()
+        self._part()
+
+    def _ends(self) -> list[End]:
+        return [end for client in self.clients if client.talk for end in client.talk.ends if end is not None]
+
+    def _is_at_rest(self, client: Client) -> bool:
+        talk = client.talk
+        if talk is None or client.is_dialling or client.port is None or client.port.out or not client.port.far:
+            return False
+        if client.port.far.out or not all(end is not None and end.port is not None for end in talk.ends):
+            return False
+        return all(
+            end.core.outbox_frames == end.core.outbox_bytes == 0
+            and end.core.messages.handled_by_peer == end.core.messages.queued
+            and talk.heard[end.side] == len(talk.said[end.side])
+            for end in talk.ends
+            if end is not None
+        )
+
+    def _describe(self, client: Client) -> str:
+        talk = client.talk
+        if talk is None:
+            return f"client {client.number} has no session"
+        sides = ", ".join(
+            f"{len(talk.said[end.side])} said {talk.heard[end.side]} heard {end.core.messages.handled_by_peer - talk.base} acked"
+            f" (outbox {end.core.outbox_frames}, {'attached' if end.port else 'detached'})"
+            for end in talk.ends
+            if end is not None
+        )
+        return f"client {client.number}: {sides}"
+
+    def _stay(self) -> None:
+        """A line in peace lives on: heartbeats keep it, and nothing else moves."""
+        before = [client.port for client in self.clients]
+        self.is_calm = True
+        self.advance(2 * (self.limits.heartbeat_interval + self.limits.dead_after))
+        self.is_calm = False
+        if before != [client.port for client in self.clients]:
+            raise Violation("a line in peace was given up")
+
+    def _part(self) -> None:
+        """One side says a last word and closes: it is delivered, and both ends end."""
+        talks = [client.talk for client in self.clients if client.talk is not None]
+        closing = [talk.ends[talk.number & 1] for talk in talks]
+        for end in closing:
+            if end is not None:
+                for number in range(2):
+                    end.send(f"last {number}")
+                end.close()
+        for _ in range(20):
+            for talk in talks:
+                for other in talk.ends:
+                    if other is not None:
+                        other.take()
+            self._settle()
+            self._flow_all()
+        for end in closing:
+            if end is None or end.ended != "closed":
+                raise Violation("an orderly close did not end the session")
+            if end.core.messages.handled_by_peer != end.core.messages.queued:
+                raise Violation("an orderly close left something undelivered")
+
+
+def draw_world(seed: int, steps: int) -> tuple[Shape, list[Step]]:
+    """Return the shape and the schedule of a seed."""
+    return draw_shape(random.Random(f"shape {seed}")), draw_steps(random.Random(f"steps {seed}"), steps)

@@ -1,0 +1,85 @@
+"""Receipts and outcomes, without a line: what is known when."""
+
+# A receipt that nobody awaits costs nothing: most of these are not looked at.
+# mypy: disable-error-code="unused-awaitable"
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from landline.errors import DataError, Full, SessionClosed, SessionLost
+from landline.limits import Limits
+from landline.patterns.messages import ACKED, Messages, Outcome
+from landline.protocol.frames import CloseCode
+from landline.protocol.session import Session
+from landline.sessions.bare import BareSession
+
+
+@pytest.fixture
+async def bare() -> BareSession:
+    limits = Limits(outbox_messages=4, max_message=10)
+    state = Session(limits, peer_window=1 << 18, peer_max_message=10)
+    return BareSession(state, session_id=b"i" * 16, principal="", limits=limits)
+
+
+async def test_a_receipt_knows_as_much_as_there_is_to_know(bare: BareSession) -> None:
+    """Nothing, then acked for what was handled; at the end failed for what was never written, unknown for the rest."""
+    messages = Messages(bare)
+    receipts = [await messages.send(number) for number in range(2)]
+    bare.core.attach(0)
+    bare.core.data_to_send(0.0, 1 << 20)
+    receipts.append(await messages.send(2))
+    assert [receipt.outcome for receipt in receipts] == [None] * 3
+    bare.core.messages.was_handled(1)
+    assert [receipt.outcome for receipt in receipts] == [ACKED, None, None]
+    waiting = [asyncio.ensure_future(_outcome(receipt)) for receipt in receipts]
+    await asyncio.sleep(0)
+    bare.lose(CloseCode.EXPIRED, "why not")
+
+    outcomes = await asyncio.gather(*waiting)
+    assert [outcome.status for outcome in outcomes] == ["acked", "unknown", "failed"]
+    assert [outcome.is_acked for outcome in outcomes] == [True, False, False]
+    assert all("why not" in outcome.reason for outcome in outcomes[1:])
+
+
+async def _outcome(receipt: object) -> Outcome:
+    return await receipt  # type: ignore[misc,no-any-return]
+
+
+async def test_a_full_outbox(bare: BareSession) -> None:
+    """Says Full at once, or waits; a value that cannot be sent is told before that."""
+    messages = Messages(bare)
+    for number in range(4):
+        messages.send_nowait(number)
+    with pytest.raises(Full, match="4 messages"):
+        messages.send_nowait(4)
+    with pytest.raises(DataError):
+        messages.send_nowait("far too long a text")
+    waiting = [asyncio.ensure_future(messages.send(number)) for number in (4, 5)]
+    await asyncio.sleep(0)
+    bare.lose(CloseCode.EXPIRED, "over")
+    results = await asyncio.gather(*waiting, return_exceptions=True)
+
+    assert [type(result) for result in results] == [SessionLost] * 2
+
+
+async def test_who_closes_sends_and_receives_no_more(bare: BareSession) -> None:
+    """Even while what was sent is still being delivered."""
+    messages = Messages(bare)
+    messages.send_nowait(1)
+    bare.is_closing = True
+    for call in (messages.send(2), messages.receive()):
+        with pytest.raises(SessionClosed):
+            await call
+    with pytest.raises(SessionClosed):
+        messages.send_nowait(2)
+
+
+async def test_flush_with_nothing_sent_is_done(bare: BareSession) -> None:
+    """Also after the end."""
+    messages = Messages(bare)
+    await messages.flush()
+    bare.lose(CloseCode.EXPIRED, "over")
+    await messages.flush()
