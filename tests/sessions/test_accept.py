@@ -499,3 +499,20 @@ async def test_nothing_is_left_when_the_lines_are_gone(place: Place, wired: Any)
     assert place.listening._acceptor._silent == {}
     assert place.listening._acceptor._greeting == {}
     assert place.listening._acceptor._carried == {}
+
+
+@pytest.mark.parametrize("who", ["silent", "dropped this very moment"])
+async def test_a_drain_does_not_wait_for_who_has_nothing_to_say(who: str, place: Place) -> None:
+    """A silent caller is hung up on, and a session whose line is gone cannot come back: neither takes any time."""
+    await place.serve()
+    if who == "silent":
+        caller = await place.line()
+        await asyncio.sleep(0.1)
+    else:
+        caller, _ = await place.session()
+        caller.transport.abort()
+    begun = asyncio.get_running_loop().time()
+    await place.stop()
+
+    assert asyncio.get_running_loop().time() == begun
+    assert caller.is_over

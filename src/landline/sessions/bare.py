@@ -12,6 +12,7 @@ import itertools
 from collections import deque
 from collections.abc import AsyncGenerator, Callable
 from dataclasses import dataclass
+from typing import Final
 
 from ..errors import SessionClosed, SessionEnded, SessionLost
 from ..limits import Limits
@@ -33,6 +34,9 @@ from ..protocol.states import TRANSITIONS, State
 from .driver import Driver, log
 
 _CHANGES_KEPT = 64
+
+FAREWELL: Final = 1.0
+"""Seconds that a close which has nothing left to deliver waits for a line that is down."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,13 +129,13 @@ class BareSession:
         driver.schedule()
         if self.is_closing:
             driver.connection.close(self._close_code, self._close_reason, self._loop.time(), self._retry_in)
-        else:
+        elif not self.is_peer_closed:
             self.set_state(State.CONNECTED)
 
     def detach(self, reason: str, retry_in: float | None = None) -> None:
         """The line is gone, the session is not."""
         self.driver = None
-        if not self.is_closing:
+        if not self.is_closing and not self.is_peer_closed:
             self.set_state(State.RECONNECTING, reason, retry_in)
 
     def deliver(self, event: Event) -> None:
@@ -191,6 +195,9 @@ class BareSession:
         """End it in an orderly way: what was sent is delivered first, within ``timeout`` seconds (by default ``close_timeout``)."""
         if self.ended is not None:
             return
+        timeout = self.limits.close_timeout if timeout is None else timeout
+        if self.driver is None and not self.core.outbox_frames:
+            timeout = min(timeout, FAREWELL)
         if not self.is_closing:
             self.is_closing = True
             self._close_reason, self._close_code, self._retry_in = reason, code, retry_in
@@ -201,7 +208,7 @@ class BareSession:
                 self.driver.connection.close(code, reason, self._loop.time(), retry_in)
                 self.driver.schedule()
         try:
-            async with asyncio.timeout(self.limits.close_timeout if timeout is None else timeout):
+            async with asyncio.timeout(timeout):
                 while self.ended is None:
                     await self.over.wait()
         except TimeoutError:
