@@ -55,12 +55,21 @@ def _compare(options: argparse.Namespace) -> None:
     print("\r\033[K", end="", file=sys.stderr)
     _print_table(figures, options.loop, rounds)
     if options.json:
-        options.json.write_text(json.dumps({"machine": _machine(), "loop": options.loop, "figures": figures}, indent=1))
+        options.json.write_text(
+            json.dumps({"machine": _machine(), "loop": options.loop, "figures": figures}, indent=1)
+        )
 
 
 def _measure(peer: str, job: str, options: argparse.Namespace) -> float:
     """Run one server and one client on one core; return the client's figure."""
-    common = [sys.executable, "-m", "benchmarks", "--loop", options.loop, *(["--short"] if options.short else [])]
+    common = [
+        sys.executable,
+        "-m",
+        "benchmarks",
+        "--loop",
+        options.loop,
+        *(["--short"] if options.short else []),
+    ]
     with subprocess.Popen(
         [*common, "--serve", peer], stdout=subprocess.PIPE, stdin=subprocess.PIPE, text=True, preexec_fn=_pin
     ) as server:
@@ -79,7 +88,9 @@ def _measure(peer: str, job: str, options: argparse.Namespace) -> float:
 
 def _print_table(figures: dict[str, dict[str, list[float]]], loop: str, rounds: int) -> None:
     print(f"{_machine()}, {loop}; server and client on one core; medians of {rounds} rounds\n")
-    print(f"| work | unit | {' | '.join(PEERS)} | {' | '.join(f'landline ÷ {peer}' for peer in list(PEERS)[1:])} |")
+    print(
+        f"| work | unit | {' | '.join(PEERS)} | {' | '.join(f'landline ÷ {peer}' for peer in list(PEERS)[1:])} |"
+    )
     print("| --- " * (1 + 2 * len(PEERS)) + "|")
     for job, by_peer in figures.items():
         medians = {peer: statistics.median(values) for peer, values in by_peer.items()}
@@ -91,7 +102,9 @@ def _print_table(figures: dict[str, dict[str, list[float]]], loop: str, rounds: 
 
 
 def _machine() -> str:
-    return f"{platform.system()} {platform.release()}, {platform.machine()}, Python {platform.python_version()}"
+    return (
+        f"{platform.system()} {platform.release()}, {platform.machine()}, Python {platform.python_version()}"
+    )
 
 
 def _pin() -> None:

@@ -198,7 +198,7 @@ class WebsocketsPeer:
         """Serve; yield the port."""
         from websockets.asyncio.server import broadcast, serve
 
-        hall = Hall(lambda everybody, data: broadcast(everybody, data))
+        hall = Hall(broadcast)
 
         async def program(socket: Any) -> None:
             hall.everybody.append(socket)
@@ -208,7 +208,9 @@ class WebsocketsPeer:
             finally:
                 hall.everybody.remove(socket)
 
-        async with serve(program, "127.0.0.1", 0, compression=None, ping_interval=None, backlog=4096) as server:
+        async with serve(
+            program, "127.0.0.1", 0, compression=None, ping_interval=None, backlog=4096
+        ) as server:
             yield server.sockets[0].getsockname()[1]
 
     @asynccontextmanager

@@ -6,6 +6,7 @@ Run it with the environment of ``make test``: ``.venv/bin/python scripts/screens
 
 from __future__ import annotations
 
+import contextlib
 import html
 import re
 import subprocess
@@ -45,10 +46,8 @@ class Terminal:
 
     def read(self, seconds: float) -> None:
         """Take what is written meanwhile."""
-        try:
-            self._stream.feed(self._child.read_nonblocking(65536, timeout=seconds))
-        except pexpect.TIMEOUT:
-            pass
+        with contextlib.suppress(pexpect.TIMEOUT):
+            self._stream.feed(self._child.read_nonblocking(65536, timeout=seconds))  # type: ignore[arg-type]  # bytes, without an encoding
 
     def type(self, line: str) -> None:
         """Type a line and press Enter."""
@@ -64,14 +63,18 @@ def draw(terminals: list[tuple[str, Terminal]]) -> str:
     gap, top = 16.0, 28.0
     width, height = COLUMNS * WIDTH + gap, ROWS * HEIGHT + top + 12
     parts = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width * len(terminals) - gap:.0f} {height:.0f}" '
-        f'font-family="ui-monospace, Menlo, Consolas, DejaVu Sans Mono, monospace" font-size="13.5">'
+        (
+            f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width * len(terminals) - gap:.0f} {height:.0f}" '
+            f'font-family="ui-monospace, Menlo, Consolas, DejaVu Sans Mono, monospace" font-size="13.5">'
+        )
     ]
     for number, (title, terminal) in enumerate(terminals):
         left = number * width
         parts.append(f'<g transform="translate({left:.1f},0)">')
         parts.append(f'<rect width="{width - gap:.1f}" height="{height:.1f}" rx="8" fill="{GROUND}"/>')
-        parts.append(f'<text x="12" y="19" fill="{COLOURS["brightblack"]}" font-size="12">{html.escape(title)}</text>')
+        parts.append(
+            f'<text x="12" y="19" fill="{COLOURS["brightblack"]}" font-size="12">{html.escape(title)}</text>'
+        )
         for row in range(ROWS):
             parts.extend(_row(terminal.screen, row, top + (row + 0.75) * HEIGHT))
         parts.append("</g>")
@@ -91,7 +94,9 @@ def _row(screen: pyte.Screen, row: int, y: float) -> list[str]:
             ink, ground = ground, ink
         x = 8 + start * WIDTH
         if ground != GROUND:
-            parts.append(f'<rect x="{x:.1f}" y="{y - 13.5:.1f}" width="{len(text) * WIDTH:.1f}" height="{HEIGHT}" fill="{ground}"/>')
+            parts.append(
+                f'<rect x="{x:.1f}" y="{y - 13.5:.1f}" width="{len(text) * WIDTH:.1f}" height="{HEIGHT}" fill="{ground}"/>'
+            )
         if text.strip():
             weight = ' font-weight="bold"' if cell.bold else ""
             parts.append(
@@ -111,7 +116,10 @@ def main(path: str) -> None:
     """Play the scene and write the picture."""
     with tempfile.TemporaryDirectory() as data:
         server = subprocess.Popen(
-            [*LANDLINE, "serve", "--port", "0", "--data", data, "--no-operator"], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+            [*LANDLINE, "serve", "--port", "0", "--data", data, "--no-operator"],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
         )
         terminals: list[Terminal] = []
         try:
@@ -131,7 +139,9 @@ def main(path: str) -> None:
             ben.wait_for("nine boxes")
             ana.read(0.5)
             ben.read(0.5)
-            picture = draw([("ana: landline chat, her line dropped for 4 s", ana), ("ben: landline chat", ben)])
+            picture = draw(
+                [("ana: landline chat, her line dropped for 4 s", ana), ("ben: landline chat", ben)]
+            )
         finally:
             for terminal in terminals:
                 terminal.close()

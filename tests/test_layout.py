@@ -15,7 +15,7 @@ SOURCE = ROOT / "src" / "landline"
 TESTS = ROOT / "tests"
 
 TESTED_ELSEWHERE: dict[str, str] = {
-    "apps/chat/plain_events.py": "plain facts; apps/chat/test_plain.py sees each of them",
+    "apps/chat/plain/events.py": "plain facts; apps/chat/plain/test_conversation.py sees each of them",
     "errors.py": "where each is raised; the tree in test_exports.py, the sentences in cli/test_exits.py",
     "limits.py": "where each limit holds; the table in cli/test_config.py",
     "protocol/events.py": "plain facts; protocol/test_connection.py sees each of them arise",

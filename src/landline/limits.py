@@ -80,7 +80,7 @@ class Limits:
     )
     max_connections: int = _limit(10_000, "connections", "open at one server, every door together")
     max_handshakes: int = _limit(512, "connections", "past their first byte and not yet let in")
-    max_silent: int = _limit(64, "connections", "callers that have not said anything; the oldest goes first")
+    max_silent: int = _limit(256, "connections", "callers that have not said anything; the oldest goes first")
     max_per_source: int = _limit(
         1024, "connections", "from one address (IPv4) or /64 (IPv6); loopback and Unix sockets are exempt"
     )

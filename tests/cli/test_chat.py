@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-import landline.apps.chat
+import landline
+from landline.apps.chat import client, plain
 from landline.cli.main import main
 from landline.settings import Settings
 
@@ -30,8 +31,8 @@ def called(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Calls:
 
         return App
 
-    monkeypatch.setattr(landline.apps.chat, "terminal", app("terminal", 0), raising=False)
-    monkeypatch.setattr(landline.apps.chat, "plain_call", app("plain_call", 5), raising=False)
+    monkeypatch.setattr(client, "terminal", app("terminal", 0), raising=False)
+    monkeypatch.setattr(plain, "call", app("plain_call", 5), raising=False)
     monkeypatch.chdir(tmp_path)
     return calls
 
@@ -82,7 +83,7 @@ def test_nobody_there_is_exit_3(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The whole way: a port on which nobody listens."""
-    monkeypatch.setattr(landline.apps.chat, "terminal", Dials, raising=False)
+    monkeypatch.setattr(client, "terminal", Dials, raising=False)
     monkeypatch.chdir(tmp_path)
     with socket.socket() as bound:  # keeps others away from the port, and does not listen
         bound.bind(("127.0.0.1", 0))

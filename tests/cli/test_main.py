@@ -11,7 +11,7 @@ from pathlib import Path
 import click
 import pytest
 
-import landline.apps.chat
+from landline.apps.chat import client
 from landline.cli import main as main_module
 from landline.cli.main import GROUPS, cli, main
 from landline.errors import ConnectError, Refused, SettingsError
@@ -31,7 +31,7 @@ def failing_chat(monkeypatch: pytest.MonkeyPatch, error: BaseException) -> None:
         async def run(*_: object) -> int:
             raise error
 
-    monkeypatch.setattr(landline.apps.chat, "terminal", Terminal, raising=False)
+    monkeypatch.setattr(client, "terminal", Terminal, raising=False)
 
 
 def test_help_shows_the_commands_under_what_they_are_for(capsys: pytest.CaptureFixture[str]) -> None:
@@ -253,7 +253,7 @@ def test_help_does_not_load_the_apps() -> None:
     """The command line answers at once; the chat, the event loop and the terminal come when they are run."""
     code = (
         "import sys; from landline.cli.main import main; main(['--help'])\n"
-        "print([name for name in ('prompt_toolkit', 'uvloop', 'landline.apps.chat.server') if name in sys.modules])"
+        "print([name for name in ('prompt_toolkit', 'uvloop', 'landline.apps.chat.server.serve') if name in sys.modules])"
     )
     process = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, timeout=30, check=True

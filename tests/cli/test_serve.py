@@ -13,7 +13,8 @@ from pathlib import Path
 
 import pytest
 
-import landline.apps.chat
+import landline
+from landline.apps.chat import server
 from landline.cli.main import main
 from landline.settings import Settings
 
@@ -30,7 +31,7 @@ def served(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[Settings]:
             calls.append(settings)
             return 0
 
-    monkeypatch.setattr(landline.apps.chat, "server", Server, raising=False)
+    monkeypatch.setattr(server, "serve", Server, raising=False)
     monkeypatch.chdir(tmp_path)
     return calls
 
@@ -93,7 +94,7 @@ def test_a_taken_port_names_its_holder(
     host: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The whole way: a real socket is in the way, and the sentence says whose and what to do."""
-    monkeypatch.setattr(landline.apps.chat, "server", Listens, raising=False)
+    monkeypatch.setattr(server, "serve", Listens, raising=False)
     monkeypatch.chdir(tmp_path)
     with socket.create_server(("127.0.0.1", 0)) as holder:
         port = holder.getsockname()[1]

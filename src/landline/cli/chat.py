@@ -24,7 +24,7 @@ def chat(context: click.Context, /, *, plain: str | None, **params: object) -> i
     """
     settings = context.ensure_object(Invocation).load(params).settings
     if plain is None:
-        from landline.apps.chat import terminal
+        from landline.apps.chat.client import terminal
 
         main: Main = lambda stop: terminal.run(settings, stop)  # noqa: E731 - one of two
     else:
@@ -34,7 +34,7 @@ def chat(context: click.Context, /, *, plain: str | None, **params: object) -> i
         settings = msgspec.structs.replace(
             settings, chat=msgspec.structs.replace(settings.chat, plain=address)
         )
-        from landline.apps.chat import plain_call
+        from landline.apps.chat.plain import call as plain_call
 
         main = lambda stop: plain_call.run(settings, stop)  # noqa: E731
     return run(main, loop=settings.loop)

@@ -18,6 +18,6 @@ def serve(context: click.Context, /, **params: object) -> int:
     landline. In a terminal, what you type is said in the lobby as host. Ctrl-C lets everybody finish, then ends.
     """
     settings = context.ensure_object(Invocation).load(params).settings
-    from landline.apps.chat import server
+    from landline.apps.chat.server import serve as server
 
     return run(lambda stop: server.run(settings, stop), loop=settings.loop)

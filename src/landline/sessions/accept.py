@@ -30,7 +30,7 @@ from .bare import BareSession, Signal
 from .door import Door, Way
 from .driver import Driver, log
 
-SILENT_GRACE = 2.0
+SILENT_GRACE = 5.0
 """Seconds that nobody is hung up on for being silent, however many are: they may have been accepted this very moment."""
 
 _NOT_HERE = (
@@ -328,7 +328,9 @@ class Acceptor:
         self._table.remove(kept.record, code, reason[:500], self._loop.time())
         self._kept.pop(kept.record.id, None)
         carrier, kept.carrier = kept.carrier, None
-        if carrier is not None and carrier.connection.phase is Phase.CONFIRMING:  # not the session's own driver yet
+        if (
+            carrier is not None and carrier.connection.phase is Phase.CONFIRMING
+        ):  # not the session's own driver yet
             carrier.connection.break_off(code, reason[:500])
             carrier.schedule()
 

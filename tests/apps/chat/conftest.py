@@ -11,10 +11,10 @@ import pytest
 
 import landline
 from landline.apps.chat import wire
-from landline.apps.chat.chat import Chat
 from landline.apps.chat.limits import ChatLimits
-from landline.apps.chat.people import Person, Telling
-from landline.apps.chat.server import open_chat
+from landline.apps.chat.server.chat import Chat
+from landline.apps.chat.server.people import Person, Telling
+from landline.apps.chat.server.serve import open_chat
 from landline.storage import MemoryStorage, Storage
 
 

@@ -22,7 +22,7 @@ from landline.apps.chat.commands import (
     help_text,
     parse,
 )
-from landline.apps.chat.plain_turns import MAX_SEND
+from landline.apps.chat.plain.turns import MAX_SEND
 
 
 @pytest.mark.parametrize(

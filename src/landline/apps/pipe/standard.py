@@ -222,7 +222,9 @@ def _is_in_foreground(terminal: int) -> bool:
 
 def _widen(descriptor: int) -> None:
     """Have a pipe hold as much as we read and write at once: fewer turns of the threads, where the system knows how."""
-    with contextlib.suppress(ImportError, AttributeError, OSError):  # not Linux; no pipe; this user's pipes hold much already
+    with contextlib.suppress(
+        ImportError, AttributeError, OSError
+    ):  # not Linux; no pipe; this user's pipes hold much already
         import fcntl
 
         if fcntl.fcntl(descriptor, fcntl.F_GETPIPE_SZ) < PIPE_SIZE:

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from .talk import Talk
     from .world import World
 
+
 class End:
     """One end of a session.
 
@@ -343,7 +344,9 @@ class Client:
             return
         port.deliver = partial(self._deliver, port)
         port.owner = end
-        port.connection.carry(welcome, end.core, self.node.now)  # a ProtocolError is a violation: nobody here lies
+        port.connection.carry(
+            welcome, end.core, self.node.now
+        )  # a ProtocolError is a violation: nobody here lies
         port.is_confirmed = True
         self._pauses = 0
         self._token = welcome.token
@@ -372,7 +375,9 @@ class Client:
 
     def _redial_later(self) -> None:
         self._pauses += 1
-        spread = min(self.limits.redial_max, self.limits.redial_min * 2.0 ** min(max(self._pauses - 1, 0), 32))
+        spread = min(
+            self.limits.redial_max, self.limits.redial_min * 2.0 ** min(max(self._pauses - 1, 0), 32)
+        )
         pause = max(self._hold, self.world.chance.random() * spread, 0.01 if self.world.is_refusing else 0.0)
         self._hold = 0.0
         self._redial_tag += 1

@@ -183,7 +183,12 @@ def thief(world: World, a: int, b: int) -> None:
     kept = world.host.kept.get(client.talk.session_id) if client.talk is not None else None
     if kept is None or not kept.is_told:
         return
-    principal, token, attempt, session = kept.principal, kept.shown[-1], kept.attempt + 1 + b % 3, kept.record.id
+    principal, token, attempt, session = (
+        kept.principal,
+        kept.shown[-1],
+        kept.attempt + 1 + b % 3,
+        kept.record.id,
+    )
     data = b""
     kind = a % 6
     if kind == 0:

@@ -130,7 +130,9 @@ class Host:
         if port not in self.greeting:
             return  # it went while we were asking
         if principal in self.barred:
-            port.connection.refuse(Refusal(code=CloseCode.UNAUTHORIZED, reason="the credentials are not good"))
+            port.connection.refuse(
+                Refusal(code=CloseCode.UNAUTHORIZED, reason="the credentials are not good")
+            )
         else:
             go_on(principal)
         port.schedule()
@@ -207,7 +209,10 @@ class Host:
             raise Violation("a session went to somebody else")
         if resume.attempt <= kept.attempt:
             raise Violation(f"attempt {resume.attempt} was accepted after {kept.attempt}")
-        if kept.detached_at is not None and self.node.now > kept.detached_at + self.limits.resume_window + 0.001:
+        if (
+            kept.detached_at is not None
+            and self.node.now > kept.detached_at + self.limits.resume_window + 0.001
+        ):
             raise Violation("a session was resumed after its window")
         kept.show(resume.token)
         kept.attempt = resume.attempt
@@ -310,7 +315,10 @@ class Host:
         self._expiring_at = None
         for record in self.table.expired(self.node.now):
             kept = self.kept[record.id]
-            if kept.detached_at is None or self.node.now < kept.detached_at + self.limits.resume_window - 0.001:
+            if (
+                kept.detached_at is None
+                or self.node.now < kept.detached_at + self.limits.resume_window - 0.001
+            ):
                 raise Violation("a session expired before its window passed")
             self._lose(kept, CloseCode.EXPIRED, "expired")
         self._expire_later()
@@ -320,8 +328,10 @@ class Host:
     def check_expired(self, talk: Talk) -> None:
         """A RESUME was refused as expired."""
         kept = self.kept.get(talk.session_id)
-        if kept is not None and kept.detached_at is not None and (
-            self.node.now >= kept.detached_at + self.limits.resume_window - 0.001
+        if (
+            kept is not None
+            and kept.detached_at is not None
+            and (self.node.now >= kept.detached_at + self.limits.resume_window - 0.001)
         ):
             talk.excuses.add("expired")
 

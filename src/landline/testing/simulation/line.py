@@ -18,7 +18,7 @@ from ...protocol.states import Phase
 _SLACK = 1e-9  # the clocks are floats that were added up in different orders
 
 
-class Violation(Exception):  # noqa: N818 - what it is: a promise was not kept
+class Violation(Exception):
     """Something that must always be true was not."""
 
 
@@ -41,7 +41,17 @@ class Node:
         ports: the lines that it holds.
     """
 
-    __slots__ = ("_ties", "_timers", "is_stalled", "offset", "ports", "ready", "scheduled", "woke_at", "world")
+    __slots__ = (
+        "_ties",
+        "_timers",
+        "is_stalled",
+        "offset",
+        "ports",
+        "ready",
+        "scheduled",
+        "woke_at",
+        "world",
+    )
 
     def __init__(self, world: Clock, offset: float) -> None:
         self.world = world
@@ -170,9 +180,7 @@ class Port:
     def fire(self) -> None:
         """The connection's time has come."""
         backlog = len(self.out) - self.capacity
-        self.connection.handle_timeout(
-            max(self.node.now, self.due or 0.0), backlog if backlog > 0 else 0
-        )
+        self.connection.handle_timeout(max(self.node.now, self.due or 0.0), max(0, backlog))
         self.advance()
 
     def abort(self) -> None:

@@ -115,7 +115,10 @@ def shrink(steps: Sequence[Step], fails: Callable[[Sequence[Step]], bool], tries
 
 
 def _thin(
-    steps: list[Step], may_go: Callable[[Step], bool], fails: Callable[[Sequence[Step]], bool], left: list[int]
+    steps: list[Step],
+    may_go: Callable[[Step], bool],
+    fails: Callable[[Sequence[Step]], bool],
+    left: list[int],
 ) -> list[Step]:
     """Leave out ever smaller runs of the steps that may go, as long as it fails without them."""
     size = max(1, len(steps) // 2)

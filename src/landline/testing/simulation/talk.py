@@ -104,7 +104,9 @@ class Talk:
             if other.core.received > core.sent or theirs.received > flow.sent:
                 raise Violation(f"{other.core.received} were received, {core.sent} were sent")
             if theirs.received > flow.reach:
-                raise Violation(f"a message that certainly failed was received: {theirs.received} of {flow.reach}")
+                raise Violation(
+                    f"a message that certainly failed was received: {theirs.received} of {flow.reach}"
+                )
             if theirs.taken - base != self.heard[side]:
                 raise Violation(f"{theirs.taken - base} count as taken, {self.heard[side]} were")
             if flow.credit > theirs.granted:

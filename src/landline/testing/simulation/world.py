@@ -81,7 +81,7 @@ class World:
         base = self.shape.base
         if base:
             flow = core.messages
-            core.sent = core.received = core._written = core._received_told = base  # noqa: SLF001 - years of traffic in one line
+            core.sent = core.received = core._written = core._received_told = base
             flow.queued = flow.sent = flow.reach = flow.handled_by_peer = flow.wanted = base
             flow.received = flow.taken = flow.handled = flow.handled_told = flow.asked = base
 
@@ -195,7 +195,11 @@ class World:
     def _end(self, a: int) -> End | None:
         client = self._client(a)
         end = client.end if a & 1 or client.talk is None else client.talk.ends[1]
-        return None if end is None or end.node.is_stalled or not client.talk or not client.talk.is_confirmed else end
+        return (
+            None
+            if end is None or end.node.is_stalled or not client.talk or not client.talk.is_confirmed
+            else end
+        )
 
     def do_send(self, a: int, b: int) -> None:
         """A program sends one to three messages, of any of the three kinds."""
@@ -282,7 +286,13 @@ class World:
 
     def _is_at_rest(self, client: Client) -> bool:
         talk = client.talk
-        if talk is None or client.is_dialling or client.port is None or client.port.out or not client.port.far:
+        if (
+            talk is None
+            or client.is_dialling
+            or client.port is None
+            or client.port.out
+            or not client.port.far
+        ):
             return False
         if client.port.far.out or not all(end is not None and end.port is not None for end in talk.ends):
             return False

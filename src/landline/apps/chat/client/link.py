@@ -1,0 +1,288 @@
+"""Gives a chat client its session: dials, carries requests and answers, dials again when the session is lost.
+
+While a session lives it redials beneath by itself and nothing happens here. When it is lost (a restart of the server, say) its receipts
+tell the client what certainly never arrived and what is doubtful; then a new session is dialled for as long as the person stays. Only
+the very first dial gives up.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import random
+from collections.abc import Awaitable, Callable
+from typing import Any, Final
+
+import landline
+from landline.apps.chat import wire
+from landline.apps.chat.client.model import Client
+
+logger = logging.getLogger("landline.apps.chat")
+
+REDIAL_MIN: Final = 0.2
+"""The pause before a new session is dialled is drawn from 0 to this many seconds; the bound doubles with each failure..."""
+REDIAL_MAX: Final = 8.0
+"""... up to this: a person is waiting."""
+REDIAL_RESET: Final = 10.0
+"""A session that held this many seconds starts the pauses anew; one that ends at once must not be dialled in a tight loop."""
+LEAVE_TIMEOUT: Final = 2.0
+"""Seconds that the last confirmations, and then the close, may take when the program is told to stop."""
+HASTE: Final = 0.3
+"""Seconds for the close of a session that is left in a hurry: a second Ctrl-C, say."""
+
+Dial = Callable[[], Awaitable[landline.Session]]
+
+
+def full_jitter(attempt: int) -> float:
+    """Return how many seconds to wait before the dial of this number, counted from 0: drawn from 0 to a bound that doubles.
+
+    Many clients of one server that restarted come back spread out.
+    """
+    return random.uniform(0, min(REDIAL_MAX, REDIAL_MIN * 2 ** min(attempt, 16)))
+
+
+class Link:
+    """Keeps a client and its server talking until the client is done.
+
+    Args:
+        client: the model; its times are of the loop's clock.
+        dial: opens a session; raises ``ConnectError``.
+        changed: shows the client's events; called after each change, on the loop's thread.
+        pause: how many seconds to wait before the dial of a number, counted from 0.
+    """
+
+    def __init__(
+        self,
+        client: Client,
+        dial: Dial,
+        changed: Callable[[], None],
+        *,
+        pause: Callable[[int], float] = full_jitter,
+    ) -> None:
+        self._client = client
+        self._dial = dial
+        self._changed = changed
+        self._pause = pause
+        self._attempt = 0
+        self._is_leaving = False
+        self._session: landline.Session | None = None
+        self._outgoing: asyncio.Queue[wire.Request] = asyncio.Queue()
+        self._receipts: dict[int, landline.Receipt] = {}
+        self._stirred = asyncio.Event()
+        self._timer: asyncio.TimerHandle | None = None
+
+    @property
+    def now(self) -> float:
+        """The time that the client is told, in seconds."""
+        return asyncio.get_running_loop().time()
+
+    def advance(self) -> None:
+        """Carry out what the client wants, show its events, re-arm its timer: to be called after everything that it is told."""
+        for request in self._client.to_send():
+            self._outgoing.put_nowait(request)
+        seconds = self._client.drop_asked()
+        if seconds is not None and self._session is not None:
+            self._session.drop(seconds)
+        if self._timer is not None:
+            self._timer.cancel()
+        at = self._client.next_at()
+        self._timer = None if at is None else asyncio.get_running_loop().call_at(at, self._tick)
+        self._changed()
+        self._stirred.set()
+
+    async def open(self, stop: asyncio.Event) -> bool:
+        """Dial for the first time; return False when ``stop`` was set before somebody answered.
+
+        Raises:
+            ConnectError: it failed. Later dials are tried for as long as it takes.
+        """
+        self._session = await self._unless(stop, self._dial())
+        return self._session is not None
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Talk until the client is done or ``stop`` is set; what was said is delivered first, within a few seconds."""
+        try:
+            while self._session is not None:
+                await self._talk(self._session, stop)
+                if self._client.is_done or stop.is_set():
+                    break
+                self._session = await self._unless(stop, self._redial())
+        finally:
+            if self._timer is not None:
+                self._timer.cancel()
+            self._client.give_up()
+            self._changed()
+
+    def _tick(self) -> None:
+        self._client.advance(self.now)
+        self.advance()
+
+    # One session, from its first message to its end...
+
+    async def _talk(self, session: landline.Session, stop: asyncio.Event) -> None:
+        began = self.now
+        self._outgoing = asyncio.Queue()
+        self._receipts.clear()
+        self._is_leaving = False
+        self._client.opened(began)
+        self.advance()
+        hearing = asyncio.create_task(self._hear(session))
+        leaving = asyncio.create_task(self._leave(session, stop))
+        carrying = asyncio.create_task(self._carry(session))
+        watching = asyncio.create_task(self._watch(session))
+        try:
+            await _first(hearing, leaving, besides=(carrying, watching))
+            if self._is_leaving:
+                await leaving
+                return
+        finally:
+            await _cancel(hearing, leaving, carrying, watching)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(HASTE):
+                    await session.close("gone")
+        await self._settle()
+        if self.now - began >= REDIAL_RESET:
+            self._attempt = 0
+        self._client.ended(self.now, hearing.result())
+        self.advance()
+
+    async def _hear(self, session: landline.Session) -> str:
+        """Bring what the server says to the client; return why it ended."""
+        while True:
+            try:
+                message = await session.receive()
+            except landline.SessionClosed as closed:
+                return f"the server hung up{': ' + closed.reason if closed.reason else ''}"
+            except landline.SessionLost as lost:
+                return lost.reason
+            try:
+                told = wire.decode_told(message)
+            except ValueError as error:
+                logger.warning("the server said something that this client does not understand: %s", error)
+                continue
+            self._client.heard(told, self.now)
+            self.advance()
+            self._forget_answered()
+
+    async def _carry(self, session: landline.Session) -> None:
+        """Hand the client's requests to the session, in order."""
+        while True:
+            request = await self._outgoing.get()
+            try:
+                receipt = await session.send(wire.encode(request))
+            except landline.SessionEnded:
+                self._failed(request)
+                return
+            except asyncio.CancelledError:
+                self._failed(request)  # the outbox was full, so it was never taken
+                raise
+            if not isinstance(request, wire.Enter):
+                self._receipts[request.id] = receipt
+
+    async def _watch(self, session: landline.Session) -> None:
+        """Tell the client how the line beneath the session does."""
+        async for change in session.states():
+            if change.state.value in ("connected", "suspect", "reconnecting"):
+                self._client.line_changed(
+                    change.state.value, self.now, why=change.reason, redial_in=change.retry_in
+                )
+                self.advance()
+
+    async def _leave(self, session: landline.Session, stop: asyncio.Event) -> None:
+        """Wait until the client is done, or the program is told to stop, and close the session."""
+        await self._over(stop)
+        if not self._client.is_done:
+            self._client.leave(self.now, quietly=True)
+            self.advance()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(LEAVE_TIMEOUT):
+                    while not (self._client.line.is_down or self._client.is_done):
+                        await self._stir()
+        self._is_leaving = True
+        with contextlib.suppress(TimeoutError, landline.SessionEnded):
+            async with asyncio.timeout(LEAVE_TIMEOUT):
+                await session.close("bye")
+
+    async def _over(self, stop: asyncio.Event) -> None:
+        """Wait until the person has left or the program is told to stop."""
+        stopping = asyncio.create_task(stop.wait())
+        stopping.add_done_callback(lambda _: self._stirred.set())
+        try:
+            while not self._client.is_done and not stop.is_set():
+                await self._stir()
+        finally:
+            stopping.cancel()
+
+    async def _stir(self) -> None:
+        """Wait until something has changed."""
+        self._stirred.clear()
+        await self._stirred.wait()
+
+    # ... what became of its requests...
+
+    async def _settle(self) -> None:
+        """Tell the client the outcome of every request that an ended session leaves without an answer."""
+        while not self._outgoing.empty():
+            self._failed(self._outgoing.get_nowait())
+        for id, receipt in self._receipts.items():
+            outcome = await receipt  # known, since the session has ended
+            self._client.settled(id, outcome.status)
+        self._receipts.clear()
+
+    def _failed(self, request: wire.Request) -> None:
+        if not isinstance(request, wire.Enter):
+            self._client.settled(request.id, "failed")
+
+    def _forget_answered(self) -> None:
+        if len(self._receipts) > 2 * len(self._client.pending) + 64:
+            self._receipts = {id: kept for id, kept in self._receipts.items() if self._client.pending.get(id)}
+
+    # ... and the next one.
+
+    async def _unless(
+        self, stop: asyncio.Event, work: Awaitable[landline.Session]
+    ) -> landline.Session | None:
+        """Return what ``work`` gives, or None when the person leaves, or the program is told to stop, before."""
+        task = asyncio.ensure_future(work)
+        over = asyncio.create_task(self._over(stop))
+        try:
+            await asyncio.wait([task, over], return_when=asyncio.FIRST_COMPLETED)
+            return None if over.done() and not task.done() else task.result()
+        finally:
+            await _cancel(task, over)
+
+    async def _redial(self) -> landline.Session:
+        refusal = ""
+        while True:
+            pause = self._pause(self._attempt)
+            self._attempt += 1
+            self._client.line_changed("reconnecting", self.now, redial_in=pause)
+            self.advance()
+            await asyncio.sleep(pause)
+            self._client.line_changed("connecting", self.now)
+            self.advance()
+            try:
+                return await self._dial()
+            except landline.Refused as error:
+                if str(error) != refusal:
+                    refusal = str(error)
+                    self._client.trouble(f"{refusal}; trying again.")
+                    self.advance()
+            except landline.ConnectError as error:
+                logger.info("%s", error)
+
+
+async def _first(*either: asyncio.Task[Any], besides: tuple[asyncio.Task[Any], ...]) -> None:
+    """Wait for one of ``either``; an error in any of them, or in a task ``besides``, is raised: a bug must not look like a quiet line."""
+    running = {*either, *besides}
+    while running >= set(either):
+        done, running = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
+        for task in done:
+            task.result()
+
+
+async def _cancel(*tasks: asyncio.Future[Any]) -> None:
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)

@@ -1,0 +1,227 @@
+"""What a chat client has asked for and has no answer to yet: the lines it said, and its other requests, by their numbers.
+
+A request is *held* until it may travel, *sent* while a session has it (which delivers it once, over any number of drops), and *doubtful*
+when its session was lost and nobody can say whether it arrived. An answer takes it out, or the person is told what became of it: no word
+of theirs is ever forgotten, and none is said twice.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final, TypeVar
+
+from landline.apps.chat import wire
+from landline.apps.chat.client import events
+
+WAITING_AFTER: Final = 2.0
+"""Seconds without a confirmation after which a line is shown as waiting."""
+MAX_DOUBTED: Final = 100
+"""Doubtful lines remembered, in case one of them turns up after all."""
+
+Text = wire.Say | wire.Whisper | wire.Talk
+"""What a person said, as opposed to what they asked for."""
+Numbered = (
+    Text | wire.Join | wire.Leave | wire.Rename | wire.ListRooms | wire.ListMembers | wire.Ring | wire.Accept | wire.Hangup
+)  # fmt: skip
+
+N = TypeVar("N")
+
+
+class Stage(enum.Enum):
+    """How far a request has come."""
+
+    HELD = "held"
+    SENT = "sent"
+    DOUBTFUL = "doubtful"
+
+
+@dataclass(slots=True)
+class Pending:
+    """One request without an answer."""
+
+    request: Numbered
+    asked_at: float
+    stage: Stage = Stage.HELD
+    late: bool = False
+    """The person was shown that it waits."""
+    to: str = ""
+    """The person that a line within a call is for."""
+
+    @property
+    def text(self) -> str:
+        """What was said; empty when the request is no line."""
+        return self.request.text if isinstance(self.request, Text) else ""
+
+    @property
+    def aim(self) -> str:
+        """Where the line goes, as a person writes it: ``#lobby`` for a room, else somebody's name."""
+        match self.request:
+            case wire.Say(room=room):
+                return f"#{room}"
+            case wire.Whisper(to=to):
+                return to
+        return self.to
+
+
+class PendingRequests:
+    """The pending requests of one client, oldest first.
+
+    Args:
+        tell: takes the events: what waits, what is doubtful, what was not sent.
+
+    Attributes:
+        failed: how many lines did not arrive, or nobody knows.
+    """
+
+    def __init__(self, tell: Callable[[events.Event], None]) -> None:
+        self.failed = 0
+        self._tell = tell
+        self._by_id: dict[int, Pending] = {}
+        self._doubted: dict[int, Pending] = {}
+
+    def __len__(self) -> int:
+        return len(self._by_id)
+
+    def get(self, id: int) -> Pending | None:
+        """Return the request of this number, if it has no answer yet."""
+        return self._by_id.get(id)
+
+    def of(self, kind: type[N]) -> list[N]:
+        """Return the requests of one kind."""
+        return [pending.request for pending in self._by_id.values() if isinstance(pending.request, kind)]
+
+    def texts(self) -> list[Pending]:
+        """Return the lines among them, in the order they were said."""
+        return [pending for pending in self._by_id.values() if isinstance(pending.request, Text)]
+
+    def held(self) -> list[Pending]:
+        """Return what waits for a session and for no room."""
+        requests = self._by_id.values()
+        return [
+            pending
+            for pending in requests
+            if pending.stage is Stage.HELD and not isinstance(pending.request, wire.Say)
+        ]
+
+    # While a session lives...
+
+    def add(self, pending: Pending) -> None:
+        """Begin to wait for an answer."""
+        self._by_id[pending.request.id] = pending
+
+    def take(self, id: int) -> Pending | None:
+        """Stop waiting: it was answered, or something else says the same."""
+        return self._by_id.pop(id, None)
+
+    def take_all(self, kind: type[Numbered]) -> None:
+        """Stop waiting for every request of a kind."""
+        for pending in list(self._by_id.values()):
+            if isinstance(pending.request, kind):
+                self.take(pending.request.id)
+
+    def next_at(self) -> float | None:
+        """Return when the next line will have waited for too long, or None."""
+        return min(
+            (pending.asked_at + WAITING_AFTER for pending in self.texts() if not pending.late), default=None
+        )
+
+    def grow_late(self, now: float, *, is_down: bool) -> None:
+        """Tell of the lines that wait for too long; while the line is down every one does."""
+        for pending in self.texts():
+            if not pending.late and (is_down or now >= pending.asked_at + WAITING_AFTER):
+                pending.late = True
+                self._tell(events.Waiting(pending.text, pending.aim))
+
+    def appeared(self, id: int, room: str) -> None:
+        """A line of ours is in a room's history: it arrived, whatever was thought of it."""
+        pending, doubted = self.take(id), self._doubted.pop(id, None)
+        if pending and pending.late:
+            self._tell(events.Arrived(pending.text, f"#{room}"))
+        elif doubted:
+            self._tell(events.Arrived(doubted.text, f"#{room}", doubted=True))
+
+    def refused(self, pending: Pending, why: str) -> None:
+        """The server would not have this line."""
+        self._not_sent(pending, why)
+
+    # ... when it is lost...
+
+    def settled(self, id: int, status: str) -> None:
+        """The lost session says what became of a request: ``acked``, ``failed`` (it never arrived) or ``unknown``."""
+        pending = self._by_id.get(id)
+        if pending is not None:
+            # Acked says that the server has done with it, not what came of it: that was in the answer, and the answer is lost.
+            pending.stage = Stage.HELD if status == "failed" else Stage.DOUBTFUL
+
+    def session_ended(self, in_rooms: Callable[[str], bool]) -> None:
+        """Keep what the next session can still bring about or tell; say of the other lines what became of them.
+
+        Args:
+            in_rooms: whether we are in a room of this name: then its history will tell.
+        """
+        for pending in list(self._by_id.values()):
+            if pending.stage is Stage.SENT:
+                pending.stage = Stage.DOUBTFUL
+            match pending.request:
+                case wire.Say(room=room) if in_rooms(room):
+                    pass
+                case wire.Whisper() if pending.stage is Stage.HELD:
+                    pass
+                case wire.ListRooms() | wire.ListMembers():
+                    pending.stage = Stage.HELD  # asking twice does no harm
+                case wire.Join() | wire.Leave() | wire.Rename():
+                    pending.stage = Stage.HELD  # the next Enter says the same
+                case wire.Talk():
+                    self._give_up(pending, f"the call with {pending.to} is over")
+                case wire.Say() | wire.Whisper():
+                    self._give_up(pending, "you left that room")
+                case _:
+                    self.take(pending.request.id)  # the call that it was about is over
+
+    # ... and in the next one.
+
+    def caught_up(self, room: str) -> list[Pending]:
+        """A room's history has arrived: what is not in it stays doubtful. Return the lines that may go out now."""
+        held: list[Pending] = []
+        for pending in self._says(room):
+            if pending.stage is Stage.DOUBTFUL:
+                self._give_up(pending, "")
+            elif pending.stage is Stage.HELD:
+                held.append(pending)
+        return held
+
+    def room_left(self, room: str, why: str) -> None:
+        """Nothing more goes to this room."""
+        for pending in self._says(room):
+            if pending.stage is not Stage.SENT:
+                self._give_up(pending, why)
+
+    def give_up(self) -> None:
+        """Nothing more goes out at all: say of each line what became of it."""
+        for pending in self.texts():
+            self._give_up(pending, "you left before the line was back")
+
+    def _says(self, room: str) -> list[Pending]:
+        return [
+            pending
+            for pending in self.texts()
+            if isinstance(pending.request, wire.Say) and pending.request.room == room
+        ]
+
+    def _give_up(self, pending: Pending, why: str) -> None:
+        if pending.stage is Stage.HELD:
+            self._not_sent(pending, why)
+            return
+        self.take(pending.request.id)
+        self.failed += 1
+        self._doubted[pending.request.id] = pending
+        if len(self._doubted) > MAX_DOUBTED:
+            del self._doubted[next(iter(self._doubted))]
+        self._tell(events.Doubtful(pending.text, pending.aim))
+
+    def _not_sent(self, pending: Pending, why: str) -> None:
+        self.take(pending.request.id)
+        self.failed += 1
+        self._tell(events.NotSent(pending.text, pending.aim, why))

@@ -1,0 +1,321 @@
+"""Turns a chat client's events into words on a screen: pieces of text, each with a style's name.
+
+This is the last step before the screen, so everything that came from somebody else passes ``safe_text`` here. A line that somebody said
+always begins with a time or their name and goes on indented; what the program itself says begins with a mark. Nobody can write a line
+that looks like another's, or like ours.
+"""
+
+from __future__ import annotations
+
+import time
+import unicodedata
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from landline.apps.chat import wire
+from landline.apps.chat.client import events
+from landline.apps.chat.client.model import Client
+from landline.apps.chat.text import safe_text
+
+Pieces = list[tuple[str, str]]
+"""Styled text, as prompt_toolkit takes it: ``(style, text)``, where a style is a class name of ``STYLES``."""
+
+STYLES: Final = {
+    "time": "ansibrightblack",
+    "room": "ansibrightblack",
+    "name": "bold ansicyan",
+    "own": "bold ansigreen",
+    "private": "bold ansimagenta",
+    "old": "",
+    "notice": "ansibrightblack",
+    "line": "ansiyellow",
+    "trouble": "ansired",
+    "waiting": "italic ansibrightblack",
+    "prompt": "bold",
+    "bottom-toolbar": "noreverse ansibrightblack",
+    "good": "noreverse ansigreen",
+    "poor": "noreverse bold ansiyellow",
+    "bad": "noreverse bold ansired",
+}
+NAMES_SHOWN: Final = 12
+"""Members that are named when one enters a room; the others are a number, and /who names them all."""
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """What to show of one event."""
+
+    pieces: Pieces
+    aside: bool = False
+    """It is about the line, not part of the talk: a pipe has it on stderr."""
+    own: bool = False
+    """The person said it themselves."""
+    bell: bool = False
+    """It wants to be noticed now."""
+
+    @property
+    def text(self) -> str:
+        """The words alone."""
+        return "".join(text for _, text in self.pieces)
+
+
+def show(
+    event: events.Event, client: Client, *, now: float | None = None, times: bool = True
+) -> Shown | None:
+    """Return what a person is to read of an event, or None when it needs no words.
+
+    Args:
+        event: what happened.
+        client: whose it is; asked for the current room and name.
+        now: seconds since 1970, to leave out the date of today.
+        times: whether lines begin with the time they were said.
+    """
+    match event:
+        case events.Heard():
+            return _line(event, client, time.time() if now is None else now, times)
+        case events.Whispered(name, text, own):
+            return _private(f"you to {_one(name)}" if own else f"{_one(name)} to you", text, own)
+        case events.Talked(name, text, own):
+            return _private(f"{_one(client.name if own else name)} (call)", text, own)
+        case events.Waiting(text, aim):
+            return _aside("waiting", f"… waiting, for {_one(aim)}: {_block(text)}")
+        case events.Arrived(text, aim, doubted):
+            words = f"arrived in {_one(aim)} after all" if doubted else f"now in {_one(aim)}"
+            return _aside("line", f"✓ {words}: {_block(text)}")
+        case events.Doubtful(text, aim):
+            return _aside(
+                "trouble",
+                f"? {_block(text)}\n  Nobody can tell whether this reached {_one(aim)}; it is not sent again.",
+            )
+        case events.NotSent(_, aim, why, back=True):  # what it says stands where it was typed
+            return _aside("trouble", f"✗ not sent to {_one(aim)}: {_sentence(why)}")
+        case events.NotSent(text, aim, why):
+            return _aside("trouble", f"✗ not sent to {_one(aim)}: {_block(text)}\n  {_sentence(why)}")
+        case events.Rang():
+            return Shown([("class:private", _words(event, client) + "\n")], bell=True)
+        case events.Calling() | events.CallBegan() | events.CallEnded():
+            return Shown([("class:private", _words(event, client) + "\n")])
+        case events.LineDown() | events.Redialling() | events.LineBack() | events.Named():
+            return _aside("line", "· " + _words(event, client))
+        case events.Said(text, trouble):
+            said = "\n".join(f"· {row}" if row else "" for row in safe_text(text, keep="\n").split("\n"))
+            return Shown([("class:trouble" if trouble else "class:notice", said + "\n")], aside=trouble)
+        case _:
+            return Shown([("class:notice", "· " + _words(event, client) + "\n")])
+
+
+def prompt(
+    client: Client, aim: events.Aim, now: float, *, width: int, after: float = 0.3, most: int = 6
+) -> Pieces:
+    """Return what stands before the cursor: our lines that wait for their confirmation, and where the typing goes.
+
+    Args:
+        client: whose prompt it is.
+        aim: where the line goes that is being typed.
+        now: the client's time.
+        width: columns; a waiting line takes one row.
+        after: seconds after which an unconfirmed line appears here; most are confirmed before.
+        most: rows of waiting lines; of more, the newest are shown.
+    """
+    pieces: Pieces = []
+    waiting = [pending for pending in client.waiting if pending.late or now - pending.asked_at >= after]
+    if len(waiting) > most:
+        pieces.append(("class:waiting", f"… and {len(waiting) - most} earlier lines are waiting\n"))
+    for pending in waiting[-most:]:
+        note = f" (waiting, for {_one(pending.aim)})" if pending.late else ""
+        said = _fitting(_one(pending.text), max(width - len(note) - 3, 10))
+        pieces.append(("class:waiting", f"… {said}{note}\n"))
+    where = f"call with {_one(aim.call)}" if aim.call else f"#{_one(aim.room)}" if aim.room else "no room"
+    pieces.append(("class:private" if aim.call else "class:prompt", f"{where}> "))
+    return pieces
+
+
+def status(client: Client, now: float) -> Pieces:
+    """Return the line at the bottom: how the line to the server does, who and where one is."""
+    pieces: Pieces = [_state(client, now)]
+    if client.waiting and client.line.is_down:
+        count = len(client.waiting)
+        pieces.append(("class:poor", f" · {count} line{'s' if count > 1 else ''} waiting"))
+    about = [client.name]
+    if client.rooms.current:
+        members = client.rooms[client.rooms.current].members
+        about.append(f"#{client.rooms.current}" + (f", {len(members)} here" if members else ""))
+    others = [f"#{room}" for room in client.rooms if room != client.rooms.current]
+    if others:
+        about.append("also in " + " ".join(others))
+    about.append("leaving" if client.leaving else "/help")
+    pieces.append(("", " · " + " · ".join(_one(word) for word in about)))
+    return pieces
+
+
+def _state(client: Client, now: float) -> tuple[str, str]:
+    line = client.line
+    down = "" if line.down_since is None else f", down for {_seconds(now - line.down_since)}"
+    match line.state:
+        case "connected" if client.entered:
+            return ("class:good", " ● connected")
+        case "suspect":
+            return ("class:poor", " ◐ suspect: no answer just now")
+        case "reconnecting" if line.redial_at is not None and line.redial_at - now >= 0.5:
+            return ("class:bad", f" ○ reconnecting in {line.redial_at - now:.0f} s{down}")
+        case "reconnecting":
+            return ("class:bad", f" ○ reconnecting{down}")
+    return ("class:poor", f" ○ connecting{down}")
+
+
+def _words(event: events.Event, client: Client) -> str:
+    """Return the sentence for what is told in one."""
+    match event:
+        case events.Missed(room, count):
+            return f"{count} {'line was' if count == 1 else 'lines were'} said in #{_one(room)} while you were away:"
+        case events.Unreachable(room, why):
+            return f"Some lines of #{_one(room)} cannot be shown: {_one(why)}."
+        case events.Named(name, wished):
+            return (
+                f"{_one(wished)} is taken, so you are {_one(name)}; /nick changes it."
+                if wished
+                else f"You are {_one(name)}."
+            )
+        case events.Entered(room, members):
+            others = [member for member in members if member.name != client.name]
+            with_whom = f"with {_names(others)}" if others else "and nobody else is here yet"
+            return f"You are in #{_one(room)} {with_whom}."
+        case events.Turned(room):
+            return f"You are typing to #{_one(room)}."
+        case events.Left(room, now):
+            return f"You left #{_one(room)}" + (
+                f" and are typing to #{_one(now)}." if now else "; /join takes you to a room."
+            )
+        case events.Came(room, name):
+            return f"{_one(name)} joined{_in(room, client)}"
+        case events.Went(room, name, why):
+            return f"{_one(name)} left{_in(room, client)}" + (f" ({_one(why)})" if why else "")
+        case events.Renamed(old, new):
+            return f"{_one(old)} is {_one(new)} now"
+        case events.Away(name, away):
+            return f"{_one(name)}'s line is down" if away else f"{_one(name)}'s line is back"
+        case events.Rooms(rooms):
+            if not rooms:
+                return "There are no rooms; /join makes one."
+            return "Rooms: " + ", ".join(f"#{_one(room.name)} ({room.members})" for room in rooms)
+        case events.Members(room, members):
+            return f"In #{_one(room)}: " + (
+                ", ".join(_member(member, client) for member in members) or "nobody"
+            )
+    return _words_of_line(event)
+
+
+def _words_of_line(event: events.Event) -> str:
+    """Return the sentence for what happened to the line or to a call."""
+    match event:
+        case events.Calling(name):
+            return f"☎ Ringing {_one(name)}; /bye stops it."
+        case events.Rang(name):
+            return f"☎ {_one(name)} is calling: /call {_one(name)} accepts, /bye declines."
+        case events.CallBegan(name):
+            return f"☎ You are talking with {_one(name)} alone; bye ends the call."
+        case events.CallEnded(name, why, now):
+            where = f" You are typing to #{_one(now)} again." if now else ""
+            return f"☎ The call with {_one(name)} is over: {_sentence(why)}{where}"
+        case events.LineDown(why):
+            return f"The line is down{_because(why)}; what you type waits."
+        case events.Redialling(why):
+            return f"The server does not know us any more{_because(why)}: dialling anew."
+        case events.LineBack(gone, restarted):
+            meanwhile = "; the server was started again meanwhile" if restarted else ""
+            return f"The line is back after {_seconds(gone)}{meanwhile}."
+    raise AssertionError(f"no words for {event}")
+
+
+def _line(event: events.Heard, client: Client, now: float, times: bool) -> Shown:
+    pieces: Pieces = []
+    line = event.line
+    if times:
+        pieces.append(("class:time", _time(line.at, now) + " "))
+    if client.aim.room != event.room or not times:
+        pieces.extend(
+            [("class:room", f"#{_one(event.room)} ")] if len(client.rooms) > 1 or client.aim.call else []
+        )
+    pieces.append(("class:own" if event.own else "class:name", _one(line.name)))
+    pieces.append(("class:old" if event.old else "", f": {_block(line.text)}\n"))
+    return Shown(pieces, own=event.own and not event.old)
+
+
+def _private(who: str, text: str, own: bool) -> Shown:
+    return Shown([("class:private", who), ("", f": {_block(text)}\n")], own=own, bell=not own)
+
+
+def _aside(style: str, words: str) -> Shown:
+    return Shown([(f"class:{style}", words + "\n")], aside=True)
+
+
+def _one(text: str) -> str:
+    """Somebody else's text as one safe line."""
+    return safe_text(text, keep="")
+
+
+def _block(text: str) -> str:
+    """Somebody else's text, safe, its later lines indented."""
+    return safe_text(text, keep="\n").replace("\n", "\n      ")
+
+
+def _fitting(text: str, cells: int) -> str:
+    """Return as much of one line as fits so many columns."""
+    used = 0
+    for index, char in enumerate(text):
+        used += 0 if unicodedata.combining(char) else 2 if unicodedata.east_asian_width(char) in "WF" else 1
+        if used > cells:
+            return text[: max(index - 2, 0)] + "…"
+    return text
+
+
+def _sentence(why: str) -> str:
+    words = _one(why).strip()
+    return words[:1].upper() + words[1:] + ("" if words.endswith((".", "!", "?")) else ".") if words else ""
+
+
+def _because(why: str) -> str:
+    return f" ({_one(why).rstrip('.')})" if why else ""
+
+
+def _in(room: str, client: Client) -> str:
+    return "" if room == client.rooms.current else f" #{_one(room)}"
+
+
+def _seconds(seconds: float) -> str:
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes} min {rest} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
+
+
+def _names(members: Sequence[wire.Member]) -> str:
+    names = [_one(member.name) + _note(member) for member in members[:NAMES_SHOWN]]
+    if len(members) > NAMES_SHOWN:
+        return ", ".join(names) + f" and {len(members) - NAMES_SHOWN} others"
+    return names[0] if len(names) == 1 else ", ".join(names[:-1]) + " and " + names[-1]
+
+
+def _member(member: wire.Member, client: Client) -> str:
+    return _one(member.name) + (" (you)" if member.name == client.name else _note(member))
+
+
+def _note(member: wire.Member) -> str:
+    if member.away:
+        return " (line down)"
+    return {"plain": " (plain text)", "operator": " (operator)"}.get(member.kind, "")
+
+
+def _time(at: float, now: float) -> str:
+    """Return the local time of day, with the date unless it is of today."""
+    local, today = _local(at), _local(now)
+    same_day = local[:3] == today[:3]
+    return time.strftime("%H:%M" if same_day else "%Y-%m-%d %H:%M", local)
+
+
+def _local(at: float) -> time.struct_time:
+    try:
+        return time.localtime(at)
+    except (ValueError, OverflowError, OSError):
+        return time.localtime(0)  # a number that is no time; the line itself still counts

@@ -1,0 +1,113 @@
+"""The chat on a terminal, or in a pipe: ``run`` is what ``landline chat`` does.
+
+On a terminal the line being typed stays whole at the bottom while the talk goes by above it; our own lines wait there until they are
+confirmed, so that what scrolls by is the room's true order and nothing stands there twice. In a pipe (and on a terminal that knows no
+cursor) lines come in and go out as lines: what was heard on stdout, talk about the line on stderr.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import secrets
+import signal
+import sys
+from collections.abc import Iterator
+from typing import Final, Protocol
+
+import landline
+from landline.apps.chat import text
+from landline.apps.chat.client.line_screen import LineScreen
+from landline.apps.chat.client.link import Link
+from landline.apps.chat.client.model import Client
+from landline.errors import SettingsError
+from landline.limits import Limits
+from landline.settings import Settings
+
+REDIAL_MAX: Final = 8.0
+"""Seconds between two dials at most: a person is waiting. (The server says how soon a dead line is noticed.)"""
+
+
+class Screen(Protocol):
+    """Where a person types and reads."""
+
+    def changed(self) -> None:
+        """Show the client's events; called after each change."""
+
+    async def run(self, link: Link, stop: asyncio.Event) -> int:
+        """Bring what is typed to the client until it is done; return the exit code."""
+
+
+async def run(settings: Settings, stop: asyncio.Event) -> int:
+    """Chat until the person leaves or ``stop`` is set; return the exit code.
+
+    Raises:
+        ConnectError: nobody was reached at the first dial.
+        SettingsError: the name or a room cannot be one.
+    """
+    client = Client(_name(settings), secrets.randbits(63) or 1, _rooms(settings))
+    limits = Limits(redial_max=REDIAL_MAX)
+
+    async def dial() -> landline.Session:
+        return await landline.connect(settings.chat.address, limits=limits)
+
+    screen = _screen(client, settings)
+    link = Link(client, dial, screen.changed)
+    with _hang_up_stops(stop):
+        if not await link.open(stop):
+            return 0
+        return await screen.run(link, stop)
+
+
+@contextlib.contextmanager
+def _hang_up_stops(stop: asyncio.Event) -> Iterator[None]:
+    """Leave as politely when the terminal's window is closed as at Ctrl-C; nobody shall seem to be here for minutes after."""
+    hang_up = getattr(signal, "SIGHUP", None)  # Windows has none
+    if hang_up is None or signal.getsignal(hang_up) is signal.SIG_IGN:  # nohup
+        yield
+        return
+    loop = asyncio.get_running_loop()
+    before = signal.signal(hang_up, lambda _number, _frame: loop.call_soon_threadsafe(stop.set))
+    try:
+        yield
+    finally:
+        signal.signal(hang_up, before)
+
+
+def _screen(client: Client, settings: Settings) -> Screen:
+    if not _has_cursor():
+        return LineScreen(client)
+    from landline.apps.chat.client.prompt_screen import (
+        PromptScreen,  # a pipe need not wait for what it does not use
+    )
+
+    return PromptScreen(client, colour=settings.colour)
+
+
+def _has_cursor() -> bool:
+    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+        return False
+    return os.name == "nt" or os.environ.get("TERM", "dumb") not in ("", "dumb", "unknown")
+
+
+def _name(settings: Settings) -> str:
+    """Return the name to ask for: the chosen one if it can be a name, or the one nearest to that of the account."""
+    if not settings.chat.name_chosen:
+        return text.name_from(settings.chat.name)
+    try:
+        return text.valid_name(settings.chat.name)
+    except ValueError as error:
+        raise SettingsError(str(error), key="chat.name") from error
+
+
+def _rooms(settings: Settings) -> list[str]:
+    rooms: list[str] = []
+    for wished in settings.chat.rooms:
+        try:
+            room = text.valid_room(wished)
+        except ValueError as error:
+            raise SettingsError(str(error), key="chat.rooms") from error
+        if room not in rooms:
+            rooms.append(room)
+    return rooms

@@ -1,0 +1,83 @@
+"""The chat on the event loop: the house with its history, as members, guests and the operator use it."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+
+from landline.apps.chat import wire
+from landline.apps.chat.limits import ChatLimits
+from landline.apps.chat.server import calls
+from landline.apps.chat.server.history import History
+from landline.apps.chat.server.house import House
+from landline.apps.chat.server.people import Person, Refusal
+from landline.errors import StorageError
+from landline.storage import Storage
+
+
+class Chat:
+    """The house with its history.
+
+    Args:
+        storage: an open one; it is not closed here.
+        limits: see there.
+        clock: the wall clock in seconds since 1970, for people to read.
+    """
+
+    def __init__(
+        self, storage: Storage, limits: ChatLimits | None = None, clock: Callable[[], float] = time.time
+    ) -> None:
+        self.limits = limits or ChatLimits()
+        self.history = History(storage, self._tell, self.limits, clock)
+        self.house = House(self.limits, self.history.rooms)
+        self._loop = asyncio.get_running_loop()
+
+    async def open(self) -> None:
+        """Learn what was said before."""
+        await self.history.open()
+
+    async def close(self) -> None:
+        """Wait until everything said is stored."""
+        await self.history.close()
+
+    async def say(self, person: Person, room: str, text: str, id: int = 0) -> int | None:
+        """Store a line and tell the room; return how many others it went to, or None when it was said before.
+
+        Raises:
+            Refusal: they may not, or it could not be stored; nobody was told.
+        """
+        name, line = self.house.may_say(person, room, text)
+        try:
+            return await self.history.say(name, person, line, id)
+        except StorageError as error:
+            raise Refusal(f"That could not be kept, so nobody saw it: {error}") from None
+
+    def ring(self, person: Person, to: str) -> None:
+        """Ring somebody for a while, or accept when they are ringing.
+
+        Raises:
+            Refusal: there is a reason why not.
+        """
+        call = self.house.ring(person, to)
+        if call is not None:
+            self._loop.call_later(self.limits.ring_timeout, calls.unanswered, call)
+
+    async def recent(self, person: Person, room_name: str) -> list[wire.Line]:
+        """Return the last lines of a room that the person just joined; what is said after them they are told."""
+        room = person.rooms[room_name]
+        while True:
+            to = self.history.told
+            try:
+                lines = (await self.history.recent(room.name, self.limits.recent, to)).lines
+            except StorageError:
+                lines = []
+            else:
+                if room.last > to.offset:
+                    continue
+            self.house.rooms.caught_up(person, room)
+            return lines
+
+    def _tell(self, room_name: str, line: wire.Line, speaker: Person) -> int:
+        room = self.house.rooms.get(room_name)
+        return room.said(line, speaker) if room is not None else 0

@@ -1,0 +1,179 @@
+"""The house: everybody in the chat, and what each may do there. It ties names, rooms and calls together and is as pure as they are.
+
+``server`` brings people to it; ``history`` keeps what is said.
+"""
+
+from __future__ import annotations
+
+import contextlib
+
+from landline.apps.chat import text, wire
+from landline.apps.chat.limits import ChatLimits
+from landline.apps.chat.server import calls
+from landline.apps.chat.server.calls import Call
+from landline.apps.chat.server.names import Names
+from landline.apps.chat.server.people import Person, Refusal, Telling
+from landline.apps.chat.server.rooms import Rooms, valid_room
+
+
+class House:
+    """Everybody in the chat.
+
+    Args:
+        limits: see there.
+        kept: the names of the rooms whose lines are kept; shared with whoever keeps them.
+
+    Attributes:
+        operator: who sits at the server's terminal, if anybody.
+    """
+
+    def __init__(self, limits: ChatLimits, kept: set[str] | None = None) -> None:
+        self.limits = limits
+        self.names = Names()
+        self.rooms = Rooms(limits, kept if kept is not None else set())
+        self.operator: Person | None = None
+        self._clients: dict[int, Person] = {}
+        self._is_closing = False
+
+    # Coming...
+
+    def enter(self, person: Person, wished: str) -> str:
+        """Let somebody in under the wished name or the nearest; return a sentence when the wish could not be a name.
+
+        Whoever shows the number of a client that is here already is that client on a new session: it takes over its name and its
+        rooms, where it has to catch up, and nobody is told of a going and a coming.
+
+        Raises:
+            Refusal: the house is full.
+        """
+        before = self._clients.get(person.client) if person.client else None
+        if before is not None:
+            self._replace(before, person, wished)
+            return ""
+        self._has_room()
+        notice = self.names.claim(person, wished)
+        if person.client:
+            self._clients[person.client] = person
+        return notice
+
+    def _replace(self, person: Person, successor: Person, wished: str) -> None:
+        calls.gone(person, "lost the line")  # the new session knows nothing of it
+        self.names.replace(person, successor)
+        self.rooms.replace(person, successor)
+        self._clients[successor.client] = successor
+        person.replaced()
+        if person.away:
+            self.rooms.tell_acquaintances(successor, wire.Away(successor.name, False), besides=successor)
+        if wished != successor.name:
+            with contextlib.suppress(Refusal):
+                self.rename(successor, wished)
+
+    def enter_as_guest(self, person: Person) -> None:
+        """Let somebody in who has not said a name.
+
+        Raises:
+            Refusal: the house is full.
+        """
+        self._has_room()
+        self.names.claim_guest(person)
+
+    def enter_as_operator(self, person: Person, name: str) -> None:
+        """Somebody sits at the server now."""
+        self.names.claim_reserved(person, name)
+        self.operator = person
+
+    def _has_room(self) -> None:
+        if len(self.names) >= self.limits.people:
+            raise Refusal(f"The chat is full: {self.limits.people} people are in it. Please try again later.")
+
+    # ... and going.
+
+    def is_here(self, person: Person) -> bool:
+        """Say whether the person has entered and not left."""
+        return bool(person.name) and self.names.holds(person)
+
+    def leave(self, person: Person, why: str = "") -> None:
+        """Somebody has gone, or must; ``why`` is a clause for the others. Nothing happens when they had left before."""
+        if not self.is_here(person):
+            return
+        self.names.release(person)
+        if self._clients.get(person.client) is person:
+            del self._clients[person.client]
+        if self.operator is person:
+            self.operator = None
+        if self._is_closing:
+            person.rooms.clear()  # everybody goes at once: nobody needs to be told of each
+            return
+        calls.gone(person)
+        self.rooms.leave_all(person, why)
+
+    def close(self, notice: str) -> None:
+        """Tell everybody that the house closes; from here on nobody is told who goes."""
+        self._is_closing = True
+        telling = Telling(wire.Notice(notice))
+        for person in self.names:
+            person.tell(telling)
+
+    # Being here...
+
+    def rename(self, person: Person, wished: str) -> None:
+        """Give a person another name, and tell those around.
+
+        Raises:
+            Refusal: it cannot be theirs.
+        """
+        old = self.names.rename(person, wished)
+        if person.name != old:
+            self.rooms.tell_acquaintances(person, wire.Renamed(old, person.name))
+
+    def set_away(self, person: Person, away: bool) -> None:
+        """The person's line went down, or is back; everything of theirs is held meanwhile."""
+        if person.away != away and self.is_here(person):
+            person.away = away
+            self.rooms.tell_acquaintances(person, wire.Away(person.name, away), besides=person)
+
+    def may_say(self, person: Person, room: str, said: str) -> tuple[str, str]:
+        """Return the room's name and the line as they are kept.
+
+        Raises:
+            Refusal: they are not in that room, or it cannot be said.
+        """
+        name = room if room in person.rooms else valid_room(room)
+        if name not in person.rooms:
+            raise Refusal(f"You are not in the room {name}; /join {name} takes you there.")
+        return name, self._line(said)
+
+    def whisper(self, person: Person, to: str, said: str) -> Person:
+        """Say something to one person alone; return who heard it.
+
+        Raises:
+            Refusal: there is no such person, or it cannot be said.
+        """
+        line = self._line(said)
+        other = self.names.find(to)
+        if other is person:
+            raise Refusal("That is you: nobody else heard it.")
+        other.tell(Telling(wire.Whispered(person.name, line)))
+        return other
+
+    def ring(self, person: Person, to: str) -> Call | None:
+        """Ring somebody, or accept when they are ringing; return the call that rings now, if one does.
+
+        Raises:
+            Refusal: there is a reason why not.
+        """
+        return calls.ring(person, self.names.find(to))
+
+    def talk(self, person: Person, said: str) -> Person:
+        """Say something in the call; return who heard it.
+
+        Raises:
+            Refusal: nobody is at the other end, or it cannot be said.
+        """
+        return calls.talk(person, self._line(said))
+
+    def _line(self, said: str) -> str:
+        try:
+            return text.valid_line(said)
+        except ValueError as error:
+            raise Refusal(str(error)) from None

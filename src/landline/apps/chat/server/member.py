@@ -1,0 +1,258 @@
+"""A member: somebody who is in the chat over a session, with a client of ours.
+
+Their requests are carried out one at a time, in order. While their line is down they stay: the session keeps what they are told, as far
+as it has room; whoever falls further behind is let go, and comes back to read on where they stopped.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import ClassVar, Final
+
+import landline
+from landline.apps.chat import wire
+from landline.apps.chat.server import calls
+from landline.apps.chat.server.chat import Chat
+from landline.apps.chat.server.history import by_size
+from landline.apps.chat.server.pace import Pace
+from landline.apps.chat.server.people import Person, Refusal, Telling
+from landline.apps.chat.server.rooms import Room, for_reader
+from landline.errors import StorageError
+
+_FELL_BEHIND: Final = "you fell too far behind; come back and read on where you stopped"
+
+
+class Member(Person):
+    """Somebody with a session.
+
+    Args:
+        session: theirs; ``run`` returns when it is over.
+        chat: what they are in.
+    """
+
+    kind: ClassVar[str] = "session"
+    hears_itself: ClassVar[bool] = True
+
+    def __init__(self, session: landline.Session, chat: Chat) -> None:
+        super().__init__()
+        self._session = session
+        self._chat = chat
+        self._house = chat.house
+        self._limits = chat.limits
+        self._loop = asyncio.get_running_loop()
+        self._bad_messages = 0
+        self._closing: asyncio.Task[None] | None = None
+
+    # Being told...
+
+    def tell(self, telling: Telling) -> None:
+        """Queue what they are told; when there is no room left, let them go."""
+        if self._closing is not None:
+            return
+        try:
+            _ = self._session.send_nowait(telling.data)
+        except landline.Full:
+            self._closing = self._loop.create_task(self._session.close(_FELL_BEHIND))
+        except landline.SessionEnded:
+            pass  # ``run`` is about to notice
+
+    def replaced(self) -> None:
+        """End the session: their client has another one."""
+        if self._closing is None:
+            self._closing = self._loop.create_task(
+                self._session.close("your client is here on a newer session")
+            )
+
+    async def _send(self, message: wire.Told) -> None:
+        """Answer them; unlike ``tell``, this waits for room, and nobody else with it."""
+        _ = await self._session.send(wire.encode(message))
+
+    # ... and asking.
+
+    async def run(self) -> None:
+        """Carry out their requests until the session is over, and see them out."""
+        watching = self._loop.create_task(self._watch())
+        why = "something went wrong"
+        try:
+            request = await self._first()
+            if request is not None and await self._enter(request):
+                await self._serve(Pace(self._limits.rate, self._limits.burst, self._loop.time()))
+        except landline.SessionClosed:
+            why = "fell behind" if self._closing is not None else ""
+        except landline.SessionLost:
+            why = "the line was lost"
+        finally:
+            self._house.leave(self, why)
+            watching.cancel()
+            if self._closing is not None:
+                await self._closing
+
+    async def _watch(self) -> None:
+        async for change in self._session.states():
+            self._house.set_away(self, change.state is landline.State.RECONNECTING)
+
+    async def _first(self) -> wire.Enter | None:
+        """Wait for them to say who they are; None when they do not, and the session is closed."""
+        limits = self._limits
+        try:
+            async with asyncio.timeout(limits.enter_timeout):
+                while (request := await self._next()) is not None:
+                    if isinstance(request, wire.Enter):
+                        return request
+                    await self._send(
+                        wire.Sorry(request.id, "Say who you are first: the first request is Enter.")
+                    )
+                    await asyncio.sleep(1 / limits.rate)
+        except TimeoutError:
+            await self._session.close(f"you did not say who you are within {limits.enter_timeout:g} s")
+        return None
+
+    async def _enter(self, request: wire.Enter) -> bool:
+        """Let them in; return False when they will not do, and the session is closed."""
+        try:
+            self._check(request)
+            self.client = request.client
+            notice = self._house.enter(self, request.name)
+        except Refusal as refusal:
+            await self._session.close(str(refusal))
+            return False
+        await self._send(wire.Entered(self.name, self._chat.history.told.epoch, notice))
+        await self._enter_rooms(list(request.rooms.items()))
+        return True
+
+    async def _enter_rooms(self, wished: list[tuple[str, wire.Seen | None]]) -> None:
+        most = self._limits.rooms_each
+        inherited = dict(self.rooms)  # where their client was on another session
+        for name, seen in wished[:most]:
+            room = inherited.pop(name, None)
+            try:
+                if room is not None:
+                    await self._welcome(room, seen)
+                else:
+                    await self._join(name, seen)
+            except Refusal as refusal:
+                await self._send(wire.Barred(name, str(refusal)))
+        for name in inherited:
+            self._house.rooms.leave(self, name)
+        if len(wished) > most:
+            await self._send(wire.Notice(f"Nobody is in more than {most} rooms at once."))
+
+    def _check(self, request: wire.Enter) -> None:
+        if request.version != wire.VERSION:
+            raise Refusal(
+                f"This server speaks version {wire.VERSION} of the chat, and your client version {request.version}."
+            )
+        if not 0 < request.client < 1 << 63:
+            raise Refusal("A client's number has 63 bits and is not 0.")
+
+    async def _serve(self, pace: Pace) -> None:
+        while (request := await self._next()) is not None:
+            if isinstance(request, wire.Enter):
+                if not await self._bad("You have entered already."):
+                    return
+            else:
+                try:
+                    await self._carry_out(request)
+                except Refusal as refusal:
+                    await self._send(wire.Sorry(request.id, str(refusal)))
+            # The next request waits here, or at their end when credit is used up: a faster client is slowed, and nothing is lost.
+            await asyncio.sleep(pace.step(self._loop.time()))
+
+    async def _next(self) -> wire.Request | None:
+        """Return their next request; None when there were too many that are none, and the session is closed."""
+        while True:
+            data = await self._session.receive()
+            try:
+                return wire.decode_request(data)
+            except ValueError as error:
+                id = wire.request_id(data)
+                if id is not None:
+                    await self._send(wire.Sorry(id, f"That was not understood: {error}."))
+                elif not await self._bad(f"That was not understood: {error}."):
+                    return None
+                await asyncio.sleep(1 / self._limits.rate)
+
+    async def _bad(self, why: str) -> bool:
+        """Say what was wrong; return False when it was once too often."""
+        self._bad_messages += 1
+        if self._bad_messages >= self._limits.bad_messages:
+            await self._session.close(f"too much was not understood. {why}")
+            return False
+        await self._send(wire.Notice(why))
+        return True
+
+    async def _carry_out(self, request: wire.Request) -> None:
+        house = self._house
+        match request:
+            case wire.Say(id, room, said):
+                if await self._chat.say(self, room, said, id) is not None:
+                    return  # the line itself is the answer
+            case wire.Join(id, room):
+                if await self._join(room, None):
+                    return
+            case wire.Leave(id, room):
+                house.rooms.leave(self, room)
+            case wire.Rename(id, name):
+                house.rename(self, name)
+            case wire.ListRooms(id):
+                await self._send(wire.RoomList(id, house.rooms.listed()))
+                return
+            case wire.ListMembers(id, room):
+                name, people = house.rooms.find(room)
+                await self._send(wire.MemberList(id, name, [person.as_member() for person in people]))
+                return
+            case wire.Whisper(id, to, said):
+                house.whisper(self, to, said)
+            case wire.Ring(id, to):
+                self._chat.ring(self, to)
+            case wire.Accept(id):
+                calls.accept(self)
+            case wire.Hangup(id):
+                calls.hang_up(self)
+            case wire.Talk(id, said):
+                house.talk(self, said)
+            case _:
+                raise AssertionError(f"{request} is not asked twice")
+        await self._send(wire.Done(id))
+
+    # Joining a room...
+
+    async def _join(self, wished: str, seen: wire.Seen | None) -> bool:
+        """Join a room and catch up; return False when they are in it already."""
+        room = self._house.rooms.join(self, wished)
+        if room is None:
+            return False
+        await self._welcome(room, seen)
+        return True
+
+    async def _welcome(self, room: Room, seen: wire.Seen | None) -> None:
+        await self._send(wire.Joined(room.name, [person.as_member() for person in room.members]))
+        try:
+            await self._catch_up(room, seen)
+        except StorageError as error:
+            self.tell(Telling(wire.History(room.name, [], f"What was said before cannot be read: {error}")))
+            self._house.rooms.caught_up(self, room)
+
+    async def _catch_up(self, room: Room, seen: wire.Seen | None) -> None:
+        """Tell what was said before, until nothing is between that and what is said now."""
+        history = self._chat.history
+        while True:
+            async for chunk in history.pages(room.name, seen, history.told):
+                seen = wire.Seen(chunk.end.epoch, chunk.end.offset)
+                missing = chunk.missing
+                *parts, last = by_size(list(for_reader(chunk.lines, self)), self._limits.page_bytes)
+                for part in parts:
+                    await self._send(wire.History(room.name, part, missing, more=True))
+                    missing = ""
+                # From looking whether something was told meanwhile to being told oneself, nothing may wait.
+                if not chunk.more and room.last <= seen.offset and self._send_last(room, last, missing):
+                    self._house.rooms.caught_up(self, room)
+                    return
+                await self._send(wire.History(room.name, last, missing, more=True))
+
+    def _send_last(self, room: Room, lines: list[wire.Line], missing: str) -> bool:
+        try:
+            _ = self._session.send_nowait(wire.encode(wire.History(room.name, lines, missing)))
+        except landline.Full:
+            return False
+        return True

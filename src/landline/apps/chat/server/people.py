@@ -1,0 +1,68 @@
+"""The people of a chat as its rules see them: whoever can be told something, whichever way they came in."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import TYPE_CHECKING, ClassVar
+
+from landline.apps.chat import wire
+
+if TYPE_CHECKING:
+    from landline.apps.chat.server.calls import Call
+    from landline.apps.chat.server.rooms import Room
+
+
+class Refusal(Exception):
+    """What somebody asked for cannot be done; ``str()`` is the sentence that they are told."""
+
+
+class Telling:
+    """Something that one or many people are told; it is encoded once, however many they are."""
+
+    __slots__ = ("_data", "message")
+
+    def __init__(self, message: wire.Told) -> None:
+        self.message = message
+        self._data: bytes | None = None
+
+    @property
+    def data(self) -> bytes:
+        """The message as it travels."""
+        if self._data is None:
+            self._data = wire.encode(self.message)
+        return self._data
+
+
+class Person(ABC):
+    """Somebody in the chat. Names, rooms and calls are set by those who keep them: ``Names``, ``Rooms`` and ``Calls``.
+
+    Args:
+        client: the secret number that the person's client drew; 0 where there is none.
+    """
+
+    kind: ClassVar[str]
+    """As in ``wire.Member``."""
+    hears_itself: ClassVar[bool] = False
+    """Whether they are told their own lines, as the proof that they are stored."""
+
+    def __init__(self, client: int = 0) -> None:
+        self.name = ""
+        self.client = client
+        self.away = False
+        self.rooms: dict[str, Room] = {}
+        self.founded = 0
+        self.call: Call | None = None
+
+    @abstractmethod
+    def tell(self, telling: Telling) -> None:
+        """Take what they are told. Never waits and never raises: one person's trouble is nobody else's."""
+
+    def replaced(self) -> None:  # noqa: B027 - only those with a session have something to end
+        """Their client is here by another way now, and has taken their place; nothing more comes to them here."""
+
+    def as_member(self) -> wire.Member:
+        """Return them as they stand in a room's list."""
+        return wire.Member(self.name, self.away, self.kind)
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.name!r}>"

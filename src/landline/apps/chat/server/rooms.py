@@ -1,0 +1,206 @@
+"""The rooms of a chat and who is in them: pure state and its rules. No storage, no socket and no clock is here.
+
+Somebody who joins is *catching up* until they have been told what was said before; from that very moment on they are told what is said,
+so that nothing is missing between the two and nothing comes twice. ``history`` keeps the lines.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from landline.apps.chat import text, wire
+from landline.apps.chat.limits import ChatLimits
+from landline.apps.chat.server.people import Person, Refusal, Telling
+
+
+class Room:
+    """An open room: one with somebody in it.
+
+    Attributes:
+        name: in the form in which names are kept.
+        last: the offset of the last line that was told here since the room was opened.
+    """
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.last = 0
+        self.members: dict[Person, None] = {}
+        self.catching_up: set[Person] = set()
+
+    def tell(self, message: wire.Told, *, besides: Person | None = None) -> None:
+        """Tell everybody in the room but ``besides``."""
+        telling = Telling(message)
+        for member in list(self.members):
+            if member is not besides:
+                member.tell(telling)
+
+    def said(self, line: wire.Line, speaker: Person) -> int:
+        """Tell a line that is stored; return how many others it went to, those included who will find it while catching up.
+
+        Only the speaker is told whose line it is by number: somebody else could use the number to pass for the speaker's client.
+        """
+        self.last = line.offset
+        for_others = Telling(wire.Said(self.name, anonymous(line)))
+        for member in list(self.members):
+            if member in self.catching_up:
+                continue
+            if member is not speaker:
+                member.tell(for_others)
+            elif speaker.hears_itself:
+                member.tell(Telling(wire.Said(self.name, line)))
+        return len(self.members) - (speaker in self.members)
+
+
+class Rooms:
+    """All rooms.
+
+    Args:
+        limits: how many, and of how many people.
+        kept: the names of rooms in which something was said and is kept; shared with whoever keeps it.
+    """
+
+    def __init__(self, limits: ChatLimits, kept: Iterable[str] = ()) -> None:
+        self._limits = limits
+        self.kept = kept if isinstance(kept, set) else set(kept)
+        self._open: dict[str, Room] = {}
+
+    def get(self, name: str) -> Room | None:
+        """Return the room if somebody is in it."""
+        return self._open.get(name)
+
+    def find(self, wished: str) -> tuple[str, Iterable[Person]]:
+        """Return the name of a room that there is, and who is in it.
+
+        Raises:
+            Refusal: there is no such room.
+        """
+        name = valid_room(wished)
+        if name in self._open:
+            return name, self._open[name].members
+        if name in self.kept:
+            return name, ()
+        raise Refusal(f"There is no room {name}; /rooms lists those there are, and /join {name} makes it.")
+
+    def listed(self) -> list[wire.Room]:
+        """Return every room, the fullest first."""
+        rooms = [wire.Room(room.name, len(room.members)) for room in self._open.values()]
+        rooms += [wire.Room(name, 0) for name in self.kept if name not in self._open]
+        return sorted(rooms, key=lambda room: (-room.members, room.name))
+
+    def join(self, person: Person, wished: str) -> Room | None:
+        """Put a person into a room, catching up, and tell the others; None when they are in it already.
+
+        Raises:
+            Refusal: it cannot be a room's name, or a limit is reached.
+        """
+        name = valid_room(wished)
+        if name in person.rooms:
+            return None
+        limits = self._limits
+        if len(person.rooms) >= limits.rooms_each:
+            raise Refusal(
+                f"You are in {limits.rooms_each} rooms, which is the most; /leave one of them first."
+            )
+        room = self._open.get(name)
+        if room is None:
+            self._may_open(person, name)
+            room = self._open[name] = Room(name)
+        elif len(room.members) >= limits.members:
+            raise Refusal(f"The room {name} is full: {limits.members} people are in it.")
+        self._tell_of(room, wire.Came(name, person.name), person)
+        room.members[person] = None
+        room.catching_up.add(person)
+        person.rooms[name] = room
+        return room
+
+    def _may_open(self, person: Person, name: str) -> None:
+        if name in self.kept:
+            return
+        limits = self._limits
+        if len(self._open.keys() | self.kept) >= limits.rooms:
+            raise Refusal(f"There are {limits.rooms} rooms, which is the most; /rooms lists them.")
+        if person.founded >= limits.rooms_founded:
+            raise Refusal(
+                f"You have made {limits.rooms_founded} rooms, which is the most for one visit; /rooms lists others."
+            )
+        person.founded += 1
+
+    def caught_up(self, person: Person, room: Room) -> None:
+        """The person has been told everything up to now: from here on they are told what is said."""
+        room.catching_up.discard(person)
+
+    def leave(self, person: Person, wished: str) -> None:
+        """Take a person out of a room and tell the others.
+
+        Raises:
+            Refusal: they are not in it.
+        """
+        name = valid_room(wished)
+        if name not in person.rooms:
+            raise Refusal(f"You are not in the room {name}.")
+        self._take_out(person, person.rooms[name], "")
+
+    def leave_all(self, person: Person, why: str) -> None:
+        """Take a person out of every room; ``why`` is a clause for the others, or empty."""
+        for room in list(person.rooms.values()):
+            self._take_out(person, room, why)
+
+    def replace(self, person: Person, successor: Person) -> None:
+        """Put somebody in a person's place in every room, catching up; nobody is told."""
+        for room in person.rooms.values():
+            del room.members[person]
+            room.catching_up.discard(person)
+            room.members[successor] = None
+            room.catching_up.add(successor)
+        successor.rooms, person.rooms = person.rooms, {}
+        successor.founded = person.founded
+
+    def tell_acquaintances(
+        self, person: Person, message: wire.Told, *, besides: Person | None = None
+    ) -> None:
+        """Tell everybody once who shares a room with the person, or a call, and the person too, but not ``besides``."""
+        people: dict[Person, None] = {person: None}
+        if person.call is not None:
+            people[person.call.other(person)] = None
+        for room in person.rooms.values():
+            if len(room.members) <= self._limits.members_told:
+                people |= room.members
+        telling = Telling(message)
+        for other in people:
+            if other is not besides:
+                other.tell(telling)
+
+    def _take_out(self, person: Person, room: Room, why: str) -> None:
+        del person.rooms[room.name]
+        del room.members[person]
+        room.catching_up.discard(person)
+        if not room.members:
+            del self._open[room.name]
+        self._tell_of(room, wire.Went(room.name, person.name, why), person)
+
+    def _tell_of(self, room: Room, message: wire.Told, person: Person) -> None:
+        if len(room.members) < self._limits.members_told:
+            room.tell(message, besides=person)
+
+
+def anonymous(line: wire.Line) -> wire.Line:
+    """Return the line without the numbers that are its sender's own business."""
+    return line if not line.client else wire.Line(line.offset, line.at, line.name, line.text)
+
+
+def for_reader(lines: Iterable[wire.Line], reader: Person) -> Iterator[wire.Line]:
+    """Yield the lines as this reader may have them: with its own numbers and nobody else's."""
+    for line in lines:
+        yield line if line.client and line.client == reader.client else anonymous(line)
+
+
+def valid_room(wished: str) -> str:
+    """Return a room's name in the form in which it is kept.
+
+    Raises:
+        Refusal: it cannot be one.
+    """
+    try:
+        return text.valid_room(wished)
+    except ValueError as error:
+        raise Refusal(str(error)) from None

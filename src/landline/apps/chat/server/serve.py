@@ -1,0 +1,138 @@
+"""The chat server: brings sessions, plain callers and the operator to one chat. ``run`` is what ``landline serve`` does."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Final
+
+import landline
+from landline.apps.chat.limits import ChatLimits
+from landline.apps.chat.plain import caller as plain_caller
+from landline.apps.chat.server import operator
+from landline.apps.chat.server.chat import Chat
+from landline.apps.chat.server.guest import Desk
+from landline.apps.chat.server.hints import how_to_join
+from landline.apps.chat.server.member import Member
+from landline.errors import StorageError
+from landline.settings import DEFAULT_PORT, Settings
+from landline.storage import SQLiteStorage, Storage
+
+logger = logging.getLogger("landline.apps.chat")
+
+HEARTBEAT_INTERVAL: Final = 5.0
+DEAD_AFTER: Final = 3.0
+"""With the heartbeat's interval: seconds after which a dead line is noticed at the latest; people wait for each other here."""
+MAX_PER_SOURCE: Final = 16
+"""Connections from one address that is not of this machine."""
+TRIM_INTERVAL: Final = 3600.0
+"""Seconds between looks for lines that are too old to keep."""
+CLOSING: Final = "The chat server is closing. Goodbye."
+
+
+async def run(settings: Settings, stop: asyncio.Event) -> int:
+    """Serve the chat until ``stop`` is set or the operator ends it; return the exit code.
+
+    Raises:
+        ListenError: an address cannot be served.
+        SettingsError: the data folder cannot be used.
+        StorageError: the history cannot be opened; the class says why.
+    """
+    storage = SQLiteStorage(settings.make_data_folder() / _file(settings))
+    is_operated = settings.serve.operator and operator.is_present()
+    limits = ChatLimits(history=settings.serve.history)
+    async with open_chat(storage, settings.serve.addresses, limits) as (chat, listening):
+        print(how_to_join(settings, listening.addresses), flush=True)
+        if is_operated:
+            await _operate(chat, stop)
+        else:
+            await stop.wait()
+    print(f"The chat is closed. What was said is kept in {storage.path}.", flush=True)
+    return 0
+
+
+@contextlib.asynccontextmanager
+async def open_chat(
+    storage: Storage,
+    addresses: tuple[str, ...],
+    limits: ChatLimits | None = None,
+    connection: landline.Limits | None = None,
+) -> AsyncIterator[tuple[Chat, landline.Listening]]:
+    """Serve a chat until the block is left; then drain: everybody is told, every line said is stored, every socket closed.
+
+    Args:
+        storage: a closed one; it is opened and closed here.
+        addresses: where to listen.
+        limits: the chat's.
+        connection: the connections'.
+
+    Raises:
+        ListenError: an address cannot be served.
+        StorageError: the storage cannot be opened.
+    """
+    connection = connection or landline.Limits(
+        heartbeat_interval=HEARTBEAT_INTERVAL, dead_after=DEAD_AFTER, max_per_source=MAX_PER_SOURCE
+    )
+    chat = Chat(storage, limits)
+    desk = Desk(chat)
+    is_open = asyncio.Event()
+
+    async def serve_session(session: landline.Session) -> None:
+        await is_open.wait()
+        await Member(session, chat).run()
+
+    server = landline.Server(serve_session, limits=connection)
+
+    @server.plain
+    async def serve_caller(caller: landline.Caller) -> None:
+        await is_open.wait()
+        await plain_caller.serve(caller, desk)
+
+    async with contextlib.AsyncExitStack() as stack:
+        stack.push_async_callback(storage.close)
+        stack.push_async_callback(chat.close)
+        # The sockets come before the storage: of two servers the second is told about its port, which says more than its file does.
+        listening = await stack.enter_async_context(server.listen(*addresses))
+        await storage.open()
+        await chat.open()
+        is_open.set()
+        trimming = asyncio.create_task(_trim(storage), name="trimming the history")
+        try:
+            yield chat, listening
+        finally:
+            trimming.cancel()
+            chat.house.close(CLOSING)
+            desk.close(CLOSING)
+
+
+async def _operate(chat: Chat, stop: asyncio.Event) -> None:
+    """Have the operator in the lobby until they, or a signal, end it."""
+    person = operator.Operator(operator.Console(operator.write), chat)
+    await person.enter()
+    operating = asyncio.create_task(person.run(operator.terminal_lines), name="the operator")
+    stopping = asyncio.create_task(stop.wait())
+    try:
+        await asyncio.wait([operating, stopping], return_when=asyncio.FIRST_COMPLETED)
+        if operating.done():
+            operating.result()
+    finally:
+        for task in (operating, stopping):
+            task.cancel()
+        await asyncio.gather(operating, stopping, return_exceptions=True)
+
+
+async def _trim(storage: Storage) -> None:
+    while True:
+        await asyncio.sleep(TRIM_INTERVAL)
+        try:
+            await storage.trim()
+        except StorageError as error:
+            logger.warning("old lines could not be removed: %s", error)
+
+
+def _file(settings: Settings) -> Path:
+    """Return the file's name: each port is a chat of its own, so that a second server beside the first needs no other folder."""
+    return Path("chat.db" if settings.port in (DEFAULT_PORT, 0) else f"chat-{settings.port}.db")

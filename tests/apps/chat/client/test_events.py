@@ -1,0 +1,31 @@
+"""The events of a chat client are small frozen facts, and the list of them is complete."""
+
+from __future__ import annotations
+
+import dataclasses
+import inspect
+import typing
+
+import pytest
+
+from landline.apps.chat.client import events as client_events
+
+
+def test_the_list_of_events_is_complete() -> None:
+    """Whoever matches on ``Event`` has them all."""
+    classes = {
+        kind
+        for _, kind in inspect.getmembers(client_events, inspect.isclass)
+        if kind.__module__ == client_events.__name__
+    }
+
+    assert set(typing.get_args(client_events.Event)) == classes - {client_events.Aim}
+
+
+@pytest.mark.parametrize("kind", [*typing.get_args(client_events.Event), client_events.Aim])
+def test_events_are_frozen(kind: type) -> None:
+    """What happened does not change."""
+    assert dataclasses.is_dataclass(kind)
+    parameters = kind.__dataclass_params__  # type: ignore[attr-defined]
+
+    assert parameters.frozen

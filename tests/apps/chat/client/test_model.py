@@ -1,0 +1,816 @@
+"""The chat client without a screen, as conversations: what is typed and heard goes in, requests and events come out."""
+
+from __future__ import annotations
+
+import pytest
+
+from landline.apps.chat import wire
+from landline.apps.chat.client import events
+from landline.apps.chat.client.events import Aim
+from landline.apps.chat.client.model import MAX_WAITING, Client
+
+NUMBER = 4711
+
+
+def line(offset: int, name: str, text: str, *, client: int = 0, id: int = 0) -> wire.Line:
+    return wire.Line(offset, 1000.0 + offset, name, text, client, id)
+
+
+def in_lobby(*, name: str = "ana", epoch: str = "e1", lines: list[wire.Line] | None = None) -> Client:
+    """A client that has entered and is in the lobby with ben."""
+    client = Client(name, NUMBER)
+    client.opened(0.0)
+    client.heard(wire.Entered(name, epoch), 0.0)
+    client.heard(wire.Joined("lobby", [wire.Member(name), wire.Member("ben")]), 0.0)
+    client.heard(wire.History("lobby", lines or []), 0.0)
+    client.to_send()
+    client.events()
+    return client
+
+
+def come_back(
+    client: Client, now: float, *, epoch: str = "e2", lines: list[wire.Line] | None = None, missing: str = ""
+) -> None:
+    """A new session begins, and the server tells what the lobby holds after what was seen."""
+    client.opened(now)
+    client.heard(wire.Entered(client.name, epoch), now)
+    for room in list(client.rooms):
+        client.heard(wire.Joined(room, [wire.Member(client.name)]), now)
+        client.heard(wire.History(room, (lines or []) if room == "lobby" else [], missing), now)
+
+
+# Coming in.
+
+
+def test_enter_is_the_first_request() -> None:
+    """A new session begins with the wished name, our number, and the rooms with nothing seen."""
+    client = Client("ana", NUMBER, ["lobby", "dev"])
+
+    client.opened(0.0)
+
+    assert client.to_send() == [wire.Enter("ana", NUMBER, {"lobby": None, "dev": None})]
+
+
+def test_a_taken_name_is_told() -> None:
+    """Who wished for ana and is ana-2 is told both."""
+    client = Client("ana", NUMBER)
+    client.opened(0.0)
+
+    client.heard(wire.Entered("ana-2", "e1"), 0.0)
+
+    assert client.events() == [events.Named("ana-2", "ana")]
+    assert client.name == "ana-2"
+
+
+def test_history_on_joining_is_shown_as_old() -> None:
+    """What was said before we came is shown, marked old, and nothing counts as missed."""
+    client = Client("ana", NUMBER)
+    client.opened(0.0)
+    client.heard(wire.Entered("ana", "e1"), 0.0)
+
+    client.heard(wire.Joined("lobby", [wire.Member("ben")]), 0.0)
+    client.heard(wire.History("lobby", [line(1, "ben", "one")], more=True), 0.0)
+    client.heard(wire.History("lobby", [line(2, "ben", "two")]), 0.0)
+
+    assert client.events() == [
+        events.Named("ana"),
+        events.Entered("lobby", (wire.Member("ben"),)),
+        events.Heard("lobby", line(1, "ben", "one"), own=False, old=True),
+        events.Heard("lobby", line(2, "ben", "two"), own=False, old=True),
+    ]
+
+
+def test_a_line_typed_before_the_room_is_ready_waits_for_it() -> None:
+    """What is typed (or piped) at once goes out when the room's history has arrived, not before."""
+    client = Client("ana", NUMBER)
+    client.opened(0.0)
+    client.typed("hello", 0.0)
+    client.heard(wire.Entered("ana", "e1"), 0.0)
+    client.heard(wire.Joined("lobby", []), 0.0)
+    assert client.to_send() == [wire.Enter("ana", NUMBER, {"lobby": None})]
+
+    client.heard(wire.History("lobby", []), 0.0)
+
+    assert client.to_send() == [wire.Say(1, "lobby", "hello")]
+
+
+# Saying.
+
+
+def test_a_line_is_confirmed_by_its_echo() -> None:
+    """Our own line comes back with our number and its id: then it is in the room, and waits no more."""
+    client = in_lobby()
+    client.typed("hello", 1.0)
+    assert client.to_send() == [wire.Say(1, "lobby", "hello")]
+    assert [pending.text for pending in client.waiting] == ["hello"]
+
+    client.settled(1, "acked")
+    assert [pending.text for pending in client.waiting] == ["hello"]
+    echo = line(1, "ana", "hello", client=NUMBER, id=1)
+    client.heard(wire.Said("lobby", echo), 1.2)
+
+    assert client.events() == [events.Heard("lobby", echo, own=True)]
+    assert client.waiting == []
+
+
+def test_a_line_of_another_client_does_not_confirm_ours() -> None:
+    """The same number for a line from another client is another line."""
+    client = in_lobby()
+    client.typed("hello", 1.0)
+
+    client.heard(wire.Said("lobby", line(1, "ben", "hello", client=1, id=1)), 1.2)
+
+    assert [pending.text for pending in client.waiting] == ["hello"]
+
+
+def test_a_line_without_echo_shows_as_waiting_after_two_seconds() -> None:
+    """Two seconds, not one moment earlier; and its late arrival is told."""
+    client = in_lobby()
+    client.typed("hello", 1.0)
+    assert client.next_at() == 3.0
+
+    client.advance(2.999)
+    assert client.events() == []
+    client.advance(3.0)
+    assert client.events() == [events.Waiting("hello", "#lobby")]
+    assert client.next_at() is None
+    echo = line(1, "ana", "hello", client=NUMBER, id=1)
+    client.heard(wire.Said("lobby", echo), 4.0)
+
+    assert client.events() == [events.Heard("lobby", echo, own=True), events.Arrived("hello", "#lobby")]
+
+
+def test_several_lines_pasted_are_one_message() -> None:
+    """A paste keeps its line ends and travels as one line of the room."""
+    client = in_lobby()
+
+    client.typed("one\ntwo\n", 1.0)
+
+    assert client.to_send() == [wire.Say(1, "lobby", "one\ntwo")]
+
+
+def test_a_refused_line_is_told_with_its_reason() -> None:
+    """The server's sentence reaches the person together with the words that were not sent."""
+    client = in_lobby()
+    client.typed("hello", 1.0)
+
+    client.heard(wire.Sorry(1, "the disk is full"), 1.1)
+
+    assert client.events() == [events.NotSent("hello", "#lobby", "the disk is full")]
+    assert (client.waiting, client.pending.failed) == ([], 1)
+
+
+def test_a_line_that_is_too_long_never_leaves() -> None:
+    """The rule is known here, so the answer does not need the server, and the text comes back to be shortened."""
+    client = in_lobby()
+
+    client.typed("x" * 5000, 1.0)
+
+    assert client.to_send() == []
+    (told,) = client.events()
+    assert isinstance(told, events.NotSent) and told.back
+    assert (told.text, client.pending.failed) == ("x" * 5000, 1)
+
+
+def test_too_many_waiting_lines_are_refused_and_given_back() -> None:
+    """The heap of waiting lines is bounded, and who types beyond it gets the text back."""
+    client = in_lobby()
+    for number in range(MAX_WAITING):
+        client.typed(f"line {number}", 1.0)
+    client.events()
+
+    client.typed("one more", 1.0)
+
+    (told,) = client.events()
+    assert isinstance(told, events.NotSent) and told.back
+    assert len(client.waiting) == MAX_WAITING
+
+
+def test_a_line_shown_within_the_history_is_not_shown_again() -> None:
+    """History and live talk join without a double."""
+    client = in_lobby(lines=[line(7, "ben", "seven")])
+
+    client.heard(wire.Said("lobby", line(7, "ben", "seven")), 1.0)
+    client.heard(wire.Said("lobby", line(8, "ben", "eight")), 1.0)
+
+    assert client.events() == [events.Heard("lobby", line(8, "ben", "eight"), own=False)]
+
+
+# The line goes down and comes back beneath the session.
+
+
+def test_a_dropped_line_shows_what_waits_and_how_long_it_was_gone() -> None:
+    """The session delivers by itself: nothing is sent twice, and the person sees the state, the wait and the return."""
+    client = in_lobby()
+    client.typed("/drop 4", 10.0)
+    assert client.drop_asked() == 4.0
+    assert client.drop_asked() is None
+
+    client.line_changed("reconnecting", 10.0, why="dropped", redial_in=4.0)
+    assert (client.line.state, client.line.redial_at) == ("reconnecting", 14.0)
+    client.typed("are you there", 11.0)
+    assert client.to_send() == [wire.Say(1, "lobby", "are you there")]
+    client.line_changed("connected", 14.25)
+    echo = line(1, "ana", "are you there", client=NUMBER, id=1)
+    client.heard(wire.Said("lobby", echo), 14.3)
+
+    assert client.to_send() == []
+    assert client.events() == [
+        events.LineDown("dropped"),
+        events.Waiting("are you there", "#lobby"),
+        events.LineBack(4.25),
+        events.Heard("lobby", echo, own=True),
+        events.Arrived("are you there", "#lobby"),
+    ]
+
+
+def test_the_line_down_is_told_once_for_many_dials() -> None:
+    """Each dial that fails changes the countdown, not the screen."""
+    client = in_lobby()
+
+    client.line_changed("reconnecting", 10.0, why="reset", redial_in=0.2)
+    client.line_changed("reconnecting", 11.0, why="refused", redial_in=0.4)
+
+    assert client.events() == [events.LineDown("reset")]
+    assert client.line.redial_at == 11.4
+
+
+def test_a_suspect_line_says_nothing_yet() -> None:
+    """Silence for a moment is a state to see, not a message to read."""
+    client = in_lobby()
+
+    client.line_changed("suspect", 10.0)
+    client.line_changed("connected", 10.5)
+
+    assert client.events() == []
+
+
+# The server lost the session: nothing is silently lost and nothing silently doubled.
+
+
+def test_after_a_restart_the_missed_is_shown_and_the_waiting_goes_out() -> None:
+    """A line that certainly never arrived goes out again with its old number, after what was missed."""
+    client = in_lobby(lines=[line(5, "ben", "five")])
+    client.line_changed("reconnecting", 10.0, why="connection reset")
+    client.typed("waited", 11.0)
+    client.to_send()
+    client.settled(1, "failed")
+    client.ended(12.0, "the server does not know the session")
+    client.events()
+
+    client.opened(16.0)
+    assert client.to_send() == [wire.Enter("ana", NUMBER, {"lobby": wire.Seen("e1", 5)})]
+    client.heard(wire.Entered("ana", "e2"), 16.0)
+    client.heard(wire.Joined("lobby", []), 16.0)
+    assert client.to_send() == []
+    client.heard(wire.History("lobby", [line(6, "ben", "six")]), 16.0)
+
+    assert client.to_send() == [wire.Say(1, "lobby", "waited")]
+    assert client.events() == [
+        events.LineBack(6.0, restarted=True),
+        events.Missed("lobby", 1),
+        events.Heard("lobby", line(6, "ben", "six"), own=False, old=True),
+    ]
+
+
+def test_a_doubtful_line_found_in_the_history_is_confirmed() -> None:
+    """Our number and id in what was missed: it arrived, and is neither doubted nor sent again."""
+    client = in_lobby()
+    client.typed("hello", 1.0)
+    client.to_send()
+    client.settled(1, "unknown")
+    client.ended(2.0, "lost")
+    client.events()
+    echo = line(1, "ana", "hello", client=NUMBER, id=1)
+
+    come_back(client, 3.0, lines=[echo])
+
+    assert client.events() == [
+        events.LineBack(1.0, restarted=True),
+        events.Heard("lobby", echo, own=True, old=True),
+        events.Arrived("hello", "#lobby"),
+    ]
+    assert client.waiting == []
+    assert [type(request) for request in client.to_send()] == [wire.Enter]
+
+
+def test_a_doubtful_line_that_is_not_found_is_marked_and_never_repeated() -> None:
+    """Nobody can know: it is shown as doubtful once, and the lines after it go out."""
+    client = in_lobby()
+    client.typed("doubtful", 1.0)
+    client.typed("failed", 1.1)
+    client.to_send()
+    client.settled(1, "unknown")
+    client.settled(2, "failed")
+    client.ended(2.0, "lost")
+    client.events()
+
+    come_back(client, 3.0)
+
+    assert client.events() == [events.LineBack(1.0, restarted=True), events.Doubtful("doubtful", "#lobby")]
+    assert client.to_send()[1:] == [wire.Say(2, "lobby", "failed")]
+
+
+def test_a_doubtful_line_waits_for_the_whole_history() -> None:
+    """A history in parts is judged when its last part is there."""
+    client = in_lobby()
+    client.typed("hello", 1.0)
+    client.settled(1, "unknown")
+    client.ended(2.0, "lost")
+    client.opened(3.0)
+    client.heard(wire.Entered("ana", "e2"), 3.0)
+    client.heard(wire.Joined("lobby", []), 3.0)
+    client.events()
+
+    client.heard(wire.History("lobby", [line(1, "ben", "hi")], more=True), 3.0)
+    assert client.events() == []
+    echo = line(2, "ana", "hello", client=NUMBER, id=1)
+    client.heard(wire.History("lobby", [echo]), 3.0)
+
+    assert events.Heard("lobby", echo, own=True, old=True) in client.events()
+
+
+def test_a_doubtful_line_that_turns_up_after_all_is_told() -> None:
+    """The mark is taken back when the line is heard later."""
+    client = in_lobby()
+    client.typed("hello", 1.0)
+    client.settled(1, "unknown")
+    client.ended(2.0, "lost")
+    come_back(client, 3.0, epoch="e1")
+    client.events()
+    echo = line(1, "ana", "hello", client=NUMBER, id=1)
+
+    client.heard(wire.Said("lobby", echo), 4.0)
+
+    assert client.events() == [
+        events.Heard("lobby", echo, own=True),
+        events.Arrived("hello", "#lobby", doubted=True),
+    ]
+
+
+def test_a_line_acked_whose_echo_was_lost_is_looked_for() -> None:
+    """Acked says that the server has done with it, not what came of it: only the history tells."""
+    client = in_lobby()
+    client.typed("hello", 1.0)
+    client.settled(1, "acked")
+    client.ended(2.0, "lost")
+    client.events()
+
+    come_back(client, 3.0)
+
+    assert events.Doubtful("hello", "#lobby") in client.events()
+
+
+def test_an_empty_room_is_asked_for_from_its_beginning() -> None:
+    """Who saw an empty room and comes back misses nothing, however much was said."""
+    client = in_lobby()
+    client.ended(2.0, "lost")
+
+    client.opened(3.0)
+
+    assert client.to_send() == [wire.Enter("ana", NUMBER, {"lobby": wire.Seen("e1", 0)})]
+
+
+def test_a_hole_in_the_history_is_told() -> None:
+    """Lines that cannot be shown are said to be missing, before what follows."""
+    client = in_lobby(lines=[line(50, "ben", "fifty")])
+    client.ended(2.0, "lost")
+    client.events()
+
+    come_back(client, 3.0, lines=[line(9, "ben", "nine")], missing="history replaced")
+
+    assert client.events() == [
+        events.LineBack(1.0, restarted=True),
+        events.Unreachable("lobby", "history replaced"),
+        events.Missed("lobby", 1),
+        events.Heard("lobby", line(9, "ben", "nine"), own=False, old=True),
+    ]
+    assert client.rooms["lobby"].seen == wire.Seen("e2", 9)
+
+
+def test_a_whisper_in_doubt_is_marked_and_one_that_failed_goes_out() -> None:
+    """Private lines are in no history: doubt stays doubt, at once."""
+    client = in_lobby()
+    client.typed("/msg ben in doubt", 1.0)
+    client.typed("/msg ben not gone", 1.0)
+    client.to_send()
+    client.settled(1, "unknown")
+    client.settled(2, "failed")
+
+    client.ended(2.0, "lost")
+    assert events.Doubtful("in doubt", "ben") in client.events()
+    client.opened(3.0)
+    client.heard(wire.Entered("ana", "e2"), 3.0)
+
+    assert client.to_send()[1:] == [wire.Whisper(2, "ben", "not gone")]
+
+
+def test_a_session_the_server_forgot_is_not_called_a_restart() -> None:
+    """The same epoch: the server ran on."""
+    client = in_lobby()
+    client.ended(2.0, "lost")
+    client.events()
+
+    come_back(client, 5.0, epoch="e1")
+
+    assert client.events() == [events.LineBack(3.0)]
+
+
+def test_losing_the_session_while_the_line_is_down_says_so() -> None:
+    """First the line went, then the server did not know us: two facts, told as they came."""
+    client = in_lobby()
+    client.line_changed("reconnecting", 1.0, why="reset")
+
+    client.ended(2.0, "unknown session")
+
+    assert client.events() == [events.LineDown("reset"), events.Redialling("unknown session")]
+
+
+def test_another_name_after_the_return_is_told() -> None:
+    """Somebody took our name while we were away."""
+    client = in_lobby()
+    client.ended(2.0, "lost")
+    client.opened(3.0)
+    client.events()
+
+    client.heard(wire.Entered("ana-2", "e2"), 3.0)
+
+    assert client.events() == [events.LineBack(1.0, restarted=True), events.Named("ana-2", "ana")]
+
+
+# Rooms and names.
+
+
+def test_join_turns_to_the_room_at_once_and_lines_for_it_wait() -> None:
+    """What is typed right after /join is meant for the new room, even if the answer takes its time."""
+    client = in_lobby()
+    client.typed("/join #Dev", 1.0)
+    client.typed("hello dev", 1.0)
+    assert client.to_send() == [wire.Join(1, "dev")]
+
+    client.heard(wire.Joined("dev", [wire.Member("ana")]), 1.1)
+    client.heard(wire.History("dev", []), 1.1)
+
+    assert client.rooms.current == "dev"
+    assert client.to_send() == [wire.Say(2, "dev", "hello dev")]
+    assert len(client.pending) == 1
+
+
+def test_a_refused_join_goes_back_and_keeps_the_line_from_the_wrong_room() -> None:
+    """A line for a room that would not have us is told as not sent, never said elsewhere."""
+    client = in_lobby()
+    client.typed("/join dev", 1.0)
+    client.typed("secret", 1.0)
+
+    client.heard(wire.Sorry(1, "The room is full."), 1.1)
+
+    assert client.rooms.current == "lobby"
+    assert client.to_send() == [wire.Join(1, "dev")]
+    assert client.events() == [
+        events.NotSent("secret", "#dev", "you are not in that room"),
+        events.Left("dev", "lobby"),
+        events.Said("The room is full.", trouble=True),
+    ]
+
+
+def test_rooms_joined_and_left_while_the_session_was_lost_are_in_the_next_enter() -> None:
+    """Join and leave say what shall be: the list of rooms carries them over a lost session."""
+    client = in_lobby()
+    client.ended(1.0, "lost")
+    client.typed("/join dev", 2.0)
+    client.typed("/leave lobby", 2.0)
+
+    client.opened(3.0)
+
+    assert client.to_send() == [wire.Enter("ana", NUMBER, {"dev": None})]
+    assert len(client.pending) == 0
+
+
+def test_leaving_keeps_the_echo_of_what_was_said_before() -> None:
+    """A line said just before /leave is confirmed although its room is shown no more."""
+    client = in_lobby()
+    client.typed("last words", 1.0)
+    client.typed("/leave", 1.0)
+    assert client.to_send() == [wire.Say(1, "lobby", "last words"), wire.Leave(2, "lobby")]
+
+    client.heard(wire.Said("lobby", line(1, "ana", "last words", client=NUMBER, id=1)), 1.1)
+    client.heard(wire.Done(2), 1.1)
+
+    assert len(client.pending) == 0
+
+
+def test_typing_in_no_room_explains_itself() -> None:
+    """Nothing is sent, and the person is told what to do."""
+    client = in_lobby()
+    client.typed("/leave", 1.0)
+    client.to_send()
+    client.events()
+
+    client.typed("hello", 1.0)
+
+    assert client.to_send() == []
+    assert client.events() == [
+        events.Said("You are in no room: /join lobby takes you to the lobby.", trouble=True)
+    ]
+
+
+def test_members_follow_what_is_told() -> None:
+    """Coming, going, renaming and away keep the list of who is here."""
+    client = in_lobby()
+
+    client.heard(wire.Came("lobby", "cleo"), 1.0)
+    client.heard(wire.Went("lobby", "ben"), 1.0)
+    client.heard(wire.Renamed("cleo", "cleopatra"), 1.0)
+    client.heard(wire.Away("cleopatra", True), 1.0)
+
+    assert client.rooms["lobby"].members == {
+        "ana": wire.Member("ana"),
+        "cleopatra": wire.Member("cleopatra", away=True),
+    }
+    assert client.events() == [
+        events.Came("lobby", "cleo"),
+        events.Went("lobby", "ben", ""),
+        events.Renamed("cleo", "cleopatra"),
+        events.Away("cleopatra", True),
+    ]
+
+
+def test_nick_is_ours_when_the_server_says_so() -> None:
+    """Either answer will do: Renamed, Done, or both; it is told once."""
+    client = in_lobby()
+    client.typed("/nick anna", 1.0)
+    assert client.to_send() == [wire.Rename(1, "anna")]
+
+    client.heard(wire.Renamed("ana", "anna"), 1.1)
+    client.heard(wire.Done(1), 1.1)
+
+    assert client.name == "anna"
+    assert client.events() == [events.Named("anna")]
+
+
+def test_a_reserved_nick_is_refused_here() -> None:
+    """The rule for names is known on this side too."""
+    client = in_lobby()
+
+    client.typed("/nick host", 1.0)
+
+    assert client.to_send() == []
+    (told,) = client.events()
+    assert isinstance(told, events.Said) and told.trouble
+
+
+def test_a_nick_in_doubt_is_wished_for_in_the_next_enter() -> None:
+    """Asking again for the same name does no harm."""
+    client = in_lobby()
+    client.typed("/nick anna", 1.0)
+    client.settled(1, "unknown")
+    client.ended(2.0, "lost")
+
+    client.opened(3.0)
+    assert client.to_send() == [wire.Enter("anna", NUMBER, {"lobby": wire.Seen("e1", 0)})]
+    client.events()
+    client.heard(wire.Entered("anna", "e2"), 3.0)
+
+    assert events.Named("anna") in client.events()
+
+
+def test_questions_are_asked_again_after_a_lost_session() -> None:
+    """/who and /rooms have no effect: they are repeated until answered."""
+    client = in_lobby()
+    client.typed("/who", 1.0)
+    client.typed("/rooms", 1.0)
+    client.settled(1, "unknown")
+    client.ended(2.0, "lost")
+
+    client.opened(3.0)
+    client.heard(wire.Entered("ana", "e2"), 3.0)
+
+    assert client.to_send()[1:] == [wire.ListMembers(1, "lobby"), wire.ListRooms(2)]
+
+
+# Calls.
+
+
+def talking() -> Client:
+    client = in_lobby()
+    client.typed("/call ben", 1.0)
+    client.heard(wire.CallBegan("ben"), 2.0)
+    client.to_send()
+    client.events()
+    return client
+
+
+def test_a_call_from_ring_to_goodbye() -> None:
+    """While it lasts, what is typed goes to the other alone; bye ends it and we are in the room again."""
+    client = in_lobby()
+    client.typed("/call ben", 1.0)
+    client.heard(wire.Done(1), 1.0)
+    client.typed("still to the room", 1.1)
+    client.heard(wire.CallBegan("ben"), 2.0)
+    client.typed("to you alone", 2.1)
+    client.heard(wire.Talked("ben", "yes?"), 2.2)
+    client.typed("bye", 2.3)
+    client.typed("to all", 2.4)
+
+    assert client.to_send() == [
+        wire.Ring(1, "ben"),
+        wire.Say(2, "lobby", "still to the room"),
+        wire.Talk(3, "to you alone"),
+        wire.Hangup(4),
+        wire.Say(5, "lobby", "to all"),
+    ]
+    assert client.events() == [
+        events.Calling("ben"),
+        events.CallBegan("ben"),
+        events.Talked("ben", "yes?"),
+        events.CallEnded("ben", "you hung up", "lobby"),
+    ]
+    assert not client.leaving
+
+
+def test_the_end_that_we_made_is_not_told_twice() -> None:
+    """The server's word about our own hanging up changes nothing, not even a new call to the same person."""
+    client = talking()
+    client.typed("/bye", 3.0)
+    client.typed("/call ben", 3.0)
+    client.events()
+
+    client.heard(wire.CallEnded("ben", "hung up"), 3.1)
+    client.heard(wire.Done(2), 3.1)
+
+    assert client.events() == []
+    assert client.call.stage == "calling"
+
+
+def test_calling_back_who_rings_accepts() -> None:
+    """/call NAME of the one who is ringing takes the call."""
+    client = in_lobby()
+    client.heard(wire.Rang("ben"), 1.0)
+
+    client.typed("/call ben", 2.0)
+
+    assert client.to_send() == [wire.Accept(1)]
+
+
+def test_bye_declines_who_rings_and_does_not_leave() -> None:
+    """While it rings, /bye is for the ringing."""
+    client = in_lobby()
+    client.heard(wire.Rang("ben"), 1.0)
+
+    client.typed("/bye", 2.0)
+
+    assert client.to_send() == [wire.Hangup(1)]
+    assert not client.leaving
+
+
+def test_a_private_line_is_never_said_to_the_room() -> None:
+    """The other one hung up while we were typing: the words come back instead of going to everybody."""
+    client = talking()
+    aim = client.aim
+    assert aim == Aim(call="ben")
+    client.heard(wire.CallEnded("ben", "hung up"), 3.0)
+    client.events()
+
+    client.typed("for your ears only", 3.1, aim=aim)
+
+    assert client.to_send() == []
+    assert client.events() == [
+        events.NotSent("for your ears only", "ben", "the call with ben is over", back=True)
+    ]
+
+
+def test_a_line_begun_for_the_room_stays_with_the_room() -> None:
+    """The call began while we were typing to everybody: the line goes where it was meant to."""
+    client = in_lobby()
+    aim = client.aim
+    client.heard(wire.CallBegan("ben"), 2.0)
+
+    client.typed("for all", 2.1, aim=aim)
+
+    assert client.to_send() == [wire.Say(1, "lobby", "for all")]
+
+
+def test_a_lost_session_ends_the_call_and_says_what_became_of_its_lines() -> None:
+    """A call does not outlive the session: unsent words are told as unsent, uncertain ones as doubtful."""
+    client = talking()
+    client.typed("arrived perhaps", 3.0)
+    client.typed("never left", 3.0)
+    client.settled(2, "unknown")
+    client.settled(3, "failed")
+
+    client.ended(4.0, "lost")
+
+    assert client.events() == [
+        events.LineDown("lost"),
+        events.CallEnded("ben", "the line to the server was lost", "lobby"),
+        events.Doubtful("arrived perhaps", "ben"),
+        events.NotSent("never left", "ben", "the call with ben is over"),
+    ]
+    assert client.waiting == []
+
+
+def test_a_refused_ring_ends_the_ringing() -> None:
+    """Busy, unknown, oneself: the server's sentence is shown and nothing rings on."""
+    client = in_lobby()
+    client.typed("/call nobody", 1.0)
+
+    client.heard(wire.Sorry(1, "Nobody here is called that."), 1.1)
+
+    assert client.call.stage == "none"
+    assert client.events()[-1] == events.Said("Nobody here is called that.", trouble=True)
+
+
+def test_own_private_lines_are_shown_when_they_arrived() -> None:
+    """A whisper and a line in a call have no echo from a room: Done is theirs."""
+    client = talking()
+    client.typed("hm", 3.0)
+    client.typed("/msg cleo psst", 3.0)
+
+    client.heard(wire.Done(2), 3.1)
+    client.heard(wire.Done(3), 3.1)
+
+    assert client.events() == [
+        events.Talked("ben", "hm", own=True),
+        events.Whispered("cleo", "psst", own=True),
+    ]
+
+
+# Leaving.
+
+
+@pytest.mark.parametrize("word", ["bye", " BYE ", "/bye", "/quit"])
+def test_bye_leaves_when_everything_is_confirmed(word: str) -> None:
+    """What was said just before goes out first."""
+    client = in_lobby()
+    client.typed("hello", 1.0)
+    client.typed(word, 1.0)
+    assert client.leaving and not client.is_done
+
+    client.heard(wire.Said("lobby", line(1, "ana", "hello", client=NUMBER, id=1)), 1.1)
+
+    assert client.is_done
+
+
+def test_leaving_at_once_still_reads_what_was_said() -> None:
+    """An empty pipe is a way to read a room: the end of the input waits for the history, a second wish does not."""
+    client = Client("ana", NUMBER)
+    client.opened(0.0)
+    client.leave(0.0)
+    client.heard(wire.Entered("ana", "e1"), 0.1)
+    client.heard(wire.Joined("lobby", []), 0.1)
+    assert not client.is_done
+
+    client.heard(wire.History("lobby", [line(1, "ben", "hi")]), 0.2)
+
+    assert client.is_done
+
+
+def test_a_barred_room_gives_its_lines_back() -> None:
+    """A room named at the door that would not have us: forgotten, with the reason, and no line for it goes elsewhere."""
+    client = Client("ana", NUMBER, ["dev", "lobby"])
+    client.opened(0.0)
+    client.typed("for dev", 0.0)
+    client.heard(wire.Entered("ana", "e1"), 0.1)
+    client.events()
+
+    client.heard(wire.Barred("dev", "The room is full."), 0.1)
+
+    assert client.events() == [
+        events.NotSent("for dev", "#dev", "The room is full."),
+        events.Left("dev", "lobby"),
+        events.Said("The room is full.", trouble=True),
+    ]
+    assert client.rooms.current == "lobby"
+
+
+def test_bye_with_a_waiting_line_says_so_and_a_second_bye_goes() -> None:
+    """Nobody leaves a word behind without knowing it."""
+    client = in_lobby()
+    client.line_changed("reconnecting", 1.0, why="reset")
+    client.typed("hello", 1.0)
+    client.typed("bye", 2.0)
+    client.events()
+    assert client.next_at() == 4.0
+
+    client.advance(4.0)
+    assert client.events() == [
+        events.Said("1 line is still waiting to go out first; /bye again leaves without.", True)
+    ]
+    assert not client.is_done
+    client.typed("bye", 5.0)
+    assert client.given_up
+    client.give_up()
+
+    assert client.events() == [events.Doubtful("hello", "#lobby")]
+    assert client.pending.failed == 1
+
+
+def test_a_mistake_is_answered_with_a_sentence() -> None:
+    """An unknown command is never said to the room."""
+    client = in_lobby()
+
+    client.typed("/jion dev", 1.0)
+
+    assert client.to_send() == []
+    (told,) = client.events()
+    assert isinstance(told, events.Said) and told.trouble and "/join" in told.text

@@ -1,0 +1,435 @@
+"""``landline chat`` as people meet it: real processes on real terminals (pexpect and pyte) and in pipes, with a real server."""
+
+from __future__ import annotations
+
+import os
+import re
+import select
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, ClassVar, Self
+
+import pexpect
+import pyte
+import pytest
+
+from landline.apps.chat.client import terminal
+from landline.errors import SettingsError
+from landline.settings import ChatSettings, Settings
+
+LANDLINE = [sys.executable, "-m", "landline"]
+ROWS, COLUMNS = 24, 100
+BOUND = 20.0
+"""Seconds that anything here may take before a test counts as failed."""
+
+
+class House:
+    """A ``landline serve`` that can be killed, frozen and started again at the same place."""
+
+    def __init__(self, data: Path) -> None:
+        self.data = data
+        self.address = "tcp://127.0.0.1:0"
+        self.start()
+
+    def start(self) -> None:
+        command = [*LANDLINE, "serve", "--address", self.address, "--data", str(self.data), "--no-operator"]
+        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+        assert self.process.stdout is not None
+        for row in self.process.stdout:
+            if found := re.search(r"tcp://127\.0\.0\.1:\d+", row):
+                self.address = found.group()
+                return
+        raise AssertionError("the server did not say where it is")
+
+    def kill(self) -> None:
+        """As the kernel or the mains would: without a word."""
+        self.process.kill()
+        self.process.wait()
+        assert self.process.stdout is not None
+        self.process.stdout.close()
+
+
+class Terminal:
+    """A person's terminal with ``landline chat`` in it."""
+
+    everybody: ClassVar[list[Terminal]] = []
+
+    def __init__(self, house: House, name: str, *, term: str = "xterm-256color") -> None:
+        self.screen: Any = pyte.HistoryScreen(COLUMNS, ROWS, history=1000)
+        self.stream = pyte.ByteStream(self.screen)
+        self.raw = b""
+        environment = {**os.environ, "TERM": term}
+        self.child: Any = pexpect.spawn(
+            LANDLINE[0],
+            [*LANDLINE[1:], "chat", house.address, "--name", name],
+            env=environment,
+            dimensions=(ROWS, COLUMNS),
+        )
+        self.answer_with(self.child.send)
+        self.child.delaybeforesend = None
+        self.at_end = False
+        self.house = house
+        self.everybody.append(self)
+        self.until("You are in #lobby")
+
+    def answer_with(self, send: Any) -> None:
+        """Say where the cursor is when it is asked, as terminals do."""
+        self.screen.write_process_input = send
+
+    @property
+    def rows(self) -> list[str]:
+        """What stands on the screen, and what was scrolled off above it."""
+        above = ["".join(row[column].data for column in range(COLUMNS)) for row in self.screen.history.top]
+        return [row.rstrip() for row in (*above, *self.screen.display) if row.strip()]
+
+    def count(self, text: str) -> int:
+        return sum(text in row for row in self.rows)
+
+    def type(self, text: str) -> None:
+        self.child.send(text)
+
+    def until(self, fact: str | Callable[[], object]) -> Self:
+        """Let all terminals draw until this one shows it."""
+        shows = fact if callable(fact) else lambda: self.count(fact)
+        deadline = time.monotonic() + BOUND
+        while not shows():
+            open_ones = {
+                terminal.child.child_fd: terminal for terminal in self.everybody if not terminal.at_end
+            }
+            ready, _, _ = select.select(list(open_ones), [], [], max(0.0, deadline - time.monotonic()))
+            if not ready or time.monotonic() > deadline:
+                raise AssertionError(f"never shown: {fact}\n" + "\n".join(self.rows))
+            for descriptor in ready:
+                open_ones[descriptor].read()
+        return self
+
+    def read(self) -> None:
+        try:
+            data = self.child.read_nonblocking(65536, 0)
+        except pexpect.EOF:
+            self.at_end = True
+        else:
+            self.raw += data
+            self.stream.feed(data)
+
+    def close(self) -> None:
+        """Leave politely if anybody is there to be told: a name stays taken while its owner may come back."""
+        if not self.at_end and self.house.process.poll() is None:
+            self.leave("\x03")
+        self.child.close(force=True)
+
+    def leave(self, keys: str = "bye\r") -> int:
+        """Type this, wait for the end, return the exit code."""
+        self.type(keys)
+        self.until(lambda: self.at_end)
+        self.child.wait()
+        return int(self.child.exitstatus if self.child.exitstatus is not None else -1)
+
+
+@pytest.fixture(scope="module")
+def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
+    house = House(tmp_path_factory.mktemp("house"))
+    yield house
+    house.kill()
+
+
+@pytest.fixture
+def mortal_house(tmp_path: Path) -> Iterator[House]:
+    """A server of one's own, to be killed."""
+    house = House(tmp_path / "data")
+    yield house
+    house.kill()
+
+
+@pytest.fixture(autouse=True)
+def no_terminal_stays() -> Iterator[None]:
+    yield
+    for seat in Terminal.everybody:
+        seat.close()
+    Terminal.everybody.clear()
+
+
+def pipe(house: House, said: str | bytes, *arguments: str) -> subprocess.CompletedProcess[bytes]:
+    data = said.encode() if isinstance(said, str) else said
+    return subprocess.run(
+        [*LANDLINE, "chat", house.address, *arguments],
+        input=data,
+        capture_output=True,
+        timeout=BOUND,
+        check=False,
+    )
+
+
+# On terminals.
+
+
+def test_three_in_a_room_see_each_other_once_and_in_one_order(house: House) -> None:
+    """Three people, one room: each line once on every screen, all in the same order, and a half-typed line stays whole."""
+    ana, ben, cleo = (Terminal(house, name) for name in ("ana", "ben", "cleo"))
+    cleo.type("half a li")
+    cleo.until("#lobby> half a li")
+
+    for number in range(2):
+        ana.type(f"ana {number} speaks\r")
+        ben.type(f"ben {number} speaks\r")
+    for seat in (ana, ben, cleo):
+        seat.until(lambda seat=seat: seat.count(" speaks") == 4)  # type: ignore[misc]
+
+    orders = [
+        [row.split(": ")[1] for row in seat.rows if row.endswith(" speaks")] for seat in (ana, ben, cleo)
+    ]
+    assert orders[0] == orders[1] == orders[2]
+    cleo.until("#lobby> half a li")
+    cleo.type("ne\r")
+    for seat in (ana, ben, cleo):
+        seat.until("cleo: half a line")
+    assert [seat.leave() for seat in (ana, ben, cleo)] == [0, 0, 0]
+
+
+def test_a_paste_arrives_whole(house: House) -> None:
+    """Several pasted lines are one message on the other's screen."""
+    ana, ben = Terminal(house, "ana"), Terminal(house, "ben")
+    ana.type("\x1b[200~first of three\rsecond\rthird\x1b[201~")
+    ana.until("third")
+    assert ben.count("first of three") == 0
+
+    ana.type("\r")
+
+    ben.until("third")
+    where = next(index for index, row in enumerate(ben.rows) if "ana: first of three" in row)
+    assert [row.strip() for row in ben.rows[where + 1 : where + 3]] == ["second", "third"]
+
+
+def test_a_dropped_line_is_seen_waits_and_comes_back(house: House) -> None:
+    """/drop: the state and the waiting lines are shown; when it is back they go out once, in order, and nothing was missed."""
+    ana, ben = Terminal(house, "ana"), Terminal(house, "ben")
+    ana.type("/drop 1.5\r")
+    ana.until("The line is down")
+
+    ana.type("one while down\r")
+    ana.type("two while down\r")
+    ben.type("said meanwhile\r")
+    ana.until("waiting, for #lobby")
+    ben.until("ana's line is down")
+    ana.until("The line is back after")
+
+    ana.until("ben: said meanwhile")
+    for seat in (ana, ben):
+        seat.until("ana: two while down")
+        said = [row.split(": ")[1] for row in seat.rows if ": " in row and row.endswith("while down")]
+        assert said == ["one while down", "two while down"]
+
+
+def test_a_killed_server_costs_nothing(mortal_house: House) -> None:
+    """Kill -9, lines typed meanwhile, a new start: told, rejoined, the missed shown, the waiting sent once."""
+    ana, ben = Terminal(mortal_house, "ana"), Terminal(mortal_house, "ben")
+    ana.type("before\r")
+    ben.until("ana: before")
+
+    mortal_house.kill()
+    ana.until("The line is down")
+    ana.type("typed while it was dead\r")
+    ana.until("typed while it was dead (waiting")
+    mortal_house.start()
+
+    ana.until("the server was started again meanwhile")
+    for seat in (ana, ben):
+        seat.until("ana: typed while it was dead")
+        assert seat.count("typed while it was dead") == 1
+        assert seat.count("ana: before") == 1
+    ana.type("/who\r")
+    ana.until(r"ana (you)")
+    assert ana.count("ana-2") == 0
+
+
+def test_a_line_that_nobody_can_vouch_for_is_marked(mortal_house: House) -> None:
+    """The server froze, a line went into the dark, and the server died: ``?``, and it is never said by itself again."""
+    ana = Terminal(mortal_house, "ana")
+    ana.type("before\r")
+    ana.until("ana: before")
+    mortal_house.process.send_signal(signal.SIGSTOP)
+    ana.type("into the dark\r")
+    ana.until("into the dark (waiting")
+    mortal_house.kill()
+    mortal_house.start()
+
+    ana.until("? into the dark")
+    ana.until("it is not sent again")
+    ana.type("after\r")
+    ana.until("ana: after")
+
+    heard = pipe(mortal_house, "", "--name", "ben").stdout.decode()
+    assert "into the dark" not in heard
+    assert "ana: after" in heard
+
+
+def test_two_call_each_other(house: House) -> None:
+    """It rings, they accept, they talk alone, bye ends the call and not the chat."""
+    ana, ben, cleo = (Terminal(house, name) for name in ("ana", "ben", "cleo"))
+    ana.type("/call ben\r")
+    ben.until("ana is calling: /call ana accepts, /bye declines")
+    ben.type("/call ana\r")
+    ana.until("call with ben>")
+    ben.until("call with ana>")
+
+    ana.type("a secret\r")
+    ben.until("ana (call): a secret")
+    ana.until("ana (call): a secret")
+    ben.type("bye\r")
+    ana.until("The call with ben is over")
+    ana.type("to all of you\r")
+    cleo.until("ana: to all of you")
+
+    assert cleo.count("a secret") == 0
+    assert ben.leave() == 0
+
+
+def test_a_taken_name_gets_a_number(house: House) -> None:
+    """The second ana is ana-2 and is told so."""
+    ana = Terminal(house, "ana")
+    other = Terminal(house, "ana")
+
+    other.until("ana is taken, so you are ana-2")
+
+    ana.until("ana-2 joined")
+
+
+def test_every_way_out_is_polite(house: House) -> None:
+    """Ctrl-C, Ctrl-D, SIGTERM and a closed window: what was said arrives, the room is told, the exit code is 0."""
+    ben = Terminal(house, "ben")
+    ways: list[Callable[[Terminal], object]] = [
+        lambda ana: ana.type("\x03"),
+        lambda ana: ana.type("\x04"),
+        lambda ana: ana.child.kill(signal.SIGTERM),
+        lambda ana: ana.child.kill(signal.SIGHUP),
+    ]
+    for times, way in enumerate(ways, start=1):
+        ana = Terminal(house, "ana")
+        ana.type(f"last words {times}\r")
+        ben.until(f"ana: last words {times}")
+
+        way(ana)
+
+        ana.until(lambda ana=ana: ana.at_end)  # type: ignore[misc]
+        ana.child.wait()
+        assert ana.child.exitstatus == 0
+        ben.until(lambda times=times: ben.count("ana left") == times)  # type: ignore[misc]
+
+
+def test_a_window_that_is_gone_cannot_hold_anybody(house: House) -> None:
+    """Nothing can be drawn or read any more, and still the room is told: nobody should seem to be here for minutes after."""
+    ana, ben = Terminal(house, "ana"), Terminal(house, "ben")
+    ana.at_end = True
+    ana.child.ptyproc.fileobj.close()  # the terminal's own end, as its window has it
+
+    ben.until("ana left")
+
+
+def test_the_second_ctrl_c_is_now(mortal_house: House) -> None:
+    """With a server that answers nothing the first waits a little, the second does not; what became of the line is said."""
+    ana = Terminal(mortal_house, "ana")
+    ana.type("before\r")
+    ana.until("ana: before")
+    mortal_house.process.send_signal(signal.SIGSTOP)
+    ana.type("into the dark\r")
+    ana.until("… into the dark")
+    ana.type("\x03")
+    ana.until("· leaving")
+
+    assert ana.leave("\x03") == 130
+    assert ana.count("? into the dark") == 1
+
+
+def test_a_dumb_terminal_gets_lines_and_no_escapes(house: House) -> None:
+    """Without a cursor: plain lines in and out."""
+    ana, ben = Terminal(house, "ana", term="dumb"), Terminal(house, "ben")
+    ben.type("hello dumb one\r")
+    ana.until("ben: hello dumb one")
+    ana.type("hello back\r")
+    ben.until("ana: hello back")
+
+    assert ana.leave() == 0
+    assert b"\x1b" not in ana.raw
+    assert ana.count("hello back") == 1
+
+
+# In pipes.
+
+
+def test_a_pipe_says_its_lines_and_leaves(house: House) -> None:
+    """Said, confirmed, gone with exit code 0: what was heard on stdout, talk about the line on stderr."""
+    done = pipe(house, "hello from a pipe\nbye\nnot any more\n", "--name", "piper")
+
+    assert done.returncode == 0
+    assert done.stdout.decode().endswith("piper: hello from a pipe\n")
+    assert "You are piper" in done.stderr.decode()
+    later = pipe(house, "", "--name", "listener")
+    assert later.stdout.decode().count("piper: hello from a pipe\n") == 1
+    assert "not any more" not in later.stdout.decode()
+
+
+def test_the_end_of_the_input_leaves_when_all_is_confirmed(house: House) -> None:
+    """No bye and no last line end are needed; each line is answered before the next is taken."""
+    done = pipe(house, "/join attic\nonly for the attic\n/who", "--name", "piper")
+
+    assert done.returncode == 0
+    assert "#attic piper: only for the attic\n" in done.stdout.decode()
+    assert "In #attic: piper (you)" in done.stdout.decode()
+
+
+def test_input_from_a_file(house: House, tmp_path: Path) -> None:
+    """A plain file as stdin works as a pipe does."""
+    lines = tmp_path / "lines"
+    lines.write_text("from a file\n", encoding="utf-8")
+
+    with lines.open("rb") as stdin:
+        done = subprocess.run(
+            [*LANDLINE, "chat", house.address], stdin=stdin, capture_output=True, timeout=BOUND, check=False
+        )
+
+    assert done.returncode == 0
+    assert b": from a file\n" in done.stdout
+
+
+def test_a_line_that_cannot_be_said_fails_the_pipe(house: House) -> None:
+    """Too long, or not text: the sentence is on stderr, the other lines go out, and the exit code is 1."""
+    done = pipe(house, b"x" * 5000 + b"\nnot \xff\xfe text\nstill said\n", "--name", "piper")
+
+    assert done.returncode == 1
+    assert "too long" in done.stderr.decode()
+    assert "UTF-8" in done.stderr.decode()
+    assert "piper: still said\n" in done.stdout.decode()
+
+
+def test_nobody_there_is_exit_code_three(mortal_house: House) -> None:
+    """The first dial gives up, with a sentence."""
+    mortal_house.kill()
+
+    done = pipe(mortal_house, "hello\n")
+
+    assert done.returncode == 3
+    assert done.stderr.decode().startswith("landline: cannot connect to tcp://127.0.0.1")
+    assert done.stdout == b""
+
+
+# What can be wrong before the first dial.
+
+
+@pytest.mark.parametrize(
+    "chat",
+    [
+        ChatSettings(name="host", name_chosen=True),
+        ChatSettings(name="a b", name_chosen=True),
+        ChatSettings(rooms=("a b",)),
+    ],
+)
+async def test_names_that_cannot_be_are_settings_errors(chat: ChatSettings) -> None:
+    """A chosen name or room that cannot be one is the person's to change."""
+    import asyncio
+
+    with pytest.raises(SettingsError):
+        await terminal.run(Settings(chat=chat), asyncio.Event())

@@ -1,0 +1,136 @@
+"""What a plain caller sends, cut into lines."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from landline.apps.chat.plain import input as plain_input
+from landline.apps.chat.plain.input import InputLine, PlainInput
+
+LF, CR = 10, 13
+
+
+def lines_of(data: PlainInput) -> list[InputLine]:
+    lines = []
+    while (line := data.next_line()) is not None:
+        lines.append(line)
+    return lines
+
+
+def read(*chunks: bytes, max_line: int = 10) -> PlainInput:
+    data = PlainInput(max_line)
+    for chunk in chunks:
+        data.receive_data(chunk)
+    return data
+
+
+@pytest.mark.parametrize(
+    ("chunks", "lines"),
+    [
+        ([b"a\nb\n"], [(b"a", LF), (b"b", LF)]),
+        ([b"a\r\nb\r\n"], [(b"a", CR), (b"b", CR)]),
+        ([b"a\r", b"\nb\r", b"\0c\r"], [(b"a", CR), (b"b", CR), (b"c", CR)]),
+        ([b"a\r\r\n\n"], [(b"a", CR), (b"", CR), (b"", LF)]),
+        ([b"a\xff", b"\xf1b\xff\xfb", b"\x01c\n"], [(b"abc", LF)]),
+        ([b"\xff\xfa\x18\x01\n\xff\xff\xff", b"\xf0x\n"], [(b"x", LF)]),
+        ([b"a\xff\xffb\n"], [(b"a\xffb", LF)]),
+        ([b"half"], []),
+    ],
+)
+def test_lines(chunks: list[bytes], lines: list[tuple[bytes, int]]) -> None:
+    """Every line end, and telnet's commands wherever they are cut."""
+    assert [(line.data, line.end) for line in lines_of(read(*chunks))] == lines
+
+
+def test_a_goodbye_gives_the_line_up() -> None:
+    """Ctrl-C and its telnet form are told apart from line ends."""
+    first, second, third = lines_of(read(b"a\x03b\xff\xf4c\n"))
+
+    assert first.is_goodbye
+    assert second.is_goodbye
+    assert not third.is_goodbye
+
+
+def test_what_is_too_long_is_not_kept() -> None:
+    """A line of the limit is whole, one byte more leaves only the fact, and the next line is whole again."""
+    data = read(b"0123456789\n01234567890\nx\n")
+    assert [(line.data, line.too_long) for line in lines_of(data)] == [
+        (b"0123456789", False),
+        (b"", True),
+        (b"x", False),
+    ]
+
+    data = read(*[b"0123456"] * 1000)
+    assert data.has_rest
+    assert len(data._buffer) <= 10
+    assert data.take_rest().too_long
+    assert not data.has_rest
+
+
+def test_a_subnegotiation_without_end_is_given_up() -> None:
+    """What goes on after its bound is text again, and is judged as such."""
+    data = PlainInput(2000)
+    data.receive_data(b"\xff\xfa" + b"x" * plain_input.MAX_SUBNEGOTIATION + b"yz\n")
+
+    assert [line.data for line in lines_of(data)] == [b"z"]
+
+
+def test_the_rest_is_what_has_no_end_yet() -> None:
+    """A message without a line end can be taken as it is."""
+    data = read(b"a\nhello")
+    assert (data.has_line, data.has_rest) == (True, False)
+    data.next_line()
+    assert (data.has_line, data.has_rest) == (False, True)
+
+    assert data.take_rest() == InputLine(b"hello", 0)
+    assert not data.has_rest
+
+
+def test_timing_marks_are_counted_once() -> None:
+    """Only DO TIMING-MARK is one."""
+    data = read(b"\xff\xfd\x06\xff\xfd\x01\xff\xfb\x06\xff\xfd", b"\x06")
+
+    assert data.timing_marks() == 2
+    assert data.timing_marks() == 0
+
+
+@pytest.mark.parametrize(
+    ("tail", "is_inside"),
+    [
+        ("é".encode()[:1], True),
+        ("é".encode(), False),
+        ("漢".encode()[:2], True),
+        ("漢".encode(), False),
+        ("🦊".encode()[:1], True),
+        ("🦊".encode()[:3], True),
+        ("🦊".encode(), False),
+        (b"", False),
+        (b"\x80\x80\x80", False),
+        (b"a\x80", False),
+    ],
+)
+def test_whether_a_character_is_complete(tail: bytes, is_inside: bool) -> None:
+    """Looked at from its end, however short it is."""
+    assert read(b"x" + tail).ends_inside_character() is is_inside
+
+
+@given(
+    st.lists(
+        st.sampled_from(
+            [b"\r", b"\n", b"\0", b"\xff", b"\xfa", b"\xf0", b"\xfd", b"\x06", b"a", b"bcd", b"\x03"]
+        ),
+        max_size=40,
+    )
+)
+def test_chunks_decide_nothing(parts: list[bytes]) -> None:
+    """Byte by byte or all at once, the lines are the same."""
+    at_once, bytewise = read(*parts), read()
+    lines = []
+    for byte in b"".join(parts):
+        bytewise.receive_data(bytes([byte]))
+        lines += lines_of(bytewise)
+
+    assert lines_of(at_once) == lines
+    assert at_once.take_rest() == bytewise.take_rest()

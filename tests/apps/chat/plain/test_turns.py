@@ -1,0 +1,87 @@
+"""Turn-taking; whole conversations of this kind are in test_plain."""
+
+from __future__ import annotations
+
+from landline.apps.chat.plain import turns as plain_turns
+from landline.apps.chat.plain.turns import Backlog, Turns
+
+
+def test_a_backlog_is_bounded_by_lines_and_by_size() -> None:
+    """The oldest go, how many is said in their place, and one line always stays."""
+    backlog = Backlog(max_lines=3, max_bytes=10)
+    for line in ("a", "b", "c", "d"):
+        backlog.append(line)
+    assert backlog.take_all() == ["… 1 earlier lines", "b", "c", "d"]
+    assert not backlog
+    backlog.append("x" * 8)
+    backlog.append("y" * 8)
+    assert backlog.take_all() == ["… 1 earlier lines", "y" * 8]
+    backlog.append("z" * 99)
+
+    assert backlog.take_all() == ["z" * 99]
+
+
+def test_a_backlog_keeps_the_rest_of_a_line() -> None:
+    """What did not fit comes first next time."""
+    backlog = Backlog(max_lines=3, max_bytes=100)
+    backlog.append("one two")
+    backlog.append("three")
+    backlog.remove_first(rest="two")
+
+    assert backlog.take_all() == ["two", "three"]
+
+
+def test_a_turn_is_answered_when_it_is_done() -> None:
+    """Not while the chat is still at work on it, however long that takes."""
+    turns = Turns(0)
+    turn = turns.asked(1.0, 1.15)
+    turns.add("ana: hi")
+    assert turns.send_at() is None
+    turn.receipt = "* said"
+
+    assert turns.send_at() == 1.0
+    assert turns.next_send(2.0) == b"ana: hi"
+    assert turns.next_send(2.0) is None
+
+
+def test_answers_keep_their_distance() -> None:
+    """Two that are due at once are not merged by one recv."""
+    turns = Turns(0)
+    for at in (1.0, 1.2):
+        turns.asked(at, at).receipt = "* said"
+    assert turns.next_send(5.0) == b"* said"
+    assert turns.next_send(5.0) is None
+
+    assert turns.send_at() == 5.0 + plain_turns.SPACING
+    assert turns.next_send(5.2) == b"* said"
+
+
+def test_nothing_happens_unasked_without_news() -> None:
+    """Silence on both sides stays silent."""
+    turns = Turns(0)
+    turns.asked(0, 0).receipt = "* said"
+    assert turns.next_send(10) == b"* said"
+
+    assert turns.send_at() is None
+
+
+def test_the_last_send_is_one_send() -> None:
+    """What waits and the farewell; nothing at all for who waits for nothing."""
+    assert Turns(0).last_send("") is None
+    turns = Turns(0)
+    turns.greet("* hello")
+    turns.asked(0, 0).receipt = "* said"
+    assert turns.last_send("") == b"* hello\n* said"
+    turns = Turns(0)
+    turns.add("ana: hi")
+
+    assert turns.last_send("* bye") == b"ana: hi\n* bye"
+
+
+def test_the_last_send_behind_something_unread_fits_with_it() -> None:
+    """One recv may get both."""
+    turns = Turns(0)
+    turns.add("x" * 900)
+    assert turns.next_send(10) == b"x" * 900
+    assert turns.last_send("* bye") == b"\n* bye"
+    assert turns.last_send("y" * 200) is None

@@ -1,0 +1,78 @@
+"""The house with its history on the loop: what a person who just joined is shown and told, without a seam."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+from landline.apps.chat import wire
+from landline.apps.chat.server.chat import Chat
+from landline.errors import StorageError
+from landline.storage import MemoryStorage, Page, Position
+
+Listening = Callable[..., Any]
+
+
+class LateStorage(MemoryStorage):
+    """Its answers about the past come when the test lets them."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.gate = asyncio.Event()
+        self.asked = 0
+
+    async def last(self, pattern: str, limit: int = 300, *, to: Position | None = None) -> Page:
+        page = await super().last(pattern, limit, to=to)
+        self.asked += 1
+        await self.gate.wait()
+        return page
+
+
+async def enter(chat: Chat, person: Any, name: str) -> None:
+    chat.house.enter(person, name)
+    room = chat.house.rooms.join(person, "lobby")
+    assert room is not None
+
+
+async def test_what_is_said_while_the_past_is_read_is_part_of_the_past(listener: Listening) -> None:
+    """Neither missing nor told twice: the past is read again."""
+    storage = LateStorage()
+    storage.gate.set()
+    async with storage:
+        chat = Chat(storage)
+        await chat.open()
+        ana, ben = listener(), listener()
+        await enter(chat, ana, "ana")
+        chat.house.rooms.caught_up(ana, ana.rooms["lobby"])
+        await enter(chat, ben, "ben")
+        storage.gate.clear()
+        reading = asyncio.create_task(chat.recent(ben, "lobby"))
+        await asyncio.sleep(0)
+        await chat.say(ana, "lobby", "between")
+        storage.gate.set()
+        lines = await reading
+        await chat.say(ana, "lobby", "after")
+
+        assert [line.text for line in lines] == ["between"]
+        assert [told.line.text for told in ben.heard() if isinstance(told, wire.Said)] == ["after"]
+        assert storage.asked >= 2
+
+
+async def test_where_the_past_cannot_be_read_the_present_goes_on(listener: Listening) -> None:
+    """The newcomer is shown nothing old, and told what is new."""
+
+    class Broken(MemoryStorage):
+        async def last(self, pattern: str, limit: int = 300, *, to: Position | None = None) -> Page:
+            if pattern == "room.lobby":
+                raise StorageError("away")
+            return await super().last(pattern, limit, to=to)
+
+    async with Broken() as storage:
+        chat = Chat(storage)
+        await chat.open()
+        ana = listener()
+        await enter(chat, ana, "ana")
+
+        assert await chat.recent(ana, "lobby") == []
+        assert ana.rooms["lobby"].catching_up == set()

@@ -1,0 +1,654 @@
+"""Members: sessions with the chat, over the real library without a socket, as conversations."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Any
+
+import msgspec
+import pytest
+
+import landline
+from landline.apps.chat import wire
+from landline.apps.chat.limits import ChatLimits
+from landline.apps.chat.server.pace import Pace
+from landline.errors import StorageError, StorageFull
+from landline.storage import Change, MemoryStorage, Page, Position
+
+Opening = Callable[..., Awaitable[Any]]
+
+FAST: dict[str, Any] = {"rate": 1e6, "burst": 1e6}
+
+
+def names(members: list[wire.Member]) -> list[str]:
+    return [member.name for member in members]
+
+
+# Entering.
+
+
+async def test_who_enters_gets_a_name_and_then_their_rooms_with_members_and_history(open_one: Any) -> None:
+    """Entered, then for each room Joined and History, in the order asked."""
+    ana = await open_one.visit()
+    await ana.ask(wire.Enter("ana", 7, {"lobby": None, "tea": None}))
+
+    epoch = open_one.chat.history.told.epoch
+    assert await ana.hear() == wire.Entered("ana", epoch)
+    assert await ana.hear() == wire.Joined("lobby", [wire.Member("ana")])
+    assert await ana.hear() == wire.History("lobby", [])
+    assert await ana.hear() == wire.Joined("tea", [wire.Member("ana")])
+    assert await ana.hear() == wire.History("tea", [])
+
+
+async def test_a_taken_name_gets_a_number(open_one: Any) -> None:
+    """The answer to Enter says which."""
+    await open_one.enter("ana")
+    other = await open_one.visit()
+    await other.ask(wire.Enter("Ana", 8, {}))
+
+    assert (await other.hear()).name == "Ana-2"
+
+
+async def test_nothing_is_done_for_who_has_not_said_who_they_are(open_one: Any) -> None:
+    """The refusal says what to do."""
+    ana = await open_one.visit()
+    await ana.say("hello", id=5)
+
+    assert await ana.hear() == wire.Sorry(5, "Say who you are first: the first request is Enter.")
+
+
+async def test_who_says_nothing_at_all_is_let_go(open_chat_with: Opening) -> None:
+    """After a while, with the reason."""
+    served = await open_chat_with(limits=ChatLimits(enter_timeout=0.05))
+    silent = await served.visit()
+    with pytest.raises(landline.SessionClosed, match="did not say who you are"):
+        await silent.hear()
+
+
+@pytest.mark.parametrize(
+    ("enter", "reason"),
+    [
+        (wire.Enter("ana", 7, {}, version=2), "speaks version 1"),
+        (wire.Enter("ana", 0, {}), "63 bits"),
+        (wire.Enter("ana", 1 << 63, {}), "63 bits"),
+        (wire.Enter("ana", -1, {}), "63 bits"),
+    ],
+)
+async def test_who_cannot_be_served_is_told_why(open_one: Any, enter: wire.Enter, reason: str) -> None:
+    """Another version, or a number that cannot be one."""
+    ana = await open_one.visit()
+    await ana.ask(enter)
+    with pytest.raises(landline.SessionClosed, match=reason):
+        await ana.hear()
+
+
+async def test_a_full_chat_says_so(open_chat_with: Opening) -> None:
+    """As the reason of the close."""
+    served = await open_chat_with(limits=ChatLimits(people=1))
+    await served.enter("ana")
+    late = await served.visit()
+    await late.ask(wire.Enter("ben", 8, {}))
+    with pytest.raises(landline.SessionClosed, match="full"):
+        await late.hear()
+
+
+async def test_a_room_that_cannot_be_entered_is_answered_and_the_others_are_entered(open_one: Any) -> None:
+    """One bad name does not cost the good ones."""
+    ana = await open_one.visit()
+    await ana.ask(wire.Enter("ana", 7, {"a b": None, "lobby": None}))
+    await ana.hear()
+
+    barred = await ana.hear()
+    assert isinstance(barred, wire.Barred)
+    assert barred.room == "a b"
+    assert "a space" in barred.why
+    assert (await ana.hear()).room == "lobby"
+
+
+async def test_more_rooms_than_one_may_be_in_are_not_entered_and_that_is_said(
+    open_chat_with: Opening,
+) -> None:
+    """The first so many are."""
+    served = await open_chat_with(limits=ChatLimits(rooms_each=2, **FAST))
+    ana = await served.visit()
+    await ana.ask(wire.Enter("ana", 7, dict.fromkeys(["a", "b", "c"])))
+
+    assert await ana.hear_until(wire.Notice) == wire.Notice("Nobody is in more than 2 rooms at once.")
+
+
+# Saying.
+
+
+async def test_a_line_reaches_everybody_and_comes_back_with_its_numbers_to_its_sender_alone(
+    open_one: Any,
+) -> None:
+    """The echo is the proof for one, and no secret of others."""
+    ana, ben = await open_one.enter("ana"), await open_one.enter("ben")
+    id = await ana.say("hello")
+    own, others = await ana.hear_until(wire.Said), await ben.hear_until(wire.Said)
+
+    assert (own.line.client, own.line.id) == (ana.client, id)
+    assert (others.line.client, others.line.id) == (0, 0)
+    assert (own.line.text, own.line.name, own.line.offset) == (
+        others.line.text,
+        others.line.name,
+        others.line.offset,
+    )
+
+
+async def test_everybody_hears_the_lines_of_all_in_one_order(open_one: Any) -> None:
+    """Twenty lines from each of five at once: one order for all, and each speaker's own order within it."""
+    people = [await open_one.enter(f"p{number}") for number in range(5)]
+
+    async def speak(person: Any) -> None:
+        for number in range(20):
+            await person.say(str(number))
+
+    async def listen(person: Any) -> list[wire.Line]:
+        lines: list[wire.Line] = []
+        while len(lines) < 100:
+            lines.append((await person.hear_until(wire.Said)).line)
+        return lines
+
+    speaking = [asyncio.create_task(speak(person)) for person in people]
+    heard = await asyncio.gather(*(listen(person) for person in people))
+    await asyncio.gather(*speaking)
+
+    assert all([line.offset for line in lines] == list(range(1, 101)) for lines in heard)
+    for number in range(5):
+        assert [line.text for line in heard[0] if line.name == f"p{number}"] == [str(n) for n in range(20)]
+
+
+@pytest.mark.parametrize(
+    ("room", "text", "why"),
+    [
+        ("tea", "x", "not in the room tea"),
+        ("lobby", " ", "nothing to say"),
+        ("lobby", "x" * 4097, "too long"),
+    ],
+)
+async def test_what_cannot_be_said_is_refused_by_its_number(
+    open_one: Any, room: str, text: str, why: str
+) -> None:
+    """Nobody sees it, and the next line goes."""
+    ana, ben = await open_one.enter("ana"), await open_one.enter("ben")
+    id = await ana.say(text, room)
+    answer = await ana.hear_until(wire.Sorry)
+    assert answer.id == id
+    assert why in answer.why
+    await ana.say("now it goes")
+
+    assert (await ben.hear()).line.text == "now it goes"
+
+
+async def test_a_repeat_is_answered_and_not_said_again(open_one: Any) -> None:
+    """A client that is unsure may ask again."""
+    ana, ben = await open_one.enter("ana"), await open_one.enter("ben")
+    id = await ana.say("once")
+    await ana.say("once", id=id)
+    await ana.say("next")
+
+    assert await ana.hear_until(wire.Done) == wire.Done(id)
+    assert [(await ben.hear_until(wire.Said)).line.text for _ in range(2)] == ["once", "next"]
+
+
+class FullStorage(MemoryStorage):
+    """A disk that is full while the test says so."""
+
+    is_full = False
+    is_unreadable = False
+
+    async def write(
+        self, changes: Sequence[Change], *, expect: Mapping[str, bytes | None] | None = None
+    ) -> list[Position]:
+        if self.is_full:
+            raise StorageFull("the disk is full")
+        return await super().write(changes, expect=expect)
+
+    async def last(self, pattern: str, limit: int = 300, *, to: Position | None = None) -> Page:
+        if self.is_unreadable:
+            raise StorageError("the disk is away")
+        return await super().last(pattern, limit, to=to)
+
+
+async def test_when_the_disk_is_full_the_line_is_refused_and_the_chat_goes_on(
+    open_chat_with: Opening,
+) -> None:
+    """With room on the disk the same line, with the same number, is stored."""
+    storage = FullStorage()
+    served = await open_chat_with(storage)
+    ana, ben = await served.enter("ana"), await served.enter("ben")
+    storage.is_full = True
+    id = await ana.say("lost")
+    assert await ana.hear_until(wire.Sorry) == wire.Sorry(
+        id, "That could not be kept, so nobody saw it: the disk is full"
+    )
+    storage.is_full = False
+    await ana.say("lost", id=id)
+
+    assert (await ben.hear_until(wire.Said)).line.text == "lost"
+
+
+async def test_who_joins_while_the_past_cannot_be_read_is_told_so_and_hears_what_is_said(
+    open_chat_with: Opening,
+) -> None:
+    """The present does not need the past."""
+    storage = FullStorage()
+    served = await open_chat_with(storage)
+    storage.is_unreadable = True
+    ana = await served.visit()
+    await ana.ask(wire.Enter("ana", 7, {"lobby": None}))
+    history = await ana.hear_until(wire.History)
+    assert "the disk is away" in history.missing
+    assert not history.more
+    await ana.say("hello")
+
+    assert (await ana.hear()).line.text == "hello"
+
+
+# History.
+
+
+async def test_somebody_new_is_shown_the_last_lines(open_chat_with: Opening) -> None:
+    """As many as the limit says: all of them at it, the last of them over it."""
+    served = await open_chat_with(limits=ChatLimits(history=3, **FAST))
+    ana = await served.enter("ana")
+    for number in range(3):
+        await ana.say(str(number))
+        await ana.hear_until(wire.Said)
+    ben = await served.visit()
+    await ben.ask(wire.Enter("ben", 8, {"lobby": None}))
+    assert [line.text for line in await ben.lines()] == ["0", "1", "2"]
+    await ana.say("3")
+    await ana.hear_until(wire.Said)
+    cid = await served.visit()
+    await cid.ask(wire.Enter("cid", 9, {"lobby": None}))
+
+    assert [line.text for line in await cid.lines()] == ["1", "2", "3"]
+
+
+async def test_who_comes_back_is_told_what_they_missed_with_their_own_lines_marked(
+    open_chat_with: Opening,
+) -> None:
+    """So a client learns what became of a line it is unsure about."""
+    served = await open_chat_with(limits=ChatLimits(page=2, **FAST))
+    ana, ben = await served.enter("ana", client=7), await served.enter("ben")
+    id = await ana.say("mine")
+    seen = (await ana.hear_until(wire.Said)).line.offset - 1
+    await ana.session.close()
+    for number in range(5):
+        await ben.say(str(number))
+        await ben.hear_until(wire.Said)
+    again = await served.visit(client=7)
+    await again.ask(wire.Enter("ana", 7, {"lobby": wire.Seen(served.chat.history.told.epoch, seen)}))
+    lines = await again.lines()
+
+    assert [line.text for line in lines] == ["mine", "0", "1", "2", "3", "4"]
+    assert [(line.client, line.id) for line in lines] == [(7, id)] + [(0, 0)] * 5
+
+
+async def test_between_history_and_what_is_said_now_there_is_no_seam(open_chat_with: Opening) -> None:
+    """While ana speaks without a pause, others join again and again: each sees every line from the first, once and in order."""
+    served = await open_chat_with(limits=ChatLimits(page=7, **FAST))
+    ana = await served.enter("ana")
+    epoch = served.chat.history.told.epoch
+    count = 150
+
+    async def speak() -> None:
+        for number in range(count):
+            await ana.say(str(number))
+
+    async def watch(client: int) -> list[int]:
+        visitor = await served.visit(client=client)
+        await visitor.ask(wire.Enter("watcher", client, {"lobby": wire.Seen(epoch, 0)}))
+        offsets: list[int] = []
+        while len(offsets) < count:
+            match await visitor.hear():
+                case wire.History(_, lines):
+                    offsets += [line.offset for line in lines]
+                case wire.Said(_, line):
+                    offsets.append(line.offset)
+        return offsets
+
+    speaking = asyncio.create_task(speak())
+    watchers = [asyncio.create_task(watch(1))]
+    for client in (20, 50, 90, 120):
+        while served.chat.history.told.offset < client:
+            await ana.hear()
+        watchers.append(asyncio.create_task(watch(client)))
+    await speaking
+
+    for watcher in watchers:
+        assert await watcher == list(range(1, count + 1))
+
+
+class GatedStorage(MemoryStorage):
+    """Its answers about the past come when the test lets them."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.gate = asyncio.Event()
+        self.asked = asyncio.Event()
+
+    async def last(self, pattern: str, limit: int = 300, *, to: Position | None = None) -> Page:
+        page = await super().last(pattern, limit, to=to)
+        if pattern == "room.lobby":
+            self.asked.set()
+            await self.gate.wait()
+        return page
+
+
+async def test_what_is_said_while_the_history_is_read_follows_in_it(open_chat_with: Opening) -> None:
+    """The answer of the store is older than the line: the line is neither missing nor told twice."""
+    storage = GatedStorage()
+    storage.gate.set()
+    served = await open_chat_with(storage)
+    ana = await served.enter("ana")
+    storage.gate.clear()
+    storage.asked.clear()
+    ben = await served.visit()
+    await ben.ask(wire.Enter("ben", 8, {"lobby": None}))
+    await storage.asked.wait()
+    await ana.say("between")
+    await ana.hear_until(wire.Said)
+    storage.gate.set()
+    assert [line.text for line in await ben.lines()] == ["between"]
+    await ana.say("after")
+
+    assert (await ben.hear()).line.text == "after"
+
+
+async def test_a_long_absence_arrives_in_messages_of_bounded_size(open_one: Any) -> None:
+    """Three hundred lines of the longest kind do not fit one message."""
+    ana = await open_one.enter("ana")
+    for _ in range(300):
+        await ana.say("x" * 4096)
+    for _ in range(300):
+        await ana.hear_until(wire.Said)
+    ben = await open_one.visit()
+    await ben.ask(wire.Enter("ben", 8, {"lobby": wire.Seen(open_one.chat.history.told.epoch, 0)}))
+
+    assert len(await ben.lines()) == 300
+
+
+async def test_what_was_seen_in_another_history_is_answered_by_the_last_lines_and_a_sentence(
+    open_one: Any,
+) -> None:
+    """Never a silent hole."""
+    ana = await open_one.enter("ana")
+    await ana.say("hello")
+    await ana.hear_until(wire.Said)
+    ben = await open_one.visit()
+    await ben.ask(wire.Enter("ben", 8, {"lobby": wire.Seen("another", 99)}))
+    history = await ben.hear_until(wire.History)
+
+    assert [line.text for line in history.lines] == ["hello"]
+    assert "not the one that you knew" in history.missing
+
+
+# Coming, going, names, lists.
+
+
+async def test_the_room_sees_who_comes_and_goes(open_one: Any) -> None:
+    """An orderly close needs no reason."""
+    ana, ben = await open_one.enter("ana"), await open_one.enter("ben")
+    assert await ana.hear() == wire.Came("lobby", "ben")
+    await ben.session.close("bye")
+
+    assert await ana.hear() == wire.Went("lobby", "ben")
+
+
+async def test_joining_leaving_and_lists(open_one: Any) -> None:
+    """Join is answered by the room, a second Join and Leave by Done, lists by themselves."""
+    ana = await open_one.enter("ana")
+    await ana.ask(wire.Join(1, "#Tea"))
+    assert await ana.hear() == wire.Joined("tea", [wire.Member("ana")])
+    assert await ana.hear() == wire.History("tea", [])
+    await ana.ask(wire.Join(2, "tea"))
+    assert await ana.hear() == wire.Done(2)
+    await ana.ask(wire.ListRooms(3))
+    assert await ana.hear() == wire.RoomList(3, [wire.Room("lobby", 1), wire.Room("tea", 1)])
+    await ana.ask(wire.Leave(4, "tea"))
+    assert await ana.hear() == wire.Done(4)
+    await ana.ask(wire.ListMembers(5, "lobby"))
+    assert await ana.hear() == wire.MemberList(5, "lobby", [wire.Member("ana")])
+    await ana.ask(wire.ListMembers(6, "tea"))
+    assert (await ana.hear()).why.startswith("There is no room tea")
+    await ana.ask(wire.Leave(7, "tea"))
+
+    assert await ana.hear() == wire.Sorry(7, "You are not in the room tea.")
+
+
+async def test_renaming_is_told_to_all_and_answered(open_one: Any) -> None:
+    """And refused when the name is somebody else's."""
+    ana, ben = await open_one.enter("ana"), await open_one.enter("ben")
+    await ana.hear()
+    await ben.ask(wire.Rename(1, "ana"))
+    assert (await ben.hear()).why.startswith("Somebody is called ana already")
+    await ben.ask(wire.Rename(2, "bob"))
+
+    assert await ben.hear() == wire.Renamed("ben", "bob")
+    assert await ben.hear() == wire.Done(2)
+    assert await ana.hear() == wire.Renamed("ben", "bob")
+
+
+async def test_whispers_and_calls_between_two(open_one: Any) -> None:
+    """The others in the room hear none of it."""
+    ana, ben, cid = await open_one.enter("ana"), await open_one.enter("ben"), await open_one.enter("cid")
+    await ana.ask(wire.Whisper(1, "ben", "psst"))
+    assert await ana.hear_until(wire.Done) == wire.Done(1)
+    assert await ben.hear_until(wire.Whispered) == wire.Whispered("ana", "psst")
+    await ana.ask(wire.Ring(2, "ben"))
+    assert await ana.hear() == wire.Done(2)
+    assert await ben.hear() == wire.Rang("ana")
+    await ben.ask(wire.Accept(1))
+    assert await ben.hear() == wire.CallBegan("ana")
+    assert await ben.hear() == wire.Done(1)
+    assert await ana.hear() == wire.CallBegan("ben")
+    await ana.ask(wire.Talk(3, "hello"))
+    assert await ana.hear() == wire.Done(3)
+    assert await ben.hear() == wire.Talked("ana", "hello")
+    await ben.ask(wire.Hangup(2))
+    assert await ben.hear() == wire.CallEnded("ana", "you hung up")
+    assert await ben.hear() == wire.Done(2)
+    assert await ana.hear() == wire.CallEnded("ben", "they hung up")
+    await ana.say("done")
+
+    assert (await cid.hear()).line.text == "done"
+
+
+async def test_a_call_that_nobody_answers_stops_ringing(open_chat_with: Opening) -> None:
+    """The caller is told."""
+    served = await open_chat_with(limits=ChatLimits(ring_timeout=0.01, **FAST))
+    ana, _ben = await served.enter("ana"), await served.enter("ben")
+    await ana.ask(wire.Ring(1, "ben"))
+
+    assert await ana.hear_until(wire.CallEnded) == wire.CallEnded("ben", "they did not answer")
+
+
+# Lines that drop.
+
+
+async def test_who_is_cut_off_is_away_keeps_name_and_call_and_misses_nothing(open_one: Any) -> None:
+    """And is told it all, in order, when the line is back."""
+    ana, ben = await open_one.enter("ana"), await open_one.enter("ben")
+    await ana.ask(wire.Ring(1, "ben"))
+    await ben.hear_until(wire.Rang)
+    await ben.ask(wire.Accept(1))
+    await ana.hear_until(wire.CallBegan)
+    ben.session.drop(0.05)
+    assert await ana.hear() == wire.Away("ben", True)
+    await ana.ask(wire.Talk(2, "still there?"))
+    await ana.say("hello")
+    assert await ana.hear_until(wire.Away) == wire.Away("ben", False)
+
+    assert (await ben.hear_until(wire.Talked)).text == "still there?"
+    assert (await ben.hear()).line.text == "hello"
+
+
+async def test_who_is_cut_off_and_does_not_come_back_has_left_when_the_session_is_lost(
+    open_chat_with: Opening,
+) -> None:
+    """Until then they are away; then the room is told why they left."""
+    connection = landline.Limits(resume_window=0.05)
+    served = await open_chat_with(connection=connection)
+    ana, ben = await served.enter("ana"), await served.enter("ben")
+    ben.session.drop(30)
+
+    assert await ana.hear_until(wire.Went) == wire.Went("lobby", "ben", "the line was lost")
+
+
+async def test_a_client_that_lost_its_session_takes_its_place_on_a_new_one(open_one: Any) -> None:
+    """No ana-2, nobody sees a going and a coming; the old session is closed, and the history goes on where it stopped."""
+    ana, ben = await open_one.enter("ana", client=7), await open_one.enter("ben")
+    await ana.say("before")
+    seen = (await ana.hear_until(wire.Said)).line.offset
+    await ben.hear_until(wire.Said)
+    await ben.say("meanwhile")
+    await ben.hear()
+    again = await open_one.visit(client=7)
+    epoch = open_one.chat.history.told.epoch
+    await again.ask(wire.Enter("ana", 7, {"lobby": wire.Seen(epoch, seen)}))
+    assert await again.hear() == wire.Entered("ana", epoch)
+    assert [line.text for line in await again.lines()] == ["meanwhile"]
+    await again.say("after", id=99)
+
+    assert (await ben.hear()).line.text == "after"
+    with pytest.raises(landline.SessionClosed, match="newer session"):
+        await ana.hear_until(wire.Entered)
+
+
+async def test_rooms_that_the_new_session_does_not_want_are_left(open_one: Any) -> None:
+    """And the people there are told."""
+    await open_one.enter("ana", "lobby", "tea", client=7)
+    ben = await open_one.enter("ben", "tea")
+    await open_one.enter("ana", "lobby", client=7)
+
+    assert await ben.hear() == wire.Went("tea", "ana")
+
+
+async def test_who_falls_too_far_behind_is_let_go_and_nobody_waits_for_them(open_chat_with: Opening) -> None:
+    """Ben stops reading: ana goes on as if he were not there, and when he comes back he reads on where he stopped."""
+    served = await open_chat_with(connection=landline.Limits(outbox_messages=200, close_timeout=0.05))
+    ana = await served.enter("ana", limits=landline.Limits(ack_delay=0.0))
+    ben = await served.enter("ben", client=8, limits=landline.Limits(window=512))
+    heard: list[wire.Told] = []
+    count = 600
+    for number in range(count):
+        await ana.say(str(number))
+        while not isinstance(message := await ana.hear(), wire.Said):
+            heard.append(message)
+    assert wire.Went("lobby", "ben", "fell behind") in heard
+    offsets: list[int] = []
+    with contextlib.suppress(landline.SessionEnded):
+        while True:
+            offsets.append((await ben.hear_until(wire.Said)).line.offset)
+    seen = offsets[-1] if offsets else 0
+    again = await served.visit(client=8)
+    await again.ask(wire.Enter("ben", 8, {"lobby": wire.Seen(served.chat.history.told.epoch, seen)}))
+    offsets += [line.offset for line in await again.lines()]
+
+    assert 0 < seen < count
+    assert offsets == list(range(1, count + 1))
+
+
+# Bad input.
+
+
+@pytest.mark.parametrize(
+    "rubbish",
+    [
+        b"",
+        b"\xc1",
+        b"\xff" * 100,
+        b"\x91" * 100_000,
+        msgspec.msgpack.encode(["say", 1]),
+        msgspec.msgpack.encode({"t": "say"}),
+    ],
+)
+async def test_what_is_no_request_is_answered_twice_and_then_ends_this_session_alone(
+    open_one: Any, rubbish: bytes
+) -> None:
+    """Empty, cut off, deeply nested, of another shape: nobody else notices."""
+    ana, ben = await open_one.enter("ana"), await open_one.enter("ben")
+    for _ in range(2):
+        await ana.ask(rubbish)
+        assert (await ana.hear_until(wire.Notice)).text.startswith("That was not understood")
+    await ana.ask(rubbish)
+    with pytest.raises(landline.SessionClosed, match="too much was not understood"):
+        await ana.hear()
+    await ben.hear_until(wire.Went)
+    await ben.say("I am still here")
+
+    assert (await ben.hear()).line.text == "I am still here"
+
+
+async def test_what_is_no_request_but_has_a_number_is_refused_by_it(open_one: Any) -> None:
+    """So the client knows which of its requests it was."""
+    ana = await open_one.enter("ana")
+    for bad in ({"t": "sing", "id": 4}, {"t": "say", "id": 4, "room": 5, "text": "x"}, {"t": "say", "id": 4}):
+        await ana.ask(msgspec.msgpack.encode(bad))
+        answer = await ana.hear()
+        assert isinstance(answer, wire.Sorry)
+        assert answer.id == 4
+
+
+async def test_text_instead_of_bytes_is_no_request(open_one: Any) -> None:
+    """Another program may have dialled the wrong port."""
+    ana = await open_one.enter("ana")
+    _ = await ana.session.send("hello?")
+
+    assert "bytes, not str" in (await ana.hear()).text
+
+
+async def test_entering_twice_is_said_to_be_wrong(open_one: Any) -> None:
+    """It changes neither name nor rooms."""
+    ana = await open_one.enter("ana")
+    await ana.ask(wire.Enter("eva", 9, {}))
+
+    assert await ana.hear() == wire.Notice("You have entered already.")
+
+
+async def test_a_fault_in_serving_one_ends_that_one_alone(
+    open_one: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A bug is logged, and everybody else goes on."""
+    ana, ben = await open_one.enter("ana"), await open_one.enter("ben")
+
+    def fail(*args: Any) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(open_one.chat.house, "whisper", fail)
+    await ana.ask(wire.Whisper(1, "ben", "x"))
+    assert await ben.hear() == wire.Went("lobby", "ana", "something went wrong")
+    await ben.say("hello")
+
+    assert (await ben.hear()).line.text == "hello"
+
+
+# The pace.
+
+
+async def test_who_is_too_fast_is_slowed_and_loses_nothing(
+    open_chat_with: Opening, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A hundred lines at once all arrive, in order, and each of them was a step of the pace."""
+    steps: list[float] = []
+
+    class Counted(Pace):
+        def step(self, now: float) -> float:
+            steps.append(super().step(now))
+            return steps[-1]
+
+    monkeypatch.setattr("landline.apps.chat.server.member.Pace", Counted)
+    served = await open_chat_with(limits=ChatLimits(rate=1000, burst=5))
+    ana = await served.enter("ana")
+    for number in range(100):
+        await ana.say(str(number))
+    lines = [(await ana.hear_until(wire.Said)).line.text for _ in range(100)]
+
+    assert lines == [str(number) for number in range(100)]
+    assert len(steps) in (99, 100)
+    assert any(steps)

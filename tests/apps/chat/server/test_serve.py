@@ -1,0 +1,253 @@
+"""The chat server as a whole: every door at once, the order of starting, and the drain."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import landline
+from landline.apps.chat import wire
+from landline.apps.chat.server import serve as server
+from landline.errors import ListenError, StorageLocked
+from landline.settings import ServeSettings, Settings
+from landline.storage import MemoryStorage, SQLiteStorage
+
+
+def settings(folder: Path, *addresses: str, **options: Any) -> Settings:
+    return Settings(
+        data=folder / "data", serve=ServeSettings(addresses=addresses or ("tcp://localhost:0",)), **options
+    )
+
+
+async def lines_of(caller: landline.Caller, *wanted: str) -> str:
+    """Read until all of these were said, and return everything."""
+    text = ""
+    while not all(part in text for part in wanted):
+        data = await caller.receive()
+        assert data, f"hung up after {text!r}"
+        text += data.decode()
+    return text
+
+
+async def rest_of(caller: landline.Caller) -> str:
+    """Read until the other end hangs up, and hang up."""
+    text = b""
+    while data := await caller.receive():
+        text += data
+    await caller.close()
+    return text.decode()
+
+
+async def listen(session: landline.Session, heard: list[wire.Told]) -> None:
+    """Write down what comes, for ever."""
+    while True:
+        heard.append(wire.decode_told(await session.receive()))
+
+
+async def enter(session: landline.Session, name: str, client: int, seen: wire.Seen | None = None) -> None:
+    _ = await session.send(wire.encode(wire.Enter(name, client, {"lobby": seen})))
+
+
+async def hear_until(session: landline.Session, kind: type[Any]) -> Any:
+    while not isinstance(message := wire.decode_told(await session.receive()), kind):
+        pass
+    return message
+
+
+async def test_a_session_and_a_plain_caller_talk_over_one_port() -> None:
+    """Each sees the other come, speak and go."""
+    async with server.open_chat(MemoryStorage(), ("tcp://localhost:0",)) as (_, listening):
+        address = listening.addresses[0]
+        async with landline.connect(address) as ana:
+            await enter(ana, "ana", 7)
+            await hear_until(ana, wire.History)
+            caller = await landline.dial(address)
+            caller.send(b"hello from nc\n")
+            said = await hear_until(ana, wire.Said)
+            assert (said.line.name, said.line.text) == ("guest-1", "hello from nc")
+            _ = await ana.send(wire.encode(wire.Say(1, "lobby", "hello nc")))
+            await lines_of(caller, "Welcome", "ana: hello nc\n")
+            caller.send(b"bye\n")
+            await lines_of(caller, "Goodbye")
+
+            assert await caller.receive() == b""
+            assert await hear_until(ana, wire.Went) == wire.Went("lobby", "guest-1")
+            await caller.close()
+
+
+async def test_what_was_said_is_there_after_a_restart_and_nothing_else_is_needed(tmp_path: Path) -> None:
+    """On another life of the server a client reads on where it stopped."""
+    storage = SQLiteStorage(tmp_path / "chat.db")
+    async with server.open_chat(storage, ("memory://one",)), landline.connect("memory://one") as ana:
+        await enter(ana, "ana", 7)
+        await hear_until(ana, wire.History)
+        for id in (1, 2):
+            _ = await ana.send(wire.encode(wire.Say(id, "lobby", f"line {id}")))
+        first = await hear_until(ana, wire.Said)
+        await hear_until(ana, wire.Said)
+        epoch = storage.epoch
+    async with (
+        server.open_chat(SQLiteStorage(tmp_path / "chat.db"), ("memory://two",)),
+        landline.connect("memory://two") as ana,
+    ):
+        await enter(ana, "ana", 7, wire.Seen(epoch, first.line.offset))
+        entered = await hear_until(ana, wire.Entered)
+        history = await hear_until(ana, wire.History)
+
+        assert entered.epoch != epoch
+        assert [(line.text, line.id) for line in history.lines] == [("line 2", 2)]
+        assert history.missing == ""
+
+
+class LateStorage(MemoryStorage):
+    """Takes its time to open."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.gate = asyncio.Event()
+
+    async def open(self) -> None:
+        await self.gate.wait()
+        await super().open()
+
+
+async def test_who_comes_before_the_storage_is_open_waits_for_it() -> None:
+    """By either door."""
+    storage, is_done = LateStorage(), asyncio.Event()
+
+    async def serve() -> None:
+        async with server.open_chat(storage, ("memory://late",)):
+            await is_done.wait()
+
+    serving = asyncio.create_task(serve())
+    await asyncio.sleep(0)
+    caller = await landline.dial("memory://late")
+    caller.send(b"hello\n")
+    async with landline.connect("memory://late") as ana:
+        await enter(ana, "ana", 7)
+        for _ in range(50):  # in memory, everything that can happen without the storage has happened by then
+            await asyncio.sleep(0)
+        storage.gate.set()
+        assert (await hear_until(ana, wire.Entered)).name == "ana"
+        await lines_of(caller, "Welcome")
+    await caller.close()
+    is_done.set()
+    await serving
+
+
+async def test_when_the_server_closes_everybody_is_told_and_every_socket_is_closed() -> None:
+    """Sessions are told to come back, plain callers are told goodbye."""
+    async with server.open_chat(MemoryStorage(), ("tcp://localhost:0",)) as (_, listening):
+        address = listening.addresses[0]
+        ana = await landline.connect(address, limits=landline.Limits(close_timeout=0.05))
+        await enter(ana, "ana", 7)
+        await hear_until(ana, wire.History)
+        caller = await landline.dial(address)
+        caller.send(b"hello\n")
+        await lines_of(caller, "Welcome")
+
+        heard: list[wire.Told] = []
+        reading = asyncio.create_task(listen(ana, heard))
+        goodbye = asyncio.create_task(rest_of(caller))
+    assert server.CLOSING in await goodbye
+    assert [type(message) for message in heard] == [wire.Came, wire.Said, wire.Notice]
+    reading.cancel()
+    await asyncio.gather(reading, return_exceptions=True)
+    await ana.close()
+    with pytest.raises(landline.ConnectError):
+        await landline.connect(address)
+
+
+async def test_run_prints_how_to_join_and_drains_when_told_to_stop(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """With the ports that it really has."""
+    stop = asyncio.Event()
+    running = asyncio.create_task(server.run(settings(tmp_path), stop))
+    out = ""
+    while "To join" not in out:
+        await asyncio.sleep(0)
+        out += capsys.readouterr().out
+    stop.set()
+
+    assert await running == 0
+    assert "tcp://127.0.0.1:" in out
+    assert (tmp_path / "data" / "chat.db").exists()
+
+
+async def test_a_second_server_on_one_port_is_told_about_the_port_first(tmp_path: Path) -> None:
+    """Not about the data folder, which is taken for the same reason."""
+    first = settings(tmp_path)
+    storage = SQLiteStorage(first.make_data_folder() / "chat.db")
+    async with server.open_chat(storage, ("tcp://127.0.0.1:0",)) as (_, listening):
+        with pytest.raises(ListenError):
+            await server.run(settings(tmp_path, listening.addresses[0]), asyncio.Event())
+        with pytest.raises(StorageLocked):
+            await server.run(settings(tmp_path, "tcp://127.0.0.1:0"), asyncio.Event())
+
+
+async def test_a_server_on_another_port_has_a_file_of_its_own(tmp_path: Path) -> None:
+    """`LANDLINE_PORT=12346 make run` works beside `make run`."""
+    first = settings(tmp_path)
+    async with SQLiteStorage(first.make_data_folder() / "chat.db"):
+        stop = asyncio.Event()
+        stop.set()
+
+        assert await server.run(settings(tmp_path, "memory://other", port=12346), stop) == 0
+        assert (tmp_path / "data" / "chat-12346.db").exists()
+
+
+async def test_one_plain_caller_with_rubbish_disturbs_nobody() -> None:
+    """And nothing of it that could move a cursor is passed on."""
+    async with server.open_chat(MemoryStorage(), ("tcp://localhost:0",)) as (_, listening):
+        address = listening.addresses[0]
+        async with landline.connect(address) as ana:
+            await enter(ana, "ana", 7)
+            await hear_until(ana, wire.History)
+            for rubbish in (
+                b"\xff\xfe\xfd" * 1000 + b"\n",
+                b"\x00" * 5000,
+                b"\x1b[2J\x1b]0;x\x07\n",
+                b"x" * 100_000,
+            ):
+                caller = await landline.dial(address)
+                caller.send(rubbish)
+                await asyncio.sleep(0)
+                await caller.close()
+            _ = await ana.send(wire.encode(wire.Say(1, "lobby", "still here")))
+            while (said := await hear_until(ana, wire.Said)).line.client != 7:
+                assert "\x1b" not in said.line.text
+
+            assert said.line.text == "still here"
+
+
+def test_a_real_process_drains_at_sigterm(tmp_path: Path) -> None:
+    """It says how to join, and ends with 0."""
+    environment = {**os.environ, "LANDLINE_DATA": str(tmp_path), "PYTHONUNBUFFERED": "1"}
+    process = subprocess.Popen(
+        [sys.executable, "-m", "landline", "serve", "--port", "0"],
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    with process:
+        assert process.stdout is not None
+        printed = [process.stdout.readline()]
+        while printed[-1] and not printed[-1].startswith("Ctrl-C"):
+            printed.append(process.stdout.readline())
+        process.send_signal(signal.SIGTERM)
+        _, err = process.communicate(timeout=20)
+
+    assert printed[0].startswith("The chat is open at tcp://")
+    assert any("nc localhost" in line for line in printed)
+    assert err == ""
+    assert process.returncode == 0
