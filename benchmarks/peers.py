@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import struct
+from collections import deque
 from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any, Protocol
@@ -134,7 +135,7 @@ class _Bare(asyncio.Protocol):
     def __init__(self) -> None:
         self._buffer = b""
         self._out: list[bytes] = []
-        self._inbox: list[bytes] = []
+        self._inbox: deque[bytes] = deque()
         self._waiter: asyncio.Future[None] | None = None
         self._can_write = asyncio.Event()
         self._can_write.set()
@@ -185,7 +186,7 @@ class _Bare(asyncio.Protocol):
         while not self._inbox:
             self._waiter = self._loop.create_future()
             await self._waiter
-        return self._inbox.pop(0)
+        return self._inbox.popleft()
 
 
 class WebsocketsPeer:

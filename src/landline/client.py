@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Generator
 from typing import Any
 
-from .errors import AddressError, ConnectError, ConnectTimeout
+from .errors import AddressError, ConnectTimeout
 from .limits import Limits
 from .session import Session
 from .sessions.caller import Caller
@@ -82,7 +82,5 @@ async def dial(address: str, *, timeout: float = Limits().connect_timeout) -> Ca
     try:
         async with asyncio.timeout(timeout):
             return Caller(await open_transport(where))
-    except ConnectError:
-        raise
     except TimeoutError:
         raise ConnectTimeout(address, f"no answer within {timeout:g} s") from None

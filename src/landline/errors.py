@@ -132,8 +132,8 @@ class SessionLost(SessionEnded):
 
     Attributes:
         reason: why, for example ``unknown session`` after the server restarted.
-        received: how many of our counted frames the peer is known to hold; their outcome is ``unknown`` unless they were acked.
-        unacked: how many messages have no ack; each receipt says ``failed`` or ``unknown``.
+        received: how many of our messages may have reached the peer; those after them certainly did not.
+        unacked: how many of our messages have no ack; each receipt says ``failed`` or ``unknown``.
     """
 
     def __init__(self, reason: str, received: int = 0, unacked: int = 0) -> None:

@@ -49,7 +49,7 @@ class Server:
     """Serves sessions, and whoever comes through the other doors of the same port.
 
     Args:
-        program: runs for each session.
+        program: runs for each session; without one, sessions are closed as soon as they begin.
         authenticate: takes a client's credentials, returns its principal or None to refuse; may be async. By default everybody enters.
         limits: see ``landline.Limits``.
         retry_in: seconds after which clients are told to come back when the server goes.
@@ -122,9 +122,8 @@ class Server:
                 log.exception("the program of a session failed")
                 bare.lose(CloseCode.FAILED, "the server's program failed")
         finally:
-            await bare.close(
-                timeout=self._limits.resume_window
-            )  # its last words may still have to wait for a line
+            # Its last words may still have to wait for a line.
+            await bare.close(timeout=self._limits.resume_window)
 
     async def _serve_plain(self, caller: Caller) -> None:
         try:

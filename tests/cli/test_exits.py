@@ -38,6 +38,7 @@ def taken(address: str = ADDRESS) -> errors.ListenError:
         (errors.Full("x"), 1),
         (errors.ProtocolError("x"), 1),
         (errors.StorageError("x"), 1),
+        (errors.StorageDamaged("x"), 6),
         (TimeoutError("x"), 5),
         (click.UsageError("x"), 2),
         (click.BadParameter("x"), 2),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 from typing import Any
 
@@ -99,10 +100,11 @@ def test_any_bytes_are_a_payload_or_a_protocol_error(kind: type[Any], data: byte
         assert error.code == "protocol-error"
 
 
-def test_credentials_of_any_depth_are_a_protocol_error_and_no_crash() -> None:
-    """Nested as deep as the frame is long, and before anybody is let in."""
+def test_credentials_of_any_depth_are_read_or_a_protocol_error() -> None:
+    """Nested beyond what Python's stack takes, and before anybody is let in; how deep that is differs between its versions."""
     whole = msgspec.msgpack.encode(make_hello(credentials=0))
-    deep = whole[:-1] + b"\x91" * 3000 + b"\x00"
 
+    with contextlib.suppress(ProtocolError):  # what fits into a frame may be read
+        decode_payload(Hello, whole[:-1] + b"\x91" * 3000 + b"\x00")
     with pytest.raises(ProtocolError):
-        decode_payload(Hello, deep)
+        decode_payload(Hello, whole[:-1] + b"\x91" * 1_000_000 + b"\x00")

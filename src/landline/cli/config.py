@@ -113,9 +113,8 @@ def reference_page() -> str:
 
 def every_limit() -> list[Limit]:
     """Return the library's limits and the chat's; the names of the latter begin with ``chat.``."""
-    from landline.apps.chat.limits import (
-        LIMITS as CHAT_LIMITS,
-    )  # the chat is loaded only where it is looked at
+    # Here, so that the chat is loaded only where it is looked at.
+    from landline.apps.chat.limits import LIMITS as CHAT_LIMITS
 
     return [*LIMITS, *(dataclasses.replace(limit, name=f"chat.{limit.name}") for limit in CHAT_LIMITS)]
 

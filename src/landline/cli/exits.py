@@ -133,6 +133,7 @@ TABLE: Final[tuple[Row, ...]] = (
     Row(errors.ConnectError, Exit.UNREACHABLE, _connect_advice),
     Row(errors.ListenError, Exit.FAILURE, _listen_advice),
     Row(errors.SessionEnded, Exit.FAILURE),
+    Row(errors.StorageDamaged, Exit.INTEGRITY),
     Row(errors.StorageError, Exit.FAILURE, "check the data folder, which `landline config --explain` names"),
     Row(errors.LandlineError, Exit.FAILURE),
     Row(TimeoutError, Exit.TIMED_OUT),

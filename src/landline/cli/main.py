@@ -90,9 +90,8 @@ def main(args: Sequence[str] | None = None) -> int:
     """Run the command line and return the exit code; see ``landline.cli.exits``."""
     _open_closed_streams()
     for stream in (sys.stdout, sys.stderr):
-        if reconfigure := getattr(
-            stream, "reconfigure", None
-        ):  # a terminal that knows only ASCII still shows something
+        # A terminal that knows only ASCII still shows something.
+        if reconfigure := getattr(stream, "reconfigure", None):
             reconfigure(errors="backslashreplace")
     invocation = Invocation()
     try:

@@ -328,9 +328,8 @@ class Acceptor:
         self._table.remove(kept.record, code, reason[:500], self._loop.time())
         self._kept.pop(kept.record.id, None)
         carrier, kept.carrier = kept.carrier, None
-        if (
-            carrier is not None and carrier.connection.phase is Phase.CONFIRMING
-        ):  # not the session's own driver yet
+        # Not the session's own driver yet, so nobody has told this peer.
+        if carrier is not None and carrier.connection.phase is Phase.CONFIRMING:
             carrier.connection.break_off(code, reason[:500])
             carrier.schedule()
 

@@ -8,7 +8,7 @@ import secrets
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
-from ..errors import ConnectError, ConnectTimeout, ProtocolError, Refused, SessionClosed
+from ..errors import ConnectError, ProtocolError, Refused, SessionClosed
 from ..limits import Limits
 from ..protocol.events import ConnectionEnded, Event, PeerClosed
 from ..protocol.frames import CloseCode
@@ -174,7 +174,7 @@ class ClientEnd:
             except Turndown as error:
                 if self._refused(session, error):
                     return
-            except (ConnectError, ConnectTimeout) as error:
+            except ConnectError as error:
                 log.info("redial %d of a session failed: %s", self._pauses, error)
             else:
                 self._resumed(session, driver, event.welcome)

@@ -133,17 +133,15 @@ class Setting:
 
 
 def _default_data(environ: Mapping[str, str]) -> tuple[Path, str]:
-    if state := environ.get("STATE_DIRECTORY", "").partition(":")[
-        0
-    ]:  # systemd's; several are separated by colons
+    state = environ.get("STATE_DIRECTORY", "").partition(":")[0]  # systemd's; several are separated by colons
+    if state:
         return Path(state), "STATE_DIRECTORY"
     return user_data_folder(), "default"
 
 
 def _default_name(environ: Mapping[str, str]) -> tuple[str, str]:
-    login = next(
-        (environ[name] for name in ("LOGNAME", "USER", "LNAME", "USERNAME") if environ.get(name)), ""
-    )
+    names = ("LOGNAME", "USER", "LNAME", "USERNAME")
+    login = next((environ[name] for name in names if environ.get(name)), "")
     try:
         return login or getpass.getuser(), "login name"
     except (OSError, KeyError, ImportError):  # a container's user may have no name

@@ -5,6 +5,9 @@ object lives. ``landline.testing.storage_conformance`` is the suite for a storag
 """
 
 from .base import (
+    DAMAGED,
+    EXPIRED,
+    HISTORY_REPLACED,
     Append,
     Change,
     Delete,
@@ -22,6 +25,9 @@ from .names import Pattern, check_topic
 from .sqlite import SQLiteStorage
 
 __all__ = [
+    "DAMAGED",
+    "EXPIRED",
+    "HISTORY_REPLACED",
     "Append",
     "Change",
     "Delete",

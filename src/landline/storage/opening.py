@@ -7,6 +7,7 @@ error whose message says what to do. The schema is in ``MIGRATIONS``: numbered s
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import sqlite3
 import sys
@@ -185,7 +186,6 @@ def _prepare(connection: sqlite3.Connection, path: Path) -> None:
     connection.execute("PRAGMA fullfsync = ON")
     connection.execute("PRAGMA checkpoint_fullfsync = ON")
     connection.execute("PRAGMA wal_autocheckpoint = 0")
-    connection.execute("PRAGMA busy_timeout = 5000")
     if path.stat().st_size <= CHECKED_BYTES and (found := ask("PRAGMA quick_check(1)")) != "ok":
         raise StorageDamaged(f"the store {path} is damaged ({found}); put a backup in its place")
     for number, statements in enumerate(MIGRATIONS[version:], version + 1):
@@ -250,7 +250,7 @@ def _denied(path: Path) -> Iterator[None]:
         ) from error
 
 
-_DISK_ERRORS: Final = frozenset({28, 122})  # ENOSPC, EDQUOT
+_DISK_ERRORS: Final = frozenset({errno.ENOSPC, errno.EDQUOT})
 
 
 def _user() -> str:

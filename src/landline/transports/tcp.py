@@ -202,7 +202,7 @@ def _source(host: str) -> str:
 def _why_all(error: OSError) -> str:
     """Return why a dial failed; asyncio joins the failures of several addresses into one text."""
     if error.errno is None and "Multiple exceptions" in str(error):
-        return "nobody listens there" if str(error).count("[Errno 111]") else str(error)
+        return "nobody listens there" if f"[Errno {errno.ECONNREFUSED}]" in str(error) else str(error)
     if error.errno == errno.ECONNREFUSED:
         return "nobody listens there"
     return why(error)

@@ -158,9 +158,8 @@ def head(text: str, limit: int) -> tuple[bytes, str]:
     if len(data) <= limit:
         return data, ""
     cut = limit
-    while (
-        data[cut] & 0xC0 == 0x80
-    ):  # the first byte that does not fit continues a character: that one does not fit either
+    # Where the first byte that does not fit continues a character, that character does not fit either.
+    while data[cut] & 0xC0 == 0x80:
         cut -= 1
     return data[:cut], text[len(data[:cut].decode()) :]
 

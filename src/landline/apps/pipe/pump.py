@@ -133,6 +133,7 @@ class Pump:
             if sending.done() and (receiving.done() or not isinstance(sending.exception(), HungUp)):
                 sending.result()
             if gone.done() and receiving.done() and not sending.done():
+                await self._line.receive()  # its input had ended before; a session still knows why it is over
                 raise HungUp("the other side hung up")
 
     async def _finish(self, asked: asyncio.Task[bool]) -> None:

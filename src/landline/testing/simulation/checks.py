@@ -47,7 +47,7 @@ def check_times(world: World) -> None:
         if node.is_stalled:
             continue
         for port in node.ports:
-            since = max(port.heard_at, node.woke_at)
+            since = max(port.heard_at, node.late_at)
             if port.connection.phase is Phase.CLOSED:
                 continue
             if (
@@ -55,13 +55,13 @@ def check_times(world: World) -> None:
                 and node.now > since + limits.heartbeat_interval + limits.dead_after + _SLACK
             ):
                 raise Violation(f"a line is silent since {node.now - since:.1f} s, and nobody noticed")
-            since = max(port.moved_at, node.woke_at)
+            since = max(port.moved_at, node.late_at)
             if len(port.out) > port.capacity and node.now > since + 1.5 * limits.write_timeout + _SLACK:
                 raise Violation(
                     f"nothing was taken from a line for {node.now - since:.1f} s, and nobody noticed"
                 )
             if not port.is_confirmed:
-                since = max(port.opened_at, node.woke_at)
+                since = max(port.opened_at, node.late_at)
                 allowed = 2 * limits.handshake_timeout + world.auth_delay + limits.connect_timeout
                 if node.now > since + allowed + _SLACK:
                     raise Violation("a caller that was not let in is still there")

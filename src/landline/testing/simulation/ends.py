@@ -244,6 +244,14 @@ class Client:
             self._pauses = -1
             self.port.abort()
 
+    def _stop(self) -> None:
+        """Dial no more: the session is over."""
+        self._redial_tag += 1
+        if self.is_dialling and self.port is not None:
+            self.is_dialling = False
+            self.port.deliver = _ignore
+            self.port.abort()
+
     # Dialling...
 
     def _dial(self, greeting: Hello | Resume) -> None:
@@ -338,6 +346,7 @@ class Client:
             self.world.age(core)
             end = self.end = End(self.node, core, self.talk, 0, self.limits)
             self.talk.ends[0] = end
+            end.on_end = self._stop
             self._session = welcome.session
         elif end.ended:
             port.abort()
@@ -378,7 +387,7 @@ class Client:
         spread = min(
             self.limits.redial_max, self.limits.redial_min * 2.0 ** min(max(self._pauses - 1, 0), 32)
         )
-        pause = max(self._hold, self.world.chance.random() * spread, 0.01 if self.world.is_refusing else 0.0)
+        pause = max(self._hold, self.world.chance.random() * spread, 0.2 if self.world.is_refusing else 0.0)
         self._hold = 0.0
         self._redial_tag += 1
         self.node.after(pause, partial(self._redial, self._redial_tag))

@@ -9,14 +9,19 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
 from ...protocol.frames import HEADER, MAGIC, FrameType
-from ...protocol.handshake import ID_SIZE, TOKEN_SIZE, Resume, encode_payload
+from ...protocol.handshake import ID_SIZE, TOKEN_SIZE, Hello, Resume, encode_payload
 from ...protocol.states import Phase
+from .host import STRANGER
 from .line import Node, Violation
 
 if TYPE_CHECKING:
     from .ends import Client
     from .line import Port
     from .world import World
+
+
+_STRANGERS = 4
+"""How many strangers are there at once; the oldest hangs up."""
 
 
 def _pick(world: World, a: int) -> Client:
@@ -52,7 +57,7 @@ def late(world: World, a: int, b: int) -> None:
         for end in (port, port.far) if a & 1 else (port.far, port):
             if end is not None and end.far is not None and not end.far.is_over:
                 had_end = end.is_hung_up
-                moved = world.move(end, 1 + (b >> 2) % 300)
+                moved = world.move(end, 1 + (b >> 2) % 50)
                 if moved or (had_end and not end.out and not end.is_blocked and not end.far.node.is_stalled):
                     world.faults["late"] += 1
                     return
@@ -133,7 +138,7 @@ def stall(world: World, a: int, b: int) -> None:
 def jump(world: World, a: int, b: int) -> None:
     """A clock jumps ahead, as when a machine slept: everybody else goes on as if nothing had been."""
     node = _node(world, a)
-    seconds = float(1 + b % 40) if b & 0xF000 else 400.0
+    seconds = float(1 + b % 40) if b & 0xFC00 else 400.0
     node.offset += seconds
     _woke(node, seconds, world)
     world.faults["jump"] += 1
@@ -145,6 +150,7 @@ def _node(world: World, a: int) -> Node:
 
 
 def _woke(node: Node, seconds: float, world: World) -> None:
+    node.late_at = node.now
     if seconds > world.limits.dead_after / 2 + 1.0:  # shorter ones need not be noticed as such
         node.woke_at = node.now
 
@@ -222,25 +228,32 @@ def thief(world: World, a: int, b: int) -> None:
 
 
 def rubbish(world: World, a: int, b: int) -> None:
-    """A stranger who speaks badly: noise, a hello that never ends, a size that nobody may declare, or a frame out of turn."""
+    """A stranger who speaks badly: noise, a hello that never ends or is too long, a size that nobody may declare, or talk out of turn."""
     if world.host.node.is_stalled:
         return
-    kind = a % 5
+    kind = a % 6
     if kind == 0:
         data = b.to_bytes(2, "big") * (1 + a % 50)
     elif kind == 1:
         data = MAGIC + HEADER.pack(300, FrameType.HELLO, 0) + b"\x81" * (b % 200)
     elif kind == 2:
-        data = MAGIC + HEADER.pack(4000, FrameType.HELLO, 0) + b"x" * 1000
+        data = MAGIC + HEADER.pack(1000, FrameType.HELLO, 0) + b"x" * 700
     elif kind == 3:
         data = MAGIC + HEADER.pack(0xFFFFFFFF, b % 256, 0)
+    elif kind == 4:
+        hello = Hello(life=bytes(ID_SIZE), window=1000, max_message=1000, credentials=STRANGER)
+        data = MAGIC + encode_payload(FrameType.HELLO, hello)
     else:
         data = MAGIC + HEADER.pack(4, (0x05, 0x20, 0x21, 0x08)[b % 4], 0) + b"four"
-    _stranger(world, data)
+    port = _stranger(world, data)
+    if kind == 4:
+        port.arrive(HEADER.pack(4, FrameType.BYTES, 0) + b"psst")
     world.faults["rubbish"] += 1
 
 
 def _stranger(world: World, data: bytes) -> Port:
+    if len(world.strangers) >= _STRANGERS:
+        world.forget(world.strangers.popleft())
     port = world.host.accept(world.capacity)
     world.strangers.append(port)
     port.arrive(data)

@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 
     from .world import World
 
+STRANGER = "stranger"
+"""The principal of who asks for a session and then does not keep to the rules."""
+
 _RETIRED_KNOWN = 8
 """How many retired tokens a server must still recognise."""
 
@@ -157,10 +160,13 @@ class Host:
         number = next(self._numbers)
         session_id, token = number.to_bytes(ID_SIZE, "big"), self._token()
         talk = self.talks[session_id] = Talk(self.world, number, session_id, core.sent)
+        talk.is_stranger = principal == STRANGER
         end = talk.ends[1] = End(self.node, core, talk, 1, self.limits)
         record = Record(session_id, principal, core, attempt=1, current=hash_token(token))
         kept = self.kept[session_id] = Kept(record, end, talk, token)
         self.table.add(record)
+        if len(self.table) > self.limits.max_sessions:
+            raise Violation(f"the server holds {len(self.table)} sessions")
         end.on_end = partial(self._ended, kept)
         self.world.watch(talk)
         self._carry(kept, port, token, peer_received=core.sent, resumed=False)
@@ -175,6 +181,8 @@ class Host:
             if must_revoke and verdict.code is not CloseCode.REVOKED:
                 raise Violation(f"a retired token with a new attempt was answered {verdict.code.text}")
             if kept is not None and verdict.code is CloseCode.REVOKED:
+                if not must_revoke:
+                    raise Violation("a session was revoked for a token that is good")
                 self._lose(kept, CloseCode.REVOKED, "revoked")
             port.connection.refuse(verdict)
             return
@@ -253,7 +261,8 @@ class Host:
         if isinstance(event, Confirmed):
             self._confirmed(kept, port, event)
         elif isinstance(event, ConnectionEnded):
-            check_honest(event, "the server")
+            if not kept.talk.is_stranger:
+                check_honest(event, "the server")
             check_verdict(event, self.node, self.limits)
             how = kept.end.connection_ended(event)
             if how:
@@ -296,10 +305,12 @@ class Host:
         end = kept.end
         code = CloseCode.NORMAL if end.ended == "closed" else end.code
         self.table.remove(kept.record, code, end.reason, self.node.now)
+        if len(self.table._tombstones) > self.limits.max_tombstones:
+            raise Violation(f"the server remembers {len(self.table._tombstones)} ended sessions")
         self.buried[kept.record.id] = self.node.now
         self.kept.pop(kept.record.id, None)
         carrier, kept.carrier = kept.carrier, None
-        if carrier is not None and not kept.is_told:
+        if carrier is not None and not carrier.is_confirmed:  # nobody else would tell it
             carrier.connection.break_off(code, end.reason)
             carrier.schedule()
 

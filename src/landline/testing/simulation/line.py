@@ -16,6 +16,7 @@ from ...protocol.events import Event
 from ...protocol.states import Phase
 
 _SLACK = 1e-9  # the clocks are floats that were added up in different orders
+_SOON = 1e-6  # a timer never fires at the very moment at which it was set
 
 
 class Violation(Exception):
@@ -23,10 +24,11 @@ class Violation(Exception):
 
 
 class Clock(Protocol):
-    """The time of the world, in seconds, and its rolling hash."""
+    """The time of the world, in seconds, and its rolling hash; touched is one where something changed."""
 
     now: float
     trace: blake2b
+    is_touched: bool
 
 
 class Node:
@@ -37,27 +39,16 @@ class Node:
 
     Attributes:
         is_stalled: its loop stands still: nothing is read, no timer fires.
-        woke_at: when it last came back from that, or its clock jumped.
+        late_at: when it last came back from that, or its clock jumped.
+        woke_at: the same, of the long ones only.
         ports: the lines that it holds.
     """
-
-    __slots__ = (
-        "_ties",
-        "_timers",
-        "is_stalled",
-        "offset",
-        "ports",
-        "ready",
-        "scheduled",
-        "woke_at",
-        "world",
-    )
 
     def __init__(self, world: Clock, offset: float) -> None:
         self.world = world
         self.offset = offset
         self.is_stalled = False
-        self.woke_at = 0.0
+        self.late_at = self.woke_at = 0.0
         self.ports: dict[Port, None] = {}
         self.scheduled: dict[Port, None] = {}
         self.ready: list[Callable[[], None]] = []
@@ -72,7 +63,7 @@ class Node:
     def after(self, seconds: float, call: Callable[[], None]) -> None:
         """Call back when that much time has passed here; who calls later checks whether it still matters."""
         self._ties += 1
-        heapq.heappush(self._timers, (self.now + seconds, self._ties, call))
+        heapq.heappush(self._timers, (self.now + max(seconds, _SOON), self._ties, call))
 
     def next_due(self) -> float:
         """When something is due here, on the world's clock."""
@@ -91,17 +82,14 @@ class Node:
             if port.due is not None and port.due <= now:
                 port.fire()
 
-    def turn(self) -> bool:
-        """End the loop's turn: write, tell, re-arm; return whether there was anything to do."""
-        if not self.scheduled and not self.ready:
-            return False
+    def turn(self) -> None:
+        """End the loop's turn: write, tell, re-arm."""
         ready, self.ready = self.ready, []
         for call in ready:
             call()
         scheduled, self.scheduled = self.scheduled, {}
         for port in scheduled:
             port.advance()
-        return True
 
     def die(self) -> None:
         """The process is gone: its lines end, its timers are forgotten."""
@@ -155,10 +143,13 @@ class Port:
     def advance(self) -> None:
         """Write what the connection wants sent, tell its events, re-arm its timer."""
         if self.is_over:
+            self.tell()  # who attached late, to a line that had ended meanwhile, is told so
             return
         connection, out = self.connection, self.out
         if len(out) < self.capacity or connection.phase is Phase.CLOSED:
             data = connection.data_to_send(self.node.now)
+            if data:
+                self.node.world.is_touched = True
             if data and not self.is_hung_up:
                 for piece in data:
                     out += piece
@@ -226,6 +217,7 @@ class Port:
     def arrive(self, data: bytes) -> None:
         """Take bytes, as one chunk."""
         now = self.node.now
+        self.node.world.is_touched = True
         self.heard_at = now
         self.taken += len(data)
         self.node.world.trace.update(data)

@@ -19,14 +19,14 @@ TRAFFIC: dict[str, float] = {"send": 6, "take": 4, "flow": 5, "tick": 1.5, "ask"
 """What programs and a perfect network do, and its weight."""
 
 FAULTS: dict[str, float] = {
-    "slice": 6,
-    "late": 3,
-    "cut": 1,
-    "redial": 0.7,
+    "slice": 8,
+    "late": 5,
+    "cut": 1.2,
+    "redial": 1,
     "block": 0.5,
-    "silence": 0.15,
+    "silence": 0.08,
     "stall": 0.3,
-    "jump": 0.1,
+    "jump": 0.06,
     "lazy": 0.3,
     "refuse": 0.15,
     "thief": 0.8,
@@ -37,7 +37,7 @@ FAULTS: dict[str, float] = {
 }
 """What goes wrong, and how often where it does at all."""
 
-_SWARM = (0.0, 0.3, 1.0, 1.0, 3.0)
+_SWARM = (0.0, 0.5, 1.0, 2.0, 4.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +57,11 @@ class Shape:
     capacity: int
     auth_delay: float
     base: int
+
+
+def draw_world(seed: int, steps: int) -> tuple[Shape, list[Step]]:
+    """Return the shape and the schedule of a seed."""
+    return draw_shape(random.Random(f"shape {seed}")), draw_steps(random.Random(f"steps {seed}"), steps)
 
 
 def draw_shape(chance: random.Random) -> Shape:
@@ -87,7 +92,7 @@ def draw_shape(chance: random.Random) -> Shape:
         limits=limits,
         clients=pick((1, 1, 1, 2)),
         capacity=pick((300, 2000, 1 << 16)),
-        auth_delay=pick((0.0, 0.0, 0.0, 0.5)),
+        auth_delay=pick((0.0, 0.0, 0.0, 0.05)),
         base=pick((0, 0, 0, (1 << 16) - 3, (1 << 32) - 5)),
     )
 

@@ -36,11 +36,13 @@ class Talk:
         ends: the client's and the server's, once they exist.
         is_confirmed: the server's program knows of the session.
         was_closed: one of the programs closed it.
+        is_stranger: whoever asked for it means no good; it is never confirmed.
         excuses: what happened that may end it otherwise.
     """
 
     __slots__ = (
-        "base", "ends", "excuses", "handled", "heard", "is_confirmed", "number", "said", "session_id", "was_closed", "world",
+        "base", "ends", "excuses", "handled", "heard", "is_confirmed", "is_stranger", "number", "said", "session_id",
+        "was_closed", "world",
     )  # fmt: skip
 
     def __init__(self, world: World, number: int, session_id: bytes, base: int) -> None:
@@ -54,6 +56,7 @@ class Talk:
         self.ends: list[End | None] = [None, None]
         self.is_confirmed = False
         self.was_closed = False
+        self.is_stranger = False
         self.excuses: set[str] = set()
 
     @property
@@ -123,6 +126,8 @@ class Talk:
 
     def check_end(self, end: End) -> None:
         """The session ended at ``end``: there must be a reason."""
+        if self.is_stranger:
+            return
         who = ("client", "server")[end.side]
         if end.ended == "closed":
             if not self.was_closed:

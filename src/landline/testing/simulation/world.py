@@ -20,7 +20,7 @@ from .ends import Client, End
 from .faults import FAULT_OPERATIONS
 from .host import Host
 from .line import Port, Violation, join
-from .schedule import Shape, Step, draw_shape, draw_steps
+from .schedule import Shape, Step
 from .talk import LONGEST, Talk
 
 _ALL = 1 << 30
@@ -53,8 +53,9 @@ class World:
         self.trace = blake2b(digest_size=16)
         self.is_refusing = False
         self.is_calm = False
+        self.is_touched = False
         self.has_ended = False
-        self.strangers: deque[Port] = deque(maxlen=32)
+        self.strangers: deque[Port] = deque()
         self._later: list[tuple[int, int, Callable[[], None]]] = []
         self._ties = 0
         self._step = 0
@@ -123,18 +124,25 @@ class World:
     def _settle(self) -> None:
         """Everybody ends the turn of its loop, and the books are looked at."""
         for _ in range(100):
-            if not any([node.turn() for node in self.nodes if not node.is_stalled]):
+            is_quiet = True
+            for node in self.nodes:
+                if (node.scheduled or node.ready) and not node.is_stalled:
+                    node.turn()
+                    is_quiet = False
+            if is_quiet:
                 break
         else:
             raise Violation("a loop never comes to rest")
-        for talk in self._talks:
-            talk.check()
+        if self.is_touched:
+            self.is_touched = False
+            for talk in self._talks:
+                talk.check()
         if self.has_ended:
             self._bury()
 
     def _bury(self) -> None:
         """Somewhere a session ended: programs take what is left of it, and clients begin another one."""
-        self.has_ended = False
+        self.has_ended, self.is_touched = False, True
         for talk in self._talks:
             if talk.is_over:
                 for end in talk.ends:
@@ -204,6 +212,7 @@ class World:
     def do_send(self, a: int, b: int) -> None:
         """A program sends one to three messages, of any of the three kinds."""
         end = self._end(a)
+        self.is_touched = True
         if end is not None:
             for _ in range(1 + b % 3):
                 number = len(end.talk.said[end.side])
@@ -214,6 +223,7 @@ class World:
     def do_take(self, a: int, b: int) -> None:
         """A program asks for the next messages."""
         end = self._end(a)
+        self.is_touched = True
         if end is not None and not end.is_lazy:
             for _ in range(1 + b % 4):
                 if not end.take():
@@ -242,11 +252,13 @@ class World:
                 self.advance(0.01 + (b % 8) ** 2 / 64)  # perhaps until it dials
             else:
                 self._flow(port)
+                if client.is_dialling:
+                    self._settle()
+                    self._flow(port)
 
     def do_tick(self, a: int, b: int) -> None:
         """A little time passes."""
-        del b
-        self.advance((1 + a % 60) / 1024)
+        self.advance((1 + a % 60) / 1024 if b & 7 else 0.5)
 
     def _flow(self, port: Port | None) -> None:
         if port is not None:
@@ -346,8 +358,3 @@ class World:
                 raise Violation("an orderly close did not end the session")
             if end.core.messages.handled_by_peer != end.core.messages.queued:
                 raise Violation("an orderly close left something undelivered")
-
-
-def draw_world(seed: int, steps: int) -> tuple[Shape, list[Step]]:
-    """Return the shape and the schedule of a seed."""
-    return draw_shape(random.Random(f"shape {seed}")), draw_steps(random.Random(f"steps {seed}"), steps)

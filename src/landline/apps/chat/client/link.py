@@ -23,7 +23,7 @@ logger = logging.getLogger("landline.apps.chat")
 REDIAL_MIN: Final = 0.2
 """The pause before a new session is dialled is drawn from 0 to this many seconds; the bound doubles with each failure..."""
 REDIAL_MAX: Final = 8.0
-"""... up to this: a person is waiting."""
+"""... up to this, as it does for a line beneath a session: a person is waiting."""
 REDIAL_RESET: Final = 10.0
 """A session that held this many seconds starts the pauses anew; one that ends at once must not be dialled in a tight loop."""
 LEAVE_TIMEOUT: Final = 2.0

@@ -14,19 +14,15 @@ import secrets
 import signal
 import sys
 from collections.abc import Iterator
-from typing import Final, Protocol
+from typing import Protocol
 
 import landline
 from landline.apps.chat import text
 from landline.apps.chat.client.line_screen import LineScreen
-from landline.apps.chat.client.link import Link
+from landline.apps.chat.client.link import REDIAL_MAX, Link
 from landline.apps.chat.client.model import Client
 from landline.errors import SettingsError
-from landline.limits import Limits
 from landline.settings import Settings
-
-REDIAL_MAX: Final = 8.0
-"""Seconds between two dials at most: a person is waiting. (The server says how soon a dead line is noticed.)"""
 
 
 class Screen(Protocol):
@@ -47,7 +43,7 @@ async def run(settings: Settings, stop: asyncio.Event) -> int:
         SettingsError: the name or a room cannot be one.
     """
     client = Client(_name(settings), secrets.randbits(63) or 1, _rooms(settings))
-    limits = Limits(redial_max=REDIAL_MAX)
+    limits = landline.Limits(redial_max=REDIAL_MAX)
 
     async def dial() -> landline.Session:
         return await landline.connect(settings.chat.address, limits=limits)
@@ -78,9 +74,8 @@ def _hang_up_stops(stop: asyncio.Event) -> Iterator[None]:
 def _screen(client: Client, settings: Settings) -> Screen:
     if not _has_cursor():
         return LineScreen(client)
-    from landline.apps.chat.client.prompt_screen import (
-        PromptScreen,  # a pipe need not wait for what it does not use
-    )
+    # Here, so that a pipe need not wait for what it does not use.
+    from landline.apps.chat.client.prompt_screen import PromptScreen
 
     return PromptScreen(client, colour=settings.colour)
 
@@ -107,7 +102,7 @@ def _rooms(settings: Settings) -> list[str]:
         try:
             room = text.valid_room(wished)
         except ValueError as error:
-            raise SettingsError(str(error), key="chat.rooms") from error
+            raise SettingsError(str(error), key="chat.room") from error
         if room not in rooms:
             rooms.append(room)
     return rooms

@@ -78,13 +78,11 @@ class PlainConversation:
         self._arrived = False
         self._call: str | None = None
         self._events: deque[Event] = deque()
-        self._busy = (
-            False  # an event is being carried out: the next line waits, so that answers keep their order
-        )
+        # An event is being carried out: the next line waits, so that answers keep their order...
+        self._busy = False
         self._turn: Turn | None = None  # ... and the turn of that event
-        self._first: tuple[commands.Command, float] | None = (
-            None  # what they came with, until they are welcome
-        )
+        # What they came with, until they are welcome.
+        self._first: tuple[commands.Command, float] | None = None
         self._left = False  # nothing more is read
         self._farewell = ""
         self._over = False  # nothing more is written
@@ -289,9 +287,8 @@ class PlainConversation:
                 line = self._input.next_line()
                 assert line is not None
                 if not self._arrived and not line.is_goodbye and line.end == 0x0D:
-                    self._newline = (
-                        "\r\n"  # as the caller does: telnet needs it, and grep behind nc does not want it
-                    )
+                    # As the caller does: telnet needs it, and grep behind nc does not want it.
+                    self._newline = "\r\n"
                 self._take(line, now)
             elif self._input.has_rest and self._is_settled(now):
                 if not self._may_go_on(now):

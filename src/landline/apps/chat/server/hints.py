@@ -10,8 +10,7 @@ from pathlib import Path
 from typing import Final, NamedTuple
 from urllib.parse import urlsplit
 
-from landline.settings import DEFAULT_HOST, DEFAULT_PORT, Settings
-from landline.settings.tree import WILDCARDS
+from landline.settings import DEFAULT_HOST, DEFAULT_PORT, WILDCARDS, Settings
 
 CLASSIC_CLIENT: Final = "examples/classic_client.py"
 

@@ -20,8 +20,17 @@ from landline.apps.chat import wire
 from landline.apps.chat.limits import ChatLimits
 from landline.apps.chat.server.people import Person
 from landline.errors import StorageError
-from landline.storage import Append, Change, Gap, Page, Position, Put, Storage
-from landline.storage.base import EXPIRED, HISTORY_REPLACED
+from landline.storage import (
+    EXPIRED,
+    HISTORY_REPLACED,
+    Append,
+    Change,
+    Gap,
+    Page,
+    Position,
+    Put,
+    Storage,
+)
 
 logger = logging.getLogger("landline.apps.chat")
 
