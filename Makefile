@@ -4,6 +4,7 @@
 #   make chat     a chat client                         make chat ARGS="--name ana"
 #   make test     the tests                             make test ARGS="-k resume"
 #   make check    format, lint, types, import contracts, tests
+#   make simulate the protocol under faults, from seeds  make simulate ARGS="--minutes 10"
 #   make bench    the benchmarks
 #   make lock     compiles requirements/*.in anew
 #   make clean    removes what make made, but never the chat's data (.landline/)
@@ -14,7 +15,7 @@ BIN := .venv/bin
 # As many test workers as are worth their start.
 WORKERS ?= 2
 
-.PHONY: default run chat test check bench clean lock setup-run setup-test
+.PHONY: default run chat test check simulate bench clean lock setup-run setup-test
 
 default:
 	@sed -n -e '/^#/!q' -e 's/^# \{0,1\}//p' Makefile
@@ -40,6 +41,10 @@ check: setup-test
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo --cache-dir .cache/import-linter
 	@exec $(BIN)/python -m pytest -n $(WORKERS) $(ARGS)
+
+# A few minutes; a seed that fails is shrunk and says how to replay it. ARGS=--ablations proves that it can fail.
+simulate: setup-test
+	@exec $(BIN)/python -m landline.testing.simulation -j $(WORKERS) $(ARGS)
 
 bench: setup-test
 	@exec $(BIN)/python -m benchmarks $(ARGS)

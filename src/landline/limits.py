@@ -82,7 +82,9 @@ class Limits:
     max_handshakes: int = _limit(512, "connections", "past their first byte and not yet let in")
     max_silent: int = _limit(256, "connections", "callers that have not said anything; the oldest goes first")
     max_per_source: int = _limit(
-        1024, "connections", "from one address (IPv4) or /64 (IPv6); loopback and Unix sockets are exempt"
+        1024,
+        "connections",
+        "from one address (IPv4) or /64 (IPv6), and as many sessions; loopback and Unix sockets are exempt",
     )
     preauth_bytes: int = _limit(4096, "bytes", "read from a caller before it is let in, its hello included")
     backlog: int = _limit(

@@ -34,7 +34,9 @@ class Pipes:
         self._stack = stack
         self.folder = tmp_path
 
-    async def start(self, *arguments: str, stdin: int | IO[bytes] = DEVNULL, stdout: int | IO[bytes] = PIPE) -> Process:
+    async def start(
+        self, *arguments: str, stdin: int | IO[bytes] = DEVNULL, stdout: int | IO[bytes] = PIPE
+    ) -> Process:
         process = await asyncio.create_subprocess_exec(
             sys.executable,
             "-m",
@@ -182,7 +184,7 @@ async def test_kept_it_serves_one_caller_after_the_other(pipes: Pipes) -> None:
 
 
 async def test_who_speaks_plain_text_is_told_and_hung_up_on(pipes: Pipes) -> None:
-    """nc has called a session; the place stays free for who can speak it."""
+    """Nc has called a session; the place stays free for who can speak it."""
     listener, address = await pipes.listen("tcp://127.0.0.1:0")
     plain = await landline.dial(address)
     plain.send(b"hello\n")
@@ -193,7 +195,10 @@ async def test_who_speaks_plain_text_is_told_and_hung_up_on(pipes: Pipes) -> Non
     caller = await pipes.start("connect", address, stdin=PIPE)
     await caller.communicate(b"data")
 
-    assert answer == b"This is a landline pipe: call it with `landline connect`, or have it listen with --plain.\n"
+    assert (
+        answer
+        == b"This is a landline pipe: call it with `landline connect`, or have it listen with --plain.\n"
+    )
     assert (await listener.communicate())[0] == b"data"
 
 
@@ -203,7 +208,9 @@ async def test_a_program_that_is_no_pipe_is_turned_away(pipes: Pipes) -> None:
 
     async with landline.connect(address) as session:
         _ = await session.send("hello, chat?")
-        with pytest.raises(landline.SessionClosed, match="this is a pipe: it is called with `landline connect`"):
+        with pytest.raises(
+            landline.SessionClosed, match="this is a pipe: it is called with `landline connect`"
+        ):
             await session.receive()
 
 
@@ -236,7 +243,9 @@ async def test_ctrl_c_drains_and_the_other_side_knows_that_it_is_not_whole(pipes
     assert await caller.wait() == 0
     _, errors = await listener.communicate()
     assert listener.returncode == 1
-    assert b"the other side hung up (it was interrupted) before everything was said; 4 bytes of theirs" in errors
+    assert (
+        b"the other side hung up (it was interrupted) before everything was said; 4 bytes of theirs" in errors
+    )
 
 
 @pytest.mark.needs("nc")
@@ -277,7 +286,14 @@ async def test_a_taken_port_is_a_sentence(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as holder:
         port = holder.getsockname()[1]
         process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "landline", "listen", f"127.0.0.1:{port}", stdin=DEVNULL, stderr=PIPE, cwd=tmp_path
+            sys.executable,
+            "-m",
+            "landline",
+            "listen",
+            f"127.0.0.1:{port}",
+            stdin=DEVNULL,
+            stderr=PIPE,
+            cwd=tmp_path,
         )
         _, errors = await process.communicate()
 

@@ -12,6 +12,7 @@ import pytest
 from landline.errors import DataError, Full, SessionClosed, SessionLost
 from landline.limits import Limits
 from landline.patterns.messages import ACKED, Messages, Outcome
+from landline.protocol.codec import BYTES, PACKED
 from landline.protocol.frames import CloseCode
 from landline.protocol.session import Session
 from landline.sessions.bare import BareSession
@@ -83,3 +84,16 @@ async def test_flush_with_nothing_sent_is_done(bare: BareSession) -> None:
     await messages.flush()
     bare.lose(CloseCode.EXPIRED, "over")
     await messages.flush()
+
+
+async def test_a_packed_value_that_is_none_ends_the_session_when_it_is_taken(bare: BareSession) -> None:
+    """Its form was right, its content is not: the session ends with the reason, and nothing that came after it is handed out."""
+    messages = Messages(bare)
+    bare.core.receive(PACKED, 0, b"\xa2\xed\xa0")  # two bytes that are no text
+    bare.core.receive(BYTES, 0, b"after")
+
+    with pytest.raises(SessionLost, match="not what its type says"):
+        await messages.receive()
+    with pytest.raises(SessionLost):
+        await messages.receive()
+    assert bare.end_code is CloseCode.BAD_DATA

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from landline.errors import DataError, ProtocolError
-from landline.protocol.codec import BYTES, PACKED, TEXT, decode_data, encode_data
+from landline.protocol.codec import BYTES, PACKED, TEXT, Packed, decode_data, encode_data
 
 BIG = 1 << 20
 
@@ -26,10 +26,25 @@ values = st.recursive(
 )
 
 
+def taken(kind: int, payload: bytes) -> Any:
+    """What the program is given in the end."""
+    value = decode_data(kind, payload)
+    return value.unpack() if isinstance(value, Packed) else value
+
+
+def test_a_packed_value_stays_bytes_until_it_is_taken() -> None:
+    """A megabyte of empty maps is seventy megabytes of objects: nobody makes them who may never look. Its form is checked at once."""
+    kind, payload = encode_data([{}] * 1000, BIG)
+
+    assert isinstance(decode_data(kind, payload), Packed)
+    with pytest.raises(ProtocolError):
+        decode_data(PACKED, payload[:-1])
+
+
 @given(values)
 def test_values_come_out_as_they_went_in(value: Any) -> None:
     """Of the same type too: ``str`` as ``str``, ``bytes`` as ``bytes``."""
-    there = decode_data(*encode_data(value, BIG))
+    there = taken(*encode_data(value, BIG))
 
     assert there == value
     assert type(there) is type(value)
@@ -55,7 +70,7 @@ def test_times_travel() -> None:
     """With their zone."""
     value = datetime.datetime(2026, 1, 2, 3, 4, 5, tzinfo=datetime.UTC)
 
-    assert decode_data(*encode_data(value, BIG)) == value
+    assert taken(*encode_data(value, BIG)) == value
 
 
 @pytest.mark.parametrize(
@@ -107,7 +122,7 @@ def test_the_limit_counts_payload_bytes(value: Any) -> None:
 def test_a_payload_that_is_not_what_it_says_is_bad_data(kind: int, payload: bytes) -> None:
     """Invalid UTF-8, cut or endless or unhashable msgpack: one error, whatever is wrong."""
     with pytest.raises(ProtocolError) as caught:
-        decode_data(kind, payload)
+        taken(kind, payload)
     assert caught.value.code == "bad-data"
 
 
@@ -115,6 +130,6 @@ def test_a_payload_that_is_not_what_it_says_is_bad_data(kind: int, payload: byte
 def test_any_payload_is_a_value_or_bad_data(kind: int, payload: bytes) -> None:
     """Nothing else escapes."""
     try:
-        decode_data(kind, payload)
+        taken(kind, payload)
     except ProtocolError as error:
         assert error.code == "bad-data"

@@ -247,6 +247,20 @@ def test_the_one_longest_without_a_line_makes_room() -> None:
     assert table.get(second.id) is None
 
 
+def test_a_flood_of_short_sessions_ends_its_own() -> None:
+    """Somebody whose line dropped after an hour keeps the place, however long ago that was."""
+    table = SessionTable(Limits(max_sessions=3))
+    person, *flood = (make_record(number) for number in range(1, 4))
+    table.add(person)
+    table.detached(person, 3600.0)
+    for record in flood:
+        record.born_at = 3700.0
+        table.add(record)
+        table.detached(record, 3700.1)
+
+    assert table.surplus in flood
+
+
 # The dead...
 
 

@@ -56,7 +56,7 @@ async def test_a_few_silent_callers_may_wait_for_minutes(place: Place) -> None:
 
 
 async def test_who_is_half_greeted_is_counted(place: Place, wired: Any) -> None:
-    """Beyond ``max_handshakes`` a caller is told to come back, and those before it keep their place."""
+    """Beyond ``max_handshakes`` the oldest is told to come back: a crowd that never finishes its hello does not shut the door."""
     await place.serve(limits=landline.Limits(max_handshakes=10))
     slow = [await place.line() for _ in range(10)]
     for wire in slow:
@@ -64,11 +64,12 @@ async def test_who_is_half_greeted_is_counted(place: Place, wired: Any) -> None:
     await asyncio.sleep(0.1)
     eleventh = await place.line()
     eleventh.hello()
-    refusal = await eleventh.refusal()
 
+    assert (await eleventh.welcome()).session
+    refusal = await slow[0].refusal()
     assert refusal.code is CloseCode.BUSY
     assert refusal.retry_in
-    for wire in slow:
+    for wire in slow[1:]:
         wire.say(wired.hello()[20:])
         assert (await wire.welcome()).session
     await place.still_serves()
@@ -136,6 +137,32 @@ def acceptor_of() -> Any:
         )
 
     return make
+
+
+async def test_a_source_has_so_many_sessions_and_no_more(acceptor_of: Any, wired: Any) -> None:
+    """Those without a line count: coming and going again does not fill the house."""
+    acceptor: Acceptor = acceptor_of(max_per_source=2)
+    written: list[bytes] = []
+    for source in ["192.0.2.1"] * 3 + ["192.0.2.2"] + [""] * 3:
+        transport = FromAfar(source)
+        transport.write = written.append  # type: ignore[method-assign]
+        acceptor.accept(transport)
+        transport._receiver.data_received(wired.hello())
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        transport.abort()
+
+    assert [b"holds no more" in answer for answer in written] == [
+        False,
+        False,
+        True,
+        False,
+        False,
+        False,
+        False,
+    ]
+    await acceptor.drain(retry_in=1)
+    assert not acceptor._held_by_source
 
 
 async def test_a_source_has_so_many_connections_and_no_more(acceptor_of: Any) -> None:

@@ -6,8 +6,9 @@ from collections.abc import Generator
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
-from ..errors import Full, SessionClosed
+from ..errors import Full, ProtocolError, SessionClosed
 from ..protocol.codec import encode_data
+from ..protocol.frames import CloseCode
 from ..sessions.bare import BareSession
 
 
@@ -107,7 +108,12 @@ class Messages:
             await bare.arrived.wait()
         if bare.is_closing:
             raise SessionClosed("it is being closed")
-        return self._core.take(flow)
+        try:
+            return self._core.take(flow)
+        except ProtocolError as error:
+            flow.inbox.clear()  # what came after it would have a hole before it
+            bare.lose(CloseCode.BAD_DATA, error.reason)
+            raise (bare.ended or error) from error
 
     def ack(self) -> None:
         """Say that every message received so far is handled."""

@@ -6,6 +6,7 @@ its sender's error and never a third party's.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Final
 
 import msgspec
@@ -19,6 +20,24 @@ PACKED: Final = int(FrameType.PACKED)
 
 _pack = msgspec.msgpack.Encoder().encode
 _unpack = msgspec.msgpack.Decoder().decode
+_skip = msgspec.msgpack.Decoder(msgspec.Raw).decode
+
+
+class Packed:
+    """A packed value that is still bytes: it becomes objects, which may take seventy times the memory, only when the program takes it."""
+
+    __slots__ = ("_payload",)
+
+    def __init__(self, payload: bytes) -> None:
+        self._payload = payload
+
+    def unpack(self) -> Any:
+        """Return the value.
+
+        Raises:
+            ProtocolError: it holds what msgpack does not allow, invalid text for example (``bad-data``).
+        """
+        return _checked(_unpack, self._payload)
 
 
 def encode_data(value: Any, max_message: int) -> tuple[int, bytes]:
@@ -50,16 +69,25 @@ def _encode(value: Any) -> tuple[int, bytes]:
 
 
 def decode_data(kind: int, payload: bytes) -> Any:
-    """Return the value that a counted frame carries.
+    """Return the value that a counted frame carries; a packed one as ``Packed``, whose form alone is checked.
 
     Raises:
         ProtocolError: the payload is not what its type says (``bad-data``).
     """
     if kind == BYTES:
         return payload
+    if kind == TEXT:
+        return _checked(_text, payload)
+    _checked(_skip, payload)
+    return Packed(payload)
+
+
+def _text(payload: bytes) -> str:
+    return str(payload, "utf-8")
+
+
+def _checked(decode: Callable[[bytes], Any], payload: bytes) -> Any:
     try:
-        if kind == TEXT:
-            return str(payload, "utf-8")
-        return _unpack(payload)
+        return decode(payload)
     except (UnicodeDecodeError, msgspec.DecodeError, ValueError, RecursionError) as error:
         raise ProtocolError(f"a payload is not what its type says: {error}", "bad-data") from error

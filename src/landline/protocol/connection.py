@@ -26,7 +26,7 @@ from .events import (
 )
 from .frames import COUNT, COUNTS, FIRST_COUNTED, MAGIC, CloseCode, FrameDecoder, FrameType, encode_frame
 from .handshake import TOKEN_SIZE, Close, Hello, Refusal, Resume, Welcome, decode_payload, encode_payload
-from .heartbeat import Heartbeat, Progress, Verdict
+from .heartbeat import MIN_BEAT, Heartbeat, Progress, Verdict
 from .session import Session
 from .states import ACCEPTED, Phase, Role
 
@@ -125,8 +125,8 @@ class Connection:
 
     def _begin(self, session: Session, welcome: Welcome, now: float) -> None:
         self.session = session
-        interval = welcome.heartbeat * (1 - 0.2 * self._jitter)
-        self._heartbeat = Heartbeat(interval, welcome.dead_after, now)
+        interval = max(welcome.heartbeat, MIN_BEAT) * (1 - 0.2 * self._jitter)
+        self._heartbeat = Heartbeat(interval, max(welcome.dead_after, MIN_BEAT), now)
 
     # Either end closes...
 

@@ -12,6 +12,7 @@ import hmac
 from collections import OrderedDict, deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import chain, islice
 
 from ..limits import Limits
 from .frames import CloseCode
@@ -19,6 +20,8 @@ from .handshake import Refusal, Resume
 from .session import Session
 
 _RETIRED_KEPT = 8
+
+_CANDIDATES = 32
 
 
 def hash_token(token: bytes) -> bytes:
@@ -33,6 +36,7 @@ class Record:
     Attributes:
         attempt: the highest accepted.
         detached_at: since when the session has no line, or None while it has one.
+        born_at: since when the session lives.
     """
 
     id: bytes
@@ -43,6 +47,7 @@ class Record:
     offered: bytes | None = None
     retired: deque[bytes] = field(default_factory=lambda: deque(maxlen=_RETIRED_KEPT))
     detached_at: float | None = None
+    born_at: float = 0.0
 
     def offer(self, token: bytes) -> None:
         """Commit a new token, before the answer that carries it is written."""
@@ -78,6 +83,10 @@ class Tombstone:
     until: float
 
 
+def _life(record: Record) -> float:
+    return (record.detached_at or record.born_at) - record.born_at
+
+
 class SessionTable:
     """The sessions of one server, those without a line and the tombstones included."""
 
@@ -103,10 +112,16 @@ class SessionTable:
 
     @property
     def surplus(self) -> Record | None:
-        """The session to end first when there are too many, if any can be ended: the one longest without a line."""
+        """The session to end first when there are too many, if any can be ended.
+
+        It is the one that had held its first line for the shortest time, of the newest and the oldest without a line: a flood of callers
+        who come and go ends its own sessions, not those of people whose line has dropped.
+        """
         if len(self._records) < self._limits.max_sessions:
             return None
-        return next(iter(self._detached.values()), None)
+        newest = islice(reversed(self._detached.values()), _CANDIDATES)
+        oldest = islice(self._detached.values(), _CANDIDATES)
+        return min(chain(newest, oldest), key=_life, default=None)
 
     @property
     def is_full(self) -> bool:

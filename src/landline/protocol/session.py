@@ -13,7 +13,7 @@ from typing import Any
 
 from ..errors import ProtocolError
 from ..limits import Limits
-from .codec import decode_data
+from .codec import Packed, decode_data
 from .flow import Flow
 from .frames import COUNT, COUNTS, FRAME_COST, FrameType, encode_frame
 
@@ -91,10 +91,14 @@ class Session:
     # The program receives...
 
     def take(self, flow: Flow) -> Any:
-        """Return the oldest value of a flow that has one."""
+        """Return the oldest value of a flow that has one.
+
+        Raises:
+            ProtocolError: it is not what its type says; the session must end.
+        """
         value = flow.take()
         self.took(flow)
-        return value
+        return value.unpack() if type(value) is Packed else value
 
     def took(self, flow: Flow) -> None:
         """See that what was taken and handled is told to the peer in time."""

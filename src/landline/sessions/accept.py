@@ -42,11 +42,12 @@ _NOT_HERE = (
 class _Kept:
     """A session of ours with its record and the connection that was welcomed last."""
 
-    __slots__ = ("carrier", "is_told", "record", "session")
+    __slots__ = ("carrier", "is_told", "record", "session", "source")
 
-    def __init__(self, record: Record, session: BareSession) -> None:
+    def __init__(self, record: Record, session: BareSession, source: str) -> None:
         self.record = record
         self.session = session
+        self.source = source
         self.carrier: Driver | None = None
         self.is_told = False
 
@@ -81,6 +82,7 @@ class Acceptor:
         self._carried: dict[Driver, None] = {}
         self._open: dict[Transport, None] = {}
         self._by_source: Counter[str] = Counter()
+        self._held_by_source: Counter[str] = Counter()
         self._deciding: set[asyncio.Task[None]] = set()
         self._expiring: asyncio.TimerHandle | None = None
         self._is_draining = False
@@ -149,7 +151,13 @@ class Acceptor:
         connection = Connection(Role.SERVER, self._limits, self._loop.time(), jitter=random.random())
         driver = Driver(connection, transport, lambda event: self._greeted(driver, event))
         if len(self._greeting) >= self._limits.max_handshakes:
-            connection.refuse(Refusal(code=CloseCode.BUSY, reason="too many are being greeted", retry_in=1.0))
+            # The oldest goes, not the newest: who means it has said hello long ago, and a crowd that never does must not shut the door.
+            oldest = next(iter(self._greeting))
+            oldest.connection.refuse(
+                Refusal(code=CloseCode.BUSY, reason="too many are being greeted", retry_in=1.0)
+            )
+            oldest.schedule()
+            del self._greeting[oldest]
         self._greeting[driver] = None
         driver.start(head)
 
@@ -212,11 +220,13 @@ class Acceptor:
         surplus = self._table.surplus
         if surplus is not None:
             self._kept[surplus.id].session.lose(CloseCode.EXPIRED, "the server needed the room")
-        if self._table.is_full:
+        source = driver.transport.source
+        if self._table.is_full or (source and self._held_by_source[source] >= self._limits.max_per_source):
             driver.connection.refuse(
                 Refusal(code=CloseCode.BUSY, reason="the server holds no more sessions", retry_in=5.0)
             )
             return
+        self._held_by_source[source] += 1
         state = Session(
             self._limits,
             peer_window=hello.window,
@@ -225,8 +235,9 @@ class Acceptor:
         session_id, token = secrets.token_bytes(ID_SIZE), secrets.token_bytes(TOKEN_SIZE)
         session = BareSession(state, session_id=session_id, principal=principal, limits=self._limits)
         session.peer = driver.transport.peer
-        record = Record(session_id, principal, state, attempt=1, current=hash_token(token))
-        kept = self._kept[session_id] = _Kept(record, session)
+        now = self._loop.time()
+        record = Record(session_id, principal, state, attempt=1, current=hash_token(token), born_at=now)
+        kept = self._kept[session_id] = _Kept(record, session, source)
         self._table.add(record)
         session.on_end = partial(self._ended, kept)
         self._carry(kept, driver, token, peer_received=0, resumed=False)
@@ -327,6 +338,9 @@ class Acceptor:
         reason = getattr(session.ended, "reason", "")
         self._table.remove(kept.record, code, reason[:500], self._loop.time())
         self._kept.pop(kept.record.id, None)
+        self._held_by_source[kept.source] -= 1
+        if not self._held_by_source[kept.source]:
+            del self._held_by_source[kept.source]
         carrier, kept.carrier = kept.carrier, None
         # Not the session's own driver yet, so nobody has told this peer.
         if carrier is not None and carrier.connection.phase is Phase.CONFIRMING:

@@ -15,7 +15,9 @@ import pytest
 import landline
 from landline.apps.pipe.standard import Sink, Source
 
-LIMITS = landline.Limits(window=64 << 10, outbox_bytes=64 << 10, close_timeout=2.0, redial_min=0.01, redial_max=0.05)
+LIMITS = landline.Limits(
+    window=64 << 10, outbox_bytes=64 << 10, close_timeout=2.0, redial_min=0.01, redial_max=0.05
+)
 """Small rooms, so that little data fills them."""
 
 

@@ -43,7 +43,9 @@ class Two:
         ).run(self.stop_here)
 
     async def run_there(self) -> None:
-        await Pump(SessionLine(self.theirs), self.there.source, self.there.sink, is_attended=False).run(asyncio.Event())
+        await Pump(SessionLine(self.theirs), self.there.source, self.there.sink, is_attended=False).run(
+            asyncio.Event()
+        )
 
 
 @asynccontextmanager
@@ -138,7 +140,9 @@ async def test_where_a_person_types_the_others_end_is_ours_too(two: Two) -> None
     """``landline listen | tar x`` on a terminal ends when the archive does."""
     two.is_attended = True
 
-    results = await together(two.run_here(), two.run_there(), produce(two.there, b"archive"), two.here.consume())
+    results = await together(
+        two.run_here(), two.run_there(), produce(two.there, b"archive"), two.here.consume()
+    )
 
     assert results == [None, None, None, b"archive"]
 
@@ -173,7 +177,9 @@ async def test_a_stop_sends_what_was_read_and_the_other_side_knows(two: Two) -> 
         two.stop_here.set()
         await here
 
-        with pytest.raises(CutShort, match=r"the other side hung up \(it was interrupted\) before everything was said"):
+        with pytest.raises(
+            CutShort, match=r"the other side hung up \(it was interrupted\) before everything was said"
+        ):
             await there
 
 

@@ -70,7 +70,9 @@ async def test_small_pieces_are_joined(make_ends: Callable[[], Ends]) -> None:
     assert await ends.source.read() == b"line\n" * 20
 
 
-async def test_a_stopped_source_gives_what_it_has_and_goes_on_for_the_next(make_ends: Callable[[], Ends]) -> None:
+async def test_a_stopped_source_gives_what_it_has_and_goes_on_for_the_next(
+    make_ends: Callable[[], Ends],
+) -> None:
     """Nothing that was read is lost between two callers."""
     ends = make_ends()
     await ends.produce(b"for the first")

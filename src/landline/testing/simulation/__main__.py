@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from .ablations import report_ablations
 from .run import STEPS, Total, run, run_many
 
-_SEEDS = 5000
+_SEEDS = 10_000
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -36,9 +36,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         is_late = bool(options.minutes) and time.monotonic() - began > 60 * options.minutes
         return bool(total.failures) or is_late
 
-    total = run_many(
-        options.first, seeds, options.steps, processes=options.j, is_enough=is_enough, tell=tell
-    )
+    total = run_many(options.first, seeds, options.steps, processes=options.j, is_enough=is_enough, tell=tell)
     if is_shown:
         sys.stderr.write("\r" + " " * 79 + "\r")
     _report(total, options.first, options.steps, time.monotonic() - began)
@@ -51,11 +49,17 @@ def _parser() -> argparse.ArgumentParser:
         description="The real protocol under every fault that we can think of, in virtual time, from seeds.",
     )
     parser.add_argument("--first", type=int, default=0, metavar="SEED", help="the first seed (0)")
-    parser.add_argument("--seeds", type=int, default=0, help=f"how many seeds ({_SEEDS:,}; per ablation 1,000)")
+    parser.add_argument(
+        "--seeds", type=int, default=0, help=f"how many seeds ({_SEEDS:,}; per ablation 1,000)"
+    )
     parser.add_argument("--steps", type=int, default=STEPS, help=f"steps of each seed's schedule ({STEPS:,})")
     parser.add_argument("-j", type=int, default=1, metavar="N", help="how many processes (1)")
-    parser.add_argument("--minutes", type=float, default=0.0, help="stop after so many minutes, seeds left or not")
-    parser.add_argument("--trace", action="store_true", help="print the trace hash of the first seed, nothing else")
+    parser.add_argument(
+        "--minutes", type=float, default=0.0, help="stop after so many minutes, seeds left or not"
+    )
+    parser.add_argument(
+        "--trace", action="store_true", help="print the trace hash of the first seed, nothing else"
+    )
     parser.add_argument(
         "--ablations", action="store_true", help="switch each safeguard off in turn: all must be found"
     )

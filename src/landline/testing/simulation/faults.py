@@ -15,7 +15,7 @@ from .host import STRANGER
 from .line import Node, Violation
 
 if TYPE_CHECKING:
-    from .ends import Client
+    from .client import Client
     from .line import Port
     from .world import World
 
@@ -284,8 +284,7 @@ def bar(world: World, a: int, b: int) -> None:
     if principal in world.host.barred:
         return
     world.host.barred.add(principal)
-    if client.talk is not None:
-        client.talk.excuses.add("barred")
+    world.host.ever_barred.add(principal)
     world.faults["bar"] += 1
     if not client.node.is_stalled:
         client.hang_up()

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
     from .world import World
 
+BARRED = "the credentials are not good"
+
 STRANGER = "stranger"
 """The principal of who asks for a session and then does not keep to the rules."""
 
@@ -71,7 +73,7 @@ class Host:
     Attributes:
         talks: the books of every session that there ever was, by its id.
         kept: the sessions that live.
-        barred: principals that are not let in any more.
+        barred, ever_barred: principals that are not let in now, or were not at some time.
     """
 
     def __init__(self, world: World) -> None:
@@ -80,6 +82,7 @@ class Host:
         self.node = Node(world, 0.0)
         self.talks: dict[bytes, Talk] = {}
         self.barred: set[str] = set()
+        self.ever_barred: set[str] = set()
         self._numbers = count(1)
         self._life = 0
         self._begin_life()
@@ -133,9 +136,7 @@ class Host:
         if port not in self.greeting:
             return  # it went while we were asking
         if principal in self.barred:
-            port.connection.refuse(
-                Refusal(code=CloseCode.UNAUTHORIZED, reason="the credentials are not good")
-            )
+            port.connection.refuse(Refusal(code=CloseCode.UNAUTHORIZED, reason=BARRED))
         else:
             go_on(principal)
         port.schedule()
@@ -161,6 +162,7 @@ class Host:
         session_id, token = number.to_bytes(ID_SIZE, "big"), self._token()
         talk = self.talks[session_id] = Talk(self.world, number, session_id, core.sent)
         talk.is_stranger = principal == STRANGER
+        talk.principal = principal
         end = talk.ends[1] = End(self.node, core, talk, 1, self.limits)
         record = Record(session_id, principal, core, attempt=1, current=hash_token(token))
         kept = self.kept[session_id] = Kept(record, end, talk, token)

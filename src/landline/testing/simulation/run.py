@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
@@ -44,18 +45,18 @@ class Failure:
 
     Attributes:
         what: which promise was not kept, or what was raised.
-        schedule: the shortest schedule that was found to fail in the same way.
+        schedule: the shortest schedule that was found to fail in the same way; None where none was looked for.
     """
 
     seed: int
     steps: int
     what: str
-    schedule: tuple[Step, ...] = ()
+    schedule: tuple[Step, ...] | None = None
 
     def __str__(self) -> str:
         """The report that a person reads."""
         lines = [f"seed {self.seed}: {self.what}"]
-        if self.schedule:
+        if self.schedule is not None:
             lines.append(f"shrunk to {len(self.schedule)} of {self.steps} steps:")
             lines += [f"  {name} {a} {b}" for name, a, b in self.schedule]
         lines.append(
@@ -118,16 +119,21 @@ def find_fault(seed: int, steps: int = STEPS, *, is_shrunk: bool = True) -> Resu
     what = _failure_of(seed, shape, schedule)
     if isinstance(what, Result):
         return what
-    short: Sequence[Step] = ()
+    short: tuple[Step, ...] | None = None
     if is_shrunk:
-        kind = what.split(":")[0]
+        kind = _kind(what)
 
         def fails(steps: Sequence[Step]) -> bool:
             again = _failure_of(seed, shape, steps)
-            return isinstance(again, str) and again.split(":")[0] == kind
+            return isinstance(again, str) and _kind(again) == kind
 
-        short = shrink(schedule, fails)
-    return Failure(seed, steps, what, tuple(short))
+        short = tuple(shrink(schedule, fails))
+    return Failure(seed, steps, what, short)
+
+
+def _kind(what: str) -> str:
+    """The sentence without what is particular to a run: numbers, and what follows a colon."""
+    return re.sub(r"\d+", "", what.split(":", maxsplit=1)[0])
 
 
 def _failure_of(seed: int, shape: Shape, schedule: Sequence[Step]) -> Result | str:
@@ -171,7 +177,9 @@ def run_many(
     Args:
         first: the first seed.
         count: how many.
+        steps: of each seed's schedule.
         processes: how many work at once; 1 stays in this one.
+        is_enough: asked with the total so far, after every few seeds.
         tell: called with the total so far, after every few seeds.
     """
     total = Total()

@@ -41,8 +41,8 @@ class Talk:
     """
 
     __slots__ = (
-        "base", "ends", "excuses", "handled", "heard", "is_confirmed", "is_stranger", "number", "said", "session_id",
-        "was_closed", "world",
+        "base", "ends", "excuses", "handled", "heard", "is_confirmed", "is_stranger", "number", "principal", "said",
+        "session_id", "was_closed", "world",
     )  # fmt: skip
 
     def __init__(self, world: World, number: int, session_id: bytes, base: int) -> None:
@@ -57,6 +57,7 @@ class Talk:
         self.is_confirmed = False
         self.was_closed = False
         self.is_stranger = False
+        self.principal = ""
         self.excuses: set[str] = set()
 
     @property
@@ -149,6 +150,9 @@ class Talk:
                 self.world.host.check_forgotten(self)
             elif code is CloseCode.EXPIRED:
                 self.world.host.check_expired(self)
+            elif code is CloseCode.UNAUTHORIZED and self.principal in self.world.host.ever_barred:
+                if "credentials" in refusal.reason:
+                    self.excuses.add("barred")
             self._excuse(code, f"a RESUME was refused: {code.text}: {refusal.reason}")
 
     def _excuse(self, code: CloseCode, sentence: str) -> None:

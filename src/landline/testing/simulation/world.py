@@ -16,7 +16,8 @@ from hashlib import blake2b
 
 from ...protocol.session import Session
 from .checks import check_times
-from .ends import Client, End
+from .client import Client
+from .ends import End
 from .faults import FAULT_OPERATIONS
 from .host import Host
 from .line import Port, Violation, join
@@ -184,6 +185,8 @@ class World:
     def move(self, port: Port, size: int) -> int:
         """Let bytes arrive; a line that does not carry its session may not change it."""
         far = port.far
+        if not port.out and not port.is_hung_up:
+            return 0
         if far is None or far.owner is None or far.owner.port is far:
             return port.move(size)
         end: End = far.owner
@@ -283,9 +286,9 @@ class World:
                 self._settle()
         for step in range(400):
             self._flow_all()
-            is_idle = not any([end.take() for end in self._ends()])
+            taken = [end.take() for end in self._ends()]  # every end, whatever the first one had
             self._settle()
-            if is_idle and all(map(self._is_at_rest, self.clients)):
+            if not any(taken) and all(map(self._is_at_rest, self.clients)):
                 break
             self.advance(0.06 if step < 100 else 0.5)
         else:

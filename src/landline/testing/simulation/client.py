@@ -1,0 +1,265 @@
+"""A client without a loop: what ``sessions.reconnect`` and ``sessions.dial`` do, the same calls into the protocol in the same order.
+
+It dials, keeps its session on a line, and redials until the session is over; then it begins another one.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING
+
+from ...protocol.connection import Connection
+from ...protocol.events import ConnectionEnded, Event, PeerClosed, Turned, Welcomed
+from ...protocol.frames import MAGIC, CloseCode, FrameType
+from ...protocol.handshake import ID_SIZE, Hello, Refusal, Resume, Welcome, encode_payload
+from ...protocol.session import Session
+from ...protocol.states import Role
+from .checks import check_honest, check_verdict
+from .ends import End
+from .line import Node, Port, Violation
+
+if TYPE_CHECKING:
+    from .talk import Talk
+    from .world import World
+
+
+class Client:
+    """A program that wants to stay connected: one session after the other, each kept on a line as long as it lives.
+
+    Attributes:
+        end: the session that it has, if any.
+        port: the line that it has or dials on.
+        old: lines that it gave up, newest last; what was under way on them may still arrive.
+    """
+
+    def __init__(self, world: World, number: int, offset: float) -> None:
+        self.world = world
+        self.node = Node(world, offset)
+        self.limits = world.limits
+        self.number = number
+        self.life = 0
+        self.principal = f"p{number}"
+        self.end: End | None = None
+        self.talk: Talk | None = None
+        self.port: Port | None = None
+        self.old: list[Port] = []
+        self.greetings: list[tuple[int, bytes]] = []
+        self.is_dialling = False
+        self._redial_tag = 0
+        self._session = b""
+        self._token = b""
+        self._attempt = 1
+        self._pauses = 0
+        self._hold = 0.0
+        self._lost_line_at = 0.0
+        self._resume_window = 0.0
+
+    def begin(self) -> None:
+        """Ask for a new session."""
+        self.end = self.talk = None
+        self._attempt, self._pauses, self._hold = 1, 0, 0.0
+        self.greetings.clear()
+        self._redial_tag += 1
+        limits = self.limits
+        self._dial(
+            Hello(
+                life=self.life.to_bytes(ID_SIZE, "big"),
+                window=limits.window,
+                max_message=limits.max_message,
+                credentials=self.principal,
+            )
+        )
+
+    def die(self) -> None:
+        """The process is killed and started again; it knows nothing any more."""
+        self.let_go()
+        self.node.die()
+        self.life += 1
+        if self.end is not None:
+            self.end.die()
+        self.begin()
+
+    def let_go(self) -> None:
+        """Put the line among the old ones."""
+        port, self.port = self.port, None
+        if port is not None:
+            self.old.append(port)
+            if len(self.old) > 3:
+                self.world.forget(self.old.pop(0))
+
+    def hang_up(self) -> None:
+        """Give the line up, as ``session.drop`` does: the next one is dialled at once."""
+        if self.end is not None and not self.is_dialling and self.port is not None:
+            self._pauses = -1
+            self.port.abort()
+
+    def _stop(self) -> None:
+        """Dial no more: the session is over."""
+        self._redial_tag += 1
+        if self.is_dialling and self.port is not None:
+            self.is_dialling = False
+            self.port.deliver = _ignore
+            self.port.abort()
+
+    # Dialling...
+
+    def _dial(self, greeting: Hello | Resume) -> None:
+        self.let_go()
+        world = self.world
+        if world.is_refusing:
+            self._failed()
+            return
+        connection = Connection(Role.CLIENT, self.limits, self.node.now, jitter=world.chance.random())
+        port = self.port = Port(self.node, connection, world.capacity)
+        connection.greet(greeting)
+        kind = FrameType.HELLO if isinstance(greeting, Hello) else FrameType.RESUME
+        self.greetings.append((self._attempt, MAGIC + encode_payload(kind, greeting)))
+        self.is_dialling = True
+        port.deliver = partial(self._answered, port)
+        world.connect(self, port)
+        self.node.after(self.limits.connect_timeout, partial(self._dial_is_late, port))
+
+    def _dial_is_late(self, port: Port) -> None:
+        if self.port is port and self.is_dialling:
+            port.deliver = _ignore
+            port.abort()
+            self._failed()
+
+    def _answered(self, port: Port, event: Event) -> None:
+        if self.port is not port or not self.is_dialling:
+            return
+        if isinstance(event, Welcomed):
+            self.is_dialling = False
+            port.deliver = _ignore
+            self.node.ready.append(partial(self._welcomed, port, event.welcome))
+        elif isinstance(event, Turned):
+            self.is_dialling = False
+            self._refused(event.refusal)
+        elif isinstance(event, ConnectionEnded):
+            check_honest(event, "the client, dialling")
+            self._failed()
+
+    def _failed(self) -> None:
+        self.is_dialling = False
+        if self.end is None:
+            self.let_go()
+            self._redial_tag += 1
+            self.node.after(0.2, partial(self._begin_again, self._redial_tag))
+        elif not self.end.ended:
+            self._redial_later()
+
+    def _begin_again(self, tag: int) -> None:
+        if tag == self._redial_tag and self.end is None and self.port is None:
+            self.begin()
+
+    def _refused(self, refusal: Refusal) -> None:
+        end = self.end
+        if end is None or self.talk is None:
+            if refusal.code not in {CloseCode.BUSY, CloseCode.UNAUTHORIZED, CloseCode.TIMED_OUT}:
+                raise Violation(f"a HELLO was refused as {refusal.code.text}: {refusal.reason}")
+            self._failed()
+            return
+        if end.ended:
+            return
+        self.talk.check_refusal(refusal)
+        if refusal.code is CloseCode.STALE and refusal.attempt is not None:
+            self._attempt = refusal.attempt
+            self._redial_later()
+        elif refusal.code.resumable:
+            self._hold = max(self._hold, refusal.retry_in or 0.0)
+            self._redial_later()
+        elif refusal.code is CloseCode.NORMAL:
+            end.core.end(refusal.received, refusal.handled)
+            end.end("closed")
+        else:
+            end.lose(
+                refusal.code,
+                refusal.reason,
+                peer_received=refusal.received,
+                peer_handled=refusal.handled,
+            )
+
+    # A line is there...
+
+    def _welcomed(self, port: Port, welcome: Welcome) -> None:
+        if self.port is not port:
+            return
+        end = self.end
+        if end is None:
+            core = Session(
+                self.limits,
+                peer_window=welcome.window,
+                peer_max_message=min(welcome.max_message, self.limits.max_message),
+            )
+            self.talk = self.world.host.talks[welcome.session]
+            self.world.age(core)
+            end = self.end = End(self.node, core, self.talk, 0, self.limits)
+            self.talk.ends[0] = end
+            end.on_end = self._stop
+            self._session = welcome.session
+        elif end.ended:
+            port.abort()
+            return
+        port.deliver = partial(self._deliver, port)
+        port.owner = end
+        port.connection.carry(
+            welcome, end.core, self.node.now
+        )  # a ProtocolError is a violation: nobody here lies
+        port.is_confirmed = True
+        self._pauses = 0
+        self._token = welcome.token
+        self._resume_window = welcome.resume_window
+        end.attach(port)
+
+    def _deliver(self, port: Port, event: Event) -> None:
+        end = self.end
+        if end is None or end.port is not port or end.ended:
+            return
+        end.deliver(event)
+        if isinstance(event, PeerClosed) and event.retry_in is not None:
+            self._hold = event.retry_in
+        elif isinstance(event, ConnectionEnded):
+            check_honest(event, "the client")
+            check_verdict(event, self.node, self.limits)
+            how = end.connection_ended(event)
+            if how:
+                end.end(how)
+                return
+            end.detach()
+            self._lost_line_at = self.node.now
+            self._redial_later()
+
+    # ... and when it is not.
+
+    def _redial_later(self) -> None:
+        self._pauses += 1
+        spread = min(
+            self.limits.redial_max, self.limits.redial_min * 2.0 ** min(max(self._pauses - 1, 0), 32)
+        )
+        pause = max(self._hold, self.world.chance.random() * spread, 0.2 if self.world.is_refusing else 0.0)
+        self._hold = 0.0
+        self._redial_tag += 1
+        self.node.after(pause, partial(self._redial, self._redial_tag))
+
+    def _redial(self, tag: int) -> None:
+        end = self.end
+        if tag != self._redial_tag or end is None or end.ended or end.port is not None:
+            return
+        if self.node.now >= self._lost_line_at + self._resume_window:
+            end.talk.excuses.add("no server")
+            end.lose(CloseCode.EXPIRED, "no server was reached")
+            return
+        self._attempt += 1
+        self._dial(
+            Resume(
+                session=self._session,
+                token=self._token,
+                attempt=self._attempt,
+                received=end.core.received,
+                credentials=self.principal,
+            )
+        )
+
+
+def _ignore(event: Event) -> None:
+    del event

@@ -1,0 +1,42 @@
+"""The side that is called, before and without a caller. What it does with one runs as processes in cli/test_listen.py."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+import landline
+from landline.apps.pipe import listen
+from landline.apps.pipe.meeting import Pipe
+
+pytestmark = pytest.mark.timeout(20)
+
+
+@pytest.fixture(autouse=True)
+def output(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(listen, "standard_output", lambda: 1)
+
+
+@pytest.mark.parametrize("is_plain", [False, True])
+async def test_it_says_how_to_call_and_stops_when_told(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], is_plain: bool
+) -> None:
+    """Without a caller nothing is to be drained; the socket file is gone."""
+    stop = asyncio.Event()
+    stop.set()
+
+    assert await listen.run(Pipe(address=f"unix://{tmp_path}/s", is_plain=is_plain), stop) == 0
+
+    assert f"connect {'--plain ' * is_plain}unix://{tmp_path}/s" in capsys.readouterr().err
+    assert not (tmp_path / "s").exists()
+
+
+@pytest.mark.parametrize("is_plain", [False, True])
+async def test_an_address_that_cannot_be_served_is_the_librarys_error(tmp_path: Path, is_plain: bool) -> None:
+    """With and without a session."""
+    (tmp_path / "file").touch()
+
+    with pytest.raises(landline.ListenError, match="it is not a socket"):
+        await listen.run(Pipe(address=f"unix://{tmp_path}/file", is_plain=is_plain), asyncio.Event())

@@ -1,0 +1,64 @@
+"""What both commands share: limits, and the words about the line."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+import landline
+from landline.apps.pipe import meeting
+from landline.apps.pipe.line import OPEN
+from landline.apps.pipe.meeting import Pipe, pipe_limits, told_of_drops
+
+pytestmark = pytest.mark.timeout(20)
+
+
+def test_the_limits_fit_a_fast_line_and_a_sleeping_caller() -> None:
+    """More room than a chat needs, and the wait that was asked for; one message always fits."""
+    limits = pipe_limits(7200)
+
+    assert limits.resume_window == 7200
+    assert limits.window > landline.Limits().window
+    assert limits.outbox_bytes > landline.Limits().outbox_bytes
+
+
+def test_a_quiet_pipe_says_nothing(capsys: pytest.CaptureFixture[str]) -> None:
+    """And another one speaks on stderr, since stdout is for data."""
+    Pipe(address="memory://x", is_quiet=True).say("hush")
+    Pipe(address="memory://x").say("hello")
+
+    assert capsys.readouterr() == ("", "hello\n")
+
+
+async def test_a_person_hears_of_a_drop_that_lasts_and_of_the_return(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In two sentences; what comes back at once is no news."""
+    limits = landline.Limits(redial_min=0.0, redial_max=0.0)
+
+    async def back(session: landline.Session, seconds: float) -> None:
+        changes = session.states()
+        session.drop(seconds)
+        async for change in changes:
+            if change.state is landline.State.CONNECTED:
+                return
+
+    async with (
+        landline.serve(landline.Session.wait_closed, "memory://drops"),
+        landline.connect("memory://drops", limits=limits) as session,
+        told_of_drops(Pipe(address="memory://drops"), session),
+    ):
+        _ = await session.send(OPEN)
+        monkeypatch.setattr(meeting, "DROP_TOLD_AFTER", 60.0)
+        await back(session, 0.0)
+        assert capsys.readouterr().err == ""
+
+        monkeypatch.setattr(meeting, "DROP_TOLD_AFTER", 0.0)
+        await back(session, 0.05)
+        await asyncio.sleep(0)
+
+        said = capsys.readouterr().err.splitlines()
+        assert len(said) == 2
+        assert said[0].endswith("It goes on where it stopped when it is back.")
+        assert said[1] == "The line is back after 0 s."

@@ -1,0 +1,57 @@
+"""The proof that the simulator can fail, in short: each safeguard off, found within a few seeds, and put back afterwards."""
+
+from __future__ import annotations
+
+import contextlib
+from pathlib import Path
+
+import pytest
+
+from landline.testing.simulation.ablations import applied, report_ablations, seeds_to_find
+from landline.testing.simulation.safeguards import ABLATIONS, Ablation
+from landline.testing.simulation.run import STEPS
+
+ROOT = Path(__file__).resolve().parents[3]
+SLOW = {"a resume after the window, before the sweep", "no deadline for writes"}
+"""Take more seeds than a test should."""
+
+
+@pytest.mark.parametrize(
+    "ablation",
+    [each for each in ABLATIONS if not each.masked_by and each.name not in SLOW],
+    ids=lambda ablation: ablation.name,
+)
+def test_what_is_switched_off_is_found(ablation: Ablation) -> None:
+    """Within twenty seeds."""
+    assert seeds_to_find(ablation, 20, STEPS) is not None
+
+
+@pytest.mark.parametrize("ablation", ABLATIONS, ids=lambda ablation: ablation.name)
+def test_everything_is_put_back(ablation: Ablation) -> None:
+    """Outside the block, and after an error in it, the protocol is whole."""
+    before = [target.__dict__[name] for target, name, _ in ablation.patches]
+    with contextlib.suppress(ZeroDivisionError), applied(ablation):
+        within = [target.__dict__[name] for target, name, _ in ablation.patches]
+        raise ZeroDivisionError
+
+    assert all(one is not other for one, other in zip(within, before, strict=True))
+    assert [target.__dict__[name] for target, name, _ in ablation.patches] == before
+
+
+def test_what_is_masked_is_tested_alone() -> None:
+    """A defence that another one hides says where its own test is."""
+    masked = [each for each in ABLATIONS if each.masked_by]
+
+    assert masked
+    assert all((ROOT / each.tested_in).is_file() for each in masked)
+
+
+def test_the_report_says_what_was_missed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An ablation that changes nothing is not found, and the exit code says so."""
+    nothing = Ablation("nothing at all", ())
+    monkeypatch.setattr("landline.testing.simulation.ablations.ABLATIONS", (nothing, ABLATIONS[0]))
+    lines: list[str] = []
+
+    assert report_ablations(lines.append, most=3, steps=50) == 1
+    assert "NOT FOUND in 3 seeds" in lines[0]
+    assert lines[-1].startswith("1 of 2 found")

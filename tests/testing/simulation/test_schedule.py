@@ -1,0 +1,57 @@
+"""Schedules: drawn whole from a seed, each with its own mix, and shrunk without shifting what is left."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+
+from landline.testing.simulation.schedule import FAULTS, TRAFFIC, Step, draw_steps, draw_world, shrink
+
+
+def test_a_seed_means_one_schedule() -> None:
+    """The same seed draws the same; a longer schedule begins as the shorter one would not, and that is said nowhere."""
+    assert draw_world(5, 100) == draw_world(5, 100)
+    assert draw_world(5, 100) != draw_world(6, 100)
+
+
+def test_seeds_mix_their_faults_differently() -> None:
+    """Over some seeds each fault is left out at times, and there at times; traffic is always there."""
+    mixes = [{name for name, _, _ in draw_steps(random.Random(seed), 2000)} for seed in range(40)]
+
+    for name in ("slice", "late", "cut", "thief", "stall"):
+        assert any(name in mix for mix in mixes)
+        assert any(name not in mix for mix in mixes)
+    assert all({"send", "take", "flow", "tick"} <= mix for mix in mixes)
+    assert set().union(*mixes) == TRAFFIC.keys() | FAULTS.keys()
+
+
+def test_shrinking_keeps_what_it_takes_to_fail() -> None:
+    """Two steps far apart are all that is left, unchanged and in order."""
+    steps: list[Step] = [("send", number, 0) for number in range(200)]
+    steps[40], steps[160] = ("cut", 40, 1), ("flow", 160, 2)
+
+    def fails(some: Sequence[Step]) -> bool:
+        return steps[40] in some and steps[160] in some
+
+    assert shrink(steps, fails) == [("cut", 40, 1), ("flow", 160, 2)]
+
+
+def test_shrinking_drops_faults_first() -> None:
+    """Where a fault and a message would each do, the message stays."""
+    steps: list[Step] = [("cut", 1, 0), ("send", 2, 0)] * 20
+
+    assert shrink(steps, lambda some: len(some) > 0) == [("send", 2, 0)]
+
+
+def test_shrinking_gives_up_after_its_tries() -> None:
+    """What is left then still fails."""
+    steps: list[Step] = [("send", number, 0) for number in range(64)]
+    asked: list[int] = []
+
+    def fails(some: Sequence[Step]) -> bool:
+        asked.append(len(some))
+        return len(some) >= 10
+
+    left = shrink(steps, fails, tries=3)
+    assert len(asked) == 3
+    assert fails(left)
