@@ -59,7 +59,7 @@ class LandlinePeer:
 
         def broadcast(everybody: list[landline.Session], data: bytes) -> None:
             for session in everybody:
-                session.send_nowait(data)
+                _ = session.send_nowait(data)
 
         hall = Hall(broadcast)
 

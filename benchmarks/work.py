@@ -14,13 +14,16 @@ from .peers import FAN, MESSAGE, MORE, ROUND
 async def round_trip(peer: Any, port: int, server: int, size: int) -> float:
     """One connection, one message in flight: microseconds a round trip."""
     async with peer.connect(port) as line:
-        for count in (size // 10, size):
+
+        async def run(count: int) -> float:
             started = time.perf_counter()
             for _ in range(count):
                 await line.send(MESSAGE)
                 await line.receive()
-            took = time.perf_counter() - started
-    return took / size * 1e6
+            return time.perf_counter() - started
+
+        await run(size // 10)
+        return await run(size) / size * 1e6
 
 
 async def pipelined(peer: Any, port: int, server: int, size: int) -> float:

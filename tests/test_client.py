@@ -217,3 +217,13 @@ async def test_a_bare_line_to_nobody(nobody: str) -> None:
         await landline.dial(nobody)
     with pytest.raises(landline.AddressError):
         await landline.dial("nonsense")
+
+
+@pytest.mark.parametrize(
+    ("credentials", "said"),
+    [(object(), "cannot be sent"), ("x" * 3073, "over the limit"), ("\ud800", "cannot be sent")],
+)
+async def test_credentials_that_cannot_travel(credentials: object, said: str) -> None:
+    """Are told before anybody is dialled."""
+    with pytest.raises(landline.DataError, match=said):
+        await landline.connect("memory://nobody", credentials=credentials)

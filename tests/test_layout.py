@@ -17,15 +17,16 @@ TESTS = ROOT / "tests"
 TESTED_ELSEWHERE: dict[str, str] = {
     "apps/chat/plain/events.py": "plain facts; apps/chat/plain/test_conversation.py sees each of them",
     "errors.py": "where each is raised; the tree in test_exports.py, the sentences in cli/test_exits.py",
-    "limits.py": "where each limit holds; the table in cli/test_config.py",
     "protocol/events.py": "plain facts; protocol/test_connection.py sees each of them arise",
 }
 """Source files without a test file of their own name, and where they are tested."""
 
 TESTS_OF_THE_WHOLE: dict[str, str] = {
+    "test_benchmarks.py": "benchmarks/",
     "test_bootstrap.py": "scripts/bootstrap.py",
     "test_conftest.py": "tests/conftest.py",
     "test_docs.py": "README.md and the other documents",
+    "test_everybody.py": "the whole program at its main job",
     "test_examples.py": "examples/",
     "test_exports.py": "the front door, src/landline/__init__.py",
     "test_layout.py": "the tree",

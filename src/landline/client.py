@@ -31,6 +31,7 @@ class connect:  # noqa: N801 - used like the function it replaces: `async with c
         ConnectError: nobody answered.
         ConnectTimeout: nobody answered in time.
         Refused: the server said no.
+        DataError: the credentials cannot be sent, or are over 3 KiB.
     """
 
     def __init__(

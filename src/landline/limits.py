@@ -21,13 +21,21 @@ class Limit:
     reason: str
 
 
+LONGEST: Final = 31 * 86_400.0
+"""Seconds that any time here may be, at the most: what a peer may tell us of its own is held to the same."""
+
+
 def _limit(default: Any, unit: str, reason: str) -> Any:
     return dataclasses.field(default=default, metadata={"unit": unit, "reason": reason})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """The limits of one client or server; every field is finite and can be set."""
+    """The limits of one client or server; every field is finite and can be set.
+
+    Raises:
+        ValueError: a time is not above 0 and at most 31 days, or a count is not a whole number of at least 1.
+    """
 
     # Messages and memory.
     max_message: int = _limit(1 << 20, "bytes", "one message; larger things are streams or files")
@@ -90,6 +98,19 @@ class Limits:
     backlog: int = _limit(
         4096, "connections", "waiting in the kernel to be accepted; the kernel may hold fewer"
     )
+
+    def __post_init__(self) -> None:
+        for field in dataclasses.fields(self):
+            value = getattr(self, field.name)
+            if field.metadata["unit"] == "seconds":
+                if not (isinstance(value, int | float) and 0 < value <= LONGEST):
+                    raise ValueError(
+                        f"{field.name} is {value!r}, and must be above 0 and at most {LONGEST:.0f} seconds"
+                    )
+            elif not (isinstance(value, int) and 1 <= value < 1 << 63):
+                raise ValueError(
+                    f"{field.name} is {value!r}, and must be a whole number of {field.metadata['unit']}, 1 or more"
+                )
 
 
 LIMITS: Final[tuple[Limit, ...]] = tuple(

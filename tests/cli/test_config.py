@@ -58,6 +58,7 @@ def test_config_is_a_file_that_gives_the_same_settings(
         "log": {},
         "serve": {"operator": False},
         "chat": {"name": "Zoë", "room": ["a"]},
+        "pipe": {},
     }
     monkeypatch.delenv("LANDLINE_DATA")
     assert main(["config", "--json", *arguments, "--data", '/tmp/a "b"']) == 0

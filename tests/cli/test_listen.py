@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import os
+import pty
 import random
 import re
 import signal
@@ -142,7 +143,7 @@ async def test_a_folder_goes_through_as_the_manual_says(pipes: Pipes) -> None:
     caller = await pipes.start("connect", address, stdin=read_end)
     os.close(read_end)
 
-    codes = await asyncio.gather(packing.wait(), caller.wait(), listener.wait(), unpacking.wait())
+    codes = [await process.wait() for process in (packing, caller, listener, unpacking)]
 
     assert codes == [0, 0, 0, 0]
     assert digest(target / "file") == digest(source / "file")
@@ -246,6 +247,21 @@ async def test_ctrl_c_drains_and_the_other_side_knows_that_it_is_not_whole(pipes
     assert (
         b"the other side hung up (it was interrupted) before everything was said; 4 bytes of theirs" in errors
     )
+
+
+async def test_at_a_terminal_it_ends_when_the_other_side_does(pipes: Pipes) -> None:
+    """``landline listen | tar x`` needs no Ctrl-D."""
+    leader, terminal = pty.openpty()
+    try:
+        listener, address = await pipes.listen("tcp://127.0.0.1:0", stdin=terminal)
+        caller = await pipes.start("connect", address, stdin=PIPE)
+        await caller.communicate(b"all of it")
+        out, _ = await listener.communicate()
+    finally:
+        os.close(leader)
+        os.close(terminal)
+
+    assert (listener.returncode, caller.returncode, out) == (0, 0, b"all of it")
 
 
 @pytest.mark.needs("nc")

@@ -58,6 +58,9 @@ async def test_a_full_outbox(bare: BareSession) -> None:
         messages.send_nowait(4)
     with pytest.raises(DataError):
         messages.send_nowait("far too long a text")
+    with pytest.raises(DataError):
+        async with asyncio.timeout(5):
+            await messages.send("far too long a text")
     waiting = [asyncio.ensure_future(messages.send(number)) for number in (4, 5)]
     await asyncio.sleep(0)
     bare.lose(CloseCode.EXPIRED, "over")

@@ -93,6 +93,31 @@ async def test_last_words_survive_what_the_peer_still_sends(line: Line, hears: R
     assert hears.data == b"no more, please"
 
 
+async def test_one_direction_ends_and_the_other_goes_on(line: Line, hears: Recorder) -> None:
+    """What was written before arrives, the peer is told once, nothing more is written, and the peer's own words still come."""
+    line.ours.start(hears)
+    line.ours.write(b"all of it")
+    line.ours.end()
+    line.ours.write(b"too late")
+    line.ours.end()
+    await line.hears.until_told("ended")
+    line.theirs.write(b"still here")
+    await hears.until(lambda: len(hears.data) == 10)
+    line.theirs.end()
+    await hears.until_told("ended")
+
+    assert line.hears.data == b"all of it"
+    assert hears.data == b"still here"
+    assert "lost" not in hears.told + line.hears.told
+
+    line.theirs.close()
+    line.ours.close()
+    await hears.until_told("lost")
+    await line.hears.until_told("lost")
+
+    assert hears.told.count("ended") == line.hears.told.count("ended") == 1
+
+
 async def test_an_abort_ends_both_ends(line: Line, hears: Recorder) -> None:
     """The one that aborted is told at once; the other one hears of it."""
     line.ours.start(hears)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import select
 import socket
 from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING
@@ -54,6 +55,18 @@ async def test_a_peer_that_never_ends_is_left_after_a_moment(accepted: Accepted)
     await accepted.hears.until_told("lost")
 
     assert await asyncio.get_running_loop().sock_recv(accepted.peer, 100) == b"bye"
+
+
+async def test_a_peer_that_waits_for_its_keyboard_is_let_go(accepted: Accepted) -> None:
+    """An end alone does not wake nc on a terminal; a hang-up does, and what we said is still there to be read."""
+    accepted.transport.write(b"bye")
+    accepted.transport.close()
+    await accepted.hears.until_told("lost")
+    poll = select.poll()
+    poll.register(accepted.peer, 0)
+
+    assert poll.poll(BOUND * 1000) == [(accepted.peer.fileno(), select.POLLHUP | select.POLLERR)]
+    assert accepted.peer.recv(100) == b"bye"
 
 
 async def test_a_peer_that_never_reads_is_left_after_a_moment(accepted: Accepted) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Generator
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
-from ..errors import Full, ProtocolError, SessionClosed
+from ..errors import Full, ProtocolError
 from ..protocol.codec import encode_data
 from ..protocol.frames import CloseCode
 from ..sessions.bare import BareSession
@@ -75,6 +75,10 @@ class Messages:
     async def send(self, value: Any) -> Receipt:
         """Queue a message, waiting while the outbox is full."""
         bare = self._bare
+        if not self._core.has_room:
+            encode_data(
+                value, self._core.max_message
+            )  # what cannot be sent is told at once, not after the wait
         while (
             not self._core.has_room and not bare.is_closing and bare.ended is None and not bare.is_peer_closed
         ):
@@ -87,7 +91,7 @@ class Messages:
         if bare.ended is not None:
             raise bare.ended
         if bare.is_closing or bare.is_peer_closed:
-            raise SessionClosed("it is being closed")
+            raise bare.closing()
         kind, payload = encode_data(value, self._core.max_message)
         if not self._core.has_room:
             raise Full(
@@ -104,10 +108,10 @@ class Messages:
             if bare.ended is not None:
                 raise bare.ended
             if bare.is_closing:
-                raise SessionClosed("it is being closed")
+                raise bare.closing()
             await bare.arrived.wait()
         if bare.is_closing:
-            raise SessionClosed("it is being closed")
+            raise bare.closing()
         try:
             return self._core.take(flow)
         except ProtocolError as error:

@@ -11,6 +11,7 @@ from typing import Annotated, Any, Final, TypeVar
 import msgspec
 
 from ..errors import ProtocolError
+from ..limits import LONGEST
 from .frames import CloseCode, encode_frame
 
 ID_SIZE: Final = 16
@@ -24,7 +25,7 @@ Token = Annotated[bytes, msgspec.Meta(min_length=TOKEN_SIZE, max_length=TOKEN_SI
 Count = Annotated[int, msgspec.Meta(ge=0, le=(1 << 63) - 1)]
 Attempt = Annotated[int, msgspec.Meta(ge=1, le=(1 << 63) - 1)]
 Reason = Annotated[str, msgspec.Meta(max_length=500)]
-Seconds = Annotated[float, msgspec.Meta(ge=0, le=86_400)]
+Seconds = Annotated[float, msgspec.Meta(ge=0, le=LONGEST)]
 
 
 class Hello(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

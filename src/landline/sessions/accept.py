@@ -33,9 +33,10 @@ from .driver import Driver, log
 SILENT_GRACE = 5.0
 """Seconds that nobody is hung up on for being silent, however many are: they may have been accepted this very moment."""
 
+_NO_PAGE = b"There is no web page here: this port takes landline sessions and plain text.\n"
 _NOT_HERE = (
-    b"HTTP/1.1 501 Not Implemented\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: 78\r\nConnection: close\r\n\r\n"
-    b"This is a landline server. It has no web page: use `landline chat`, or `nc`.\n\n"
+    b"HTTP/1.1 501 Not Implemented\r\nContent-Type: text/plain; charset=utf-8\r\nConnection: close\r\n"
+    b"Content-Length: %d\r\n\r\n%s" % (len(_NO_PAGE), _NO_PAGE)
 )
 
 

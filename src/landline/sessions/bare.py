@@ -218,6 +218,10 @@ class BareSession:
                 self.lose(CloseCode.EXPIRED, "closed before everything was delivered")
             self.end(SessionClosed(reason))
 
+    def closing(self) -> SessionClosed:
+        """Return the error for who uses a session that is being closed."""
+        return SessionClosed(self._close_reason)
+
     def loss(self, reason: str) -> SessionLost:
         """Return the error that says what is missing when the session is lost now."""
         flow = self.core.messages

@@ -8,8 +8,9 @@ import secrets
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
-from ..errors import ConnectError, ProtocolError, Refused, SessionClosed
+from ..errors import ConnectError, DataError, ProtocolError, Refused, SessionClosed
 from ..limits import Limits
+from ..protocol.codec import encode_data
 from ..protocol.events import ConnectionEnded, Event, PeerClosed
 from ..protocol.frames import CloseCode
 from ..protocol.handshake import ID_SIZE, Hello, Resume, Welcome
@@ -21,6 +22,9 @@ from .driver import Driver, log
 
 LIFE: Final = secrets.token_bytes(ID_SIZE)
 """Names this life of this process."""
+
+MAX_CREDENTIALS: Final = 3072
+"""The largest credentials, in bytes as msgpack: they travel in the greeting, of which a server reads no more than 4 KiB."""
 
 Pause = Callable[[int], float]
 """How long to wait, in seconds, before the dial of that number (1 is the first after a drop)."""
@@ -72,8 +76,10 @@ class ClientEnd:
 
         Raises:
             ConnectError, ConnectTimeout, Refused: see there; nothing is left behind.
+            DataError: the credentials cannot be sent.
         """
         limits = self._limits
+        self._check_credentials()
         hello = Hello(
             life=LIFE, window=limits.window, max_message=limits.max_message, credentials=self._credentials
         )
@@ -95,6 +101,14 @@ class ClientEnd:
             driver.abort()
             raise ConnectError(str(self._addresses[0]), error.reason) from error
         return session
+
+    def _check_credentials(self) -> None:
+        try:
+            size = len(encode_data(self._credentials, MAX_CREDENTIALS)[1])
+        except DataError as error:
+            raise DataError(f"these credentials cannot be sent: {error}") from error
+        if size > MAX_CREDENTIALS:
+            raise DataError(f"credentials of {size:,} bytes are over the limit of {MAX_CREDENTIALS:,} bytes")
 
     def drop(self, seconds: float) -> None:
         """Hang up beneath the session, and stay away that long."""
@@ -124,9 +138,13 @@ class ClientEnd:
             return
         session.deliver(event)
         if isinstance(event, PeerClosed) and event.retry_in is not None:
-            self._hold = event.retry_in * (0.5 + self._chance())
+            self._hold = self._spread(event.retry_in)
         elif isinstance(event, ConnectionEnded):
             self._line_ended(session, event)
+
+    def _spread(self, retry_in: float) -> float:
+        """Return half to one and a half of the time, so that those who were told the same do not come back together."""
+        return retry_in * (0.5 + self._chance())
 
     def _line_ended(self, session: BareSession, event: ConnectionEnded) -> None:
         end = session.connection_ended(event)
@@ -146,6 +164,9 @@ class ClientEnd:
                 await self._redial_until_answered(session)
         except TimeoutError:
             session.lose(CloseCode.EXPIRED, f"no server was reached for {self._resume_window:g} s")
+        except Exception as error:  # noqa: BLE001 - the application's `pause` above all: nobody else would tell who waits
+            log.exception("a session cannot be redialled")
+            session.lose(CloseCode.FAILED, f"it cannot be redialled: {error!r}")
 
     async def _redial_until_answered(self, session: BareSession) -> None:
         while session.ended is None:
@@ -199,7 +220,7 @@ class ClientEnd:
             self._attempt = refusal.attempt
             return False
         if refusal.code.resumable:
-            self._hold = max(self._hold, refusal.retry_in or 0.0)
+            self._hold = max(self._hold, self._spread(refusal.retry_in or 0.0))
             return False
         counts = {"peer_received": refusal.received, "peer_handled": refusal.handled}
         if refusal.code is CloseCode.NORMAL:

@@ -10,6 +10,7 @@ import asyncio
 import logging
 import socket
 import struct
+import sys
 from typing import Final, cast
 
 from .base import Accept, Receiver, nothing
@@ -111,7 +112,7 @@ class StreamTransport(asyncio.Protocol):
                 transport.abort()
                 return
         # Also for a peer that ended long ago and reads nothing: what waits for it must not keep the socket.
-        self._linger = self._loop.call_later(LINGER, transport.abort)
+        self._linger = self._loop.call_later(LINGER, self._let_go)
 
     def abort(self) -> None:
         """Go at once."""
@@ -119,13 +120,17 @@ class StreamTransport(asyncio.Protocol):
         if self._transport is not None:
             self._transport.abort()
 
-    def _reset(self) -> None:
-        """The peer was told that we end, and does not: a reset makes programs let go that wait for their keyboard, as nc does."""
-        if self._transport is not None:
-            sock = self._transport.get_extra_info("socket")
-            if sock is not None:
-                sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _AT_ONCE)
-            self._transport.abort()
+    def _let_go(self) -> None:
+        """The peer was told that we end, and does not: a reset makes programs go that wait for their keyboard, as nc does.
+
+        Only when everything we wrote has arrived: a reset takes what is still on its way with it.
+        """
+        if self._transport is None:
+            return
+        sock = self._transport.get_extra_info("socket")
+        if sock is not None and not self.backlog and _unsent(sock) == 0:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _AT_ONCE)
+        self._transport.abort()
 
     # What asyncio tells...
 
@@ -191,6 +196,17 @@ class StreamTransport(asyncio.Protocol):
         if self._receiver is not None:
             self._receiver.lost(exc)
         self.on_lost()
+
+
+def _unsent(sock: socket.socket) -> int | None:
+    """Return how many bytes the kernel holds that the peer's kernel has not acknowledged, or None where that cannot be known."""
+    try:
+        from fcntl import ioctl
+        from termios import TIOCOUTQ
+
+        return int.from_bytes(ioctl(sock.fileno(), TIOCOUTQ, bytes(4)), sys.byteorder)
+    except (ImportError, OSError):
+        return None
 
 
 def why(error: OSError) -> str:

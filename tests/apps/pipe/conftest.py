@@ -60,6 +60,12 @@ class Ends:
         return data
 
 
+async def until(is_so: Callable[[], bool]) -> None:
+    """Let the loop and the threads go on until it is so."""
+    while not is_so():  # noqa: ASYNC110 - what changes it is a thread, or has no event
+        await asyncio.sleep(0)
+
+
 async def _in_thread(function: Callable[..., Any], *arguments: object) -> Any:
     """Call in a thread that nobody waits for at the end: it may be stuck, as a program in a pipe may."""
     loop = asyncio.get_running_loop()

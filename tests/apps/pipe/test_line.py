@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import socket
+import struct
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
 
@@ -11,7 +13,7 @@ import pytest
 import landline
 from landline.apps.pipe.line import END, OPEN, Account, HungUp, PlainLine, SessionLine
 
-from .conftest import LIMITS
+from .conftest import LIMITS, until
 
 pytestmark = pytest.mark.timeout(20)
 
@@ -103,8 +105,7 @@ async def test_the_account_tells_certain_from_unknown_and_from_never(call: Call)
 
     line = await call(answer)
     await line.send(b"handled")
-    while not line.account.delivered:
-        await asyncio.sleep(0)
+    await until(lambda: bool(line.account.delivered))
     await line.send(b"on its way")
     await asyncio.sleep(0)
     lose.set()
@@ -156,10 +157,14 @@ async def test_each_direction_of_a_bare_line_has_its_own_end(
     assert line.account is None
 
 
-async def test_a_bare_line_that_is_reset_has_hung_up(plain: tuple[PlainLine, landline.Caller]) -> None:
+async def test_a_bare_line_that_is_reset_has_hung_up() -> None:
     """As far as a bare socket can tell: it was not at its end."""
-    line, theirs = plain
-    theirs.abort()
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        caller = await landline.dial(f"tcp://127.0.0.1:{server.getsockname()[1]}")
+        theirs, _ = server.accept()
+        theirs.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        theirs.close()  # which resets it
+    line = PlainLine(caller)
     await line.wait_gone()
 
     with pytest.raises(HungUp):

@@ -35,7 +35,7 @@ async def test_a_person_hears_of_a_drop_that_lasts_and_of_the_return(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """In two sentences; what comes back at once is no news."""
-    limits = landline.Limits(redial_min=0.0, redial_max=0.0)
+    limits = landline.Limits(redial_min=0.001, redial_max=0.001)
 
     async def back(session: landline.Session, seconds: float) -> None:
         changes = session.states()

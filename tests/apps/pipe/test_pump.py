@@ -15,7 +15,7 @@ from landline.apps.pipe.line import Account, SessionLine
 from landline.apps.pipe.pump import CutShort, Pump
 from landline.apps.pipe.standard import READ_AHEAD, PipeError, Source
 
-from .conftest import LIMITS, Ends
+from .conftest import LIMITS, Ends, until
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine
@@ -127,8 +127,7 @@ async def test_a_slow_consumer_stops_the_producer(two: Two) -> None:
     async with pumping_both(two):
         producing = asyncio.ensure_future(produce(two.here, bytes(size)))
         assert len(await two.there.consume(1)) == 1
-        while two.here.source.held < READ_AHEAD:  # until the way back to the producer is full
-            await asyncio.sleep(0)
+        await until(lambda: two.here.source.held >= READ_AHEAD)  # the way back to the producer is full
 
         assert not producing.done()
 
@@ -191,8 +190,7 @@ async def test_a_stop_that_leaves_something_behind_says_how_much(
     async with pumping_both(two) as (here, _):
         producing = asyncio.ensure_future(two.here.produce(bytes(4 << 20)))
         assert len(await two.there.consume(1)) == 1
-        while two.here.source.held < READ_AHEAD:
-            await asyncio.sleep(0)
+        await until(lambda: two.here.source.held >= READ_AHEAD)
         two.stop_here.set()
 
         with pytest.raises(CutShort, match="we were interrupted before everything was said") as caught:

@@ -6,15 +6,14 @@ import asyncio
 import os
 import pty
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
 from landline.apps.pipe import standard
 from landline.apps.pipe.standard import CHUNK, READ_AHEAD, PipeError, Sink, Source
 
-if TYPE_CHECKING:
-    from .conftest import Ends
+from .conftest import Ends, until
 
 pytestmark = pytest.mark.timeout(30)
 
@@ -47,8 +46,7 @@ async def test_a_producer_waits_while_nothing_is_taken(make_ends: Callable[[], E
     ends = make_ends()
     producing = asyncio.ensure_future(ends.produce(bytes(READ_AHEAD + 2 * CHUNK + (1 << 20))))
     first = await ends.source.read()
-    while ends.source.held < READ_AHEAD:
-        await asyncio.sleep(0)
+    await until(lambda: ends.source.held >= READ_AHEAD)
 
     assert not producing.done()
     assert ends.source.held <= READ_AHEAD + CHUNK
@@ -64,8 +62,7 @@ async def test_small_pieces_are_joined(make_ends: Callable[[], Ends]) -> None:
     ends = make_ends()
     for _ in range(20):
         await ends.produce(b"line\n")
-    while ends.source.held < 100:
-        await asyncio.sleep(0)
+    await until(lambda: ends.source.held >= 100)
 
     assert await ends.source.read() == b"line\n" * 20
 
@@ -76,8 +73,7 @@ async def test_a_stopped_source_gives_what_it_has_and_goes_on_for_the_next(
     """Nothing that was read is lost between two callers."""
     ends = make_ends()
     await ends.produce(b"for the first")
-    while not ends.source.held:
-        await asyncio.sleep(0)
+    await until(lambda: bool(ends.source.held))
     ends.source.stop()
 
     assert [await ends.source.read(), await ends.source.read()] == [b"for the first", b""]
@@ -98,7 +94,7 @@ async def test_stopping_wakes_who_waits_for_input(make_ends: Callable[[], Ends])
     assert await reading == b""
 
 
-async def test_an_input_that_fails_is_no_end(tmp_path: os.PathLike[str]) -> None:
+async def test_an_input_that_fails_is_no_end(tmp_path: Path) -> None:
     """A folder cannot be read, and that is said."""
     descriptor = os.open(tmp_path, os.O_RDONLY)
     try:
@@ -148,7 +144,7 @@ async def test_a_consumer_that_went_is_a_broken_pipe(make_ends: Callable[[], End
         await ends.sink.write(b"x")
 
 
-@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="no /dev/full")
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full")
 async def test_a_full_disk_is_told() -> None:
     """In a sentence, not in a traceback."""
     descriptor = os.open("/dev/full", os.O_WRONLY)
@@ -183,7 +179,7 @@ async def test_descriptors_that_somebody_made_non_blocking_work(make_ends: Calla
 def test_a_terminal_that_another_program_uses_is_not_read(monkeypatch: pytest.MonkeyPatch) -> None:
     """``landline listen > file &``: reading would stop the whole process."""
     leader, terminal = pty.openpty()
-    with open(leader, "rb"), open(terminal, "rb", buffering=0) as file:
+    with open(leader, "rb"), open(terminal, "rb", buffering=0) as file:  # noqa: PTH123 - descriptors
         monkeypatch.setattr("sys.stdin", file)
 
         assert standard.is_terminal(terminal)

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from landline.testing.simulation.ablations import applied, report_ablations, seeds_to_find
-from landline.testing.simulation.safeguards import ABLATIONS, Ablation
 from landline.testing.simulation.run import STEPS
+from landline.testing.simulation.safeguards import ABLATIONS, Ablation
 
 ROOT = Path(__file__).resolve().parents[3]
 SLOW = {"a resume after the window, before the sweep", "no deadline for writes"}

@@ -7,10 +7,10 @@ import random
 import pytest
 
 from landline.protocol.session import Session
+from landline.testing.simulation.faults import make_world as new_world
 from landline.testing.simulation.line import Violation
 from landline.testing.simulation.run import STEPS, Result, find_fault, play
 from landline.testing.simulation.schedule import FAULTS, TRAFFIC, draw_shape, draw_world
-from landline.testing.simulation.world import World
 
 SEEDS = 40
 
@@ -47,7 +47,7 @@ def test_every_operation_of_a_schedule_exists() -> None:
     """What schedules name is what worlds can do, no more and no less."""
     shape, _ = draw_world(0, 1)
 
-    assert set(World(0, shape)._operations) == TRAFFIC.keys() | FAULTS.keys()
+    assert set(new_world(0, shape)._operations) == TRAFFIC.keys() | FAULTS.keys()
 
 
 def test_a_world_that_never_rests_is_a_violation(monkeypatch: pytest.MonkeyPatch) -> None:

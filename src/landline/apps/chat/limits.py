@@ -24,9 +24,21 @@ class ChatLimits:
 
     # People and rooms.
     people: int = _limit(10_000, "people", "in the chat at once, of every kind")
-    rooms: int = _limit(1_000, "rooms", "open, or kept because something was said in them")
+    rooms: int = _limit(
+        1_000,
+        "rooms",
+        "open, or listed because something was said in them; the empty one that was silent for the longest gives way to a new one",
+    )
     rooms_each: int = _limit(100, "rooms", "that one person is in at once")
-    rooms_founded: int = _limit(15, "rooms", "that one person makes in one visit")
+    rooms_founded: int = _limit(15, "rooms", "that one person makes at once, before the interval holds")
+    rooms_founded_source: int = _limit(
+        60, "rooms", "made at once from one address, one IPv6 network or this machine, likewise"
+    )
+    founding_interval: float = _limit(
+        30.0, "seconds", "from one room that a person makes to the next, after those at once"
+    )
+    founding_interval_source: float = _limit(10.0, "seconds", "likewise, for a source")
+    sources: int = _limit(10_000, "sources", "whose pace of making rooms is remembered")
     members: int = _limit(2_000, "people", "in one room; all their names fit one message")
     members_told: int = _limit(
         500,

@@ -6,8 +6,11 @@ direction. ``valid_name``, ``valid_room`` and ``valid_line`` say what may come i
 
 from __future__ import annotations
 
+import itertools
 import unicodedata
 from typing import Final
+
+from landline.apps.chat.letters import is_mark, may_be_accent, script_of, skeleton, with_ascii_digits
 
 MAX_NAME: Final = 32
 """Code points in a name."""
@@ -30,15 +33,16 @@ _FORMAT_KEPT: Final = frozenset("\u200c\u200d") | {
 }
 _LINE_ENDS: Final = {"\r\n": "\n", "\r": "\n", "\u2028": "\n", "\u2029": "\n", "\x85": "\n"}
 _NAME_MARKS: Final = "-_.'"
-_FILLERS: Final = "\u115f\u1160\u3164\uffa0"  # letters of Hangul that are drawn as nothing
 
-# Letters of other scripts that are drawn like Latin ones, and the two digits that pass for letters: enough that nobody is "hоst" or "h0st".
-_LOOK_ALIKES: Final = str.maketrans(
-    "01" + "авекмнорстухіјѕԁԛԝһ" + "αικνορτυχγϲ" + "օսհո",
-    "ol" + "abekmhopctyxijsdqwh" + "aikvoptuxyc" + "ouhn",
-)
-# Scripts whose letters are drawn alike: a name keeps to one of them.
-_ALIKE_SCRIPTS: Final = frozenset({"LATIN", "CYRILLIC", "GREEK", "ARMENIAN", "COPTIC", "CHEROKEE"})
+# A letter of Greek has up to three marks, and no other composes from more: longer than this, a text is too long in every form. It is
+# refused or cut before anything normalizes it, because that takes time that grows with the square of the marks on one letter.
+_MOST_APART: Final = 4
+RAW_NAME: Final = _MOST_APART * MAX_NAME
+"""Code points in what may still become a name."""
+RAW_ROOM: Final = _MOST_APART * MAX_ROOM
+"""Code points in what may still become a room's name."""
+RAW_TEXT: Final = 2 * MAX_TEXT
+"""Code points in what may still become a line, when what cannot be shown has gone."""
 
 
 def safe_text(text: str, *, keep: str = "\n\t") -> str:
@@ -97,13 +101,19 @@ def valid_room(text: str) -> str:
     Raises:
         ValueError: it cannot be a room's name; the message is a sentence that says why.
     """
-    return _valid_word(text.strip().removeprefix("#"), "a room's name", MAX_ROOM).lower()
+    # Lower case first: it may be longer, and a dotted capital I must not leave its dot behind.
+    room = _bounded(text.strip().removeprefix("#"), "a room's name", MAX_ROOM).lower().replace("i\u0307", "i")
+    return _valid_word(room, "a room's name", MAX_ROOM)
 
 
 def name_key(name: str) -> str:
-    """Return what tells names apart: two names with the same key are the same name to a reader's eye."""
-    folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", name).casefold())
-    return folded.translate(_LOOK_ALIKES)
+    """Return what tells names apart: two names with the same key are the same name to a reader's eye.
+
+    What is too long to be a name is its own key.
+    """
+    if len(name) > RAW_NAME:
+        return name
+    return skeleton(name).rstrip(_NAME_MARKS)
 
 
 _RESERVED_KEYS: Final = frozenset(name_key(name) for name in RESERVED)
@@ -111,12 +121,12 @@ _RESERVED_KEYS: Final = frozenset(name_key(name) for name in RESERVED)
 
 def is_reserved(name: str) -> bool:
     """Say whether nobody but the house may be called this, however it is spelled."""
-    return name_key(name) in _RESERVED_KEYS
+    return len(name) <= RAW_NAME and skeleton(name, bare=True).strip(_NAME_MARKS) in _RESERVED_KEYS
 
 
 def name_from(text: str, default: str = "guest") -> str:
     """Return the valid name nearest to ``text``, for example for the name of an account; ``default`` when nothing of it is left."""
-    name = unicodedata.normalize("NFC", safe_text(text.partition("@")[0], keep=""))
+    name = unicodedata.normalize("NFKC", safe_text(text[:RAW_NAME].partition("@")[0], keep=""))
     name = "".join(char if _is_name_char(char) else "-" for char in name)
     name = name[: MAX_NAME - 2].strip(_NAME_MARKS)
     for candidate in (name, f"{name}-1"):
@@ -133,11 +143,11 @@ def valid_line(text: str) -> str:
     Raises:
         ValueError: there is nothing to say, or too much of it; the message is a sentence that says why.
     """
-    line = safe_text(text).rstrip().lstrip("\n")
+    text = text.rstrip()
+    line = safe_text(text).rstrip().lstrip("\n") if len(text) <= RAW_TEXT else text
     if not line.strip():
         raise ValueError("There is nothing to say in that line.")
-    if len(line) > MAX_TEXT or (size := len(line.encode())) > MAX_TEXT:
-        size = len(line.encode())
+    if (size := len(line.encode(errors="surrogatepass"))) > MAX_TEXT:
         raise ValueError(
             f"That is too long to say at once: {size:,} bytes, and {MAX_TEXT:,} is the most. Nobody saw it."
         )
@@ -175,37 +185,56 @@ def pieces(text: str, limit: int = 1024) -> list[bytes]:
 
 def _valid_word(text: str, what: str, most: int) -> str:
     """Return ``text`` in NFC if it is one word of letters, digits and a few marks; ``what`` it would be is for the sentence."""
-    word = unicodedata.normalize("NFC", text.strip())
+    word = with_ascii_digits(unicodedata.normalize("NFC", _bounded(text, what, most)))
     if not word:
         raise ValueError(f"An empty line cannot be {what}.")
     if len(word) > most:
-        raise ValueError(f"That is too long for {what}: {len(word):,} characters, and {most} is the most.")
+        raise _too_long(word, what, most)
     for char in word:
         if not _is_name_char(char):
-            is_seen = char.isprintable() and not char.isspace() and char not in _FILLERS
-            shown = char if is_seen else f"U+{ord(char):04X}"
+            shown = char if _is_seen(char) else f"U+{ord(char):04X}"
             shown = "a space" if char == " " else f"the character {shown}"
             raise ValueError(
                 f"There cannot be {shown} in {what}: letters, digits and {' '.join(_NAME_MARKS)} can."
             )
-    if not word[0].isalnum():
+    # Not a modifier letter either: the long vowel of katakana is drawn as a dash.
+    if not word[0].isalnum() or unicodedata.category(word[0]) == "Lm":
         raise ValueError(f"The first character of {what} is a letter or a digit.")
     if safe_text(word) != word:
         raise ValueError(f"There are too many marks on one letter for {what}.")
-    scripts = sorted(
-        _ALIKE_SCRIPTS & {unicodedata.name(char, "").partition(" ")[0] for char in word if char.isalpha()}
-    )
+    scripts = sorted({script for char in word if (script := script_of(char))})
     if len(scripts) > 1:
         raise ValueError(
-            f"Letters that look alike cannot be mixed in {what}: these are {' and '.join(map(str.title, scripts))}."
+            f"Letters of several scripts cannot be mixed in {what}: these are {' and '.join(scripts)}."
         )
+    script = scripts[0] if scripts else ""
+    for before, char in itertools.pairwise(word):
+        # The same mark again would be drawn onto itself.
+        fits = (is_mark(before) or before.isalpha()) and before != char
+        if is_mark(char) and not (fits and (script_of(char) or may_be_accent(char, script))):
+            raise ValueError(f"The mark U+{ord(char):04X} does not belong there in {what}.")
     return word
 
 
+def _bounded(text: str, what: str, most: int) -> str:
+    text = text.strip()
+    if len(text) > _MOST_APART * most:
+        raise _too_long(text, what, most)
+    return text
+
+
+def _too_long(text: str, what: str, most: int) -> ValueError:
+    return ValueError(f"That is too long for {what}: {len(text):,} characters, and {most} is the most.")
+
+
 def _is_name_char(char: str) -> bool:
-    if char in _NAME_MARKS:
-        return True
-    return unicodedata.category(char)[0] in "LNM" and char not in _FILLERS
+    return char in _NAME_MARKS or char in "0123456789" or bool(script_of(char)) or may_be_accent(char)
+
+
+def _is_seen(char: str) -> bool:
+    """Say whether the character can be shown in a sentence; of letters, only those that are surely drawn as something."""
+    category = unicodedata.category(char)
+    return category[0] in "NPS" or category in ("Lu", "Ll")
 
 
 def _is_noncharacter(char: str) -> bool:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Coroutine
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 import landline
 
@@ -14,6 +15,9 @@ from .pump import Pump
 from .standard import PipeError, Sink, Source, is_terminal, standard_input, standard_output
 
 T = TypeVar("T")
+
+FAREWELL: Final = 0.5
+"""Seconds for the other side to hear that we go, when nothing was piped."""
 
 
 async def run(pipe: Pipe, stop: asyncio.Event) -> int:
@@ -32,10 +36,17 @@ async def run(pipe: Pipe, stop: asyncio.Event) -> int:
             await caller.close()
         return 0
     session = await _unless_stopped(_open(pipe), stop)
-    async with session, told_of_drops(pipe, session):
-        line = SessionLine(session)
-        await _unless_stopped(line.open(), stop)
-        await _pump(line, output, stop)
+    try:
+        async with told_of_drops(pipe, session):
+            line = SessionLine(session)
+            await _unless_stopped(line.open(), stop)
+            await _pump(line, output, stop)
+    finally:
+        with contextlib.suppress(
+            TimeoutError
+        ):  # a pump has closed it; who never got that far has nothing to deliver
+            async with asyncio.timeout(FAREWELL):
+                await session.close()
     return 0
 
 

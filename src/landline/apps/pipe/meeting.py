@@ -44,7 +44,7 @@ class Pipe:
 def pipe_limits(resume_window: float) -> landline.Limits:
     """Return the limits of a pipe.
 
-    There is room for a long fast line (a tenth of a second at 80 MB/s), about 17 MiB at one end at most. It is redialled sooner than the
+    There is room for a long fast line (a tenth of a second at 80 MB/s), about 20 MiB at one end at most. It is redialled sooner than the
     library would: one caller is no crowd, and the producer waits.
 
     Args:

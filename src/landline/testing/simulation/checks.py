@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterable
 
 from ...limits import Limits
 from ...protocol.events import ConnectionEnded
 from ...protocol.frames import CloseCode
 from ...protocol.heartbeat import LATE
 from ...protocol.states import Phase
-from .line import Node, Violation
-
-if TYPE_CHECKING:
-    from .world import World
+from .line import Node, Port, Violation
 
 HONEST = frozenset({
     CloseCode.NORMAL, CloseCode.GOING_AWAY, CloseCode.REPLACED, CloseCode.STALE, CloseCode.DEAD, CloseCode.TIMED_OUT, CloseCode.BUSY,
@@ -40,10 +37,9 @@ def check_verdict(event: ConnectionEnded, node: Node, limits: Limits) -> None:
         raise Violation("a line was given up as silent by a loop that had stood still itself")
 
 
-def check_times(world: World) -> None:
+def check_times(nodes: Iterable[Node], strangers: Iterable[Port], limits: Limits, auth_delay: float) -> None:
     """Silence, waiting writes and slow callers are noticed within their bounds."""
-    limits = world.limits
-    for node in world.nodes:
+    for node in nodes:
         if node.is_stalled:
             continue
         for port in node.ports:
@@ -62,9 +58,9 @@ def check_times(world: World) -> None:
                 )
             if not port.is_confirmed:
                 since = max(port.opened_at, node.late_at)
-                allowed = 2 * limits.handshake_timeout + world.auth_delay + limits.connect_timeout
+                allowed = 2 * limits.handshake_timeout + auth_delay + limits.connect_timeout
                 if node.now > since + allowed + _SLACK:
                     raise Violation("a caller that was not let in is still there")
-    for port in world.strangers:
+    for port in strangers:
         if not port.is_over and port.connection.session is None and port.taken > limits.preauth_bytes:
             raise Violation(f"a stranger may go on after {port.taken} bytes")

@@ -6,7 +6,6 @@ It dials, keeps its session on a line, and redials until the session is over; th
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING
 
 from ...protocol.connection import Connection
 from ...protocol.events import ConnectionEnded, Event, PeerClosed, Turned, Welcomed
@@ -17,10 +16,8 @@ from ...protocol.states import Role
 from .checks import check_honest, check_verdict
 from .ends import End
 from .line import Node, Port, Violation
-
-if TYPE_CHECKING:
-    from .talk import Talk
-    from .world import World
+from .setting import Setting
+from .talk import Talk
 
 
 class Client:
@@ -32,7 +29,7 @@ class Client:
         old: lines that it gave up, newest last; what was under way on them may still arrive.
     """
 
-    def __init__(self, world: World, number: int, offset: float) -> None:
+    def __init__(self, world: Setting, number: int, offset: float) -> None:
         self.world = world
         self.node = Node(world, offset)
         self.limits = world.limits
@@ -116,7 +113,7 @@ class Client:
         self.greetings.append((self._attempt, MAGIC + encode_payload(kind, greeting)))
         self.is_dialling = True
         port.deliver = partial(self._answered, port)
-        world.connect(self, port)
+        world.connect(port)
         self.node.after(self.limits.connect_timeout, partial(self._dial_is_late, port))
 
     def _dial_is_late(self, port: Port) -> None:
@@ -191,7 +188,7 @@ class Client:
                 peer_window=welcome.window,
                 peer_max_message=min(welcome.max_message, self.limits.max_message),
             )
-            self.talk = self.world.host.talks[welcome.session]
+            self.talk = self.world.talk_of(welcome.session)
             self.world.age(core)
             end = self.end = End(self.node, core, self.talk, 0, self.limits)
             self.talk.ends[0] = end

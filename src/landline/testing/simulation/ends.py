@@ -6,7 +6,7 @@ Where those change, this follows; ``client`` and ``host`` are who holds an end.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ...limits import Limits
 from ...protocol.codec import encode_data
@@ -14,9 +14,7 @@ from ...protocol.events import ConnectionEnded, Event, OutcomesKnown, PeerClosed
 from ...protocol.frames import CloseCode
 from ...protocol.session import Session
 from .line import Node, Port
-
-if TYPE_CHECKING:
-    from .talk import Talk
+from .talk import Talk
 
 
 class End:

@@ -6,19 +6,16 @@ A fault that finds nothing to harm (no line to cut, nothing under way to deliver
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from ...protocol.frames import HEADER, MAGIC, FrameType
 from ...protocol.handshake import ID_SIZE, TOKEN_SIZE, Hello, Resume, encode_payload
 from ...protocol.states import Phase
+from .client import Client
 from .host import STRANGER
-from .line import Node, Violation
-
-if TYPE_CHECKING:
-    from .client import Client
-    from .line import Port
-    from .world import World
-
+from .line import Node, Port, Violation
+from .schedule import Shape
+from .world import World
 
 _STRANGERS = 4
 """How many strangers are there at once; the oldest hangs up."""
@@ -313,3 +310,8 @@ FAULT_OPERATIONS: Final[dict[str, Callable[[World, int, int], None]]] = {
     "bar": bar,
 }
 """Every fault by the name that it has in schedules."""
+
+
+def make_world(seed: int, shape: Shape) -> World:
+    """Return a world in which all of this can happen."""
+    return World(seed, shape, FAULT_OPERATIONS)

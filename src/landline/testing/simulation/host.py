@@ -5,9 +5,10 @@ The checks keep their own account of tokens, attempts and times, so that a judge
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 from itertools import count
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ...errors import ProtocolError
 from ...protocol.connection import Connection
@@ -20,12 +21,8 @@ from ...protocol.states import Phase, Role
 from .checks import check_honest, check_verdict
 from .ends import End
 from .line import Node, Port, Violation
+from .setting import Setting
 from .talk import Talk
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from .world import World
 
 BARRED = "the credentials are not good"
 
@@ -76,7 +73,7 @@ class Host:
         barred, ever_barred: principals that are not let in now, or were not at some time.
     """
 
-    def __init__(self, world: World) -> None:
+    def __init__(self, world: Setting) -> None:
         self.world = world
         self.limits = world.limits
         self.node = Node(world, 0.0)
@@ -338,24 +335,19 @@ class Host:
 
     # What may be answered to whom...
 
-    def check_expired(self, talk: Talk) -> None:
-        """A RESUME was refused as expired."""
-        kept = self.kept.get(talk.session_id)
-        if (
-            kept is not None
-            and kept.detached_at is not None
-            and (self.node.now >= kept.detached_at + self.limits.resume_window - 0.001)
-        ):
-            talk.excuses.add("expired")
-
-    def check_forgotten(self, talk: Talk) -> None:
-        """A RESUME was refused as unknown."""
-        buried_at = self.buried.get(talk.session_id)
-        if buried_at is None:
-            return
-        later = sum(at >= buried_at for at in self.buried.values()) - 1
-        if self.node.now >= buried_at + self.limits.tombstone_window or later >= self.limits.max_tombstones:
-            talk.excuses.add("forgotten")
+    def explain(self, talk: Talk, refusal: Refusal) -> None:
+        """Note in the books what there is to excuse the refusal of a RESUME."""
+        kept, buried_at = self.kept.get(talk.session_id), self.buried.get(talk.session_id)
+        now, limits = self.node.now, self.limits
+        if refusal.code is CloseCode.UNKNOWN_SESSION and buried_at is not None:
+            later = sum(at >= buried_at for at in self.buried.values()) - 1
+            if now >= buried_at + limits.tombstone_window or later >= limits.max_tombstones:
+                talk.excuses.add("forgotten")
+        elif refusal.code is CloseCode.EXPIRED and kept is not None and kept.detached_at is not None:
+            if now >= kept.detached_at + limits.resume_window - 0.001:
+                talk.excuses.add("expired")
+        elif refusal.reason == BARRED and talk.principal in self.ever_barred:
+            talk.excuses.add("barred")
 
     def _token(self) -> bytes:
         return next(self._numbers).to_bytes(TOKEN_SIZE, "big")

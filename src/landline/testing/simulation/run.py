@@ -9,9 +9,9 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from dataclasses import dataclass, field
 
+from .faults import make_world
 from .line import Violation
 from .schedule import Shape, Step, draw_world, shrink
-from .world import World
 
 STEPS = 1000
 """Steps of a schedule, where nobody says otherwise."""
@@ -101,7 +101,7 @@ def run(seed: int, steps: int = STEPS) -> Result:
 
 def play(seed: int, shape: Shape, schedule: Sequence[Step]) -> Result:
     """Play a world by a schedule of one's own."""
-    world = World(seed, shape)
+    world = make_world(seed, shape)
     world.run(schedule)
     return Result(
         seed,

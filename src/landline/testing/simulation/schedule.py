@@ -80,7 +80,7 @@ def draw_shape(chance: random.Random) -> Shape:
         close_timeout=pick((5.0, 40.0)),
         heartbeat_interval=5.0 if fast else 25.0,
         dead_after=3.0 if fast else 8.0,
-        redial_min=pick((0.0, 0.0, 0.05, 0.2)),
+        redial_min=pick((0.001, 0.001, 0.05, 0.2)),
         redial_max=2.0,
         resume_window=pick((12.0, 60.0, 300.0)),
         tombstone_window=pick((20.0, 86_400.0)),

@@ -6,15 +6,12 @@ hold it against that. Directions are named by their sender's side: 0 is what the
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 from ...protocol.frames import FRAME_COST, HEADER, CloseCode
 from ...protocol.handshake import Refusal
-from .line import Violation
-
-if TYPE_CHECKING:
-    from .ends import End
-    from .world import World
+from ...protocol.session import Session
+from .line import Node, Port, Violation
 
 LONGEST = 200
 """Bytes of the longest payload that a program here sends."""
@@ -26,6 +23,50 @@ _EXCUSES = {
     CloseCode.UNAUTHORIZED: {"barred"},
 }
 """What must have happened before a session may be lost with a code; it may not be with any other."""
+
+
+class Speaker(Protocol):
+    """One end of a session, as its books know it (``ends.End``)."""
+
+    node: Node
+    core: Session
+    talk: Talk
+    side: int
+    port: Port | None
+    ended: str
+    code: CloseCode
+    reason: str
+    is_lazy: bool
+
+    def send(self, value: Any) -> bool:
+        """Send a message, if there is room for it."""
+        ...
+
+    def take(self) -> bool:
+        """Ask for the next message."""
+        ...
+
+    def ask(self) -> None:
+        """Wait for the outcomes."""
+        ...
+
+    def close(self) -> None:
+        """Begin an orderly close."""
+        ...
+
+    def die(self) -> None:
+        """The process of this end is gone."""
+        ...
+
+
+class Witness(Protocol):
+    """Who knows what happened beside a session."""
+
+    has_ended: bool
+
+    def explain(self, talk: Talk, refusal: Refusal) -> None:
+        """Note in the books what there is to excuse a refusal."""
+        ...
 
 
 class Talk:
@@ -45,7 +86,7 @@ class Talk:
         "session_id", "was_closed", "world",
     )  # fmt: skip
 
-    def __init__(self, world: World, number: int, session_id: bytes, base: int) -> None:
+    def __init__(self, world: Witness, number: int, session_id: bytes, base: int) -> None:
         self.world = world
         self.number = number
         self.session_id = session_id
@@ -53,7 +94,7 @@ class Talk:
         self.said: tuple[list[Any], list[Any]] = ([], [])
         self.heard = [0, 0]
         self.handled = [0, 0]
-        self.ends: list[End | None] = [None, None]
+        self.ends: list[Speaker | None] = [None, None]
         self.is_confirmed = False
         self.was_closed = False
         self.is_stranger = False
@@ -66,7 +107,7 @@ class Talk:
         client, server = self.ends
         return (client is None or bool(client.ended)) and (server is None or bool(server.ended))
 
-    def hear(self, end: End, value: Any) -> None:
+    def hear(self, end: Speaker, value: Any) -> None:
         """The program at ``end`` is handed ``value``."""
         direction = 1 - end.side
         if end.side == 1 and not self.is_confirmed:
@@ -80,7 +121,7 @@ class Talk:
         self.handled[direction] = place
         self.heard[direction] = place + 1
 
-    def idle(self, end: End) -> None:
+    def idle(self, end: Speaker) -> None:
         """The program at ``end`` came back for more, and there is none: it is done with everything it had."""
         self.handled[1 - end.side] = self.heard[1 - end.side]
 
@@ -119,13 +160,13 @@ class Talk:
         if server is not None and not self.is_confirmed and server.core.received != self.base:
             raise Violation("messages were received before the client was let in")
 
-    def check_outcomes(self, end: End) -> None:
+    def check_outcomes(self, end: Speaker) -> None:
         """Outcomes were announced at ``end``."""
         known = end.core.messages.handled_by_peer - self.base
         if known > self.handled[end.side]:
             raise Violation(f"{known} are acked, {self.handled[end.side]} were handled")
 
-    def check_end(self, end: End) -> None:
+    def check_end(self, end: Speaker) -> None:
         """The session ended at ``end``: there must be a reason."""
         if self.is_stranger:
             return
@@ -146,13 +187,7 @@ class Talk:
             if not self.was_closed:
                 raise Violation("a session that nobody closed was refused as closed")
         elif not code.resumable:
-            if code is CloseCode.UNKNOWN_SESSION:
-                self.world.host.check_forgotten(self)
-            elif code is CloseCode.EXPIRED:
-                self.world.host.check_expired(self)
-            elif code is CloseCode.UNAUTHORIZED and self.principal in self.world.host.ever_barred:
-                if "credentials" in refusal.reason:
-                    self.excuses.add("barred")
+            self.world.explain(self, refusal)
             self._excuse(code, f"a RESUME was refused: {code.text}: {refusal.reason}")
 
     def _excuse(self, code: CloseCode, sentence: str) -> None:

@@ -10,19 +10,19 @@ import heapq
 import random
 import struct
 from collections import Counter, deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from hashlib import blake2b
 
+from ...protocol.handshake import Refusal
 from ...protocol.session import Session
 from .checks import check_times
 from .client import Client
 from .ends import End
-from .faults import FAULT_OPERATIONS
 from .host import Host
 from .line import Port, Violation, join
 from .schedule import Shape, Step
-from .talk import LONGEST, Talk
+from .talk import LONGEST, Speaker, Talk
 
 _ALL = 1 << 30
 _STEP = struct.Struct("!dHH")
@@ -35,6 +35,7 @@ class World:
     Args:
         seed: what small chances during the run are drawn from (jitter and pauses).
         shape: its limits and sizes.
+        faults: what can go wrong, by the names that schedules use.
 
     Attributes:
         now: seconds since the beginning.
@@ -43,7 +44,9 @@ class World:
         trace: everything that arrived anywhere, and when, as a rolling hash.
     """
 
-    def __init__(self, seed: int, shape: Shape) -> None:
+    def __init__(
+        self, seed: int, shape: Shape, faults: Mapping[str, Callable[[World, int, int], None]]
+    ) -> None:
         self.chance = random.Random(f"run {seed}")
         self.shape = shape
         self.limits = shape.limits
@@ -69,7 +72,7 @@ class World:
             "send": self.do_send, "take": self.do_take, "ask": self.do_ask, "close": self.do_close, "flow": self.do_flow,
             "tick": self.do_tick,
         }  # fmt: skip
-        for name, operation in FAULT_OPERATIONS.items():
+        for name, operation in faults.items():
             self._operations[name] = partial(operation, self)
         for client in self.clients:
             client.begin()
@@ -87,9 +90,8 @@ class World:
             flow.queued = flow.sent = flow.reach = flow.handled_by_peer = flow.wanted = base
             flow.received = flow.taken = flow.handled = flow.handled_told = flow.asked = base
 
-    def connect(self, client: Client, port: Port) -> None:
+    def connect(self, port: Port) -> None:
         """A client opened a line."""
-        del client
         join(port, self.host.accept(self.capacity))
 
     def forget(self, port: Port) -> None:
@@ -103,6 +105,14 @@ class World:
         """A session began."""
         self._talks.append(talk)
         self.sessions += 1
+
+    def talk_of(self, session_id: bytes) -> Talk:
+        """Return the books of a session."""
+        return self.host.talks[session_id]
+
+    def explain(self, talk: Talk, refusal: Refusal) -> None:
+        """Why a RESUME may have been refused: the server knows."""
+        self.host.explain(talk, refusal)
 
     # The run...
 
@@ -174,7 +184,7 @@ class World:
             self._settle()
             if self.is_calm:
                 self._flow_all()
-            check_times(self)
+            check_times(self.nodes, self.strangers, self.limits, self.auth_delay)
         raise Violation("a timer is due again and again")
 
     def later(self, steps: int, call: Callable[[], None]) -> None:
@@ -203,7 +213,7 @@ class World:
     def _client(self, a: int) -> Client:
         return self.clients[(a >> 8) % len(self.clients)]
 
-    def _end(self, a: int) -> End | None:
+    def _end(self, a: int) -> Speaker | None:
         client = self._client(a)
         end = client.end if a & 1 or client.talk is None else client.talk.ends[1]
         return (
@@ -296,7 +306,7 @@ class World:
         self._stay()
         self._part()
 
-    def _ends(self) -> list[End]:
+    def _ends(self) -> list[Speaker]:
         return [end for client in self.clients if client.talk for end in client.talk.ends if end is not None]
 
     def _is_at_rest(self, client: Client) -> bool:

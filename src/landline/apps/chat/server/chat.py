@@ -30,8 +30,9 @@ class Chat:
     ) -> None:
         self.limits = limits or ChatLimits()
         self.history = History(storage, self._tell, self.limits, clock)
-        self.house = House(self.limits, self.history.rooms)
         self._loop = asyncio.get_running_loop()
+        self.house = House(self.limits, self.history.rooms, self._loop.time)
+        self._storage = storage
 
     async def open(self) -> None:
         """Learn what was said before."""
@@ -40,6 +41,15 @@ class Chat:
     async def close(self) -> None:
         """Wait until everything said is stored."""
         await self.history.close()
+
+    async def trim(self) -> None:
+        """Remove what is too old to keep, and forget the rooms of which nothing is left.
+
+        Raises:
+            StorageError: it could not be removed.
+        """
+        await self._storage.trim()
+        await self.history.refresh()
 
     async def say(self, person: Person, room: str, text: str, id: int = 0) -> int | None:
         """Store a line and tell the room; return how many others it went to, or None when it was said before.

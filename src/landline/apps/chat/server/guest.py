@@ -13,6 +13,7 @@ from landline.apps.chat import commands, wire
 from landline.apps.chat.plain import caller as plain_caller
 from landline.apps.chat.server import calls
 from landline.apps.chat.server.chat import Chat
+from landline.apps.chat.server.founding import source
 from landline.apps.chat.server.people import Person, Refusal, Telling
 from landline.apps.chat.words import listed_members, listed_rooms, news
 from landline.settings import DEFAULT_ROOM
@@ -69,12 +70,13 @@ class Guest(Person):
     Args:
         line: theirs.
         chat: what they are in.
+        peer: the address of their end; None for somebody of the house.
     """
 
     kind: ClassVar[str] = "plain"
 
-    def __init__(self, line: Line, chat: Chat) -> None:
-        super().__init__()
+    def __init__(self, line: Line, chat: Chat, peer: str | None = None) -> None:
+        super().__init__(source=source(peer) if peer is not None else "")
         self.line = line
         self._chat = chat
         self._house = chat.house
@@ -198,7 +200,7 @@ class Desk:
 
     async def enter(self, line: plain_caller.PlainLine) -> Guest:
         """Let one in; see ``plain_caller.Desk``."""
-        guest = Guest(line, self._chat)
+        guest = Guest(line, self._chat, line.peer)
         await guest.enter()
         return guest
 

@@ -91,14 +91,15 @@ class History:
         clock: the wall clock in seconds since 1970, for people to read.
 
     Attributes:
-        rooms: the names of the rooms in which something was said.
+        rooms: the names of the rooms in which something was said, each with the offset of its last line. Whoever takes one out has
+            it forgotten by the next ``refresh``; its lines stay until they expire.
     """
 
     storage: Storage
     tell: Tell
     limits: ChatLimits
     clock: Callable[[], float]
-    rooms: set[str] = field(default_factory=set)
+    rooms: dict[str, int] = field(default_factory=dict)
     _told: int = 0
     _sayings: deque[_Saying] = field(default_factory=deque)
     _writing: set[asyncio.Task[None]] = field(default_factory=set)
@@ -107,19 +108,47 @@ class History:
     async def open(self) -> None:
         """Read what an earlier life left: which rooms there are, and which lines were said last."""
         self._told = (await self.storage.head()).offset
-        after = ""
-        while values := await self.storage.scan(ROOM_KEYS, after=after):
-            for value in values:
-                after = value.key
-                name = value.key.removeprefix(ROOM_KEYS)
-                if (await self.storage.last(topic(name), 1)).publications:
-                    self.rooms.add(name)
-                else:
-                    await self.storage.delete(value.key)  # everything said there has expired
+        names = await self._names()
+        last = {name: await self._last(name) for name in names}
+        # An earlier life may have ended before it forgot rooms that had given way to others: those with the latest lines are kept.
+        latest = sorted((name for name in names if last[name]), key=last.__getitem__)[-self.limits.rooms :]
+        self.rooms.update((name, last[name]) for name in latest)
+        for name in names:
+            if name not in self.rooms:
+                await self.storage.delete(ROOM_KEYS + name)
         for publication in (await self.storage.last("room.*", self.limits.repeats_read)).publications:
             line = _line(publication.data, 0)
             if line is not None and line.client:
                 self._remember((line.client, line.id), None)
+
+    async def refresh(self) -> None:
+        """Forget the rooms of which no line is left, and those that were taken out of ``rooms``.
+
+        Raises:
+            StorageError: the storage failed; some may not be forgotten yet.
+        """
+        for name in await self._names():
+            if name in self.rooms and not await self._last(name):
+                # A line that is on its way may have thought the room known. From here on every line makes it known anew...
+                self.rooms.pop(name, None)
+                if last := await self._last(name):
+                    self.rooms[name] = max(last, self.rooms.get(name, 0))
+            # ... and nothing may wait between this look and the deletion, which is then stored before any such line.
+            if name not in self.rooms and not any(saying.room == name for saying in self._sayings):
+                await self.storage.delete(ROOM_KEYS + name)
+
+    async def _names(self) -> list[str]:
+        names: list[str] = []
+        after = ""
+        while values := await self.storage.scan(ROOM_KEYS, after=after):
+            after = values[-1].key
+            names += [value.key.removeprefix(ROOM_KEYS) for value in values]
+        return names
+
+    async def _last(self, room: str) -> int:
+        """Return the offset of a room's last line, or 0."""
+        publications = (await self.storage.last(topic(room), 1)).publications
+        return publications[-1].position.offset if publications else 0
 
     async def close(self) -> None:
         """Wait until everything said is stored and told."""
@@ -158,7 +187,7 @@ class History:
             changes.append(Put(ROOM_KEYS + saying.room, b""))
         try:
             (saying.position,) = await self.storage.write(changes)
-            self.rooms.add(saying.room)
+            self.rooms[saying.room] = max(saying.position.offset, self.rooms.get(saying.room, 0))
         except asyncio.CancelledError:
             saying.error = StorageError("the server ended while it was being stored")
             raise
@@ -177,7 +206,13 @@ class History:
                 continue
             self._told = saying.position.offset
             line = wire.Line(saying.position.offset, *msgspec.structs.astuple(saying.stored))
-            saying.done.set_result(self.tell(saying.room, line, saying.speaker))
+            try:
+                heard = self.tell(saying.room, line, saying.speaker)
+            except Exception:
+                # It is stored, so those who join will find it; the lines behind it, and whoever said it, must not wait for ever.
+                logger.exception("a line in %s could not be told to everybody", saying.room)
+                heard = 0
+            saying.done.set_result(heard)
 
     def _remember(self, key: tuple[int, int], done: asyncio.Future[int] | None) -> None:
         self._known[key] = done

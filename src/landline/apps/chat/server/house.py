@@ -6,6 +6,8 @@
 from __future__ import annotations
 
 import contextlib
+import time
+from collections.abc import Callable
 
 from landline.apps.chat import text, wire
 from landline.apps.chat.limits import ChatLimits
@@ -21,16 +23,22 @@ class House:
 
     Args:
         limits: see there.
-        kept: the names of the rooms whose lines are kept; shared with whoever keeps them.
+        kept: the rooms whose lines are kept, as for ``Rooms``; shared with whoever keeps them.
+        clock: a steady clock, in seconds.
 
     Attributes:
         operator: who sits at the server's terminal, if anybody.
     """
 
-    def __init__(self, limits: ChatLimits, kept: set[str] | None = None) -> None:
+    def __init__(
+        self,
+        limits: ChatLimits,
+        kept: dict[str, int] | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self.limits = limits
         self.names = Names()
-        self.rooms = Rooms(limits, kept if kept is not None else set())
+        self.rooms = Rooms(limits, kept, clock)
         self.operator: Person | None = None
         self._clients: dict[int, Person] = {}
         self._is_closing = False
@@ -61,6 +69,7 @@ class House:
         self.names.replace(person, successor)
         self.rooms.replace(person, successor)
         self._clients[successor.client] = successor
+        person.has_left = True  # what it is in the middle of goes on until its session has ended
         person.replaced()
         if person.away:
             self.rooms.tell_acquaintances(successor, wire.Away(successor.name, False), besides=successor)
@@ -93,10 +102,13 @@ class House:
         return bool(person.name) and self.names.holds(person)
 
     def leave(self, person: Person, why: str = "") -> None:
-        """Somebody has gone, or must; ``why`` is a clause for the others. Nothing happens when they had left before."""
-        if not self.is_here(person):
-            return
-        self.names.release(person)
+        """Somebody has gone, or must; ``why`` is a clause for the others. From here on nothing lets them in again.
+
+        Whether they bear their name still does not matter: what they are in, they leave.
+        """
+        person.has_left = True
+        if person.name:
+            self.names.release(person)
         if self._clients.get(person.client) is person:
             del self._clients[person.client]
         if self.operator is person:
@@ -122,6 +134,7 @@ class House:
         Raises:
             Refusal: it cannot be theirs.
         """
+        _must_be_here(person)
         old = self.names.rename(person, wished)
         if person.name != old:
             self.rooms.tell_acquaintances(person, wire.Renamed(old, person.name))
@@ -149,6 +162,7 @@ class House:
         Raises:
             Refusal: there is no such person, or it cannot be said.
         """
+        _must_be_here(person)
         line = self._line(said)
         other = self.names.find(to)
         if other is person:
@@ -162,6 +176,7 @@ class House:
         Raises:
             Refusal: there is a reason why not.
         """
+        _must_be_here(person)
         return calls.ring(person, self.names.find(to))
 
     def talk(self, person: Person, said: str) -> Person:
@@ -177,3 +192,9 @@ class House:
             return text.valid_line(said)
         except ValueError as error:
             raise Refusal(str(error)) from None
+
+
+def _must_be_here(person: Person) -> None:
+    # A session that was replaced may have a request of its own under way.
+    if person.has_left:
+        raise Refusal("You have left the chat.")

@@ -13,6 +13,7 @@ import landline
 from landline.apps.chat import wire
 from landline.apps.chat.server import calls
 from landline.apps.chat.server.chat import Chat
+from landline.apps.chat.server.founding import source
 from landline.apps.chat.server.history import by_size
 from landline.apps.chat.server.pace import Pace
 from landline.apps.chat.server.people import Person, Refusal, Telling
@@ -20,6 +21,7 @@ from landline.apps.chat.server.rooms import Room, for_reader
 from landline.errors import StorageError
 
 _FELL_BEHIND: Final = "you fell too far behind; come back and read on where you stopped"
+_TAKES_TOO_LITTLE: Final = "your client takes only smaller messages than this chat has"
 
 
 class Member(Person):
@@ -34,7 +36,7 @@ class Member(Person):
     hears_itself: ClassVar[bool] = True
 
     def __init__(self, session: landline.Session, chat: Chat) -> None:
-        super().__init__()
+        super().__init__(source=source(session.peer))
         self._session = session
         self._chat = chat
         self._house = chat.house
@@ -46,22 +48,25 @@ class Member(Person):
     # Being told...
 
     def tell(self, telling: Telling) -> None:
-        """Queue what they are told; when there is no room left, let them go."""
+        """Queue what they are told; when there is no room left, or they cannot take it, let them go."""
         if self._closing is not None:
             return
         try:
             _ = self._session.send_nowait(telling.data)
         except landline.Full:
-            self._closing = self._loop.create_task(self._session.close(_FELL_BEHIND))
+            self._let_go(_FELL_BEHIND)
         except landline.SessionEnded:
             pass  # ``run`` is about to notice
+        except landline.LandlineError:
+            self._let_go(_TAKES_TOO_LITTLE)
 
     def replaced(self) -> None:
         """End the session: their client has another one."""
+        self._let_go("your client is here on a newer session")
+
+    def _let_go(self, reason: str) -> None:
         if self._closing is None:
-            self._closing = self._loop.create_task(
-                self._session.close("your client is here on a newer session")
-            )
+            self._closing = self._loop.create_task(self._session.close(reason))
 
     async def _send(self, message: wire.Told) -> None:
         """Answer them; unlike ``tell``, this waits for room, and nobody else with it."""
@@ -81,6 +86,9 @@ class Member(Person):
             why = "fell behind" if self._closing is not None else ""
         except landline.SessionLost:
             why = "the line was lost"
+        except landline.DataError:  # an answer was larger than what they said they take
+            why = "fell behind"
+            self._let_go(_TAKES_TOO_LITTLE)
         finally:
             self._house.leave(self, why)
             watching.cancel()
@@ -133,7 +141,8 @@ class Member(Person):
             except Refusal as refusal:
                 await self._send(wire.Barred(name, str(refusal)))
         for name in inherited:
-            self._house.rooms.leave(self, name)
+            if name in self.rooms:  # unless yet another session has taken them over meanwhile
+                self._house.rooms.leave(self, name)
         if len(wished) > most:
             await self._send(wire.Notice(f"Nobody is in more than {most} rooms at once."))
 

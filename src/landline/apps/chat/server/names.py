@@ -38,7 +38,7 @@ class Names:
         try:
             name = text.valid_name(wished)
         except ValueError as error:
-            name, notice = text.name_from(text.safe_text(wished, keep="")), str(error)
+            name, notice = text.name_from(wished), str(error)
         self._give(person, self._free(name))
         return notice
 
@@ -88,9 +88,10 @@ class Names:
         Raises:
             Refusal: nobody is.
         """
-        person = self._people.get(text.name_key(name.strip()))
+        name = name.strip()[: text.RAW_NAME]  # what goes on after that is nobody's, however it goes on
+        person = self._people.get(text.name_key(name))
         if person is None:
-            shown = text.safe_text(name.strip(), keep="")[: text.MAX_NAME]
+            shown = text.safe_text(name, keep="")[: text.MAX_NAME]
             # Only where few names are compared: it takes its time.
             near = difflib.get_close_matches(
                 shown, [other.name for other in itertools.islice(self, 200)], n=1

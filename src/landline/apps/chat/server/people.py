@@ -9,6 +9,7 @@ from landline.apps.chat import wire
 
 if TYPE_CHECKING:
     from landline.apps.chat.server.calls import Call
+    from landline.apps.chat.server.pace import Pace
     from landline.apps.chat.server.rooms import Room
 
 
@@ -38,6 +39,10 @@ class Person(ABC):
 
     Args:
         client: the secret number that the person's client drew; 0 where there is none.
+        source: from where they came, as ``founding.source`` says it; empty for somebody of the house.
+
+    Attributes:
+        has_left: they have left, or their client is here by another way. Whatever of theirs is still going on lets them into nothing.
     """
 
     kind: ClassVar[str]
@@ -45,12 +50,14 @@ class Person(ABC):
     hears_itself: ClassVar[bool] = False
     """Whether they are told their own lines, as the proof that they are stored."""
 
-    def __init__(self, client: int = 0) -> None:
+    def __init__(self, client: int = 0, source: str = "") -> None:
         self.name = ""
         self.client = client
+        self.source = source
+        self.has_left = False
         self.away = False
         self.rooms: dict[str, Room] = {}
-        self.founded = 0
+        self.founding: Pace | None = None
         self.call: Call | None = None
 
     @abstractmethod

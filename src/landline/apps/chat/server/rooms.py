@@ -1,4 +1,4 @@
-"""The rooms of a chat and who is in them: pure state and its rules. No storage, no socket and no clock is here.
+"""The rooms of a chat and who is in them: pure state and its rules. No storage and no socket is here, and the clock is a parameter.
 
 Somebody who joins is *catching up* until they have been told what was said before; from that very moment on they are told what is said,
 so that nothing is missing between the two and nothing comes twice. ``history`` keeps the lines.
@@ -6,11 +6,17 @@ so that nothing is missing between the two and nothing comes twice. ``history`` 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import logging
+import time
+from collections.abc import Callable, Iterable, Iterator
 
 from landline.apps.chat import text, wire
 from landline.apps.chat.limits import ChatLimits
+from landline.apps.chat.server.founding import Founding
 from landline.apps.chat.server.people import Person, Refusal, Telling
+from landline.settings import DEFAULT_ROOM
+
+logger = logging.getLogger("landline.apps.chat")
 
 
 class Room:
@@ -32,7 +38,7 @@ class Room:
         telling = Telling(message)
         for member in list(self.members):
             if member is not besides:
-                member.tell(telling)
+                _tell(member, telling)
 
     def said(self, line: wire.Line, speaker: Person) -> int:
         """Tell a line that is stored; return how many others it went to, those included who will find it while catching up.
@@ -45,9 +51,9 @@ class Room:
             if member in self.catching_up:
                 continue
             if member is not speaker:
-                member.tell(for_others)
+                _tell(member, for_others)
             elif speaker.hears_itself:
-                member.tell(Telling(wire.Said(self.name, line)))
+                _tell(member, Telling(wire.Said(self.name, line)))
         return len(self.members) - (speaker in self.members)
 
 
@@ -56,12 +62,20 @@ class Rooms:
 
     Args:
         limits: how many, and of how many people.
-        kept: the names of rooms in which something was said and is kept; shared with whoever keeps it.
+        kept: the names of rooms in which something was said and is kept, each with the place of its last line; shared with whoever
+            keeps them. A room that gives way to a new one is taken out of it.
+        clock: a steady clock, in seconds, for the pace at which rooms are made.
     """
 
-    def __init__(self, limits: ChatLimits, kept: Iterable[str] = ()) -> None:
+    def __init__(
+        self,
+        limits: ChatLimits,
+        kept: dict[str, int] | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._limits = limits
-        self.kept = kept if isinstance(kept, set) else set(kept)
+        self.kept = kept if kept is not None else {}
+        self._founding = Founding(limits, clock)
         self._open: dict[str, Room] = {}
 
     def get(self, name: str) -> Room | None:
@@ -91,8 +105,10 @@ class Rooms:
         """Put a person into a room, catching up, and tell the others; None when they are in it already.
 
         Raises:
-            Refusal: it cannot be a room's name, or a limit is reached.
+            Refusal: it cannot be a room's name, a limit is reached, or they have left the chat.
         """
+        if person.has_left:
+            raise Refusal("You have left the chat.")
         name = valid_room(wished)
         if name in person.rooms:
             return None
@@ -103,7 +119,7 @@ class Rooms:
             )
         room = self._open.get(name)
         if room is None:
-            self._may_open(person, name)
+            self._open_up(person, name)
             room = self._open[name] = Room(name)
         elif len(room.members) >= limits.members:
             raise Refusal(f"The room {name} is full: {limits.members} people are in it.")
@@ -113,17 +129,22 @@ class Rooms:
         person.rooms[name] = room
         return room
 
-    def _may_open(self, person: Person, name: str) -> None:
-        if name in self.kept:
+    def _open_up(self, person: Person, name: str) -> None:
+        # Everybody comes into the lobby first: that nobody is in it just now must not keep the next one out.
+        if name in self.kept or name == DEFAULT_ROOM:
             return
-        limits = self._limits
-        if len(self._open.keys() | self.kept) >= limits.rooms:
-            raise Refusal(f"There are {limits.rooms} rooms, which is the most; /rooms lists them.")
-        if person.founded >= limits.rooms_founded:
-            raise Refusal(
-                f"You have made {limits.rooms_founded} rooms, which is the most for one visit; /rooms lists others."
-            )
-        person.founded += 1
+        self._founding.check(person)
+        self._make_place()
+        self._founding.count(person)
+
+    def _make_place(self) -> None:
+        """Have the room that was silent for the longest give way when there are too many; its lines stay for whoever makes it again."""
+        while len(self._open.keys() | self.kept.keys()) >= self._limits.rooms:
+            silent = (name for name in self.kept if name not in self._open and name != DEFAULT_ROOM)
+            oldest = min(silent, key=self.kept.__getitem__, default=None)
+            if oldest is None:
+                raise Refusal(f"There are {self._limits.rooms} rooms, which is the most; /rooms lists them.")
+            del self.kept[oldest]
 
     def caught_up(self, person: Person, room: Room) -> None:
         """The person has been told everything up to now: from here on they are told what is said."""
@@ -153,7 +174,7 @@ class Rooms:
             room.members[successor] = None
             room.catching_up.add(successor)
         successor.rooms, person.rooms = person.rooms, {}
-        successor.founded = person.founded
+        successor.founding = person.founding
 
     def tell_acquaintances(
         self, person: Person, message: wire.Told, *, besides: Person | None = None
@@ -168,7 +189,7 @@ class Rooms:
         telling = Telling(message)
         for other in people:
             if other is not besides:
-                other.tell(telling)
+                _tell(other, telling)
 
     def _take_out(self, person: Person, room: Room, why: str) -> None:
         del person.rooms[room.name]
@@ -181,6 +202,14 @@ class Rooms:
     def _tell_of(self, room: Room, message: wire.Told, person: Person) -> None:
         if len(room.members) < self._limits.members_told:
             room.tell(message, besides=person)
+
+
+def _tell(person: Person, telling: Telling) -> None:
+    # ``tell`` never raises; should it once, the others in the room are told all the same.
+    try:
+        person.tell(telling)
+    except Exception:
+        logger.exception("%r could not be told something", person)
 
 
 def anonymous(line: wire.Line) -> wire.Line:

@@ -17,7 +17,7 @@ from landline.apps.chat.server.chat import Chat
 from landline.apps.chat.server.guest import Desk
 from landline.apps.chat.server.hints import how_to_join
 from landline.apps.chat.server.member import Member
-from landline.errors import StorageError
+from landline.errors import StorageError, StorageLocked
 from landline.settings import DEFAULT_PORT, Settings
 from landline.storage import SQLiteStorage, Storage
 
@@ -78,28 +78,24 @@ async def open_chat(
     )
     chat = Chat(storage, limits)
     desk = Desk(chat)
-    is_open = asyncio.Event()
 
     async def serve_session(session: landline.Session) -> None:
-        await is_open.wait()
         await Member(session, chat).run()
 
     server = landline.Server(serve_session, limits=connection)
 
     @server.plain
     async def serve_caller(caller: landline.Caller) -> None:
-        await is_open.wait()
         await plain_caller.serve(caller, desk)
 
     async with contextlib.AsyncExitStack() as stack:
         stack.push_async_callback(storage.close)
         stack.push_async_callback(chat.close)
-        # The sockets come before the storage: of two servers the second is told about its port, which says more than its file does.
-        listening = await stack.enter_async_context(server.listen(*addresses))
-        await storage.open()
+        # The storage comes before the sockets: whoever gets in finds the chat open, and nobody waits for a history that cannot be read.
+        await _open_storage(storage, addresses)
         await chat.open()
-        is_open.set()
-        trimming = asyncio.create_task(_trim(storage), name="trimming the history")
+        listening = await stack.enter_async_context(server.listen(*addresses))
+        trimming = asyncio.create_task(_trim(chat), name="trimming the history")
         try:
             yield chat, listening
         finally:
@@ -124,11 +120,20 @@ async def _operate(chat: Chat, stop: asyncio.Event) -> None:
         await asyncio.gather(operating, stopping, return_exceptions=True)
 
 
-async def _trim(storage: Storage) -> None:
+async def _open_storage(storage: Storage, addresses: tuple[str, ...]) -> None:
+    try:
+        await storage.open()
+    except StorageLocked:
+        # Another server has the file. If it has our port too, as when one is started twice, that says more than its file does.
+        async with landline.Server().listen(*addresses):
+            raise
+
+
+async def _trim(chat: Chat) -> None:
     while True:
         await asyncio.sleep(TRIM_INTERVAL)
         try:
-            await storage.trim()
+            await chat.trim()
         except StorageError as error:
             logger.warning("old lines could not be removed: %s", error)
 

@@ -1,0 +1,52 @@
+"""What the processes of a world may ask of it: its time, its chances, its network.
+
+``world.World`` is the one that there is; the client and the host know it by this.
+"""
+
+from __future__ import annotations
+
+import random
+from typing import Protocol
+
+from ...limits import Limits
+from ...protocol.session import Session
+from .line import Clock, Port
+from .talk import Talk, Witness
+
+
+class Setting(Clock, Witness, Protocol):
+    """The world around a process.
+
+    Attributes:
+        limits: of everybody.
+        chance: what jitter and pauses are drawn from.
+        capacity: bytes that one direction of a line holds.
+        auth_delay: seconds that the server takes to decide who somebody is.
+        is_refusing: nobody can reach the server now.
+    """
+
+    limits: Limits
+    chance: random.Random
+    capacity: int
+    auth_delay: float
+    is_refusing: bool
+
+    def age(self, core: Session) -> None:
+        """Make a new session one that has carried much already."""
+        ...
+
+    def connect(self, port: Port) -> None:
+        """Make a client's port one end of a line to the server."""
+        ...
+
+    def forget(self, port: Port) -> None:
+        """Hang up both ends of a line that is not looked at any more."""
+        ...
+
+    def watch(self, talk: Talk) -> None:
+        """Look at the books of a new session from now on."""
+        ...
+
+    def talk_of(self, session_id: bytes) -> Talk:
+        """Return the books of a session."""
+        ...
