@@ -53,7 +53,7 @@ async def test_connect_is_awaited_or_entered() -> None:
             await entered.send("b")
             assert await entered.receive() == "b"
 
-        assert session.closed and entered.closed
+        assert session.is_closed and entered.is_closed
 
 
 @pytest.mark.parametrize("addresses", [(), ("localhost",), ("tcp://ok:1", "nonsense")])

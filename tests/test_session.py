@@ -245,7 +245,7 @@ async def test_a_close_delivers_what_was_sent_first(pair: Pair, closer: str) -> 
     assert await heard == list(range(100))
     assert [await receipt for receipt in receipts] == [ACKED] * 100
     for end in ends:
-        assert end.closed
+        assert end.is_closed
         assert end.state is State.CLOSED
         with pytest.raises(landline.SessionClosed, match="enough said"):
             await end.receive()
@@ -299,7 +299,7 @@ async def test_a_session_survives_the_block_that_raises(pair: Pair) -> None:
         async with landline.connect(pair.address) as session:
             raise RuntimeError("mine")
 
-    assert session.closed
+    assert session.is_closed
 
 
 # Cancellation...
@@ -361,7 +361,7 @@ async def test_a_cancelled_close_ends_the_session_at_once(pair: Pair) -> None:
     with pytest.raises(asyncio.CancelledError):
         await closing
 
-    assert ours.closed
+    assert ours.is_closed
 
 
 async def test_a_task_that_waits_is_told_of_the_end(pair: Pair) -> None:

@@ -45,10 +45,12 @@ from .errors import (
 from .limits import LIMITS, Limit, Limits
 from .patterns.messages import Outcome, Receipt
 from .protocol.states import State
-from .server import Listening, Server, serve
+from .server import Listening, PlainProgram, Program, Server, serve
 from .session import Session
+from .sessions.auth import Authenticate
 from .sessions.bare import StateChange
 from .sessions.caller import Caller
+from .sessions.reconnect import Pause, full_jitter
 from .storage.base import Gap, Position, Publication
 
 __version__ = "0.1.0"
@@ -56,6 +58,7 @@ __version__ = "0.1.0"
 __all__ = [
     "LIMITS",
     "AddressError",
+    "Authenticate",
     "Caller",
     "Conflict",
     "ConnectError",
@@ -69,7 +72,10 @@ __all__ = [
     "ListenError",
     "Listening",
     "Outcome",
+    "Pause",
+    "PlainProgram",
     "Position",
+    "Program",
     "ProtocolError",
     "Publication",
     "Receipt",
@@ -94,5 +100,6 @@ __all__ = [
     "TopicError",
     "connect",
     "dial",
+    "full_jitter",
     "serve",
 ]

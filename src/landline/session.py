@@ -127,7 +127,7 @@ class Session:
         return self._bare.states()
 
     @property
-    def closed(self) -> bool:
+    def is_closed(self) -> bool:
         """Whether the session is over."""
         return self._bare.ended is not None
 

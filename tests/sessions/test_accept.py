@@ -364,7 +364,7 @@ async def test_a_full_server_ends_the_session_longest_without_a_line(place: Plac
     await asyncio.sleep(0.1)
     await place.session()
     assert place.listening.sessions == 2
-    assert place.sessions[0].closed
+    assert place.sessions[0].is_closed
     fourth = await place.line()
     fourth.hello()
     refusal = await fourth.refusal()

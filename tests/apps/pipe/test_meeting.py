@@ -8,7 +8,6 @@ import pytest
 
 import landline
 from landline.apps.pipe import meeting
-from landline.apps.pipe.line import OPEN
 from landline.apps.pipe.meeting import Pipe, pipe_limits, told_of_drops
 
 pytestmark = pytest.mark.timeout(20)
@@ -49,7 +48,6 @@ async def test_a_person_hears_of_a_drop_that_lasts_and_of_the_return(
         landline.connect("memory://drops", limits=limits) as session,
         told_of_drops(Pipe(address="memory://drops"), session),
     ):
-        _ = await session.send(OPEN)
         monkeypatch.setattr(meeting, "DROP_TOLD_AFTER", 60.0)
         await back(session, 0.0)
         assert capsys.readouterr().err == ""

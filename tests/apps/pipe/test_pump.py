@@ -95,7 +95,7 @@ async def test_both_directions_arrive_and_both_sides_end(two: Two) -> None:
     )
 
     assert results == [None, None, None, None, back, there]
-    assert two.ours.closed and two.theirs.closed
+    assert two.ours.is_closed and two.theirs.is_closed
 
 
 async def test_one_direction_may_end_while_the_other_goes_on(two: Two) -> None:
@@ -171,6 +171,7 @@ async def test_a_dropped_line_costs_nothing(two: Two) -> None:
 async def test_a_stop_sends_what_was_read_and_the_other_side_knows(two: Two) -> None:
     """Here it was drained; over there a stream that was broken off is no whole one."""
     async with pumping_both(two) as (here, there):
+        two.there.end_input()  # so that only our own end is missing
         await two.here.produce(b"half of it")
         assert await two.there.consume(10) == b"half of it"
         two.stop_here.set()

@@ -53,7 +53,9 @@ _SCRIPTS: Final[dict[str, tuple[tuple[int, int], ...]]] = {
     ),
     "Korean": ((0xAC00, 0xD7A3),),
 }  # fmt: skip
-_RANGES: Final = sorted((first, last, script) for script, ranges in _SCRIPTS.items() for first, last in ranges)
+_RANGES: Final = sorted(
+    (first, last, script) for script, ranges in _SCRIPTS.items() for first, last in ranges
+)
 _FIRSTS: Final = [first for first, _, _ in _RANGES]
 
 # Accents that alphabets with composed letters share: no joiner (U+034F), nothing that strikes a letter through or underlines it.

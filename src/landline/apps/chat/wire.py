@@ -7,13 +7,24 @@ A request is answered in the order it was made. Field names stay short because t
 
 from __future__ import annotations
 
-from typing import Final, TypeVar
+from typing import Annotated, Final, TypeVar
 
 import msgspec
+
+from landline.apps.chat.text import MAX_TEXT, RAW_NAME, RAW_ROOM, RAW_TEXT
 
 VERSION: Final = 1
 
 T = TypeVar("T")
+
+# What is longer is no message, whoever sent it: what text is worth is decided by whoever reads it, and that takes time. The bounds are wide
+# enough that the sentence which refuses a name or a line comes from there.
+Name = Annotated[str, msgspec.Meta(max_length=RAW_NAME)]
+RoomName = Annotated[str, msgspec.Meta(max_length=RAW_ROOM)]
+Text = Annotated[str, msgspec.Meta(max_length=RAW_TEXT)]
+Sentence = Annotated[str, msgspec.Meta(max_length=MAX_TEXT)]
+Word = Annotated[str, msgspec.Meta(max_length=64)]
+"""Something of the programs' own, such as an epoch."""
 
 
 class Line(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -23,9 +34,9 @@ class Line(msgspec.Struct, frozen=True, omit_defaults=True):
     """Its place in the store; rises over all rooms."""
     at: float
     """When the server stored it, in seconds since 1970; for people, never for order."""
-    name: str
+    name: Name
     """Who said it, as they were called then."""
-    text: str
+    text: Text
     client: int = 0
     """The 63-bit number the sender's client drew at its start; 0 for plain callers and the operator."""
     id: int = 0
@@ -35,24 +46,24 @@ class Line(msgspec.Struct, frozen=True, omit_defaults=True):
 class Seen(msgspec.Struct, frozen=True):
     """Where a client has read to in a room: ``(epoch, offset)`` of the last line that it showed."""
 
-    epoch: str
+    epoch: Word
     offset: int
 
 
 class Room(msgspec.Struct, frozen=True):
     """A room in a list of rooms."""
 
-    name: str
+    name: RoomName
     members: int
 
 
 class Member(msgspec.Struct, frozen=True, omit_defaults=True):
     """Somebody in a room."""
 
-    name: str
+    name: Name
     away: bool = False
     """Their line is down and their client is redialling."""
-    kind: str = "session"
+    kind: Word = "session"
     """``session``, ``plain`` or ``operator``."""
 
 
@@ -62,9 +73,9 @@ class Member(msgspec.Struct, frozen=True, omit_defaults=True):
 class Enter(msgspec.Struct, frozen=True, tag_field="t", tag="enter", omit_defaults=True):
     """The first message: the name wished for, and the rooms to be in, each with what was seen there before (None: never there)."""
 
-    name: str
+    name: Name
     client: int
-    rooms: dict[str, Seen | None]
+    rooms: dict[RoomName, Seen | None]
     version: int = VERSION
 
 
@@ -72,29 +83,29 @@ class Say(msgspec.Struct, frozen=True, tag_field="t", tag="say"):
     """A line for a room."""
 
     id: int
-    room: str
-    text: str
+    room: RoomName
+    text: Text
 
 
 class Join(msgspec.Struct, frozen=True, tag_field="t", tag="join"):
     """Enter a room; it is made if nobody was there before."""
 
     id: int
-    room: str
+    room: RoomName
 
 
 class Leave(msgspec.Struct, frozen=True, tag_field="t", tag="leave"):
     """Leave a room."""
 
     id: int
-    room: str
+    room: RoomName
 
 
 class Rename(msgspec.Struct, frozen=True, tag_field="t", tag="rename"):
     """Ask for another name; refused when it is taken or reserved."""
 
     id: int
-    name: str
+    name: Name
 
 
 class ListRooms(msgspec.Struct, frozen=True, tag_field="t", tag="rooms"):
@@ -107,22 +118,22 @@ class ListMembers(msgspec.Struct, frozen=True, tag_field="t", tag="who"):
     """Ask who is in a room; answered by ``MemberList``."""
 
     id: int
-    room: str
+    room: RoomName
 
 
 class Whisper(msgspec.Struct, frozen=True, tag_field="t", tag="msg"):
     """One private message to one person; not kept."""
 
     id: int
-    to: str
-    text: str
+    to: Name
+    text: Text
 
 
 class Ring(msgspec.Struct, frozen=True, tag_field="t", tag="call"):
     """Ring one person. When they ring back (or say Accept), the two are in a call."""
 
     id: int
-    to: str
+    to: Name
 
 
 class Accept(msgspec.Struct, frozen=True, tag_field="t", tag="accept"):
@@ -141,7 +152,7 @@ class Talk(msgspec.Struct, frozen=True, tag_field="t", tag="talk"):
     """A line within the call."""
 
     id: int
-    text: str
+    text: Text
 
 
 Request = (
@@ -155,23 +166,23 @@ Request = (
 class Entered(msgspec.Struct, frozen=True, tag_field="t", tag="entered", omit_defaults=True):
     """The answer to ``Enter``: the name one has now, which is another one (``ana-2``) when it was taken."""
 
-    name: str
-    epoch: str
-    notice: str = ""
+    name: Name
+    epoch: Word
+    notice: Sentence = ""
 
 
 class Joined(msgspec.Struct, frozen=True, tag_field="t", tag="joined", omit_defaults=True):
     """You are in this room now; its lines follow as ``History`` and then, without a seam, as ``Said``."""
 
-    room: str
+    room: RoomName
     members: list[Member]
 
 
 class Barred(msgspec.Struct, frozen=True, tag_field="t", tag="barred"):
     """A room that ``Enter`` named is not open to you; ``why`` is a sentence. Nothing more comes of it."""
 
-    room: str
-    why: str
+    room: RoomName
+    why: Sentence
 
 
 class History(msgspec.Struct, frozen=True, tag_field="t", tag="history", omit_defaults=True):
@@ -180,9 +191,9 @@ class History(msgspec.Struct, frozen=True, tag_field="t", tag="history", omit_de
     ``missing`` says, when not empty, why lines between what was seen and the first one here cannot be shown.
     """
 
-    room: str
+    room: RoomName
     lines: list[Line]
-    missing: str = ""
+    missing: Sentence = ""
     more: bool = False
     """Another ``History`` of this room follows."""
 
@@ -190,36 +201,36 @@ class History(msgspec.Struct, frozen=True, tag_field="t", tag="history", omit_de
 class Said(msgspec.Struct, frozen=True, tag_field="t", tag="said"):
     """A line was stored in a room."""
 
-    room: str
+    room: RoomName
     line: Line
 
 
 class Came(msgspec.Struct, frozen=True, tag_field="t", tag="came", omit_defaults=True):
     """Somebody joined a room."""
 
-    room: str
-    name: str
+    room: RoomName
+    name: Name
 
 
 class Went(msgspec.Struct, frozen=True, tag_field="t", tag="went", omit_defaults=True):
     """Somebody left a room; ``why`` when there is a reason to tell."""
 
-    room: str
-    name: str
-    why: str = ""
+    room: RoomName
+    name: Name
+    why: Sentence = ""
 
 
 class Renamed(msgspec.Struct, frozen=True, tag_field="t", tag="renamed"):
     """Somebody (perhaps you) is called otherwise now."""
 
-    old: str
-    new: str
+    old: Name
+    new: Name
 
 
 class Away(msgspec.Struct, frozen=True, tag_field="t", tag="away"):
     """Somebody's line went down (``away`` true) or is back."""
 
-    name: str
+    name: Name
     away: bool
 
 
@@ -234,41 +245,41 @@ class MemberList(msgspec.Struct, frozen=True, tag_field="t", tag="member-list"):
     """The answer to ``ListMembers``."""
 
     id: int
-    room: str
+    room: RoomName
     members: list[Member]
 
 
 class Whispered(msgspec.Struct, frozen=True, tag_field="t", tag="whispered"):
     """A private message for you."""
 
-    name: str
-    text: str
+    name: Name
+    text: Text
 
 
 class Rang(msgspec.Struct, frozen=True, tag_field="t", tag="rang"):
     """Somebody is calling you: ``Accept`` or ``Hangup``."""
 
-    name: str
+    name: Name
 
 
 class CallBegan(msgspec.Struct, frozen=True, tag_field="t", tag="call-began"):
     """You and they talk privately from here."""
 
-    name: str
+    name: Name
 
 
 class Talked(msgspec.Struct, frozen=True, tag_field="t", tag="talked"):
     """The other one in the call said this."""
 
-    name: str
-    text: str
+    name: Name
+    text: Text
 
 
 class CallEnded(msgspec.Struct, frozen=True, tag_field="t", tag="call-ended"):
     """The call, or the ringing, is over; ``why`` is a clause such as ``declined``."""
 
-    name: str
-    why: str
+    name: Name
+    why: Sentence
 
 
 class Done(msgspec.Struct, frozen=True, tag_field="t", tag="done"):
@@ -281,13 +292,13 @@ class Sorry(msgspec.Struct, frozen=True, tag_field="t", tag="sorry"):
     """The request was refused; ``why`` is a sentence that says what to do."""
 
     id: int
-    why: str
+    why: Sentence
 
 
 class Notice(msgspec.Struct, frozen=True, tag_field="t", tag="notice"):
     """Something everybody should know, for example that the server is about to restart."""
 
-    text: str
+    text: Text
 
 
 Told = (
@@ -295,6 +306,7 @@ Told = (
     | CallBegan | Talked | CallEnded | Done | Sorry | Notice
 )  # fmt: skip
 
+_MAX_QUOTED: Final = 200
 _encoder = msgspec.msgpack.Encoder()
 _requests: msgspec.msgpack.Decoder[Request] = msgspec.msgpack.Decoder(Request)
 _told: msgspec.msgpack.Decoder[Told] = msgspec.msgpack.Decoder(Told)
@@ -344,4 +356,5 @@ def _decode(decoder: msgspec.msgpack.Decoder[T], data: object) -> T:
     try:
         return decoder.decode(data)
     except (msgspec.DecodeError, RecursionError) as error:
-        raise ValueError(f"not a chat message: {error}") from error
+        # It may quote what was sent, which may be long.
+        raise ValueError(f"not a chat message: {str(error)[:_MAX_QUOTED]}") from error

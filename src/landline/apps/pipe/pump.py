@@ -113,7 +113,7 @@ class Pump:
             self._written += len(data)
         if self._is_last:
             self._sink.close()
-        if False:
+        if self._is_attended:
             self._source.stop()
 
     async def _until_both_ended(

@@ -19,6 +19,11 @@ WILL_TIMING_MARK: Final = bytes([IAC, _WILL, _TIMING_MARK])
 
 MAX_ENDLESS: Final = 1 << 20
 """Bytes of one line that are dropped before it counts as endless."""
+MAX_COMMANDS: Final = 64 << 10
+"""Bytes of telnet's commands, beyond those that its lines account for, before they count as endless: they are no part of any line, so no
+pace for lines holds them, and each of them costs more than a byte of text."""
+COMMANDS_A_LINE: Final = 1024
+"""Bytes of telnet's commands that a line accounts for."""
 MAX_SUBNEGOTIATION: Final = 1024
 """Bytes of a telnet subnegotiation; what goes on after that is text."""
 
@@ -76,8 +81,8 @@ class PlainInput:
 
     @property
     def is_endless(self) -> bool:
-        """Whether the line at hand is so long that its end is not worth waiting for."""
-        return self._dropped > MAX_ENDLESS
+        """Whether the line at hand, or what telnet has to say within it, is so long that its end is not worth waiting for."""
+        return self._dropped > MAX_ENDLESS or self._telnet.dropped > MAX_COMMANDS
 
     def next_line(self) -> InputLine | None:
         """Return the next complete line, or None."""
@@ -87,7 +92,7 @@ class PlainInput:
         data, end = bytes(self._buffer[: found.start()]), self._buffer[found.start()]
         del self._buffer[: found.end()]
         too_long, self._too_long = self._too_long or len(data) > self._max_line, False
-        self._dropped = 0
+        self._forget_dropped()
         # CR LF and telnet's CR NUL are one line end; the second half may still be on its way.
         self._after_cr = end == 0x0D
         self._skip_after_cr()
@@ -99,6 +104,7 @@ class PlainInput:
         data, too_long = bytes(self._buffer), self._too_long
         self._buffer.clear()
         self._too_long = False
+        self._forget_dropped()
         return InputLine(b"" if too_long else data, 0, too_long)
 
     def ends_inside_character(self) -> bool:
@@ -117,6 +123,11 @@ class PlainInput:
             if self._buffer[0] in b"\n\0":
                 del self._buffer[0]
 
+    def _forget_dropped(self) -> None:
+        self._dropped = 0
+        # Not all of it: a chunk may hold a line and, behind it, as many commands as fit.
+        self._telnet.dropped = max(0, self._telnet.dropped - COMMANDS_A_LINE)
+
     def _forget_too_long(self) -> None:
         if len(self._buffer) > self._max_line and not self.has_line:
             self._dropped += len(self._buffer)
@@ -129,6 +140,7 @@ class _Telnet:
 
     def __init__(self) -> None:
         self.timing_marks = 0
+        self.dropped = 0  # bytes that were no text
         self._state = _State.TEXT
         self._verb = 0
         self._inside = 0
@@ -137,27 +149,48 @@ class _Telnet:
         if self._state is _State.TEXT and IAC not in data:
             return data
         text = bytearray()
-        for byte in data:
-            match self._state:
-                case _State.TEXT:
-                    if byte == IAC:
-                        self._state = _State.COMMAND
-                    else:
-                        text.append(byte)
-                case _State.COMMAND:
-                    self._command(byte, text)
-                case _State.OPTION:
-                    self._state = _State.TEXT
-                    self.timing_marks += self._verb == _DO and byte == _TIMING_MARK
-                case _State.INSIDE:
-                    self._inside += 1
-                    if byte == IAC:
-                        self._state = _State.INSIDE_COMMAND
-                    elif self._inside > MAX_SUBNEGOTIATION:
-                        self._state = _State.TEXT
-                case _State.INSIDE_COMMAND:
-                    self._state = _State.TEXT if byte == _SE else _State.INSIDE
+        at = 0
+        while at < len(data):
+            if self._state is _State.TEXT:
+                at = self._pass_text(data, at, text)
+                continue
+            if self._state is _State.INSIDE:
+                at = self._pass_inside(data, at)
+                continue
+            byte = data[at]
+            at += 1
+            if self._state is _State.COMMAND:
+                self._command(byte, text)
+            elif self._state is _State.OPTION:
+                self._state = _State.TEXT
+                self.timing_marks += self._verb == _DO and byte == _TIMING_MARK
+            else:
+                self._state = _State.TEXT if byte == _SE else _State.INSIDE
+        self.dropped += len(data) - len(text)
         return bytes(text)
+
+    def _pass_text(self, data: bytes, at: int, text: bytearray) -> int:
+        """Take the text up to the next command; return where to go on."""
+        end = data.find(IAC, at)
+        if end < 0:
+            text += data[at:]
+            return len(data)
+        text += data[at:end]
+        self._state = _State.COMMAND
+        return end + 1
+
+    def _pass_inside(self, data: bytes, at: int) -> int:
+        """Skip a subnegotiation up to the next command or its bound; return where to go on."""
+        # The byte that is one too many is skipped as well.
+        most = at + MAX_SUBNEGOTIATION + 1 - self._inside
+        end = data.find(IAC, at, most)
+        after = end + 1 if end >= 0 else min(most, len(data))
+        self._inside += after - at
+        if self._inside > MAX_SUBNEGOTIATION:
+            self._state = _State.TEXT
+        elif end >= 0:
+            self._state = _State.INSIDE_COMMAND
+        return after
 
     def _command(self, byte: int, text: bytearray) -> None:
         self._state = _State.TEXT

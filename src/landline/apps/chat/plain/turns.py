@@ -30,6 +30,9 @@ DOUBT_WAIT: Final = 30.0
 MAX_WAITING_LINES: Final = 200
 MAX_WAITING_BYTES: Final = 64 * 1024
 
+CONTINUED: Final = "… "
+"""What the rest of a line begins with: no name does, so nobody can place a cut such that another seems to speak."""
+
 _MORE: Final = b"\n* There is more: type something (not an empty line) to hear it."
 _MAX_UNASKED: Final = MAX_SEND - len(_MORE)
 
@@ -57,15 +60,16 @@ class Backlog:
 
     def first(self) -> str:
         """Return the oldest line, or what stands for those that went before it."""
-        return f"… {self._dropped:,} earlier lines" if self._dropped else self._lines[0]
+        return f"* … {self._dropped:,} earlier lines" if self._dropped else self._lines[0]
 
     def remove_first(self, rest: str = "") -> None:
-        """Take the first line away; ``rest`` of it stays."""
+        """Take the first line away; ``rest`` of it stays, marked as what it is."""
         if self._dropped:
             self._dropped = 0
             return
         self._size -= len(self._lines.popleft())
         if rest:
+            rest = CONTINUED + rest
             self._lines.appendleft(rest)
             self._size += len(rest)
 
@@ -204,7 +208,8 @@ class Turns:
 
     def _compose(self, limit: int, receipt: str = "") -> bytes:
         """Return as many whole lines as fit, or the beginning of one that alone does not; ``receipt`` when there is none."""
-        data, self._greeting = head(self._greeting, limit)
+        data, rest = head(self._greeting, limit)
+        self._greeting = CONTINUED + rest if rest else ""
         if not self._waiting and receipt:
             self._waiting.append(receipt)
         while self._waiting:
