@@ -13,7 +13,11 @@ from landline.settings import whole_address
 @click.command()
 @setting_options("chat")
 @click.option(
-    "--plain", metavar="HOST:PORT", help="Call a server that speaks plain text, one message at a time."
+    "--plain",
+    metavar="[HOST:PORT]",
+    is_flag=False,
+    flag_value="",
+    help="Call a server that speaks plain text, one message at a time; without an address, at the host and port of the settings.",
 )
 @click.pass_context
 def chat(context: click.Context, /, *, plain: str | None, **params: object) -> int:
@@ -30,7 +34,7 @@ def chat(context: click.Context, /, *, plain: str | None, **params: object) -> i
     else:
         if params["chat_address"]:
             raise click.UsageError("--plain already says where: leave ADDRESS out", context)
-        address = whole_address(plain, settings.port, "--plain")
+        address = whole_address(plain or settings.host, settings.port, "--plain")
         settings = msgspec.structs.replace(
             settings, chat=msgspec.structs.replace(settings.chat, plain=address)
         )

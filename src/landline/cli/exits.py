@@ -13,6 +13,7 @@ import click
 
 from landline import errors
 from landline.cli import port_owner
+from landline.settings import DEFAULT_PORT
 
 
 class Exit(IntEnum):
@@ -81,17 +82,25 @@ def _usage_advice(error: click.UsageError, _from_make: bool) -> str:
     return f"`{error.ctx.command_path} --help` shows what there is" if error.ctx else ""
 
 
-def _connect_advice(error: errors.ConnectError, _from_make: bool) -> str:
+def _connect_advice(error: errors.ConnectError, from_make: bool) -> str:
     cause: BaseException | None = error
     while isinstance(cause, errors.LandlineError):
         cause = cause.__cause__
     if isinstance(cause, ConnectionRefusedError | FileNotFoundError):
-        return "is a server running there? `landline serve` starts one"
+        return f"is a server running there? `{_serve(error.address, from_make)}` starts one"
     if isinstance(cause, socket.gaierror):
         return "check the name of the host"
     if cause is None:  # no socket failed: somebody is there, and does not speak as we do
-        return "a server that speaks plain text is called with `landline chat --plain HOST:PORT`"
+        call = 'make chat ARGS="--plain HOST:PORT"' if from_make else "landline chat --plain HOST:PORT"
+        return f"a server that speaks plain text is called with `{call}`"
     return ""
+
+
+def _serve(address: str, from_make: bool) -> str:
+    if not from_make:
+        return "landline serve"
+    port = _port(address)
+    return "make run" if port in (None, DEFAULT_PORT) else f"LANDLINE_PORT={port} make run"
 
 
 def _listen_advice(error: errors.ListenError, from_make: bool) -> str:
@@ -106,10 +115,7 @@ def _listen_advice(error: errors.ListenError, from_make: bool) -> str:
 
 
 def _taken(address: str, from_make: bool) -> str:
-    try:
-        port = urlsplit(address).port
-    except ValueError:
-        port = None
+    port = _port(address)
     if port is None:
         return "is a server running there already?"
     owners = port_owner.find(port)
@@ -120,6 +126,13 @@ def _taken(address: str, from_make: bool) -> str:
         join = f"LANDLINE_PORT={port} make chat" if from_make else f"landline chat --port {port}"
         return f"{held}`{join}` joins what runs there, `{run}` takes another port"
     return f"{held}try `{run}`"
+
+
+def _port(address: str) -> int | None:
+    try:
+        return urlsplit(address).port
+    except ValueError:
+        return None
 
 
 # The first row that fits counts: subclasses stand above their bases.

@@ -157,6 +157,8 @@ async def open_one(open_chat_with: Callable[..., Awaitable[OpenChat]]) -> OpenCh
 class WrittenLine:
     """A plain line, or a console, that writes down what it is told, a tuple for each call."""
 
+    peer = "tcp://192.0.2.1:4000"
+
     def __init__(self) -> None:
         self._calls: list[tuple[Any, ...]] = []
 

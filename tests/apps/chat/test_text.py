@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import itertools
 import unicodedata
+from collections.abc import Callable
+from types import SimpleNamespace
+from typing import Any, Final
 
 import pyte
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from landline.apps.chat import text
+from landline.apps.chat import letters, text
 from landline.apps.chat.text import (
     head,
     name_from,
@@ -70,8 +73,16 @@ def test_safe_text_cannot_move_a_cursor(anything: str) -> None:
     assert not {unicodedata.category(char) for char in safe} & {"Cc", "Cs", "Zl", "Zp"}
 
 
+NAMES: Final = (
+    "ana Ana-2 o'neill a.b_c 7of9 José Ayşe Łukasz Þór Søren Øyvind Œuvre Nguyễn Oyèlárán İbrahim ɓala жук Анна Київ Ђорђе Ελένη "
+    "Արամ გიორგი שרה محمد عائشة فاطمه ތާނަ अनिता বাংলা ਪੰਜਾਬੀ ગુજરાતી ଓଡ଼ିଆ தமிழ் తెలుగు ಕನ್ನಡ മലയാളം ටිල්ලි สมชาย ລາວ བསྟན មោង "
+    "ኃይሌ မောင် សុខ 田中 漢字かな アーノルド ゆき 김민수"
+).split()
+
+
 @pytest.mark.parametrize(
-    "name", ["ana", "Ana-2", "José", "жук", "漢字かな", "o'neill", "a.b_c", "7of9", "สมชาย", "x" * 32]
+    "name",
+    NAMES + ["x" * 32],
 )
 def test_names_that_are_fine(name: str) -> None:
     """Words of any script with a few marks are names, and spaces around them do not count."""
@@ -94,10 +105,38 @@ def test_names_that_are_fine(name: str) -> None:
         ("-dash", "first character"),
         ("a" + "\u0323\u0324\u0325\u0326\u032d\u032e\u0330", "too many marks"),
         ("pаypal", "Cyrillic and Latin"),
+        ("ana王", "Chinese or Japanese and Latin"),
+        ("h\u05e1st", "Hebrew and Latin"),
+        ("ho\u034fst", "U\\+034F"),
+        ("ana\ufe0f", "U\\+FE0F"),
+        ("host\U000e0100", "U\\+E0100"),
+        ("host\u180b", "U\\+180B"),
+        ("host\u17b4", "U\\+17B4"),
+        ("host\U00016fe4", "U\\+16FE4"),
+        ("h\u1d0fst", "ᴏ"),
+        ("ho\ua731t", "ꜱ"),
+        ("\ua4e7\ua4f3\ua4e2\ua4d4", "U\\+A4E7"),
+        ("\u13bb\u13be\u13da\u13a2", "Ꮋ"),
+        ("h\U00010444st", "𐑄"),
+        ("مح\u0640مد", "U\\+0640"),
+        ("7\u0301", "mark U\\+0301"),
+        ("a-\u0301", "mark U\\+0301"),
+        ("กิิ", "mark U\\+0E34"),
+        ("م\u0301", "mark U\\+0301"),
+        ("ーana", "first character"),
+        ("Iandline", "reserved"),
+        ("host.", "reserved"),
+        ("host-_'", "reserved"),
+        ("h\u0be6st", "reserved"),
+        ("hóst", "reserved"),
+        ("ħoşt", "reserved"),
+        ("0perat0r", "reserved"),
+        ("μе", "Cyrillic and Greek"),
+        ("ΜΕ", "reserved"),
         ("host", "reserved"),
         ("HOST", "reserved"),
         ("h0st", "reserved"),
-        ("ｈｏｓｔ", "reserved"),
+        ("ｈｏｓｔ", "ｈ"),
         ("hοst", "Greek and Latin"),
         ("Server", "reserved"),
         ("/nick", "/"),
@@ -120,11 +159,62 @@ def test_a_name_is_kept_composed() -> None:
     assert valid_name("Jose\u0301") == "José"
 
 
+def test_digits_are_kept_as_ascii() -> None:
+    """Those of other scripts look like other digits, or like letters."""
+    assert valid_name("गीता२") == "गीता2"
+
+
+@pytest.mark.parametrize("mark", "*·…?!#/>(-~—–→←+ー")
+def test_no_name_begins_with_what_marks_a_line_of_the_house(mark: str) -> None:
+    """Whoever is called so would seem to speak for it."""
+    with pytest.raises(ValueError, match=r"in a name|first character"):
+        valid_name(mark + "ana")
+
+
+MARKS_ON_ONE_LETTER = "a" + "\u0301" * 150_000 + "\u0323" * 150_000
+
+
+@pytest.mark.parametrize("valid", [valid_name, valid_room, valid_line])
+def test_what_is_far_too_long_is_never_normalized(
+    valid: Callable[[str], str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """That takes time with the square of its marks: this one stopped everything for a minute."""
+    longest = 0
+
+    def normalize(form: Any, anything: str) -> str:
+        nonlocal longest
+        longest = max(longest, len(anything))
+        return unicodedata.normalize(form, anything[: text.RAW_ROOM])
+
+    for module in (text, letters):
+        monkeypatch.setattr(
+            module, "unicodedata", SimpleNamespace(**{**vars(unicodedata), "normalize": normalize})
+        )
+    with pytest.raises(ValueError, match=r"too long.*300,001|too long.*600,001"):
+        valid(MARKS_ON_ONE_LETTER)
+    assert name_key(MARKS_ON_ONE_LETTER) == MARKS_ON_ONE_LETTER
+    assert not text.is_reserved(MARKS_ON_ONE_LETTER)
+    assert name_from(MARKS_ON_ONE_LETTER) == "guest"
+
+    assert longest <= 4 * text.MAX_ROOM
+
+
+def test_a_name_may_be_typed_apart() -> None:
+    """As long as it fits when it is composed."""
+    assert valid_name(unicodedata.normalize("NFD", "ᾂ" * 32)) == "ᾂ" * 32
+    with pytest.raises(ValueError, match="129 characters, and 32"):
+        valid_name("x" * 129)
+
+
 def test_a_room_name_is_lower_case_and_longer() -> None:
     """Rooms are typed with or without the # of other chats."""
     assert valid_room("#Garden") == "garden"
     assert valid_room("x" * text.MAX_ROOM) == "x" * text.MAX_ROOM
     assert valid_room("host") == "host"  # reserved for people only
+    assert valid_room("İSTANBUL") == "istanbul"
+    for unlike in ("lob\u034fby", "lobby\ufe00", "lоbby"):
+        with pytest.raises(ValueError, match="cannot be"):
+            valid_room(unlike)
     with pytest.raises(ValueError, match="64 is the most"):
         valid_room("x" * (text.MAX_ROOM + 1))
 
@@ -136,6 +226,11 @@ def test_a_room_name_is_lower_case_and_longer() -> None:
         ("ana", "аnа"),
         ("b0b", "bob"),
         ("guest-1", "guest-l"),
+        ("ali", "all"),
+        ("IIya", "llya"),
+        ("ana.", "ana"),
+        ("ana-_'", "ana"),
+        ("गीता२", "गीता2"),
         ("ﬁn", "fin"),
         ("straße", "STRASSE"),
         ("Ä", "a\u0308"),
@@ -151,7 +246,7 @@ def test_names_that_differ_have_their_own_keys() -> None:
     keys = {name_key(f"guest-{number}") for number in range(1000)}
 
     assert len(keys) == 1000
-    assert name_key("ali") != name_key("all")
+    assert name_key("ana-b") != name_key("anab")
 
 
 @pytest.mark.parametrize(
@@ -167,6 +262,8 @@ def test_names_that_differ_have_their_own_keys() -> None:
         ("---", "guest"),
         ("x" * 99, "x" * 30),
         ("pаypal", "guest"),
+        ("ａｎａ", "ana"),
+        ("ana" * 100_000, ("ana" * 10)[:30]),
     ],
 )
 def test_a_name_from_an_account(account: str, name: str) -> None:
@@ -203,6 +300,7 @@ def test_the_longest_line_and_one_more() -> None:
         valid_line("é" * 2048 + "x")
     with pytest.raises(ValueError, match="1,000,000 bytes"):
         valid_line("x" * 1_000_000)
+    assert valid_line("x" * 4096 + "\x1b" * 4000 + "\n" * 1_000_000) == "x" * 4096
     with pytest.raises(ValueError, match="101, and 100"):
         valid_line("\n".join(["x"] * 101))
 

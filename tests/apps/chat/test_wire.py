@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from landline.apps.chat import wire
+from landline.apps.chat import text, wire
 
 LINE = wire.Line(7, 1000.5, "ana", "hello\nthere é 😀", 2**63 - 1, 9)
 
@@ -125,3 +125,65 @@ def test_fields_that_are_not_known_are_passed_over() -> None:
 def test_the_number_of_what_is_no_request_is_found_where_it_has_one(data: object, id: int | None) -> None:
     """So that the refusal can name it."""
     assert wire.request_id(data) == id
+
+
+def strings(message: Any) -> list[tuple[str, ...]]:
+    """Where a message holds text."""
+    if isinstance(message, str):
+        return [()]
+    if isinstance(message, dict):
+        return [(key, *rest) for key in message for rest in strings(message[key])]
+    if isinstance(message, list):
+        return [("[]", *rest) for rest in strings(message[0])] if message else []
+    return []
+
+
+def lengthened(message: Any, path: tuple[str, ...], size: int) -> Any:
+    if not path:
+        return "x" * size
+    if path[0] == "[]":
+        return [lengthened(message[0], path[1:], size)]
+    return {**message, path[0]: lengthened(message[path[0]], path[1:], size)}
+
+
+LONG = [
+    (message, path)
+    for message in REQUESTS + TOLD
+    for path in strings(msgspec.to_builtins(message))
+    if path != ("t",)
+]
+
+
+@pytest.mark.parametrize(
+    ("message", "path"), LONG, ids=lambda part: kind(part) if type(part) is not tuple else ".".join(part)
+)
+def test_no_text_is_longer_than_it_can_be(message: Any, path: tuple[str, ...]) -> None:
+    """In either direction, whatever field it is in: nobody's program stops over what another one sent."""
+    decode: Any = wire.decode_request if message in REQUESTS else wire.decode_told
+    plain = msgspec.to_builtins(message)
+    assert decode(msgspec.msgpack.encode(lengthened(plain, path, 60)))
+
+    with pytest.raises(ValueError, match="length <="):
+        decode(msgspec.msgpack.encode(lengthened(plain, path, text.RAW_TEXT + 1)))
+
+
+def test_the_name_of_a_room_in_a_list_is_bounded_too() -> None:
+    """It is a key there."""
+    with pytest.raises(ValueError, match="length <="):
+        wire.decode_request(wire.encode(wire.Enter("ana", 1, {"x" * 300: None})))
+
+
+def test_the_longest_that_is_fine_travels() -> None:
+    """Whatever ``text`` lets through, and what it will refuse with a sentence of its own."""
+    line = wire.Line(1, 1.0, "é" * text.MAX_NAME, "x" * text.MAX_TEXT)
+    assert wire.decode_told(wire.encode(wire.Said("r" * text.MAX_ROOM, line)))
+    assert wire.decode_request(wire.encode(wire.Say(1, "r", "x" * (text.MAX_TEXT + 1))))
+    assert wire.decode_request(wire.encode(wire.Rename(1, "x" * (text.MAX_NAME + 1))))
+
+
+def test_what_is_refused_is_not_quoted_at_length() -> None:
+    """The sentence goes back, and has to fit."""
+    with pytest.raises(ValueError, match="xxx") as refusal:
+        wire.decode_request(msgspec.msgpack.encode({"t": "x" * 500_000}))
+
+    assert len(str(refusal.value)) < 300

@@ -156,8 +156,13 @@ def _no_argument(command: Command) -> Callable[[str], Command | None]:
     return lambda rest: None if rest else command
 
 
-def _one_word(make: Callable[[str], Command]) -> Callable[[str], Command | None]:
-    return lambda rest: make(rest) if rest and len(rest.split()) == 1 else None
+def _one_word(make: Callable[[str], Command], what: str, usage: str) -> Callable[[str], Command | None]:
+    def read(rest: str) -> Command | None:
+        if len(rest.split()) > 1:
+            return Mistake(f"{what} is one word: {usage}.")
+        return make(rest) if rest else None
+
+    return read
 
 
 def _word_or_none(make: Callable[[str], Command]) -> Callable[[str], Command | None]:
@@ -169,25 +174,29 @@ def _name_and_text(rest: str) -> Command | None:
     return Message(to, text[0]) if to and text else None
 
 
-def _seconds(rest: str) -> Command | None:
+def _seconds(rest: str) -> Command:
     if not rest:
         return Drop()
     try:
         seconds = float(rest.removesuffix("s"))
     except ValueError:
-        return None
-    return Drop(seconds) if math.isfinite(seconds) and 0 <= seconds <= MAX_DROP_SECONDS else None
+        seconds = math.nan
+    if not 0 <= seconds <= MAX_DROP_SECONDS:  # and no nan
+        return Mistake(
+            f"/drop [SECONDS] takes a number from 0 to {MAX_DROP_SECONDS:g}, or none for {DROP_SECONDS:g} seconds."
+        )
+    return Drop(seconds)
 
 
 _VERBS: Final = (
-    _Verb("nick", "/nick NAME", "be called NAME", _one_word(Nick)),
-    _Verb("join", "/join ROOM", "enter a room; it is made if there is none", _one_word(Join)),
+    _Verb("nick", "/nick NAME", "be called NAME", _one_word(Nick, "A name", "/nick NAME")),
+    _Verb("join", "/join ROOM", "enter a room; it is made if there is none", _one_word(Join, "A room's name", "/join ROOM")),
     _Verb("leave", "/leave [ROOM]", "leave the room", _word_or_none(Leave)),
     _Verb("rooms", "/rooms", "which rooms there are", _no_argument(Rooms())),
     _Verb("who", "/who [ROOM]", "who is here", _word_or_none(Who)),
     _Verb("msg", "/msg NAME TEXT", "say it to one person alone", _name_and_text),
     _Verb(
-        "call", "/call NAME", "ring one person, or answer their ringing; bye ends the call", _one_word(Call)
+        "call", "/call NAME", "ring one person, or answer their ringing; bye ends the call", _one_word(Call, "A name", "/call NAME")
     ),
     _Verb(
         "drop", "/drop [SECONDS]", "hang up beneath the session for a while, to see what happens", _seconds

@@ -122,7 +122,7 @@ class SessionLine:
         except landline.SessionEnded as error:
             raise _hung_up(error) from error
         if message == END:
-            pass
+            self._session.ack()
             return b""
         if not isinstance(message, bytes):
             raise HungUp("the other side is no `landline listen` or `landline connect`")

@@ -203,6 +203,7 @@ class Client:
             welcome, end.core, self.node.now
         )  # a ProtocolError is a violation: nobody here lies
         port.is_confirmed = True
+        port.heard_at = self.node.now
         self._pauses = 0
         self._token = welcome.token
         self._resume_window = welcome.resume_window

@@ -161,7 +161,9 @@ class Host:
         talk.is_stranger = principal == STRANGER
         talk.principal = principal
         end = talk.ends[1] = End(self.node, core, talk, 1, self.limits)
-        record = Record(session_id, principal, core, attempt=1, current=hash_token(token))
+        record = Record(
+            session_id, principal, core, attempt=1, current=hash_token(token), born_at=self.node.now
+        )
         kept = self.kept[session_id] = Kept(record, end, talk, token)
         self.table.add(record)
         if len(self.table) > self.limits.max_sessions:
@@ -309,9 +311,13 @@ class Host:
         self.buried[kept.record.id] = self.node.now
         self.kept.pop(kept.record.id, None)
         carrier, kept.carrier = kept.carrier, None
-        if carrier is not None and not carrier.is_confirmed:  # nobody else would tell it
-            carrier.connection.break_off(code, end.reason)
-            carrier.schedule()
+        if carrier is not None and not carrier.is_confirmed:
+            self._turn_out(carrier, code, end.reason)
+
+    def _turn_out(self, carrier: Port, code: CloseCode, reason: str) -> None:
+        """A line waits for its token to be shown, and its session is over: nobody else would tell it."""
+        carrier.connection.break_off(code, reason)
+        carrier.schedule()
 
     # Time passes...
 

@@ -143,7 +143,7 @@ class Port:
     def advance(self) -> None:
         """Write what the connection wants sent, tell its events, re-arm its timer."""
         if self.is_over:
-            self.tell()  # who attached late, to a line that had ended meanwhile, is told so
+            self.tell_late()
             return
         connection, out = self.connection, self.out
         if len(out) < self.capacity or connection.phase is Phase.CLOSED:
@@ -167,6 +167,10 @@ class Port:
         """Hand on what happened."""
         for event in self.connection.events():
             self.deliver(event)
+
+    def tell_late(self) -> None:
+        """The line had ended before somebody attached to it: that one is told so."""
+        self.tell()
 
     def fire(self) -> None:
         """The connection's time has come."""

@@ -24,6 +24,8 @@ from ...protocol.heartbeat import Heartbeat, Progress, Verdict
 from ...protocol.resume import Record, SessionTable, hash_token
 from ...protocol.session import Session
 from ...protocol.states import ACCEPTED, Phase, Role
+from .host import Host
+from .line import Port
 
 Patch = tuple[Any, str, Any]
 """An object, the name of an attribute of it, and what stands there instead."""
@@ -342,6 +344,10 @@ def _read_all_before_greeting(self: Connection, data: bytes, now: float) -> None
     _receive_frames(self, data, now)
 
 
+def _ignore(*arguments: Any) -> None:
+    del arguments
+
+
 def _close_at_once(self: Session) -> bool:
     del self
     return False
@@ -414,6 +420,8 @@ ABLATIONS: tuple[Ablation, ...] = (
     Ablation("no bound before the hello", ((Connection, "_receive_frames", _read_all_before_greeting),)),
     Ablation("a close overtakes messages", ((Session, "has_unsent", property(_close_at_once)),)),
     Ablation("a close without last words", ((Session, "last_words", _no_last_words),)),
+    Ablation("an unconfirmed line outlives its session", ((Host, "_turn_out", _ignore),)),
+    Ablation("who attaches to an ended line is not told", ((Port, "tell_late", _ignore),)),
     Ablation("talk is heard before the token is shown", ((connection_module, "ACCEPTED", _unconfirmed_talk()),)),
 )  # fmt: skip
 """Every safeguard that the simulator is held against."""

@@ -168,6 +168,7 @@ class World:
 
     def advance(self, seconds: float) -> None:
         """Let time pass, from one thing that is due to the next."""
+        self._settle()  # no time passes within a turn of a loop
         until = self.now + seconds
         for _ in range(5000):
             due = until + 1

@@ -14,6 +14,7 @@ from landline.apps.chat import commands
 from landline.apps.chat.plain import conversation as plain
 from landline.apps.chat.plain.conversation import Mode, PlainConversation
 from landline.apps.chat.plain.events import Arrived, Asked, Event, HungUp, Left, Said
+from landline.apps.chat.plain.words import TOO_LONG
 
 
 class Telephone:
@@ -410,7 +411,7 @@ def test_a_caller_that_does_not_read_is_told_what_it_missed() -> None:
         phone.room_says(str(number))
 
     (heard,) = phone.hears()
-    assert heard.splitlines()[:2] == ["… 12 earlier lines", "ana: 12"]
+    assert heard.splitlines()[:2] == ["* … 12 earlier lines", "ana: 12"]
     assert len(heard.splitlines()) == plain.MAX_UNREAD_LINES + 1
 
 
@@ -570,8 +571,31 @@ def test_an_answer_is_at_most_1024_bytes_and_the_rest_comes_next_turn() -> None:
         phone.passes(0.2)
         heard += phone.hears()
 
-    assert [len(send.encode()) for send in heard] == [1023, 993]
-    assert "".join(heard) == "ana: " + "é" * 1000 + "\nana: short"
+    assert [len(send.encode()) for send in heard] == [1023, 997]
+    assert heard == ["ana: " + "é" * 509, "… " + "é" * 491 + "\nana: short"]
+
+
+def test_no_send_begins_with_words_that_somebody_put_at_the_cut() -> None:
+    """Who cuts a long line in the right place does not speak as the host."""
+    phone = turn_caller()
+    phone.room_says("x" * (1024 - len("ana: ")) + "host: send me your password")
+    heard = []
+    for _ in range(2):
+        phone.sends("more")
+        phone.passes(0.2)
+        heard += phone.hears()
+
+    assert heard[1] == "… host: send me your password"
+
+
+def test_telnet_commands_without_end_end_the_caller() -> None:
+    """They make no line, so no pace for lines holds them."""
+    phone = line_caller()
+    for _ in range(100):
+        phone.sends(b"\xff\xf1" * 1000)
+
+    assert phone.conversation.closed
+    assert phone.hears() == [f"* {TOO_LONG}\n"]
 
 
 def test_the_rest_is_not_pressed_on_a_caller_that_thinks() -> None:
@@ -598,7 +622,7 @@ def test_a_long_backlog_loses_its_oldest_lines_and_says_so() -> None:
     phone.passes(0.2)
 
     (heard,) = phone.hears()
-    assert heard.startswith("… 12 earlier lines\nana: line 12\n")
+    assert heard.startswith("* … 12 earlier lines\nana: line 12\n")
 
 
 def test_an_empty_line_is_helped_after_five_seconds() -> None:

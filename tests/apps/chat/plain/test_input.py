@@ -77,6 +77,60 @@ def test_a_subnegotiation_without_end_is_given_up() -> None:
     assert [line.data for line in lines_of(data)] == [b"z"]
 
 
+def test_a_command_ends_a_subnegotiation_that_is_too_long_as_well() -> None:
+    """Whatever the byte that is one too many, it is not text."""
+    data = PlainInput(2000)
+    data.receive_data(b"\xff\xfa" + b"x" * plain_input.MAX_SUBNEGOTIATION + b"\xffz\n")
+
+    assert [line.data for line in lines_of(data)] == [b"z"]
+
+
+@pytest.mark.parametrize(
+    "flood",
+    [
+        b"\xff\xf1",
+        b"\xff\xfb\x01",
+        b"\xff\xfa\x18\xff\xf0",
+        b"x\xff\xf1",
+        b"\xff\xfa\xff\x18",
+        b"\xff\xfa" + b"x" * 900,
+    ],
+)
+def test_telnet_commands_without_end_are_endless(flood: bytes) -> None:
+    """They are no part of a line, but they are counted."""
+    data = PlainInput(10)
+    data.receive_data(flood * (plain_input.MAX_COMMANDS // len(flood) // 4))
+    assert not data.is_endless
+    for _ in range(7):
+        data.receive_data(flood * (plain_input.MAX_COMMANDS // len(flood) // 4 + 1))
+
+    assert data.is_endless
+
+
+def test_a_line_accounts_for_some_telnet_commands_and_no_more() -> None:
+    """A long conversation over telnet is never endless, and a line before the flood does not excuse it."""
+    data = PlainInput(10)
+    for _ in range(1000):
+        data.receive_data(b"\xff\xf1" * 500 + b"x\n")
+        assert len(lines_of(data)) == 1
+    assert not data.is_endless
+    for _ in range(20):
+        data.receive_data(b"x\n" + b"\xff\xf1" * 10_000)
+        lines_of(data)
+
+    assert data.is_endless
+
+
+def test_a_message_that_was_too_long_is_forgotten_when_it_was_taken() -> None:
+    """Whoever sends no line ends may be told so often."""
+    data = PlainInput(10)
+    for _ in range(3):
+        data.receive_data(b"x" * plain_input.MAX_ENDLESS)
+        assert data.take_rest().too_long
+
+    assert not data.is_endless
+
+
 def test_the_rest_is_what_has_no_end_yet() -> None:
     """A message without a line end can be taken as it is."""
     data = read(b"a\nhello")

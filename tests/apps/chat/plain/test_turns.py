@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from landline.apps.chat.plain import turns as plain_turns
 from landline.apps.chat.plain.turns import Backlog, Turns
 
@@ -11,24 +13,24 @@ def test_a_backlog_is_bounded_by_lines_and_by_size() -> None:
     backlog = Backlog(max_lines=3, max_bytes=10)
     for line in ("a", "b", "c", "d"):
         backlog.append(line)
-    assert backlog.take_all() == ["… 1 earlier lines", "b", "c", "d"]
+    assert backlog.take_all() == ["* … 1 earlier lines", "b", "c", "d"]
     assert not backlog
     backlog.append("x" * 8)
     backlog.append("y" * 8)
-    assert backlog.take_all() == ["… 1 earlier lines", "y" * 8]
+    assert backlog.take_all() == ["* … 1 earlier lines", "y" * 8]
     backlog.append("z" * 99)
 
     assert backlog.take_all() == ["z" * 99]
 
 
 def test_a_backlog_keeps_the_rest_of_a_line() -> None:
-    """What did not fit comes first next time."""
+    """What did not fit comes first next time, marked."""
     backlog = Backlog(max_lines=3, max_bytes=100)
     backlog.append("one two")
     backlog.append("three")
     backlog.remove_first(rest="two")
 
-    assert backlog.take_all() == ["two", "three"]
+    assert backlog.take_all() == ["… two", "three"]
 
 
 def test_a_turn_is_answered_when_it_is_done() -> None:
@@ -85,3 +87,48 @@ def test_the_last_send_behind_something_unread_fits_with_it() -> None:
     assert turns.next_send(10) == b"x" * 900
     assert turns.last_send("* bye") == b"\n* bye"
     assert turns.last_send("y" * 200) is None
+
+
+@pytest.mark.parametrize("before", range(1000, 1030))
+def test_no_piece_begins_with_words_of_somebody_else(before: int) -> None:
+    """Wherever the cut falls: a line that goes on says so, and so does what is left of it for a caller that reads lines."""
+    turns = Turns(0)
+    turns.add("mallory: " + "x" * (before - 9) + "host: " * 400)
+    heard = []
+    for moment in (10, 20):
+        turns.asked(moment, moment).receipt = "* said"
+        piece = turns.next_send(moment + 1)
+        assert piece is not None
+        assert len(piece) <= plain_turns.MAX_SEND
+        heard.append(piece.decode())
+    (rest,) = turns.take_all()
+
+    assert heard[0].startswith("mallory: ")
+    assert heard[1].startswith("… ")
+    assert rest.startswith("… ")
+    together = heard[0] + heard[1].removeprefix("… ") + rest.removeprefix("… ")
+    assert together == "mallory: " + "x" * (before - 9) + "host: " * 400
+
+
+def test_a_piece_of_what_nobody_asked_for_is_marked_as_well() -> None:
+    """It is shorter, and its rest is the next answer."""
+    turns = Turns(0)
+    turns.add("mallory: " + "x" * 2000)
+    first = turns.next_send(10)
+    turns.asked(11, 11).receipt = "* said"
+    turns.asked(12, 12).receipt = "* said"
+    second = turns.next_send(13)
+
+    assert first is not None and first.startswith(b"mallory: ")
+    assert second is not None and second.startswith("… ".encode())
+
+
+def test_a_greeting_that_is_cut_goes_on_marked() -> None:
+    """It names people, too."""
+    turns = Turns(0)
+    turns.greet("* with " + "x" * 1020)
+    for moment in (1, 2):
+        turns.asked(moment, moment).receipt = "* said"
+    turns.next_send(3)
+
+    assert turns.next_send(4) == "… xxx\n* said".encode()

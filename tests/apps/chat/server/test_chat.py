@@ -8,8 +8,9 @@ from typing import Any
 
 from landline.apps.chat import wire
 from landline.apps.chat.server.chat import Chat
+from landline.apps.chat.server.history import ROOM_KEYS
 from landline.errors import StorageError
-from landline.storage import MemoryStorage, Page, Position
+from landline.storage import MemoryStorage, Page, Position, Retention
 
 Listening = Callable[..., Any]
 
@@ -76,3 +77,22 @@ async def test_where_the_past_cannot_be_read_the_present_goes_on(listener: Liste
 
         assert await chat.recent(ana, "lobby") == []
         assert ana.rooms["lobby"].catching_up == set()
+
+
+async def test_after_a_trim_the_rooms_of_which_nothing_is_left_are_gone(listener: Listening) -> None:
+    """From the list of rooms, and from the store: they take up no place."""
+    now = 1000.0
+    retention = {"room.*": Retention(max_age=10)}
+    async with MemoryStorage(clock=lambda: now, retention=retention) as storage:
+        chat = Chat(storage)
+        await chat.open()
+        ana = listener()
+        await enter(chat, ana, "ana")
+        await chat.say(ana, "lobby", "hello")
+        chat.house.leave(ana)
+        assert chat.house.rooms.listed() == [wire.Room("lobby", 0)]
+        now += 100
+        await chat.trim()
+
+        assert chat.house.rooms.listed() == []
+        assert await storage.scan(ROOM_KEYS) == []

@@ -245,3 +245,11 @@ async def test_the_desk_lets_in_tells_of_the_operator_and_closes(open_one: Any, 
     desk.close("Goodbye.")
 
     assert line.calls() == [("operator_present", True), ("close", "Goodbye.")]
+
+
+async def test_the_desk_knows_from_where_a_guest_came(open_one: Any, written_line: Lining) -> None:
+    """Somebody of the house came from nowhere."""
+    at_the_desk = await Desk(open_one.chat).enter(written_line())
+
+    assert at_the_desk.source == "192.0.2.1"
+    assert Guest(written_line(), open_one.chat).source == ""

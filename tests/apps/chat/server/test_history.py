@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import gc
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
 import pytest
 
 from landline.apps.chat import wire
 from landline.apps.chat.limits import ChatLimits
-from landline.apps.chat.server.history import ROOM_KEYS, History, Stored, by_size, topic
+from landline.apps.chat.server.history import ROOM_KEYS, History, Stored, Tell, by_size, topic
 from landline.errors import StorageError, StorageFull
-from landline.storage import Change, MemoryStorage, Position, Retention
+from landline.storage import Change, MemoryStorage, Page, Position, Retention
 from landline.storage.names import check_topic
 
 Listening = Callable[..., Any]
@@ -22,8 +22,8 @@ Listening = Callable[..., Any]
 class SlowStorage(MemoryStorage):
     """Stores at once, and says so when the test lets it; or fails."""
 
-    def __init__(self) -> None:
-        super().__init__()
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
         self.answers: list[asyncio.Future[None]] = []
         self.is_slow = False
 
@@ -54,7 +54,7 @@ class Teller:
         return [line.text for _, line in self.told]
 
 
-async def opened(storage: MemoryStorage, teller: Teller | None = None, **limits: Any) -> History:
+async def opened(storage: MemoryStorage, teller: Tell | None = None, **limits: Any) -> History:
     history = History(storage, teller or Teller(), ChatLimits(**limits), lambda: 1000.0)
     await history.open()
     return history
@@ -178,6 +178,31 @@ async def test_the_failure_of_a_line_whose_sender_went_is_nobodys_surprise(liste
         assert complaints == []
 
 
+async def test_a_line_that_cannot_be_told_holds_up_neither_its_speaker_nor_the_next(
+    listener: Listening, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It is stored, so it was said; the lines behind it are told."""
+    teller, ana = Teller(), listener("ana", client=7)
+
+    def tell(room: str, line: wire.Line, speaker: Any) -> int:
+        if line.text == "bad":
+            raise ZeroDivisionError
+        return teller(room, line, speaker)
+
+    async with SlowStorage() as storage:
+        history = await opened(storage, tell)
+        storage.is_slow = True
+        sayings = [asyncio.create_task(history.say("lobby", ana, text)) for text in ("one", "bad", "three")]
+        await settled(history)
+        for answer in reversed(storage.answers):
+            answer.set_result(None)
+        async with asyncio.timeout(10):
+            assert await asyncio.gather(*sayings) == [3, 0, 3]
+
+        assert teller.texts == ["one", "three"]
+        assert "could not be told to everybody" in caplog.text
+
+
 # Repeats.
 
 
@@ -254,9 +279,9 @@ async def test_rooms_in_which_something_was_said_are_known_after_a_restart(liste
     async with storage:
         history = await opened(storage)
         await history.say("tea.time", listener("ana"), "hello")
-        assert history.rooms == {"tea.time"}
+        assert history.rooms == {"tea.time": 1}
     async with storage:
-        assert (await opened(storage)).rooms == {"tea.time"}
+        assert (await opened(storage)).rooms == {"tea.time": 1}
 
 
 async def test_a_room_whose_lines_have_all_expired_is_forgotten(listener: Listening) -> None:
@@ -269,8 +294,97 @@ async def test_a_room_whose_lines_have_all_expired_is_forgotten(listener: Listen
     async with storage:
         await storage.trim()
 
-        assert (await opened(storage)).rooms == set()
+        assert (await opened(storage)).rooms == {}
         assert await storage.get(ROOM_KEYS + "tea") is None
+
+
+async def test_a_room_whose_lines_expire_while_the_server_runs_is_forgotten(listener: Listening) -> None:
+    """The next line in it makes it known again."""
+    now = 1000.0
+    storage = MemoryStorage(clock=lambda: now, retention={"room.*": Retention(max_age=10)})
+    async with storage:
+        history = await opened(storage)
+        await history.say("tea", listener("ana"), "hello")
+        now += 100
+        await history.say("hut", listener("ana"), "hello")
+        await storage.trim()
+        await history.refresh()
+        assert history.rooms == {"hut": 2}
+        assert await storage.get(ROOM_KEYS + "tea") is None
+        await history.say("tea", listener("ana"), "hello again")
+
+        assert history.rooms == {"hut": 2, "tea": 3}
+        assert await storage.get(ROOM_KEYS + "tea") is not None
+
+
+async def test_a_room_that_gave_way_is_forgotten_and_its_lines_stay(listener: Listening) -> None:
+    """Whoever makes it again finds them."""
+    async with MemoryStorage() as storage:
+        history = await opened(storage)
+        await history.say("tea", listener("ana"), "hello")
+        del history.rooms["tea"]
+        await history.refresh()
+
+        assert await storage.get(ROOM_KEYS + "tea") is None
+        assert [line.text for line in (await history.recent("tea", 9, history.told)).lines] == ["hello"]
+
+
+class RacingStorage(SlowStorage):
+    """Says what there is, and before the answer arrives something else happens."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self.meanwhile: list[Callable[[], Awaitable[None]] | None] = []
+        """What happens while each of the next looks at a room is answered."""
+
+    async def last(self, pattern: str, limit: int = 300, *, to: Position | None = None) -> Page:
+        page = await super().last(pattern, limit, to=to)
+        if pattern.startswith("room.") and self.meanwhile and (happens := self.meanwhile.pop(0)) is not None:
+            await happens()
+        return page
+
+
+@pytest.mark.parametrize("look", [0, 1])
+@pytest.mark.parametrize("is_answered", [False, True], ids=["being stored", "stored"])
+async def test_a_room_in_which_something_is_said_just_then_is_not_forgotten(
+    listener: Listening, look: int, is_answered: bool
+) -> None:
+    """Between the look that finds it empty and the deletion a line may come; a restart must know the room."""
+    now = 1000.0
+    storage = RacingStorage(clock=lambda: now, retention={"room.*": Retention(max_age=10)})
+    sayings: list[asyncio.Task[int | None]] = []
+    async with storage:
+        history = await opened(storage)
+        await history.say("tea", listener("ana"), "old")
+        now += 100
+        await storage.trim()
+
+        async def say() -> None:
+            storage.is_slow = not is_answered
+            sayings.append(asyncio.create_task(history.say("tea", listener("ana"), "new")))
+            await settled(history)
+
+        storage.meanwhile = [None] * look + [say]
+        await history.refresh()
+        for answer in storage.answers:
+            answer.set_result(None)
+        await asyncio.gather(*sayings)
+        assert history.rooms == {"tea": 2}
+        storage.is_slow = False
+    async with storage:
+        assert (await opened(storage)).rooms == {"tea": 2}
+
+
+async def test_no_more_rooms_are_known_after_a_restart_than_there_may_be(listener: Listening) -> None:
+    """The life before may have ended before it forgot those that had given way: the ones with the latest lines stay."""
+    async with MemoryStorage() as storage:
+        history = await opened(storage)
+        for room in ("c", "a", "b", "a"):
+            await history.say(room, listener("ana"), "x")
+        again = await opened(storage, rooms=2)
+
+        assert again.rooms == {"a": 4, "b": 3}
+        assert [value.key for value in await storage.scan(ROOM_KEYS)] == [ROOM_KEYS + "a", ROOM_KEYS + "b"]
 
 
 async def test_more_rooms_than_one_page_are_known(listener: Listening) -> None:

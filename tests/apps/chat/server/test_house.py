@@ -90,6 +90,43 @@ def test_a_client_that_comes_back_on_a_new_session_takes_its_own_place(
     assert world.house.is_here(new)
 
 
+def test_what_the_old_session_is_in_the_middle_of_lets_it_into_nothing(
+    world: World, listener: Listening
+) -> None:
+    """No room, no call, no name, no word: it would be a ghost that nobody sees out."""
+    old, ben, new = world.enter("ana", "lobby", client=7), world.enter("ben", "lobby"), listener(client=7)
+    world.house.enter(new, "ana")
+    for deed in (
+        lambda: world.house.rooms.join(old, "tea"),
+        lambda: world.house.rename(old, "eva"),
+        lambda: world.house.ring(old, "ben"),
+        lambda: world.house.whisper(old, "ben", "x"),
+    ):
+        with pytest.raises(Refusal, match="left the chat"):
+            deed()
+    with pytest.raises(Refusal, match="not in the room"):
+        world.house.may_say(old, "lobby", "x")
+    world.house.leave(old)
+
+    assert ben.heard() == []
+    assert ben.call is None
+    assert {*world.house.names} == {new, ben}
+    assert {*new.rooms["lobby"].members} == {new, ben}
+
+
+def test_who_leaves_is_out_of_everything_even_without_their_name(world: World) -> None:
+    """Whatever took the name, rooms and calls are no longer theirs."""
+    ana, ben = world.enter("ana", "lobby"), world.enter("ben", "lobby")
+    world.house.ring(ana, "ben")
+    ben.heard()
+    world.house.names.release(ana)
+    world.house.leave(ana, "hung up")
+
+    assert ben.heard() == [wire.CallEnded("ana", "they left the chat"), wire.Went("lobby", "ana", "hung up")]
+    assert ben.call is None
+    assert [*ben.rooms["lobby"].members] == [ben]
+
+
 def test_whoever_takes_their_own_place_is_no_longer_away_and_in_no_call(
     world: World, listener: Listening
 ) -> None:

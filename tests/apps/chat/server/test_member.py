@@ -529,10 +529,38 @@ async def test_rooms_that_the_new_session_does_not_want_are_left(open_one: Any) 
     assert await ben.hear() == wire.Went("tea", "ana")
 
 
+@pytest.mark.parametrize("ticks", range(0, 60, 3))
+async def test_two_sessions_of_one_client_leave_no_ghost_whenever_the_second_comes(
+    open_one: Any, ticks: int
+) -> None:
+    """The first is still joining its rooms; once both are gone nobody is anywhere."""
+    rooms = open_one.chat.house.rooms
+    old, new = await open_one.visit(client=7), await open_one.visit(client=7)
+    await old.ask(wire.Enter("ana", 7, dict.fromkeys(f"r{number}" for number in range(12))))
+    for _ in range(ticks):
+        await asyncio.sleep(0)
+    await new.ask(wire.Enter("ana", 7, {"lobby": None}))
+    draining = [asyncio.create_task(drain(visitor.session)) for visitor in (old, new)]
+    await asyncio.wait(draining, return_when=asyncio.FIRST_COMPLETED)
+    await asyncio.gather(old.session.close(), new.session.close(), *draining)
+    async with asyncio.timeout(10):
+        while len(open_one.chat.house.names):  # noqa: ASYNC110 - the server sees the end a few steps after us
+            await asyncio.sleep(0)
+
+    assert rooms.listed() == []
+
+
+async def drain(session: landline.Session) -> None:
+    """Take what comes until the session is over."""
+    with contextlib.suppress(landline.SessionEnded):
+        while True:
+            await session.receive()
+
+
 async def test_who_falls_too_far_behind_is_let_go_and_nobody_waits_for_them(open_chat_with: Opening) -> None:
     """Ben stops reading: ana goes on as if he were not there, and when he comes back he reads on where he stopped."""
     served = await open_chat_with(connection=landline.Limits(outbox_messages=200, close_timeout=0.05))
-    ana = await served.enter("ana", limits=landline.Limits(ack_delay=0.0))
+    ana = await served.enter("ana", limits=landline.Limits(ack_delay=0.001))
     ben = await served.enter("ben", client=8, limits=landline.Limits(window=512))
     heard: list[wire.Told] = []
     count = 600
@@ -552,6 +580,43 @@ async def test_who_falls_too_far_behind_is_let_go_and_nobody_waits_for_them(open
 
     assert 0 < seen < count
     assert offsets == list(range(1, count + 1))
+
+
+async def test_whose_client_takes_too_small_messages_is_let_go_and_nobody_else_notices(open_one: Any) -> None:
+    """The line reaches everybody else, comes back to whoever said it, and so does the next one."""
+    ana, ben = await open_one.enter("ana"), await open_one.enter("ben")
+    tiny = await open_one.enter("tiny", limits=landline.Limits(max_message=200))
+    long = "x" * 300
+    await ana.say(long)
+    await ana.say("next")
+
+    for person in (ana, ben):
+        heard = [await person.hear_until(wire.Said), await person.hear_until(wire.Said)]
+        assert [said.line.text for said in heard] == [long, "next"]
+    with pytest.raises(landline.SessionClosed, match="takes only smaller messages"):
+        await tiny.hear_until(wire.Went)
+
+
+async def test_a_whisper_that_is_too_large_for_its_listener_is_not_its_speakers_trouble(
+    open_one: Any,
+) -> None:
+    """Nor is a list that one's own client does not take anybody else's; that session ends with the reason."""
+    ana = await open_one.enter("ana")
+    tiny = await open_one.enter("tiny", limits=landline.Limits(max_message=200))
+    await ana.ask(wire.Whisper(1, "tiny", "x" * 300))
+    assert await ana.hear_until(wire.Done) == wire.Done(1)
+    with pytest.raises(landline.SessionClosed, match="takes only smaller messages"):
+        await tiny.hear_until(wire.Whispered)
+    await ana.hear_until(wire.Went)
+    for number in range(12):
+        await open_one.enter(f"somebody-{number}")
+    late = await open_one.visit(limits=landline.Limits(max_message=200))
+    await late.ask(wire.Enter("late", 8, {"lobby": None}))
+    assert (await late.hear()).name == "late"
+    with pytest.raises(landline.SessionClosed, match="takes only smaller messages"):
+        await late.hear()
+
+    assert (await ana.hear_until(wire.Went)).name == "late"
 
 
 # Bad input.

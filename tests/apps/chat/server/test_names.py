@@ -9,7 +9,7 @@ import pytest
 
 from landline.apps.chat.server.names import Names
 from landline.apps.chat.server.people import Refusal
-from landline.apps.chat.text import MAX_NAME
+from landline.apps.chat.text import MAX_NAME, valid_name
 
 Listening = Callable[..., Any]
 
@@ -28,7 +28,7 @@ def test_a_free_name_is_given_as_it_was_wished(listener: Listening) -> None:
     assert names.find("ana") is ana
 
 
-@pytest.mark.parametrize("wished", ["ana", "ANA", "ａｎａ", "аna"])
+@pytest.mark.parametrize("wished", ["ana", "ANA", "ａｎａ", "аna", "ana.", "ana-"])
 def test_a_taken_name_becomes_another_however_it_is_spelled(listener: Listening, wished: str) -> None:
     """Case, width and a Cyrillic а make no other name."""
     names = Names()
@@ -76,7 +76,7 @@ def test_releasing_twice_does_not_take_the_name_from_its_next_owner(listener: Li
     assert names.find("ana") is second
 
 
-@pytest.mark.parametrize("wished", ["host", "HOST", "h0st", "hоst", "server"])
+@pytest.mark.parametrize("wished", ["host", "HOST", "h0st", "hоst", "hóst", "host.", "server", "Iandline"])
 def test_the_names_of_the_house_are_nobodys(listener: Listening, wished: str) -> None:
     """A reserved name is changed on entering, and says why; renaming to it is refused."""
     names, ana = Names(), listener()
@@ -96,6 +96,26 @@ def test_what_cannot_be_a_name_becomes_the_nearest_and_says_why(listener: Listen
     assert "\x1b" not in person.name and " " not in person.name
     assert notice.endswith(".")
     assert "\x1b" not in notice
+
+
+@pytest.mark.parametrize("wished", ["a" + "\u0301" * 300_000, "ana" * 300_000, "ana\u034f", "\ufe0f"])
+def test_whoever_wishes_for_anything_gets_some_name(listener: Listening, wished: str) -> None:
+    """Which is theirs to keep: it can be a name."""
+    names = Names()
+    notice = names.claim(person := listener(), wished)
+
+    assert notice.endswith(("can.", "most."))
+    assert valid_name(person.name) == person.name
+
+
+def test_whom_nobody_can_be_called_is_not_looked_for(listener: Listening) -> None:
+    """A name of any length is nobody's, and takes no time."""
+    names = Names()
+    names.claim(listener(), "ana")
+    with pytest.raises(Refusal, match="nobody called") as refusal:
+        names.find("a" + "\u0301" * 150_000 + "\u0323" * 150_000)
+
+    assert len(str(refusal.value)) < 200
 
 
 def test_guests_are_numbered_and_pass_over_names_that_are_taken(listener: Listening) -> None:

@@ -38,3 +38,15 @@ def test_who_does_not_wait_owes_all_the_more() -> None:
     pace = Pace(rate=1, burst=1, now=0.0)
 
     assert [pace.step(0.0) for _ in range(3)] == [1, 2, 3]
+
+
+def test_whether_a_step_may_be_taken_can_be_asked_without_taking_it() -> None:
+    """Asking changes nothing; a bucket that is full again is as good as new."""
+    pace = Pace(rate=0.5, burst=2, now=0.0)
+    assert [pace.wait(0.0), pace.wait(0.0), pace.is_idle(0.0)] == [0, 0, True]
+    pace.step(0.0)
+    assert [pace.wait(0.0), pace.is_idle(0.0)] == [0, False]
+    pace.step(0.0)
+
+    assert [pace.wait(0.0), pace.wait(1.5), pace.wait(2.0)] == [2, 0.5, 0]
+    assert [pace.is_idle(3.9), pace.is_idle(4.0)] == [False, True]

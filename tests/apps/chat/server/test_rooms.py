@@ -11,6 +11,7 @@ from landline.apps.chat import wire
 from landline.apps.chat.limits import ChatLimits
 from landline.apps.chat.server.people import Refusal
 from landline.apps.chat.server.rooms import Rooms, for_reader
+from landline.settings import DEFAULT_ROOM
 
 Listening = Callable[..., Any]
 
@@ -86,7 +87,7 @@ def test_one_cannot_leave_a_room_that_one_is_not_in(listener: Listening) -> None
 
 def test_an_empty_room_is_closed_and_listed_only_if_something_was_said_in_it(listener: Listening) -> None:
     """A room is its people and its lines; without either there is none."""
-    rooms, ana = Rooms(ChatLimits(), kept={"tea"}), listener("ana")
+    rooms, ana = Rooms(ChatLimits(), kept={"tea": 1}), listener("ana")
     joined(rooms, "tea", ana)
     joined(rooms, "hut", ana)
     assert rooms.listed() == [wire.Room("hut", 1), wire.Room("tea", 1)]
@@ -98,7 +99,7 @@ def test_an_empty_room_is_closed_and_listed_only_if_something_was_said_in_it(lis
 
 def test_a_room_is_found_while_somebody_is_in_it_or_its_lines_are_kept(listener: Listening) -> None:
     """Otherwise the sentence says how to make it."""
-    rooms, ana = Rooms(ChatLimits(), kept={"tea"}), listener("ana")
+    rooms, ana = Rooms(ChatLimits(), kept={"tea": 1}), listener("ana")
     joined(rooms, "lobby", ana)
 
     assert [*rooms.find("Lobby")[1]] == [ana]
@@ -179,6 +180,39 @@ def test_somebody_who_leaves_while_being_told_disturbs_nobody(listener: Listenin
     assert wire.Said("lobby", line(1, "ana")) in cid.heard()
 
 
+def test_somebody_who_cannot_be_told_disturbs_nobody(
+    listener: Listening, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Whatever their trouble is: it is logged, and the others hear everything."""
+    rooms, ana, ben, cid = Rooms(ChatLimits()), listener("ana"), listener("ben"), listener("cid")
+    room = joined(rooms, "lobby", ana, ben, cid)
+
+    def fail(telling: Any) -> None:
+        raise ZeroDivisionError
+
+    ben.tell = fail
+    assert room.said(line(1, "ana"), ana) == 2
+    rooms.tell_acquaintances(ana, wire.Renamed("ana", "eva"))
+    rooms.leave(ana, "lobby")
+
+    assert cid.heard() == [
+        wire.Said("lobby", line(1, "ana")),
+        wire.Renamed("ana", "eva"),
+        wire.Went("lobby", "ana"),
+    ]
+    assert "'ben' could not be told" in caplog.text
+
+
+def test_who_has_left_the_chat_is_let_into_no_room(listener: Listening) -> None:
+    """What they were doing when they left may still be going on."""
+    rooms, ana = Rooms(ChatLimits()), listener("ana")
+    ana.has_left = True
+    with pytest.raises(Refusal, match="left the chat"):
+        rooms.join(ana, "lobby")
+
+    assert rooms.listed() == []
+
+
 def test_acquaintances_are_told_once_however_many_rooms_are_shared(listener: Listening) -> None:
     """And strangers not at all."""
     rooms, ana, ben, cid = Rooms(ChatLimits()), listener("ana"), listener("ben"), listener("cid")
@@ -215,24 +249,65 @@ def test_one_person_is_in_so_many_rooms_and_no_more(listener: Listening) -> None
 
 
 def test_there_are_so_many_rooms_and_no_more(listener: Listening) -> None:
-    """Those that are kept count; those that are there already can be joined."""
-    rooms, ana, ben = Rooms(ChatLimits(rooms=2), kept={"kept"}), listener("ana"), listener("ben")
+    """Those with people in them stay, and can be joined."""
+    rooms, ana, ben = Rooms(ChatLimits(rooms=2), kept={"kept": 1}), listener("ana"), listener("ben")
     joined(rooms, "open", ana)
+    joined(rooms, "kept", ana)
     with pytest.raises(Refusal, match="There are 2 rooms"):
         rooms.join(ben, "new")
 
+    assert ben.founding is None
     assert rooms.join(ben, "open") is not None
     assert rooms.join(ben, "kept") is not None
 
 
-def test_one_person_makes_so_many_rooms_and_no_more(listener: Listening) -> None:
-    """Leaving them does not help: it is how the house is filled with rooms."""
-    rooms, ana = Rooms(ChatLimits(rooms_founded=2)), listener("ana")
+def test_when_there_are_too_many_the_empty_room_that_was_silent_for_longest_gives_way(
+    listener: Listening,
+) -> None:
+    """Neither the one with somebody in it, nor the lobby; it may be made again, in the place of another."""
+    kept = {"new": 9, DEFAULT_ROOM: 1, "busy": 2, "old": 3}
+    rooms, ana, ben = Rooms(ChatLimits(rooms=4), kept), listener("ana"), listener("ben")
+    joined(rooms, "busy", ana)
+    joined(rooms, "fresh", ben)
+    assert kept.keys() == {"new", DEFAULT_ROOM, "busy"}
+    joined(rooms, "old", ben)
+
+    assert kept.keys() == {DEFAULT_ROOM, "busy"}
+    assert {room.name for room in rooms.listed()} == {DEFAULT_ROOM, "busy", "fresh", "old"}
+
+
+def test_the_lobby_can_be_joined_however_many_rooms_there_are(listener: Listening) -> None:
+    """Everybody comes into it, and nobody is said to have made it."""
+    rooms, ana, ben = Rooms(ChatLimits(rooms=1, rooms_founded=1)), listener("ana"), listener("ben")
+    joined(rooms, "tea", ana)
+
+    assert rooms.join(ana, DEFAULT_ROOM) is not None
+    assert rooms.join(ben, DEFAULT_ROOM) is not None
+
+
+def test_one_person_makes_so_many_rooms_at_once_and_no_more(listener: Listening) -> None:
+    """Leaving them does not help: it is how the house is filled with rooms. Waiting does, and so does joining one that there is."""
+    now = 0.0
+    limits = ChatLimits(rooms_founded=2, founding_interval=30.0)
+    rooms, ana = Rooms(limits, {"kept": 1}, clock=lambda: now), listener("ana")
     for name in ("a", "b"):
         joined(rooms, name, ana)
         rooms.leave(ana, name)
-    with pytest.raises(Refusal, match="made 2 rooms"):
+    with pytest.raises(Refusal, match="You made many rooms just now; the next can be made in 30 s"):
         rooms.join(ana, "c")
+    assert rooms.join(ana, "kept") is not None
+    now += 30
+
+    assert rooms.join(ana, "c") is not None
+
+
+def test_a_client_on_a_new_session_goes_on_at_its_pace(listener: Listening) -> None:
+    """Else coming back would be a way to make more rooms."""
+    rooms, ana, again = Rooms(ChatLimits(rooms_founded=1), clock=lambda: 0.0), listener("ana"), listener()
+    joined(rooms, "a", ana)
+    rooms.replace(ana, again)
+    with pytest.raises(Refusal, match="You made many rooms"):
+        rooms.join(again, "b")
 
 
 def test_a_room_holds_so_many_people_and_no_more(listener: Listening) -> None:

@@ -15,7 +15,7 @@ import pytest
 import landline
 from landline.apps.chat import wire
 from landline.apps.chat.server import serve as server
-from landline.errors import ListenError, StorageLocked
+from landline.errors import ListenError, StorageDamaged, StorageLocked
 from landline.settings import ServeSettings, Settings
 from landline.storage import MemoryStorage, SQLiteStorage
 
@@ -118,28 +118,51 @@ class LateStorage(MemoryStorage):
         await super().open()
 
 
-async def test_who_comes_before_the_storage_is_open_waits_for_it() -> None:
-    """By either door."""
-    storage, is_done = LateStorage(), asyncio.Event()
+async def test_no_door_is_open_before_the_storage_is() -> None:
+    """Whoever gets in finds the chat open."""
+    storage, is_open, is_done = LateStorage(), asyncio.Event(), asyncio.Event()
 
     async def serve() -> None:
         async with server.open_chat(storage, ("memory://late",)):
+            is_open.set()
             await is_done.wait()
 
     serving = asyncio.create_task(serve())
     await asyncio.sleep(0)
-    caller = await landline.dial("memory://late")
-    caller.send(b"hello\n")
+    for _ in range(50):  # in memory, everything that can happen without the storage has happened by then
+        await asyncio.sleep(0)
+    with pytest.raises(landline.ConnectError):
+        await landline.dial("memory://late")
+    storage.gate.set()
+    await is_open.wait()
     async with landline.connect("memory://late") as ana:
         await enter(ana, "ana", 7)
-        for _ in range(50):  # in memory, everything that can happen without the storage has happened by then
-            await asyncio.sleep(0)
-        storage.gate.set()
         assert (await hear_until(ana, wire.Entered)).name == "ana"
-        await lines_of(caller, "Welcome")
-    await caller.close()
     is_done.set()
     await serving
+
+
+async def test_where_the_storage_cannot_be_opened_no_door_ever_is() -> None:
+    """The error is the storage's, and it is closed again."""
+
+    class Damaged(MemoryStorage):
+        async def open(self) -> None:
+            raise StorageDamaged("it is damaged")
+
+    listened = False
+
+    def listen(*args: Any) -> Any:
+        nonlocal listened
+        listened = True
+        raise AssertionError
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(landline.Server, "listen", listen)
+        with pytest.raises(StorageDamaged):
+            async with server.open_chat(Damaged(), ("memory://damaged",)):
+                pass
+
+    assert not listened
 
 
 async def test_when_the_server_closes_everybody_is_told_and_every_socket_is_closed() -> None:

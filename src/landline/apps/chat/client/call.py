@@ -45,19 +45,17 @@ class ClientCall:
 
     def ring(self, name: str, now: float) -> None:
         """Ring somebody, or answer their ringing."""
-        same = self.stage != "none" and text.name_key(self.name) == text.name_key(name)
+        same = self.stage != "none" and self._is_with(name)
         if self.stage == "none":
             self.name, self.stage = name, "calling"
             self._ask(wire.Ring, name, now=now)
-            self._tell(events.Calling(name))
         elif same and self.stage == "ringing":
             self._ask(wire.Accept, now=now)
         elif same:
             doing = "talking to" if self.stage == "talking" else "ringing"
             self._tell(events.Said(f"You are {doing} {self.name} already."))
         else:
-            why = f"There is a call with {self.name}: /bye ends it, then call {name}."
-            self._tell(events.Said(why, trouble=True))
+            self._tell(events.Said(self._busy(name), trouble=True))
 
     def bye(self, room: str, now: float) -> bool:
         """Hang up, decline or stop ringing; return False when there is no call to end. ``room`` is typed into from here."""
@@ -67,6 +65,13 @@ class ClientCall:
         self._ask(wire.Hangup, now=now)
         self._end(why, room)
         return True
+
+    def _busy(self, name: str) -> str:
+        other = self.name
+        return {
+            "calling": f"You are ringing {other}: /bye stops it, then call {name}.",
+            "ringing": f"{other} is calling: /call {other} accepts, /bye declines; then call {name}.",
+        }.get(self.stage, f"You are talking to {other}: /bye ends it, then call {name}.")
 
     # ... what the server says...
 
@@ -84,8 +89,13 @@ class ClientCall:
                 self._tell(events.CallBegan(name))
             case wire.CallEnded(name, why):
                 # The end that we made ourselves was told when we did.
-                if self.stage != "none" and self.name == name and not self._pending.of(wire.Hangup):
-                    self._end(why, room)
+                if self.stage != "none" and self._is_with(name) and not self._pending.of(wire.Hangup):
+                    self._end(why, room, by_us=False)
+
+    def rings(self, name: str) -> None:
+        """The server found who was to be rung, and rings them."""
+        if self.stage == "calling" and self._is_with(name):
+            self._tell(events.Calling(self.name))
 
     def refused(self) -> None:
         """The server would not ring them, or the ringing was over: ``Sorry`` says why."""
@@ -93,7 +103,7 @@ class ClientCall:
 
     def renamed(self, old: str, new: str) -> None:
         """Somebody is called otherwise."""
-        if self.name == old:
+        if self.name and self._is_with(old):
             self.name = new
 
     # ... and what the line does.
@@ -101,9 +111,18 @@ class ClientCall:
     def session_ended(self, room: str) -> None:
         """A call does not outlive the session."""
         if self.stage != "none":
-            self._end("the line to the server was lost", room)
+            self._end("the line to the server was lost", room, by_us=False)
 
-    def _end(self, why: str, room: str) -> None:
-        name = self.name
+    def _is_with(self, name: str) -> bool:
+        """Whether the call is with who is called so, however the person spelled it."""
+        return text.name_key(self.name) == text.name_key(name)
+
+    def _end(self, why: str, room: str, *, by_us: bool = True) -> None:
+        name, stage = self.name, self.stage
         self.name, self.stage = "", "none"
-        self._tell(events.CallEnded(name, why, room))
+        if stage == "talking":
+            self._tell(events.CallEnded(name, why, room))
+        elif stage == "ringing" and not by_us:
+            self._tell(events.CallMissed(name))
+        else:
+            self._tell(events.NoCall(name, why))

@@ -192,7 +192,7 @@ class Members:
 
 @dataclass(frozen=True, slots=True)
 class Calling:
-    """We are ringing somebody."""
+    """Somebody is being rung for us."""
 
     name: str
 
@@ -213,14 +213,36 @@ class CallBegan:
 
 @dataclass(frozen=True, slots=True)
 class CallEnded:
-    """The call, or the ringing, is over; what is typed goes to ``now`` (a room, or nothing)."""
+    """The call is over; what is typed goes to ``now`` (a room, or nothing)."""
 
     name: str
     why: str
     now: str
 
 
+@dataclass(frozen=True, slots=True)
+class CallMissed:
+    """Somebody rang us, and does not any more."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class NoCall:
+    """The ringing is over before anybody talked."""
+
+    name: str
+    why: str
+
+
 # The line itself, and everything else.
+
+
+@dataclass(frozen=True, slots=True)
+class Paced:
+    """More was said at once than the chat takes; the rest goes out by itself, ``rate`` lines a second."""
+
+    rate: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -256,5 +278,5 @@ class Said:
 
 Event = (
     Heard | Missed | Unreachable | Whispered | Talked | Waiting | Arrived | Doubtful | NotSent | Named | Entered | Turned | Left | Came
-    | Went | Renamed | Away | Rooms | Members | Calling | Rang | CallBegan | CallEnded | LineDown | Redialling | LineBack | Said
+    | Went | Renamed | Away | Rooms | Members | Calling | Rang | CallBegan | CallEnded | CallMissed | NoCall | LineDown | Redialling | LineBack | Paced | Said
 )  # fmt: skip

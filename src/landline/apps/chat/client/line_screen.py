@@ -11,13 +11,13 @@ import contextlib
 import os
 import sys
 import threading
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from typing import Final
 
 from landline.apps.chat.client.events import Arrived, Event
 from landline.apps.chat.client.link import Link
-from landline.apps.chat.client.model import Client
-from landline.apps.chat.client.show import Shown, show
+from landline.apps.chat.client.model import LIMITS, Client
+from landline.apps.chat.client.show import Shown, show, to_say
 
 CHUNK: Final = 1 << 16
 MAX_LINE: Final = 1 << 20
@@ -38,6 +38,7 @@ class LineScreen:
         self._is_typed = _is_terminal(stdin)
         self._broken: BrokenPipeError | None = None
         self._changed = asyncio.Event()
+        self._has_told_pace = self._is_typed
         for stream in (sys.stdout, sys.stderr):
             reconfigure = getattr(stream, "reconfigure", None)
             if reconfigure is not None:
@@ -80,7 +81,7 @@ class LineScreen:
         return 1 if self._client.pending.failed and not self._is_typed else 0
 
     async def _type(self, link: Link) -> None:
-        async with contextlib.aclosing(lines_of(self._stdin)) as lines:
+        async with contextlib.aclosing(lines_of(self._stdin, self._tell_pace)) as lines:
             async for line in lines:
                 try:
                     self._client.typed(line.decode(), link.now)
@@ -96,6 +97,14 @@ class LineScreen:
         link.advance()
 
 
+    def _tell_pace(self, chunk: bytes) -> None:
+        """Say once how long a long pipe will take: what is slow on purpose must not look as if it hung."""
+        count = sum(1 for line in chunk.split(b"\n") if line.strip())
+        if count > LIMITS.burst and not self._has_told_pace:
+            self._has_told_pace = True
+            print(to_say(count, more=len(chunk) == CHUNK), file=sys.stderr, flush=True)
+
+
 def _is_terminal(descriptor: int) -> bool:
     try:
         return os.isatty(descriptor)
@@ -103,8 +112,12 @@ def _is_terminal(descriptor: int) -> bool:
         return False  # closed: as good as at its end
 
 
-async def lines_of(descriptor: int) -> AsyncGenerator[bytes, None]:
+async def lines_of(
+    descriptor: int, look: Callable[[bytes], None] = lambda _: None
+) -> AsyncGenerator[bytes, None]:
     """Yield the lines of an open file without their ends; nothing is read before what was read is taken.
+
+    ``look`` is shown each chunk before its lines come.
 
     A thread reads, because the loop cannot wait for every kind of stdin (a plain file, say). It reads the descriptor itself: a thread
     that is blocked inside ``sys.stdin`` when the program ends would hold its lock.
@@ -137,6 +150,7 @@ async def lines_of(descriptor: int) -> AsyncGenerator[bytes, None]:
             chunk = await arrived.get()
             if not chunk:
                 break
+            look(chunk)
             held += chunk
         if held:
             yield held

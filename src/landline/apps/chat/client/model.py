@@ -17,9 +17,12 @@ from landline.apps.chat.client.events import Aim, Event
 from landline.apps.chat.client.line import Line
 from landline.apps.chat.client.pending import WAITING_AFTER, Numbered, Pending, PendingRequests, Stage, Text
 from landline.apps.chat.client.rooms import RoomViews
+from landline.apps.chat.limits import ChatLimits
 
 MAX_WAITING: Final = 1000
 """Lines of ours without an answer; a person who types on after that is told."""
+LIMITS: Final = ChatLimits()
+"""What a server takes unless it was told otherwise: enough to say how long things will take."""
 
 
 class Client:
@@ -50,6 +53,8 @@ class Client:
         self._send: list[wire.Request] = []
         self._events: list[Event] = []
         self._drop: float | None = None
+        self._hung_up = False
+        self._told_pace = False
 
     # What a person sees of it...
 
@@ -64,6 +69,11 @@ class Client:
     def waiting(self) -> list[Pending]:
         """Our lines that are not confirmed, oldest first."""
         return self.pending.texts()
+
+    @property
+    def is_paced(self) -> bool:
+        """Whether lines of ours wait for nothing but the server's pace."""
+        return self._told_pace and self._is_up and len(self.waiting) > 1
 
     @property
     def is_done(self) -> bool:
@@ -95,6 +105,7 @@ class Client:
     def advance(self, now: float) -> None:
         """Let time have its effect: lines that are unconfirmed for too long are shown as waiting."""
         self.pending.grow_late(now, is_down=self.line.is_down)
+        self._watch_pace()
         if self._told_waiting_at is not None and now >= self._told_waiting_at:
             self._told_waiting_at = None
             if self.waiting and not self.is_done:
@@ -222,12 +233,14 @@ class Client:
             self._tell(events.Said("The line is down already."))
         else:
             self._drop = seconds
+            self._hung_up = True
 
     # What the line does...
 
     def opened(self, now: float) -> None:
         """A new session is there: introduce ourselves, with what we have seen of each room."""
         self.entered = False
+        self._hung_up = False
         self.line.change("connected")
         # Enter says for itself what these asked for.
         self.pending.take_all(wire.Join)
@@ -240,8 +253,10 @@ class Client:
     def line_changed(self, state: str, now: float, *, why: str = "", redial_in: float | None = None) -> None:
         """The line beneath the session (or the dialling for a new one) is in another state."""
         self.line.change(state, None if redial_in is None else now + redial_in)
-        if state == "reconnecting" and self.line.goes_down(now):
-            self._tell(events.LineDown(why))
+        if state == "reconnecting":
+            hung_up, self._hung_up = self._hung_up, False
+            if self.line.goes_down(now):
+                self._tell(events.LineDown("you hung up" if hung_up else why))
         elif state == "connected" and self.entered:
             self._line_back(now, restarted=False)
         self.advance(now)
@@ -260,6 +275,19 @@ class Client:
         self.rooms.session_ended()
         self.pending.session_ended(self.rooms.__contains__)
         self.advance(now)
+
+    @property
+    def _is_up(self) -> bool:
+        return self.entered and not self.line.is_down
+
+    def _watch_pace(self) -> None:
+        """Tell, once for each flood of lines, that the server takes them one after the other."""
+        waiting = len(self.waiting)
+        if waiting <= 1:
+            self._told_pace = False
+        elif waiting > LIMITS.burst and self._is_up and not self._told_pace:
+            self._told_pace = True
+            self._tell(events.Paced(LIMITS.rate))
 
     def _line_back(self, now: float, *, restarted: bool) -> None:
         gone = self.line.comes_up(now)
@@ -361,6 +389,8 @@ class Client:
                 self._renamed(self.name, name)
             case wire.Whisper(to=to, text=said):
                 self._tell(events.Whispered(to, said, own=True))
+            case wire.Ring(to=to):
+                self.call.rings(to)
             case wire.Talk(text=said):
                 self._tell(events.Talked(pending.to, said, own=True))
             case wire.Say(text=said) if pending.late:

@@ -23,10 +23,11 @@ from prompt_toolkit.patch_stdout import patch_stdout
 from prompt_toolkit.renderer import CPR_Support, print_formatted_text
 from prompt_toolkit.styles import Style
 
-from landline.apps.chat.client.events import Aim, Arrived, NotSent, Waiting
+from landline.apps.chat.client.columns import Pieces, wrapped
+from landline.apps.chat.client.events import Aim, Arrived, Heard, NotSent, Talked, Waiting, Whispered
 from landline.apps.chat.client.link import Link
 from landline.apps.chat.client.model import Client
-from landline.apps.chat.client.show import STYLES, Pieces, prompt, show, status
+from landline.apps.chat.client.show import STYLES, prompt, show, status
 
 REDRAW_INTERVAL: Final = 0.5
 """Seconds; the countdown of a redial is the fastest thing that moves by itself."""
@@ -83,7 +84,9 @@ class PromptScreen:
             is_seen = isinstance(event, Waiting) or (isinstance(event, Arrived) and not event.doubted)
             shown = None if is_seen else show(event, self._client)
             if shown is not None:
-                self._unprinted += shown.pieces
+                # What the program says begins with a mark and a space, what people say with a time.
+                indent = "      " if isinstance(event, Heard | Talked | Whispered) else "  "
+                self._unprinted += wrapped(shown.pieces, self._width(), indent=indent)
                 self._bell = self._bell or shown.bell
             if isinstance(event, NotSent) and event.back and not self._session.default_buffer.text:
                 self._session.default_buffer.insert_text(event.text)
@@ -118,15 +121,18 @@ class PromptScreen:
     # What is drawn...
 
     def _before_cursor(self) -> FormattedText:
-        width = self._session.output.get_size().columns
+        width = self._width()
         pieces = prompt(self._client, self._aim or self._client.aim, self._now(), width=width)
         has_toolbar = self._session.app.renderer.cpr_support != CPR_Support.NOT_SUPPORTED
         if not has_toolbar and (self._client.line.is_down or not self._client.entered):
-            pieces = [*status(self._client, self._now()), ("", "\n"), *pieces]
+            pieces = [*status(self._client, self._now(), width=width), ("", "\n"), *pieces]
         return FormattedText(pieces)
 
     def _toolbar(self) -> FormattedText:
-        return FormattedText(status(self._client, self._now()))
+        return FormattedText(status(self._client, self._now(), width=self._width()))
+
+    def _width(self) -> int:
+        return self._session.output.get_size().columns
 
     def _now(self) -> float:
         return asyncio.get_running_loop().time()

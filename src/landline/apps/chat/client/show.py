@@ -8,18 +8,15 @@ that looks like another's, or like ours.
 from __future__ import annotations
 
 import time
-import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from landline.apps.chat import wire
 from landline.apps.chat.client import events
-from landline.apps.chat.client.model import Client
+from landline.apps.chat.client.columns import Pieces, cells, fitting
+from landline.apps.chat.client.model import LIMITS, Client
 from landline.apps.chat.text import safe_text
-
-Pieces = list[tuple[str, str]]
-"""Styled text, as prompt_toolkit takes it: ``(style, text)``, where a style is a class name of ``STYLES``."""
 
 STYLES: Final = {
     "time": "ansibrightblack",
@@ -94,9 +91,9 @@ def show(
             return _aside("trouble", f"✗ not sent to {_one(aim)}: {_block(text)}\n  {_sentence(why)}")
         case events.Rang():
             return Shown([("class:private", _words(event, client) + "\n")], bell=True)
-        case events.Calling() | events.CallBegan() | events.CallEnded():
+        case events.Calling() | events.CallBegan() | events.CallEnded() | events.CallMissed() | events.NoCall():
             return Shown([("class:private", _words(event, client) + "\n")])
-        case events.LineDown() | events.Redialling() | events.LineBack() | events.Named():
+        case events.LineDown() | events.Redialling() | events.LineBack() | events.Named() | events.Paced():
             return _aside("line", "· " + _words(event, client))
         case events.Said(text, trouble):
             said = "\n".join(f"· {row}" if row else "" for row in safe_text(text, keep="\n").split("\n"))
@@ -124,29 +121,58 @@ def prompt(
         pieces.append(("class:waiting", f"… and {len(waiting) - most} earlier lines are waiting\n"))
     for pending in waiting[-most:]:
         note = f" (waiting, for {_one(pending.aim)})" if pending.late else ""
-        said = _fitting(_one(pending.text), max(width - len(note) - 3, 10))
+        said = fitting(_one(pending.text), max(width - len(note) - 3, 10))
         pieces.append(("class:waiting", f"… {said}{note}\n"))
     where = f"call with {_one(aim.call)}" if aim.call else f"#{_one(aim.room)}" if aim.room else "no room"
     pieces.append(("class:private" if aim.call else "class:prompt", f"{where}> "))
     return pieces
 
 
-def status(client: Client, now: float) -> Pieces:
-    """Return the line at the bottom: how the line to the server does, who and where one is."""
-    pieces: Pieces = [_state(client, now)]
-    if client.waiting and client.line.is_down:
-        count = len(client.waiting)
-        pieces.append(("class:poor", f" · {count} line{'s' if count > 1 else ''} waiting"))
-    about = [client.name]
-    if client.rooms.current:
-        members = client.rooms[client.rooms.current].members
-        about.append(f"#{client.rooms.current}" + (f", {len(members)} here" if members else ""))
-    others = [f"#{room}" for room in client.rooms if room != client.rooms.current]
-    if others:
-        about.append("also in " + " ".join(others))
-    about.append("leaving" if client.leaving else "/help")
-    pieces.append(("", " · " + " · ".join(_one(word) for word in about)))
+def status(client: Client, now: float, *, width: int | None = None) -> Pieces:
+    """Return the line at the bottom: how the line to the server does, who and where one is.
+
+    Args:
+        client: whose it is.
+        now: the client's time.
+        width: columns; what matters least is left out where they are few.
+    """
+    style, state = _state(client, now)
+    waiting = _waiting(client)
+    room = client.rooms.current
+    members = len(client.rooms[room].members) if room else 0
+    here = [f"#{room}"] if room else []
+    with_members = [f"#{room}, {members} here"] if members else here
+    others = [f"#{other}" for other in client.rooms if other != room]
+    also = ["also in " + " ".join(others)] if others else []
+    # From all there is to the least that helps.
+    for about in ([client.name, *with_members, *also], [client.name, *with_members], [client.name, *here], here, []):
+        about = [_one(word) for word in (*about, "leaving" if client.leaving else "/help")]
+        words = " · " + " · ".join(about)
+        if width is None or cells(state + waiting + words) <= width:
+            break
+    pieces: Pieces = [(style, state), ("", words)]
+    if waiting:
+        pieces.insert(1, ("class:poor", waiting))
     return pieces
+
+
+def _waiting(client: Client) -> str:
+    count = len(client.waiting)
+    if not count or not (client.line.is_down or client.is_paced):
+        return ""
+    return f" · {count} line{'s' if count > 1 else ''} waiting" + (
+        f", {LIMITS.rate:g} a second go out" if client.is_paced else ""
+    )
+
+
+def to_say(count: int, *, more: bool = False) -> str:
+    """Return how long it takes until ``count`` lines of a pipe are said; ``more`` may follow them."""
+    seconds = max(count - LIMITS.burst, 0) / LIMITS.rate
+    about = f"{seconds:.0f} s" if seconds < 60 else _seconds(seconds)
+    return (
+        f"· {count:,} lines to say{' and more' if more else ''}, {LIMITS.rate:g} a second: "
+        f"{'at least' if more else 'about'} {about}."
+    )
 
 
 def _state(client: Client, now: float) -> tuple[str, str]:
@@ -192,7 +218,7 @@ def _words(event: events.Event, client: Client) -> str:
         case events.Went(room, name, why):
             return f"{_one(name)} left{_in(room, client)}" + (f" ({_one(why)})" if why else "")
         case events.Renamed(old, new):
-            return f"{_one(old)} is {_one(new)} now"
+            return f"{_one(old)} is called {_one(new)} now"
         case events.Away(name, away):
             return f"{_one(name)}'s line is down" if away else f"{_one(name)}'s line is back"
         case events.Rooms(rooms):
@@ -217,11 +243,17 @@ def _words_of_line(event: events.Event) -> str:
             return f"☎ You are talking with {_one(name)} alone; bye ends the call."
         case events.CallEnded(name, why, now):
             where = f" You are typing to #{_one(now)} again." if now else ""
-            return f"☎ The call with {_one(name)} is over: {_sentence(why)}{where}"
+            return f"☎ The call with {_one(name)} is over{_colon(why)}.{where}"
+        case events.CallMissed(name):
+            return f"☎ Missed call from {_one(name)}."
+        case events.NoCall(name, why):
+            return f"☎ No call with {_one(name)}{_colon(why)}."
         case events.LineDown(why):
             return f"The line is down{_because(why)}; what you type waits."
         case events.Redialling(why):
             return f"The server does not know us any more{_because(why)}: dialling anew."
+        case events.Paced(rate):
+            return f"The chat takes {rate:g} lines a second from one person; yours wait here and go out by themselves."
         case events.LineBack(gone, restarted):
             meanwhile = "; the server was started again meanwhile" if restarted else ""
             return f"The line is back after {_seconds(gone)}{meanwhile}."
@@ -260,16 +292,6 @@ def _block(text: str) -> str:
     return safe_text(text, keep="\n").replace("\n", "\n      ")
 
 
-def _fitting(text: str, cells: int) -> str:
-    """Return as much of one line as fits so many columns."""
-    used = 0
-    for index, char in enumerate(text):
-        used += 0 if unicodedata.combining(char) else 2 if unicodedata.east_asian_width(char) in "WF" else 1
-        if used > cells:
-            return text[: max(index - 2, 0)] + "…"
-    return text
-
-
 def _sentence(why: str) -> str:
     words = _one(why).strip()
     return words[:1].upper() + words[1:] + ("" if words.endswith((".", "!", "?")) else ".") if words else ""
@@ -277,6 +299,10 @@ def _sentence(why: str) -> str:
 
 def _because(why: str) -> str:
     return f" ({_one(why).rstrip('.')})" if why else ""
+
+
+def _colon(why: str) -> str:
+    return f": {_one(why).rstrip('.')}" if why else ""
 
 
 def _in(room: str, client: Client) -> str:

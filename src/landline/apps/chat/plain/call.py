@@ -43,7 +43,10 @@ async def run(settings: Settings, stop: asyncio.Event) -> int:
     attended = all(stream is not None and stream.isatty() for stream in (sys.stdin, sys.stdout))
     try:
         conversation = _Conversation(caller, ClassicCall(attended=attended), stop)
-        _say(f"Connected to {caller.peer}. They see a line when you press Enter; bye ends the call.")
+        _say(
+            f"Connected to {caller.peer}. Every line is sent as typed when you press Enter, /commands too; "
+            "only bye ends the call."
+        )
         if attended and os.environ.get("TERM") != "dumb":
             await conversation.run_on_terminal()
         else:
