@@ -333,14 +333,15 @@ def whole_address(text: str, port: int, source: str) -> str:
     """Return ``text`` with the scheme and port that people leave out: ``host``, ``host:port``, ``[::1]:port`` and ``::1`` are TCP.
 
     Raises:
-        SettingsError: the port is none. What follows a scheme is checked where it is dialled or listened on.
+        SettingsError: the port is none, or the host begins with a hyphen. What follows a scheme is checked where it is dialled or listened on.
     """
     if "://" in text:
         return text
     host, colon, written = text.rpartition(":")
-    if not colon or text.endswith("]") or (":" in host and not host.endswith("]")):
+    is_option = text.startswith("-")  # one that was taken for the address; no host's name begins so
+    if not is_option and (not colon or text.endswith("]") or (":" in host and not host.endswith("]"))):
         return join_address(text, port)
-    if not (
+    if is_option or not (
         written.isascii() and written.isdecimal() and len(written) <= 5 and int(written) <= 65535 and host
     ):
         sentence = f"{source} is {_shown(text)}, but an address looks like {join_address(DEFAULT_HOST, DEFAULT_PORT)}"

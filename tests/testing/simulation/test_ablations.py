@@ -12,7 +12,12 @@ from landline.testing.simulation.run import STEPS
 from landline.testing.simulation.safeguards import ABLATIONS, Ablation
 
 ROOT = Path(__file__).resolve().parents[3]
-SLOW = {"a resume after the window, before the sweep", "no deadline for writes"}
+SLOW = {
+    "a resume after the window, before the sweep",
+    "no deadline for writes",
+    "an unconfirmed line outlives its session",
+    "who attaches to an ended line is not told",
+}
 """Take more seeds than a test should."""
 
 

@@ -8,7 +8,8 @@ from landline.limits import Limits
 from landline.protocol.connection import Connection
 from landline.protocol.events import ConnectionEnded, Event, HelloReceived
 from landline.protocol.frames import CloseCode
-from landline.protocol.handshake import ID_SIZE, Hello
+from landline.protocol.handshake import ID_SIZE, TOKEN_SIZE, Hello, Welcome
+from landline.protocol.session import Session
 from landline.protocol.states import Role
 from landline.testing.simulation.line import Node, Port, join
 
@@ -104,6 +105,33 @@ def test_a_node_fires_what_is_due_by_its_own_clock() -> None:
     world.now = 10.0
     server.node.run_due()
     assert isinstance(at_server[-1], ConnectionEnded)  # nobody finished greeting
+
+
+def test_who_attaches_to_a_line_that_had_ended_is_told() -> None:
+    """The end was told to whoever waited for an answer; who goes on with the line hears it too."""
+    _, client, _, _, _ = make_line()
+    client.abort()
+    client.node.turn()
+    assert client.is_over
+
+    attached: list[Event] = []
+    client.deliver = attached.append
+    welcome = Welcome(
+        session=bytes(ID_SIZE),
+        token=bytes(TOKEN_SIZE),
+        life=bytes(ID_SIZE),
+        received=0,
+        resumed=False,
+        window=1000,
+        max_message=1000,
+        heartbeat=25.0,
+        dead_after=8.0,
+        resume_window=300.0,
+    )
+    client.connection.carry(welcome, Session(Limits(), peer_window=1000, peer_max_message=1000), 100.0)
+    client.schedule()
+    client.node.turn()
+    assert [type(event) for event in attached] == [ConnectionEnded]
 
 
 def test_a_dead_process_says_nothing_more() -> None:

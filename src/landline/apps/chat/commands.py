@@ -190,13 +190,21 @@ def _seconds(rest: str) -> Command:
 
 _VERBS: Final = (
     _Verb("nick", "/nick NAME", "be called NAME", _one_word(Nick, "A name", "/nick NAME")),
-    _Verb("join", "/join ROOM", "enter a room; it is made if there is none", _one_word(Join, "A room's name", "/join ROOM")),
+    _Verb(
+        "join",
+        "/join ROOM",
+        "enter a room; it is made if there is none",
+        _one_word(Join, "A room's name", "/join ROOM"),
+    ),
     _Verb("leave", "/leave [ROOM]", "leave the room", _word_or_none(Leave)),
     _Verb("rooms", "/rooms", "which rooms there are", _no_argument(Rooms())),
     _Verb("who", "/who [ROOM]", "who is here", _word_or_none(Who)),
     _Verb("msg", "/msg NAME TEXT", "say it to one person alone", _name_and_text),
     _Verb(
-        "call", "/call NAME", "ring one person, or answer their ringing; bye ends the call", _one_word(Call, "A name", "/call NAME")
+        "call",
+        "/call NAME",
+        "ring one person, or answer their ringing; bye ends the call",
+        _one_word(Call, "A name", "/call NAME"),
     ),
     _Verb(
         "drop", "/drop [SECONDS]", "hang up beneath the session for a while, to see what happens", _seconds

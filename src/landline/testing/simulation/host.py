@@ -185,6 +185,7 @@ class Host:
                 if not must_revoke:
                     raise Violation("a session was revoked for a token that is good")
                 self._lose(kept, CloseCode.REVOKED, "revoked")
+            self._note_refusal(resume.session, verdict.code)
             port.connection.refuse(verdict)
             return
         assert kept is not None
@@ -341,18 +342,22 @@ class Host:
 
     # What may be answered to whom...
 
-    def explain(self, talk: Talk, refusal: Refusal) -> None:
-        """Note in the books what there is to excuse the refusal of a RESUME."""
-        kept, buried_at = self.kept.get(talk.session_id), self.buried.get(talk.session_id)
+    def _note_refusal(self, session_id: bytes, code: CloseCode) -> None:
+        """Note in the books what there is to excuse a refusal, at the moment it is spoken: it may arrive much later."""
+        kept, buried_at = self.kept.get(session_id), self.buried.get(session_id)
         now, limits = self.node.now, self.limits
-        if refusal.code is CloseCode.UNKNOWN_SESSION and buried_at is not None:
+        if code is CloseCode.UNKNOWN_SESSION and buried_at is not None:
             later = sum(at >= buried_at for at in self.buried.values()) - 1
             if now >= buried_at + limits.tombstone_window or later >= limits.max_tombstones:
-                talk.excuses.add("forgotten")
-        elif refusal.code is CloseCode.EXPIRED and kept is not None and kept.detached_at is not None:
-            if now >= kept.detached_at + limits.resume_window - 0.001:
-                talk.excuses.add("expired")
-        elif refusal.reason == BARRED and talk.principal in self.ever_barred:
+                self.talks[session_id].excuses.add("forgotten")
+        elif code is CloseCode.EXPIRED and kept is not None:
+            since = now if kept.detached_at is None else kept.detached_at
+            if now >= since + limits.resume_window - 0.001:
+                kept.talk.excuses.add("expired")
+
+    def explain(self, talk: Talk, refusal: Refusal) -> None:
+        """Note in the books whether a RESUME was refused for its principal."""
+        if refusal.reason == BARRED and talk.principal in self.ever_barred:
             talk.excuses.add("barred")
 
     def _token(self) -> bytes:

@@ -200,7 +200,7 @@ def test_somebody_who_cannot_be_told_disturbs_nobody(
         wire.Renamed("ana", "eva"),
         wire.Went("lobby", "ana"),
     ]
-    assert "'ben' could not be told" in caplog.text
+    assert "'ben'> could not be told" in caplog.text
 
 
 def test_who_has_left_the_chat_is_let_into_no_room(listener: Listening) -> None:

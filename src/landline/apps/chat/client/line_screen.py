@@ -96,7 +96,6 @@ class LineScreen:
         self._client.leave(link.now)
         link.advance()
 
-
     def _tell_pace(self, chunk: bytes) -> None:
         """Say once how long a long pipe will take: what is slow on purpose must not look as if it hung."""
         count = sum(1 for line in chunk.split(b"\n") if line.strip())

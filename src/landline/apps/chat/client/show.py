@@ -91,7 +91,9 @@ def show(
             return _aside("trouble", f"✗ not sent to {_one(aim)}: {_block(text)}\n  {_sentence(why)}")
         case events.Rang():
             return Shown([("class:private", _words(event, client) + "\n")], bell=True)
-        case events.Calling() | events.CallBegan() | events.CallEnded() | events.CallMissed() | events.NoCall():
+        case (
+            events.Calling() | events.CallBegan() | events.CallEnded() | events.CallMissed() | events.NoCall()
+        ):
             return Shown([("class:private", _words(event, client) + "\n")])
         case events.LineDown() | events.Redialling() | events.LineBack() | events.Named() | events.Paced():
             return _aside("line", "· " + _words(event, client))
@@ -145,7 +147,13 @@ def status(client: Client, now: float, *, width: int | None = None) -> Pieces:
     others = [f"#{other}" for other in client.rooms if other != room]
     also = ["also in " + " ".join(others)] if others else []
     # From all there is to the least that helps.
-    for about in ([client.name, *with_members, *also], [client.name, *with_members], [client.name, *here], here, []):
+    for about in (
+        [client.name, *with_members, *also],
+        [client.name, *with_members],
+        [client.name, *here],
+        here,
+        [],
+    ):
         about = [_one(word) for word in (*about, "leaving" if client.leaving else "/help")]
         words = " · " + " · ".join(about)
         if width is None or cells(state + waiting + words) <= width:
