@@ -7,7 +7,7 @@ import msgspec
 
 from landline.cli.options import Invocation, setting_options
 from landline.cli.run import Main, run
-from landline.settings import whole_address
+from landline.settings import DEFAULT_HOST, WILDCARDS, whole_address
 
 
 @click.command()
@@ -34,7 +34,8 @@ def chat(context: click.Context, /, *, plain: str | None, **params: object) -> i
     else:
         if params["chat_address"]:
             raise click.UsageError("--plain already says where: leave ADDRESS out", context)
-        address = whole_address(plain or settings.host, settings.port, "--plain")
+        host = DEFAULT_HOST if settings.host in WILDCARDS else settings.host
+        address = whole_address(plain or host, settings.port, "--plain")
         settings = msgspec.structs.replace(
             settings, chat=msgspec.structs.replace(settings.chat, plain=address)
         )

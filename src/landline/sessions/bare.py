@@ -118,12 +118,13 @@ class BareSession:
         self._close_reason = ""
         self._close_code = CloseCode.NORMAL
         self._retry_in: float | None = None
+        self._last_driver: Driver | None = None
 
     # A connection comes and goes...
 
     def attach(self, driver: Driver) -> None:
         """Go on over this connection, which has begun to carry our ``core``."""
-        self.driver = driver
+        self.driver = self._last_driver = driver
         self.peer = driver.transport.peer
         self.core.wake = driver.schedule
         driver.schedule()
@@ -194,6 +195,7 @@ class BareSession:
     ) -> None:
         """End it in an orderly way: what was sent is delivered first, within ``timeout`` seconds (by default ``close_timeout``)."""
         if self.ended is not None:
+            await self._see_line_gone()
             return
         timeout = self.limits.close_timeout if timeout is None else timeout
         if self.driver is None and not self.core.outbox_frames:
@@ -217,6 +219,12 @@ class BareSession:
             if self.core.outbox_frames:
                 self.lose(CloseCode.EXPIRED, "closed before everything was delivered")
             self.end(SessionClosed(reason))
+        await self._see_line_gone()
+
+    async def _see_line_gone(self) -> None:
+        """Wait a moment for the last socket to be closed, so that a loop which ends now leaves none behind."""
+        if self._last_driver is not None:
+            await asyncio.wait([self._last_driver.gone], timeout=FAREWELL)
 
     def closing(self) -> SessionClosed:
         """Return the error for who uses a session that is being closed."""

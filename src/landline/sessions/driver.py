@@ -20,6 +20,9 @@ class Driver:
 
     Args:
         deliver: called with each event, in order; an exception in it ends this connection and no other.
+
+    Attributes:
+        gone: done when the transport is.
     """
 
     def __init__(
@@ -33,6 +36,7 @@ class Driver:
         self._timer_at = 0.0
         self._is_scheduled = False
         self._is_over = False
+        self.gone: asyncio.Future[None] = self._loop.create_future()
 
     def start(self, first: bytes = b"") -> None:
         """Begin; ``first`` is what was read already."""
@@ -126,5 +130,7 @@ class Driver:
 
     def lost(self, error: Exception | None) -> None:
         """The transport is gone."""
+        if not self.gone.done():
+            self.gone.set_result(None)
         self.connection.receive_end()
         self.schedule()

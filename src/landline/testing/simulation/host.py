@@ -186,6 +186,10 @@ class Host:
                     raise Violation("a session was revoked for a token that is good")
                 self._lose(kept, CloseCode.REVOKED, "revoked")
             self._note_refusal(resume.session, verdict.code)
+            if kept is not None and verdict.code is CloseCode.EXPIRED:
+                self._lose(
+                    kept, CloseCode.EXPIRED, "expired"
+                )  # its client was told: a late CONFIRM may not revive it
             port.connection.refuse(verdict)
             return
         assert kept is not None

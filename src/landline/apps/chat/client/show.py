@@ -146,18 +146,21 @@ def status(client: Client, now: float, *, width: int | None = None) -> Pieces:
     with_members = [f"#{room}, {members} here"] if members else here
     others = [f"#{other}" for other in client.rooms if other != room]
     also = ["also in " + " ".join(others)] if others else []
-    # From all there is to the least that helps.
-    for about in (
-        [client.name, *with_members, *also],
-        [client.name, *with_members],
-        [client.name, *here],
-        here,
-        [],
-    ):
-        about = [_one(word) for word in (*about, "leaving" if client.leaving else "/help")]
-        words = " · " + " · ".join(about)
-        if width is None or cells(state + waiting + words) <= width:
-            break
+    last = "leaving" if client.leaving else "/help"
+    # From all there is to the least that helps; without a width the first fits.
+    choices = [
+        "".join(f" · {_one(word)}" for word in (*about, last))
+        for about in (
+            [client.name, *with_members, *also],
+            [client.name, *with_members],
+            [client.name, *here],
+            here,
+            [],
+        )
+    ]
+    words = next(
+        (words for words in choices if width is None or cells(state + waiting + words) <= width), choices[-1]
+    )
     pieces: Pieces = [(style, state), ("", words)]
     if waiting:
         pieces.insert(1, ("class:poor", waiting))
