@@ -331,6 +331,24 @@ async def test_a_tombstone_says_what_was_handled(place: Place, wired: Any) -> No
     assert (refusal.code, refusal.received, refusal.handled) == (CloseCode.EXPIRED, 2, 2)
 
 
+async def test_a_session_that_is_told_to_be_expired_is_over(place: Place) -> None:
+    """Also when the sweep is late: a line that was about to carry it cannot bring it back, or the counts we told would lie."""
+    await place.serve(limits=landline.Limits(resume_window=60))
+    wire, welcome = await place.session()
+    wire.transport.abort()
+    await asyncio.sleep(1)
+    sweep = place.listening._acceptor._expiring
+    assert sweep is not None
+    sweep.cancel()
+    await asyncio.sleep(61)
+    assert place.listening.sessions == 1
+    again = await place.line()
+    again.resume(welcome, 2)
+
+    assert (await again.refusal()).code is CloseCode.EXPIRED
+    assert place.listening.sessions == 0
+
+
 async def test_a_session_without_a_line_ends_with_its_window(place: Place) -> None:
     """Each after its own window; one that came back has a new one."""
     await place.serve(limits=landline.Limits(resume_window=60, heartbeat_interval=1000))

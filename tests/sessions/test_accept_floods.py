@@ -145,7 +145,7 @@ async def test_a_source_has_so_many_sessions_and_no_more(acceptor_of: Any, wired
     written: list[bytes] = []
     for source in ["192.0.2.1"] * 3 + ["192.0.2.2"] + [""] * 3:
         transport = FromAfar(source)
-        transport.write = written.append  # type: ignore[method-assign]
+        transport.write = written.append  # type: ignore[assignment,method-assign]
         acceptor.accept(transport)
         transport._receiver.data_received(wired.hello())
         await asyncio.sleep(0)

@@ -14,6 +14,8 @@ from landline.limits import Limits
 from landline.protocol.connection import Connection
 from landline.protocol.events import ConnectionEnded, Event
 from landline.protocol.frames import CloseCode
+from landline.protocol.handshake import ID_SIZE, TOKEN_SIZE, Welcome
+from landline.protocol.session import Session
 from landline.protocol.states import Role
 from landline.sessions.driver import Driver
 
@@ -21,6 +23,19 @@ if TYPE_CHECKING:
     from .conftest import Place
 
 VIRTUAL_TIME = True
+
+WELCOME = Welcome(
+    session=bytes(ID_SIZE),
+    token=bytes(TOKEN_SIZE),
+    life=bytes(ID_SIZE),
+    received=0,
+    resumed=False,
+    window=1,
+    max_message=1,
+    heartbeat=1.0,
+    dead_after=1.0,
+    resume_window=1.0,
+)
 
 
 class Paper:
@@ -134,3 +149,19 @@ async def test_an_abort_is_the_end_of_the_line() -> None:
 
     assert [type(event) for event in events] == [ConnectionEnded]
     assert paper.written == []
+
+
+async def test_who_attaches_to_a_connection_that_ended_is_told() -> None:
+    """The line dropped while the client was busy with its welcome: nobody may believe that the session is on it."""
+    driver = Driver(Connection(Role.CLIENT, Limits(), 0.0), Paper(), lambda event: None)
+    driver.start()
+    driver.abort()
+    await asyncio.sleep(1)
+    late: list[Event] = []
+    driver.deliver = late.append
+    session = Session(Limits(), peer_window=1, peer_max_message=1)
+    driver.connection.carry(WELCOME, session, 1.0)
+    driver.schedule()
+    await asyncio.sleep(1)
+
+    assert [type(event) for event in late] == [ConnectionEnded]

@@ -248,8 +248,9 @@ class Acceptor:
     def _resume(self, driver: Driver, resume: Resume, principal: str) -> None:
         verdict = self._table.judge(resume, principal, self._loop.time())
         if isinstance(verdict, Refusal):
-            if verdict.code is CloseCode.REVOKED:
-                self._kept[resume.session].session.lose(CloseCode.REVOKED, verdict.reason)
+            kept = self._kept.get(resume.session)
+            if kept is not None and verdict.code in (CloseCode.REVOKED, CloseCode.EXPIRED):
+                kept.session.lose(verdict.code, verdict.reason)  # at once: what was told of its counts stays true
             driver.connection.refuse(verdict)
             return
         kept = self._kept[verdict.id]

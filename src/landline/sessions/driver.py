@@ -55,6 +55,7 @@ class Driver:
         """Write what the connection wants sent, deliver its events, re-arm its timer."""
         self._is_scheduled = False
         if self._is_over:
+            self._deliver_events()  # who attached to a connection that had ended is told so
             return
         self._write()
         self._deliver_events()
