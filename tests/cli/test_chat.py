@@ -58,6 +58,23 @@ def test_plain_calls_another_kind_of_server(called: Calls) -> None:
     assert settings.chat.plain == "tcp://example.org:7"
 
 
+def test_plain_alone_calls_at_the_host_and_port_of_the_settings(called: Calls) -> None:
+    """And what follows it is an option, not an address."""
+    assert main(["chat", "--plain"]) == 5
+    assert main(["chat", "--plain", "--port", "7"]) == 5
+    assert main(["chat", "--plain", "--help"]) == 0
+
+    assert [settings.chat.plain for _, settings in called] == ["tcp://localhost:12345", "tcp://localhost:7"]
+
+
+def test_an_option_is_no_address(called: Calls, capsys: pytest.CaptureFixture[str]) -> None:
+    """No host's name begins with a hyphen."""
+    assert main(["chat", "--", "--help"]) == 2
+
+    assert 'is "--help", but an address looks like' in capsys.readouterr().err
+    assert called == []
+
+
 def test_an_address_from_the_environment_does_not_bar_a_plain_call(
     called: Calls, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -123,6 +123,15 @@ def test_nobody_there_suggests_to_start_a_server() -> None:
     assert sentence(failed(ConnectionRefusedError(), "nobody listens there")) == (
         f"cannot connect to {ADDRESS}: nobody listens there; is a server running there? `landline serve` starts one"
     )
+    assert sentence(failed(ConnectionRefusedError()), from_make=True).endswith("`make run` starts one")
+
+
+def test_make_is_told_the_port_that_is_not_the_usual_one() -> None:
+    """A server on another port would be no help."""
+    error = errors.ConnectError("tcp://localhost:12399", "x")
+    error.__cause__ = ConnectionRefusedError()
+
+    assert sentence(error, from_make=True).endswith("`LANDLINE_PORT=12399 make run` starts one")
 
 
 def test_other_reasons_not_to_connect_have_their_advice() -> None:

@@ -250,7 +250,9 @@ class Acceptor:
         if isinstance(verdict, Refusal):
             kept = self._kept.get(resume.session)
             if kept is not None and verdict.code in (CloseCode.REVOKED, CloseCode.EXPIRED):
-                kept.session.lose(verdict.code, verdict.reason)  # at once: what was told of its counts stays true
+                kept.session.lose(
+                    verdict.code, verdict.reason
+                )  # at once: what was told of its counts stays true
             driver.connection.refuse(verdict)
             return
         kept = self._kept[verdict.id]

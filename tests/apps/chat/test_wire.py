@@ -176,9 +176,13 @@ def test_the_name_of_a_room_in_a_list_is_bounded_too() -> None:
 def test_the_longest_that_is_fine_travels() -> None:
     """Whatever ``text`` lets through, and what it will refuse with a sentence of its own."""
     line = wire.Line(1, 1.0, "é" * text.MAX_NAME, "x" * text.MAX_TEXT)
-    assert wire.decode_told(wire.encode(wire.Said("r" * text.MAX_ROOM, line)))
-    assert wire.decode_request(wire.encode(wire.Say(1, "r", "x" * (text.MAX_TEXT + 1))))
-    assert wire.decode_request(wire.encode(wire.Rename(1, "x" * (text.MAX_NAME + 1))))
+    said = wire.Said("r" * text.MAX_ROOM, line)
+    assert wire.decode_told(wire.encode(said)) == said
+    for request in (
+        wire.Say(1, "r", "x" * (text.MAX_TEXT + 1)),
+        wire.Rename(1, "x" * (text.MAX_NAME + 1)),
+    ):
+        assert wire.decode_request(wire.encode(request)) == request
 
 
 def test_what_is_refused_is_not_quoted_at_length() -> None:

@@ -7,6 +7,7 @@ direction. ``valid_name``, ``valid_room`` and ``valid_line`` say what may come i
 from __future__ import annotations
 
 import itertools
+import re
 import unicodedata
 from typing import Final
 
@@ -122,6 +123,14 @@ _RESERVED_KEYS: Final = frozenset(name_key(name) for name in RESERVED)
 def is_reserved(name: str) -> bool:
     """Say whether nobody but the house may be called this, however it is spelled."""
     return len(name) <= RAW_NAME and skeleton(name, bare=True).strip(_NAME_MARKS) in _RESERVED_KEYS
+
+
+_GUEST: Final = re.compile(r"guest([-_.']+[0-9lo]*)*")  # as a skeleton, where 0 and 1 are letters
+
+
+def is_guest_name(name: str) -> bool:
+    """Say whether this is "guest" or "guest-9", however it is spelled: names that the house gives."""
+    return len(name) <= RAW_NAME and _GUEST.fullmatch(skeleton(name, bare=True)) is not None
 
 
 def name_from(text: str, default: str = "guest") -> str:

@@ -36,9 +36,52 @@ def test_a_second_call_is_explained_not_made() -> None:
 
     assert phone.asked == [wire.Ring(1, "ben")]
     assert [event.text for event in phone.told if isinstance(event, events.Said)] == [
-        "There is a call with ben: /bye ends it, then call cleo.",
+        "You are talking to ben: /bye ends it, then call cleo.",
         "You are talking to ben already.",
     ]
+
+
+def test_who_is_called_or_calls_is_no_call_yet() -> None:
+    """Before anybody talks, what is said fits the stage."""
+    ringing, calling = Phone(), Phone()
+    ringing.call.heard(wire.Rang("ben"), "lobby")
+    calling.call.ring("ben", 0.0)
+
+    for phone in (ringing, calling):
+        phone.call.ring("cleo", 1.0)
+
+    assert [phone.told[-1] for phone in (ringing, calling)] == [
+        events.Said("ben is calling: /call ben accepts, /bye declines; then call cleo.", trouble=True),
+        events.Said("You are ringing ben: /bye stops it, then call cleo.", trouble=True),
+    ]
+
+
+def test_a_call_that_nobody_took_is_missed_or_did_not_come_about() -> None:
+    """Nothing was typed elsewhere meanwhile, so nothing is said of where one types."""
+    ringing, declined, calling = Phone(), Phone(), Phone()
+    for phone in (ringing, declined):
+        phone.call.heard(wire.Rang("ben"), "lobby")
+    calling.call.ring("ben", 0.0)
+
+    ringing.call.heard(wire.CallEnded("ben", "you did not answer"), "lobby")
+    declined.call.bye("lobby", 1.0)
+    calling.call.heard(wire.CallEnded("ben", "they did not answer"), "lobby")
+
+    assert [phone.told[-1] for phone in (ringing, declined, calling)] == [
+        events.CallMissed("ben"),
+        events.NoCall("ben", "you declined"),
+        events.NoCall("ben", "they did not answer"),
+    ]
+
+
+def test_a_name_spelled_otherwise_is_the_same_call() -> None:
+    """Who typed BEN rings ben: the end of it, and a new name, come under the name that ben bears."""
+    phone = Phone()
+    phone.call.ring("BEN", 0.0)
+
+    phone.call.heard(wire.CallEnded("ben", "they declined"), "lobby")
+
+    assert phone.call.stage == "none"
 
 
 def test_another_ring_during_a_call_changes_nothing() -> None:

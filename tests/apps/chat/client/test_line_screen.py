@@ -124,6 +124,24 @@ async def test_a_line_is_taken_when_the_one_before_is_confirmed(pipe: tuple[int,
         assert not running.done()
 
 
+async def test_a_long_pipe_says_how_long_it_takes(
+    pipe: tuple[int, int], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Once, on stderr, and only when more is to be said than goes out at once."""
+    os.write(pipe[1], b"short\n" * 5)
+    async with chatting(pipe[0]) as (echo, running):
+        while len(echo.said) < 5:
+            echo.heard.clear()
+            await echo.heard.wait()
+        assert "to say" not in capsys.readouterr().err
+
+        os.write(pipe[1], b"long\n\n" * 60)
+        os.close(pipe[1])
+        assert await running == 0
+
+    assert capsys.readouterr().err.count("· 60 lines to say, 2 a second: about 28 s.\n") == 1
+
+
 async def test_a_failed_line_makes_the_exit_code_one(
     pipe: tuple[int, int], capsys: pytest.CaptureFixture[str]
 ) -> None:

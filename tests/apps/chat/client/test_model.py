@@ -216,12 +216,57 @@ def test_a_dropped_line_shows_what_waits_and_how_long_it_was_gone() -> None:
 
     assert client.to_send() == []
     assert client.events() == [
-        events.LineDown("dropped"),
+        events.LineDown("you hung up"),
         events.Waiting("are you there", "#lobby"),
         events.LineBack(4.25),
         events.Heard("lobby", echo, own=True),
         events.Arrived("are you there", "#lobby"),
     ]
+
+
+def test_only_ones_own_drop_is_told_as_ones_own() -> None:
+    """The line that drops by itself afterwards has its own reason."""
+    client = in_lobby()
+    client.typed("/drop 4", 10.0)
+    client.line_changed("reconnecting", 10.0, why="dropped")
+    client.line_changed("connected", 14.0)
+    client.events()
+
+    client.line_changed("reconnecting", 20.0, why="dropped")
+
+    assert client.events() == [events.LineDown("dropped")]
+
+
+def test_a_flood_is_told_once_that_the_chat_takes_its_time() -> None:
+    """Up to the burst nothing is said, one more says it, and the next flood says it again."""
+    client = in_lobby()
+    for number in range(5):
+        client.typed(f"line {number}", 1.0)
+    assert client.events() == []
+
+    for number in range(5, 16):
+        client.typed(f"line {number}", 1.0)
+
+    assert client.events() == [events.Paced(2.0)]
+    for id in range(1, 17):
+        client.heard(wire.Said("lobby", line(id, "ana", "x", client=NUMBER, id=id)), 2.0)
+    client.events()
+    for number in range(6):
+        client.typed(f"again {number}", 9.0)
+    assert client.events() == [events.Paced(2.0)]
+
+
+def test_lines_that_wait_for_the_line_wait_for_no_pace() -> None:
+    """What waits is told apart: first for the line, and when that is back, for the chat."""
+    client = in_lobby()
+    client.line_changed("reconnecting", 1.0, why="reset")
+    for number in range(16):
+        client.typed(f"line {number}", 2.0)
+    assert not any(isinstance(event, events.Paced) for event in client.events())
+
+    client.line_changed("connected", 3.0)
+
+    assert client.events() == [events.LineBack(2.0), events.Paced(2.0)]
 
 
 def test_the_line_down_is_told_once_for_many_dials() -> None:
@@ -709,6 +754,17 @@ def test_a_lost_session_ends_the_call_and_says_what_became_of_its_lines() -> Non
     assert client.waiting == []
 
 
+def test_nobody_is_said_to_be_rung_before_they_are() -> None:
+    """The server finds out whether there is such a person."""
+    client = in_lobby()
+    client.typed("/call ben", 1.0)
+    assert client.events() == []
+
+    client.heard(wire.Done(1), 1.1)
+
+    assert client.events() == [events.Calling("ben")]
+
+
 def test_a_refused_ring_ends_the_ringing() -> None:
     """Busy, unknown, oneself: the server's sentence is shown and nothing rings on."""
     client = in_lobby()
@@ -717,7 +773,7 @@ def test_a_refused_ring_ends_the_ringing() -> None:
     client.heard(wire.Sorry(1, "Nobody here is called that."), 1.1)
 
     assert client.call.stage == "none"
-    assert client.events()[-1] == events.Said("Nobody here is called that.", trouble=True)
+    assert client.events() == [events.Said("Nobody here is called that.", trouble=True)]
 
 
 def test_own_private_lines_are_shown_when_they_arrived() -> None:

@@ -13,7 +13,7 @@ from prompt_toolkit.utils import get_cwidth
 from landline.apps.chat import wire
 from landline.apps.chat.client import events
 from landline.apps.chat.client.model import Client
-from landline.apps.chat.client.show import STYLES, prompt, show, status
+from landline.apps.chat.client.show import STYLES, prompt, show, status, to_say
 
 NOON = 1_700_000_000.0
 
@@ -136,6 +136,7 @@ def test_talk_about_the_line_goes_aside_and_talk_does_not() -> None:
         "Redialling",
         "LineBack",
         "Named",
+        "Paced",
         "Said",
     }
 
@@ -165,6 +166,29 @@ def test_many_members_are_counted() -> None:
     crowd = tuple(wire.Member(f"p{number}") for number in range(40))
 
     assert words(events.Entered("lobby", crowd)).endswith("p11 and 28 others.\n")
+
+
+@pytest.mark.parametrize(
+    ("event", "told"),
+    [
+        (events.CallMissed("ben"), "☎ Missed call from ben.\n"),
+        (events.NoCall("ben", "they declined"), "☎ No call with ben: they declined.\n"),
+        (
+            events.CallEnded("ben", "they hung up", "tea"),
+            "☎ The call with ben is over: they hung up. You are typing to #tea again.\n",
+        ),
+        (events.Renamed("ben", "bob"), "· ben is called bob now\n"),
+    ],
+)
+def test_the_words_of_small_news(event: events.Event, told: str) -> None:
+    """Short and true."""
+    assert words(event) == told
+
+
+def test_how_long_a_pipe_takes() -> None:
+    """What goes out at once takes no time; what was not read yet may be any number."""
+    assert to_say(60) == "· 60 lines to say, 2 a second: about 28 s."
+    assert to_say(2005, more=True) == "· 2,005 lines to say and more, 2 a second: at least 16 min 40 s."
 
 
 # The prompt and the row at the bottom.
@@ -221,3 +245,29 @@ def test_the_bottom_row_tells_the_state_of_the_line() -> None:
     )
     ana.line_changed("connecting", 6.0)
     assert text_of(status(ana, 6.0)).startswith(" ○ connecting, down for 4.0 s")
+
+
+def test_a_narrow_bottom_row_keeps_the_way_to_help() -> None:
+    """What matters least goes first, and never /help."""
+    ana = client(rooms=("lobby", "dev"))
+    ana.line_changed("reconnecting", 2.0, redial_in=9.0)
+    ana.typed("hello", 2.5)
+
+    rows = [text_of(status(ana, 14.3, width=width)) for width in (200, 80, 60)]
+
+    assert ["also in #dev" in row for row in rows] == [True, False, False]
+    assert [row.endswith(" · /help") for row in rows] == [True, True, True]
+    assert get_cwidth(rows[1]) <= 80
+    assert get_cwidth(rows[2]) <= 60
+
+
+def test_the_bottom_row_says_how_fast_lines_go_out() -> None:
+    """While the line is up and they wait all the same."""
+    ana = client()
+    for number in range(16):
+        ana.typed(f"line {number}", 1.0)
+
+    assert " · 16 lines waiting, 2 a second go out · ana" in text_of(status(ana, 1.0))
+    for id in range(1, 17):
+        ana.heard(wire.Said("lobby", wire.Line(id, NOON, "ana", "x", 4711, id)), 2.0)
+    assert text_of(status(ana, 2.0)).startswith(" ● connected · ana")

@@ -83,6 +83,16 @@ def test_the_sources_remembered_are_bounded(listener: Listening) -> None:
     assert [world.makes(world.person(name)) for name in "dcb"] == [False, False, True]
 
 
+def test_a_source_that_is_as_good_as_new_is_forgotten_before_one_that_is_not(listener: Listening) -> None:
+    """Else coming from many places would be a way to have one's own pace forgotten."""
+    world = World(listener, sources=2, rooms_founded_source=2, founding_interval_source=10.0)
+    assert [world.makes(world.person(name)) for name in "aab"] == [True, True, True]
+    world.now = 10.0
+    assert world.makes(world.person("c"))
+
+    assert [world.makes(world.person("a")) for _ in range(2)] == [True, False]
+
+
 @pytest.mark.parametrize(
     ("peer", "name"),
     [

@@ -84,6 +84,13 @@ async def test_who_cannot_be_served_is_told_why(open_one: Any, enter: wire.Enter
         await ana.hear()
 
 
+async def test_it_is_known_from_where_somebody_came(open_one: Any) -> None:
+    """What they do too often is counted where they are; the house itself is nowhere."""
+    await open_one.enter("ana")
+
+    assert [person.source for person in open_one.chat.house.names] == ["this machine"]
+
+
 async def test_a_full_chat_says_so(open_chat_with: Opening) -> None:
     """As the reason of the close."""
     served = await open_chat_with(limits=ChatLimits(people=1))
@@ -548,6 +555,36 @@ async def test_two_sessions_of_one_client_leave_no_ghost_whenever_the_second_com
             await asyncio.sleep(0)
 
     assert rooms.listed() == []
+
+
+async def test_a_session_that_is_replaced_while_it_takes_over_ends_in_order(
+    open_one: Any,
+    listener: Callable[..., Any],
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """The rooms that it wanted to leave are the third one's by then."""
+    await open_one.enter("ana", "tea", "hut", client=7)
+    house, third = open_one.chat.house, listener(client=7)
+    caught_up = house.rooms.caught_up
+
+    def replaced_just_then(person: Any, room: Any) -> None:
+        caught_up(person, room)
+        if person is not third and not third.name:
+            house.enter(third, "ana")
+
+    second = await open_one.visit(client=7)
+    monkeypatch.setattr(house.rooms, "caught_up", replaced_just_then)
+    await second.ask(wire.Enter("ana", 7, {"tea": None}))
+    with pytest.raises(landline.SessionClosed, match="newer session"):
+        await second.hear_until(wire.Went)
+
+    async with asyncio.timeout(10):
+        await second.session.wait_closed()
+    for _ in range(50):  # in memory, the server has seen the end by then
+        await asyncio.sleep(0)
+    assert third.rooms.keys() == {"tea", "hut"}
+    assert caplog.text == ""
 
 
 async def drain(session: landline.Session) -> None:

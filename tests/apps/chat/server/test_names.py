@@ -129,6 +129,17 @@ def test_guests_are_numbered_and_pass_over_names_that_are_taken(listener: Listen
     assert [guest.name for guest in guests] == ["guest-1", "guest-3"]
 
 
+def test_the_name_of_whoever_is_away_stays_theirs(listener: Listening) -> None:
+    """Nobody answers to it just now, and the refusal says why it is not free."""
+    names, ana, ben = Names(), listener(), listener()
+    names.claim(ana, "ana")
+    names.claim(ben, "ben")
+    ben.away = True
+
+    with pytest.raises(Refusal, match=r"ben's line is down; the name stays theirs .* Ben-2 is free"):
+        names.rename(ana, "Ben")
+
+
 def test_renaming_gives_the_old_name_free(listener: Listening) -> None:
     """And the new one is found at once."""
     names, ana, ben = Names(), listener(), listener()

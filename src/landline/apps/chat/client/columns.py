@@ -57,6 +57,9 @@ def wrapped(pieces: Pieces, width: int, *, indent: str) -> Pieces:
         nonlocal column
         text = "".join(part for _, part in word)
         # The first word of a row stays there, however long: on the next one it would not fit either.
+        if text and not text.strip() and column + cells(text) > width:
+            word.clear()  # spaces at the end
+            return
         if column > len(indent) and text.strip() and column + cells(text) > width:
             put("", "\n")
             column = 0

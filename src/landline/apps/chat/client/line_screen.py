@@ -16,7 +16,8 @@ from typing import Final
 
 from landline.apps.chat.client.events import Arrived, Event
 from landline.apps.chat.client.link import Link
-from landline.apps.chat.client.model import LIMITS, Client
+from landline.apps.chat.client.model import Client
+from landline.apps.chat.client.pending import LIMITS
 from landline.apps.chat.client.show import Shown, show, to_say
 
 CHUNK: Final = 1 << 16

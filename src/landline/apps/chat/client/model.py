@@ -16,13 +16,10 @@ from landline.apps.chat.client.call import ClientCall
 from landline.apps.chat.client.events import Aim, Event
 from landline.apps.chat.client.line import Line
 from landline.apps.chat.client.pending import WAITING_AFTER, Numbered, Pending, PendingRequests, Stage, Text
-from landline.apps.chat.client.rooms import RoomViews
-from landline.apps.chat.limits import ChatLimits
+from landline.apps.chat.client.rooms import RoomViews, room_name
 
 MAX_WAITING: Final = 1000
 """Lines of ours without an answer; a person who types on after that is told."""
-LIMITS: Final = ChatLimits()
-"""What a server takes unless it was told otherwise: enough to say how long things will take."""
 
 
 class Client:
@@ -54,7 +51,6 @@ class Client:
         self._events: list[Event] = []
         self._drop: float | None = None
         self._hung_up = False
-        self._told_pace = False
 
     # What a person sees of it...
 
@@ -73,7 +69,7 @@ class Client:
     @property
     def is_paced(self) -> bool:
         """Whether lines of ours wait for nothing but the server's pace."""
-        return self._told_pace and self._is_up and len(self.waiting) > 1
+        return self._is_up and self.pending.is_flood
 
     @property
     def is_done(self) -> bool:
@@ -105,7 +101,8 @@ class Client:
     def advance(self, now: float) -> None:
         """Let time have its effect: lines that are unconfirmed for too long are shown as waiting."""
         self.pending.grow_late(now, is_down=self.line.is_down)
-        self._watch_pace()
+        if self._is_up:
+            self.pending.watch_flood()
         if self._told_waiting_at is not None and now >= self._told_waiting_at:
             self._told_waiting_at = None
             if self.waiting and not self.is_done:
@@ -158,11 +155,11 @@ class Client:
             case commands.Join(room):
                 self._join(text.valid_room(room), now)
             case commands.Leave(room):
-                self._leave(_room_name(room) or self.rooms.current, now)
+                self._leave(room_name(room) or self.rooms.current, now)
             case commands.Rooms():
                 self._ask(wire.ListRooms, now=now)
             case commands.Who(room):
-                self._who(_room_name(room) or self.rooms.current, now)
+                self._who(room_name(room) or self.rooms.current, now)
             case commands.Message(to, said):
                 self._ask(wire.Whisper, to, text.valid_line(said), now=now)
             case commands.Call(name):
@@ -279,15 +276,6 @@ class Client:
     @property
     def _is_up(self) -> bool:
         return self.entered and not self.line.is_down
-
-    def _watch_pace(self) -> None:
-        """Tell, once for each flood of lines, that the server takes them one after the other."""
-        waiting = len(self.waiting)
-        if waiting <= 1:
-            self._told_pace = False
-        elif waiting > LIMITS.burst and self._is_up and not self._told_pace:
-            self._told_pace = True
-            self._tell(events.Paced(LIMITS.rate))
 
     def _line_back(self, now: float, *, restarted: bool) -> None:
         gone = self.line.comes_up(now)
@@ -450,11 +438,3 @@ class Client:
 
 def _lines(count: int) -> str:
     return "1 line is" if count == 1 else f"{count} lines are"
-
-
-def _room_name(wished: str) -> str:
-    """Return a room's name as it is kept; one that could not exist stays as it is, and will not be found."""
-    try:
-        return text.valid_room(wished) if wished else ""
-    except ValueError:
-        return wished

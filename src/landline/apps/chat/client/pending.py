@@ -14,9 +14,12 @@ from typing import Final, TypeVar
 
 from landline.apps.chat import wire
 from landline.apps.chat.client import events
+from landline.apps.chat.limits import ChatLimits
 
 WAITING_AFTER: Final = 2.0
 """Seconds without a confirmation after which a line is shown as waiting."""
+LIMITS: Final = ChatLimits()
+"""What a server takes unless it was told otherwise: enough to say how long things will take."""
 MAX_DOUBTED: Final = 100
 """Doubtful lines remembered, in case one of them turns up after all."""
 
@@ -80,6 +83,7 @@ class PendingRequests:
         self._tell = tell
         self._by_id: dict[int, Pending] = {}
         self._doubted: dict[int, Pending] = {}
+        self._told_flood = False
 
     def __len__(self) -> int:
         return len(self._by_id)
@@ -133,6 +137,20 @@ class PendingRequests:
             if not pending.late and (is_down or now >= pending.asked_at + WAITING_AFTER):
                 pending.late = True
                 self._tell(events.Waiting(pending.text, pending.aim))
+
+    @property
+    def is_flood(self) -> bool:
+        """Whether more was said than the server takes at once, and not all of it is confirmed."""
+        return self._told_flood and len(self.texts()) > 1
+
+    def watch_flood(self) -> None:
+        """Tell, once for each flood of lines, that the server takes them one after the other; to be called while the line is up."""
+        waiting = len(self.texts())
+        if waiting <= 1:
+            self._told_flood = False
+        elif waiting > LIMITS.burst and not self._told_flood:
+            self._told_flood = True
+            self._tell(events.Paced(LIMITS.rate))
 
     def appeared(self, id: int, room: str) -> None:
         """A line of ours is in a room's history: it arrived, whatever was thought of it."""

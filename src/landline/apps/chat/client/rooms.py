@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 import msgspec
 
-from landline.apps.chat import wire
+from landline.apps.chat import text, wire
 from landline.apps.chat.client import events
 
 
@@ -157,3 +157,11 @@ class RoomViews:
             if who in view.members:
                 member = msgspec.structs.replace(view.members.pop(who), **change)
                 view.members[member.name] = member
+
+
+def room_name(wished: str) -> str:
+    """Return a room's name as it is kept; one that could not exist stays as it is, and will not be found."""
+    try:
+        return text.valid_room(wished) if wished else ""
+    except ValueError:
+        return wished

@@ -15,7 +15,8 @@ from typing import Final
 from landline.apps.chat import wire
 from landline.apps.chat.client import events
 from landline.apps.chat.client.columns import Pieces, cells, fitting
-from landline.apps.chat.client.model import LIMITS, Client
+from landline.apps.chat.client.model import Client
+from landline.apps.chat.client.pending import LIMITS
 from landline.apps.chat.text import safe_text
 
 STYLES: Final = {

@@ -286,7 +286,7 @@ class PlainConversation:
                     return
                 line = self._input.next_line()
                 assert line is not None
-                if not self._arrived and not line.is_goodbye and line.end == 0x0D:
+                if not self._arrived and not line.goodbye_key and line.end == 0x0D:
                     # As the caller does: telnet needs it, and grep behind nc does not want it.
                     self._newline = "\r\n"
                 self._take(line, now)
@@ -305,9 +305,12 @@ class PlainConversation:
             self._leave("sent a line without end", farewell=TOO_LONG)
         if self._ended and not (self._left or self._busy):
             self._leave("hung up")
-        for _ in range(self._input.timing_marks()):
-            if self.mode is Mode.LINES:
-                self._sends.append(WILL_TIMING_MARK)
+        if (
+            self.mode is not Mode.UNKNOWN
+        ):  # nothing is sent before the first line, but then telnet still waits for it
+            for _ in range(self._input.timing_marks()):
+                if self.mode is Mode.LINES:
+                    self._sends.append(WILL_TIMING_MARK)
 
     def _is_settled(self, now: float) -> bool:
         if self._ended:
@@ -344,8 +347,8 @@ class PlainConversation:
     def _take(self, line: InputLine, now: float) -> None:
         """Do what one line asks for."""
         at = now if self._first_at is None else self._first_at
-        if line.is_goodbye:
-            self._leave("said bye", farewell=GOODBYE)
+        if line.goodbye_key:
+            self._leave("said bye", farewell=f"You pressed {line.goodbye_key}. {GOODBYE}")
             return
         if line.too_long:
             self._refuse(TOO_LONG, at, now)

@@ -12,7 +12,9 @@ from dataclasses import dataclass
 from typing import Final
 
 IAC: Final = 0xFF
-_SE, _EOF, _BREAK, _INTERRUPT, _SB, _WILL, _DO, _DONT = 0xF0, 0xEC, 0xF3, 0xF4, 0xFA, 0xFB, 0xFD, 0xFE
+_SE, _EOF, _INTERRUPT, _SB, _WILL, _DO, _DONT = 0xF0, 0xEC, 0xF4, 0xFA, 0xFB, 0xFD, 0xFE
+_TAKEN_FOR_KEYS: Final = {0xF4: 0x83, 0xF5: 0x8F, 0xED: 0x9A, 0xF3: 0x9C}
+"""Telnet's commands for Ctrl-C, Ctrl-O, Ctrl-Z and Ctrl-\\, and the bytes that GNU telnet takes for these keys inside a character."""
 _TIMING_MARK: Final = 6
 WILL_TIMING_MARK: Final = bytes([IAC, _WILL, _TIMING_MARK])
 """The one thing that telnet waits for: after Ctrl-C or Ctrl-O it shows nothing until this comes (RFC 860)."""
@@ -38,13 +40,13 @@ class InputLine:
     data: bytes
     """The line without its end; empty when it was too long."""
     end: int
-    """The byte that ended it: LF, CR, or a key that means "enough" (then ``is_goodbye``)."""
+    """The byte that ended it: LF, CR, or a key that means "enough" (then ``goodbye_key``)."""
     too_long: bool = False
 
     @property
-    def is_goodbye(self) -> bool:
-        """Whether it was ended by Ctrl-C or Ctrl-D; the line itself was given up."""
-        return self.end in (_END_OF_TEXT, _END_OF_TRANSMISSION)
+    def goodbye_key(self) -> str:
+        """Ctrl-C or Ctrl-D when that key ended it, and the line itself was given up; else empty."""
+        return {_END_OF_TEXT: "Ctrl-C", _END_OF_TRANSMISSION: "Ctrl-D"}.get(self.end, "")
 
 
 class PlainInput:
@@ -109,13 +111,7 @@ class PlainInput:
 
     def ends_inside_character(self) -> bool:
         """Whether the last character of what is here is not complete yet."""
-        tail = bytes(self._buffer[-3:])
-        for back in range(1, len(tail) + 1):
-            byte = tail[-back]
-            if byte & 0xC0 == 0x80:
-                continue
-            return byte >= 0xC0 and (byte >= 0xF0) + (byte >= 0xE0) + 2 > back
-        return False
+        return _ends_inside_character(self._buffer)
 
     def _skip_after_cr(self) -> None:
         if self._after_cr and self._buffer:
@@ -144,10 +140,14 @@ class _Telnet:
         self._state = _State.TEXT
         self._verb = 0
         self._inside = 0
+        self._before = b""  # the end of the text of earlier chunks: a character may be cut as well
 
     def text_of(self, data: bytes) -> bytes:
-        if self._state is _State.TEXT and IAC not in data:
-            return data
+        text = data if self._state is _State.TEXT and IAC not in data else self._without_commands(data)
+        self._before = (self._before + text[-3:])[-3:]
+        return text
+
+    def _without_commands(self, data: bytes) -> bytes:
         text = bytearray()
         at = 0
         while at < len(data):
@@ -196,14 +196,26 @@ class _Telnet:
         self._state = _State.TEXT
         if byte == IAC:
             text.append(IAC)
+        elif byte in _TAKEN_FOR_KEYS and _ends_inside_character(self._before + text[-3:]):
+            text.append(_TAKEN_FOR_KEYS[byte])
         elif byte == _SB:
             self._state, self._inside = _State.INSIDE, 0
         elif _WILL <= byte <= _DONT:
             self._state, self._verb = _State.OPTION, byte
-        elif byte in (_INTERRUPT, _BREAK):
+        elif byte == _INTERRUPT:
             text.append(_END_OF_TEXT)
         elif byte == _EOF:
             text.append(_END_OF_TRANSMISSION)
+
+
+def _ends_inside_character(text: bytes | bytearray) -> bool:
+    tail = text[-3:]
+    for back in range(1, len(tail) + 1):
+        byte = tail[-back]
+        if byte & 0xC0 == 0x80:
+            continue
+        return byte >= 0xC0 and (byte >= 0xF0) + (byte >= 0xE0) + 2 > back
+    return False
 
 
 class _State(enum.Enum):

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
+from landline.apps.chat.plain.turns import OPERATOR_WAIT
 from landline.apps.chat.text import MAX_TEXT, safe_text
 
 SHOWN_NAMES: Final = 8
@@ -30,8 +31,12 @@ def greeting(name: str, room: str, others: Sequence[str]) -> list[str]:
 
 
 def short_greeting(name: str, room: str, others: Sequence[str]) -> str:
-    """Return the same for somebody who takes turns, as the first line of the first answer."""
-    return notice(f"You are {name}, in {room} ({_company(others)}). /help says what you can do, bye leaves.")
+    """Return the same for somebody who takes turns, at the beginning of the first answer."""
+    return notice(
+        f"You are {name}, in {room} ({_company(others)}). /help says what you can do, bye leaves.\n"
+        "You take turns here: after each line your program waits until somebody answers, "
+        f"up to {OPERATOR_WAIT:.0f} s while somebody sits at the server."
+    )
 
 
 def receipt(room: str, others: int) -> str:

@@ -141,7 +141,7 @@ class House:
 
     def set_away(self, person: Person, away: bool) -> None:
         """The person's line went down, or is back; everything of theirs is held meanwhile."""
-        if person.away != away and self.is_here(person):
+        if person.away != away and self.is_here(person) and not self._is_closing:
             person.away = away
             self.rooms.tell_acquaintances(person, wire.Away(person.name, away), besides=person)
 

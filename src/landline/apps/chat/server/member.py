@@ -97,7 +97,9 @@ class Member(Person):
 
     async def _watch(self) -> None:
         async for change in self._session.states():
-            self._house.set_away(self, change.state is landline.State.RECONNECTING)
+            # A line that was down when the session ends does not come back by that.
+            if change.state in (landline.State.RECONNECTING, landline.State.CONNECTED):
+                self._house.set_away(self, change.state is landline.State.RECONNECTING)
 
     async def _first(self) -> wire.Enter | None:
         """Wait for them to say who they are; None when they do not, and the session is closed."""

@@ -65,8 +65,14 @@ class Names:
             name = text.valid_name(wished)
         except ValueError as error:
             raise Refusal(str(error)) from None
-        if self._people.get(text.name_key(name), person) is not person:
-            raise Refusal(f"Somebody is called {name} already; {self._free(name)} is free.")
+        holder = self._people.get(text.name_key(name), person)
+        if holder is not person:
+            free = f"{self._free(name)} is free."
+            if holder.away:
+                raise Refusal(
+                    f"{holder.name}'s line is down; the name stays theirs until they are gone for good. {free}"
+                )
+            raise Refusal(f"Somebody is called {name} already; {free}")
         old = person.name
         self.release(person)
         self._give(person, name)
