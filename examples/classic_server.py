@@ -1,5 +1,6 @@
 """The chat server of every socket tutorial: it takes one client and answers with what is typed here."""
 
+import errno
 import os
 import socket
 
@@ -23,8 +24,13 @@ def main():
                     client.send(input("you: ").encode())
     except (EOFError, KeyboardInterrupt):
         print()
+    except UnicodeDecodeError:
+        raise SystemExit("The other side sent what is not text: it expects another kind of server.") from None
+    except ConnectionError as error:
+        raise SystemExit(f"The line to the other side broke: {error}") from None
     except OSError as error:
-        raise SystemExit(f"No chat at {HOST} port {PORT}: {error}") from None
+        why = "the port is taken" if error.errno == errno.EADDRINUSE else error
+        raise SystemExit(f"The server cannot wait at {HOST} port {PORT}: {why}.") from None
 
 
 if __name__ == "__main__":

@@ -127,8 +127,18 @@ def test_the_port_is_taken() -> None:
         )
 
     assert done.returncode == 1
-    assert "in use" in done.stderr
-    assert "Traceback" not in done.stderr
+    assert done.stderr.startswith("The server cannot wait at localhost port ")
+    assert done.stderr.endswith(": the port is taken.\n")
+
+
+def test_what_is_not_text_ends_the_server_with_a_sentence() -> None:
+    """Such as the greeting of a client of ours."""
+    with on_a_terminal(sys.executable, SERVER) as server:
+        with socket.create_connection(("localhost", port_of(server))) as caller:
+            caller.sendall(b"\xff\xfe")
+            server.expect_exact("The other side sent what is not text")
+            server.expect(pexpect.EOF)
+        assert "Traceback" not in str(server.before)
 
 
 def test_landline_calls_the_classic_server() -> None:

@@ -89,7 +89,10 @@ GREETING = (
     "* Welcome to landline. You are guest-1, in lobby (with ana).\n"
     "* Type a line and press Enter to say it. /help says what else you can do, bye leaves.\n"
 )
-TURN_GREETING = "* You are guest-1, in lobby (with ana). /help says what you can do, bye leaves."
+TURN_GREETING = (
+    "* You are guest-1, in lobby (with ana). /help says what you can do, bye leaves.\n"
+    "* After each line your program waits until somebody answers, at most 60 s."
+)
 
 
 def line_caller() -> Telephone:
@@ -292,13 +295,17 @@ def test_telnet_commands_are_not_text() -> None:
     assert phone.hears() == [GREETING.replace("\n", "\r\n")]
 
 
-@pytest.mark.parametrize("key", [b"\xff\xf4", b"\xff\xf3", b"\xff\xec", b"\x03", b"\x04"])
-def test_control_c_and_control_d_leave(key: bytes) -> None:
+@pytest.mark.parametrize(
+    ("key", "name"),
+    [(b"\xff\xf4", "Ctrl-C"), (b"\xff\xec", "Ctrl-D"), (b"\x03", "Ctrl-C"), (b"\x04", "Ctrl-D")],
+)
+def test_control_c_and_control_d_leave(key: bytes, name: str) -> None:
     """However telnet or a raw terminal says it."""
     phone = line_caller()
     phone.sends(b"half a line" + key)
 
     assert phone.said == []
+    assert phone.hears() == [f"* You pressed {name}. Goodbye.\n"]
     assert phone.events[-1] == Left("said bye")
 
 
@@ -308,6 +315,17 @@ def test_the_timing_mark_is_answered() -> None:
     phone.sends(b"\xff\xf5\xff\xfd\x06")
 
     assert phone.conversation.data_to_send() == [b"\xff\xfb\x06"]
+
+
+def test_a_timing_mark_before_the_first_line_is_answered_with_it() -> None:
+    """Nothing is sent before, and telnet shows nothing until it has this."""
+    phone = Telephone()
+    phone.sends(b"\xc3\xff\xf3\xff\xfd\x06")
+    assert phone.conversation.data_to_send() == []
+    phone.sends(b"\n")
+
+    assert phone.said == ["Ü"]
+    assert b"\xff\xfb\x06" in phone._sends + phone.conversation.data_to_send()
 
 
 def test_backspaces_are_carried_out() -> None:

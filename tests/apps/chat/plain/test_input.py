@@ -48,9 +48,25 @@ def test_a_goodbye_gives_the_line_up() -> None:
     """Ctrl-C and its telnet form are told apart from line ends."""
     first, second, third = lines_of(read(b"a\x03b\xff\xf4c\n"))
 
-    assert first.is_goodbye
-    assert second.is_goodbye
-    assert not third.is_goodbye
+    assert first.goodbye_key == second.goodbye_key == "Ctrl-C"
+    assert third.goodbye_key == ""
+
+
+@pytest.mark.parametrize(
+    ("sent", "text"),
+    [
+        (b"\xc3\xff\xf3\xff\xfd\x06", "Ü"),
+        (b"\xc3\xff\xf4\xff\xfd\x06", "Ã"),
+        (b"\xc3\xff\xf5\xff\xfd\x06", "Ï"),
+        (b"\xc3\xff\xed\xff\xfd\x06", "Ú"),
+        (b"\xe6\xff\xf3\xff\xfd\x06\xac", "本"),
+        (b"Z\xff\xf3x", "Zx"),
+    ],
+)
+def test_what_telnet_took_for_a_key_is_put_back(sent: bytes, text: str) -> None:
+    """Inside a character only, however it is cut; elsewhere a break is nothing."""
+    for data in (read(sent + b"\n"), read(*[bytes([byte]) for byte in sent], b"\n")):
+        assert [(line.data.decode(), line.goodbye_key) for line in lines_of(data)] == [(text, "")]
 
 
 def test_what_is_too_long_is_not_kept() -> None:

@@ -192,6 +192,16 @@ def test_a_name_is_held_while_its_owners_line_is_down(world: World) -> None:
     assert ana.heard() == []
 
 
+def test_while_the_house_closes_nobody_is_told_of_lines(world: World) -> None:
+    """The sessions that end then change their state as well."""
+    ana, ben = world.enter("ana", "lobby"), world.enter("ben", "lobby")
+    world.house.set_away(ana, True)
+    world.house.close("closing")
+    world.house.set_away(ana, False)
+
+    assert ben.heard() == [wire.Away("ana", True), wire.Notice("closing")]
+
+
 def test_news_of_a_line_after_its_owner_left_is_nobodys_business(world: World) -> None:
     """The watcher of a line may be a moment late."""
     ana, ben = world.enter("ana", "lobby"), world.enter("ben", "lobby")

@@ -507,6 +507,18 @@ async def test_who_is_cut_off_and_does_not_come_back_has_left_when_the_session_i
     assert await ana.hear_until(wire.Went) == wire.Went("lobby", "ben", "the line was lost")
 
 
+async def test_who_is_let_go_while_cut_off_is_not_said_to_be_back(open_chat_with: Opening) -> None:
+    """The session ends without its line: the room hears that they are away, and that they have gone."""
+    served = await open_chat_with(connection=landline.Limits(close_timeout=0.05))
+    ana, ben = await served.enter("ana"), await served.enter("ben")
+    assert await ana.hear() == wire.Came("lobby", "ben")
+    ben.session.drop(30)
+    assert await ana.hear() == wire.Away("ben", True)
+    served.chat.house.names.find("ben").replaced()
+
+    assert isinstance(await ana.hear(), wire.Went)
+
+
 async def test_a_client_that_lost_its_session_takes_its_place_on_a_new_one(open_one: Any) -> None:
     """No ana-2, nobody sees a going and a coming; the old session is closed, and the history goes on where it stopped."""
     ana, ben = await open_one.enter("ana", client=7), await open_one.enter("ben")

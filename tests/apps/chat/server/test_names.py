@@ -36,7 +36,7 @@ def test_a_taken_name_becomes_another_however_it_is_spelled(listener: Listening,
     name = claim(names, listener(), wished)
 
     assert name != wished
-    assert name.endswith("-2") or name == "guest"
+    assert name.endswith("-2") or name == "guest-1"
 
 
 def test_each_further_one_gets_the_next_number(listener: Listening) -> None:
@@ -118,15 +118,17 @@ def test_whom_nobody_can_be_called_is_not_looked_for(listener: Listening) -> Non
     assert len(str(refusal.value)) < 200
 
 
-def test_guests_are_numbered_and_pass_over_names_that_are_taken(listener: Listening) -> None:
-    """Somebody may well be called guest-2 already."""
-    names = Names()
-    names.claim(listener(), "guest-2")
-    guests = [listener(), listener()]
-    for guest in guests:
-        names.claim_guest(guest)
+@pytest.mark.parametrize("wished", ["guest", "guest-9", "Guest_9", "guést-l"])
+def test_the_names_of_guests_are_given_by_the_server(listener: Listening, wished: str) -> None:
+    """Whoever wishes for one gets the next, and is told; nobody renames to one, but may keep their own."""
+    names, ana, guest = Names(), listener(), listener()
+    names.claim(ana, "ana")
+    with pytest.raises(Refusal, match="names of guests"):
+        names.rename(ana, wished)
 
-    assert [guest.name for guest in guests] == ["guest-1", "guest-3"]
+    assert "names of guests" in names.claim(guest, wished)
+    assert guest.name == "guest-1"
+    assert names.rename(guest, "guest-1") == "guest-1"
 
 
 def test_the_name_of_whoever_is_away_stays_theirs(listener: Listening) -> None:

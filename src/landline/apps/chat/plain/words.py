@@ -34,8 +34,7 @@ def short_greeting(name: str, room: str, others: Sequence[str]) -> str:
     """Return the same for somebody who takes turns, at the beginning of the first answer."""
     return notice(
         f"You are {name}, in {room} ({_company(others)}). /help says what you can do, bye leaves.\n"
-        "You take turns here: after each line your program waits until somebody answers, "
-        f"up to {OPERATOR_WAIT:.0f} s while somebody sits at the server."
+        f"After each line your program waits until somebody answers, at most {OPERATOR_WAIT:.0f} s."
     )
 
 

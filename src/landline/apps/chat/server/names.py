@@ -5,9 +5,12 @@ from __future__ import annotations
 import difflib
 import itertools
 from collections.abc import Iterator
+from typing import Final
 
 from landline.apps.chat import text
 from landline.apps.chat.server.people import Person, Refusal
+
+_ARE_GIVEN: Final = "The names of guests are given by the server; please take another one."
 
 
 class Names:
@@ -39,15 +42,15 @@ class Names:
             name = text.valid_name(wished)
         except ValueError as error:
             name, notice = text.name_from(wished), str(error)
+        if text.is_guest_name(name):
+            self.claim_guest(person)
+            return notice or _ARE_GIVEN
         self._give(person, self._free(name))
         return notice
 
     def claim_guest(self, person: Person) -> None:
         """Call the person guest-N."""
-        name = f"guest-{next(self._guests)}"
-        while text.name_key(name) in self._people:
-            name = f"guest-{next(self._guests)}"
-        self._give(person, name)
+        self._give(person, f"guest-{next(self._guests)}")
 
     def claim_reserved(self, person: Person, name: str) -> None:
         """Give one of the house's own names to somebody of the house."""
@@ -65,6 +68,8 @@ class Names:
             name = text.valid_name(wished)
         except ValueError as error:
             raise Refusal(str(error)) from None
+        if text.is_guest_name(name) and text.name_key(name) != text.name_key(person.name):
+            raise Refusal(_ARE_GIVEN)
         holder = self._people.get(text.name_key(name), person)
         if holder is not person:
             free = f"{self._free(name)} is free."
