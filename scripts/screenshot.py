@@ -18,7 +18,7 @@ from pathlib import Path
 import pexpect
 import pyte
 
-ROWS, COLUMNS = 16, 58
+ROWS, COLUMNS = 11, 62
 WIDTH, HEIGHT = 8.4, 18.0
 COLOURS = {
     "default": "#d8dee9", "black": "#4c566a", "red": "#e0707a", "green": "#a3be8c", "brown": "#ebcb8b", "blue": "#81a1c1",
