@@ -175,7 +175,9 @@ class _Line:
         for writer in self._writers:
             sock = writer.get_extra_info("socket")
             if sock is not None:
-                with contextlib.suppress(OSError, ValueError):  # gone already; uvloop's socket then has no number
+                with contextlib.suppress(
+                    OSError, ValueError
+                ):  # gone already; uvloop's socket then has no number
                     sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
             writer.transport.abort()
 
