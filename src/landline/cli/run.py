@@ -87,7 +87,9 @@ async def _supervise(main: Main) -> int:
 def _signals(asked: Callable[[], None]) -> Iterator[None]:
     """Have ``asked`` called in the loop at each SIGINT or SIGTERM.
 
-    Not by ``loop.add_signal_handler``: Windows has none, and a handler set this way still runs, and counts, when the loop is stuck.
+    Not by ``loop.add_signal_handler`` alone: Windows has none, and a handler set this way still runs, and counts, when the loop is stuck.
+    But that call makes the loop wake up for the signal; without it, one that comes just before the loop begins to wait is not seen until
+    something else happens.
     """
     loop = asyncio.get_running_loop()
     waiting = 0
@@ -105,12 +107,22 @@ def _signals(asked: Callable[[], None]) -> Iterator[None]:
         loop.call_soon_threadsafe(arrived)
 
     numbers = (signal.SIGINT, signal.SIGTERM)
-    before = {number: signal.signal(number, on_signal) for number in numbers}
+    before = {number: signal.getsignal(number) for number in numbers}
+    for number in numbers:
+        with contextlib.suppress(NotImplementedError):
+            loop.add_signal_handler(number, _woken)
+        signal.signal(number, on_signal)
     try:
         yield
     finally:
         for number, handler in before.items():
+            with contextlib.suppress(NotImplementedError):
+                loop.remove_signal_handler(number)
             signal.signal(number, handler)
+
+
+def _woken() -> None:
+    """The loop is awake; our own handler has run or is about to."""
 
 
 def leave_now() -> None:

@@ -64,10 +64,12 @@ def _hang_up_stops(stop: asyncio.Event) -> Iterator[None]:
         yield
         return
     loop = asyncio.get_running_loop()
-    before = signal.signal(hang_up, lambda _number, _frame: loop.call_soon_threadsafe(stop.set))
+    before = signal.getsignal(hang_up)
+    loop.add_signal_handler(hang_up, stop.set)
     try:
         yield
     finally:
+        loop.remove_signal_handler(hang_up)
         signal.signal(hang_up, before)
 
 
