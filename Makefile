@@ -12,8 +12,8 @@
 PYTHON ?= python3
 ARGS ?=
 BIN := .venv/bin
-# As many test workers as are worth their start.
-WORKERS ?= 2
+# More test workers than cores here: many tests wait for other processes.
+WORKERS ?= 3
 
 .PHONY: default run chat test check simulate bench clean lock setup-run setup-test
 

@@ -68,6 +68,9 @@ class Terminal:
             [*LANDLINE[1:], "chat", house.address, "--name", name],
             env=environment,
             dimensions=(ROWS, COLUMNS),
+            preexec_fn=lambda: signal.signal(
+                signal.SIGHUP, signal.SIG_DFL
+            ),  # whoever runs the tests may be ignoring it
         )
         self.answer_with(self.child.send)
         self.child.delaybeforesend = None
