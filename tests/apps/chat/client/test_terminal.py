@@ -53,6 +53,11 @@ class House:
         self.process.stdout.close()
 
 
+def _mind_hang_ups() -> None:
+    """Whoever runs the tests may be ignoring them (nohup), and that is inherited."""
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
+
+
 class Terminal:
     """A person's terminal with ``landline chat`` in it."""
 
