@@ -73,9 +73,7 @@ class Terminal:
             [*LANDLINE[1:], "chat", house.address, "--name", name],
             env=environment,
             dimensions=(ROWS, COLUMNS),
-            preexec_fn=lambda: signal.signal(
-                signal.SIGHUP, signal.SIG_DFL
-            ),  # whoever runs the tests may be ignoring it
+            preexec_fn=_mind_hang_ups,
         )
         self.answer_with(self.child.send)
         self.child.delaybeforesend = None
