@@ -22,9 +22,10 @@ from landline.protocol.frames import (
     MAGIC,
     CloseCode,
     FrameType,
+    ResetCode,
     encode_frame,
 )
-from landline.protocol.handshake import Close, Hello, Refusal, Resume, Welcome, encode_payload
+from landline.protocol.handshake import Close, Hello, Open, Refusal, Reset, Resume, Welcome, encode_payload
 from landline.protocol.states import ACCEPTED, TRANSITIONS, Phase, Role, State
 
 DOCUMENT: Final = Path(__file__).resolve().parent.parent / "docs" / "protocol.md"
@@ -51,13 +52,23 @@ CODES: Final[dict[CloseCode, str]] = {
     CloseCode.TIMED_OUT: "a handshake, a frame or a close took too long",
 }
 
+RESETS: Final[dict[ResetCode, str]] = {
+    ResetCode.CANCELLED: "its program wants no more of it",
+    ResetCode.UNWANTED: "nobody there takes a flow for that purpose",
+    ResetCode.FAILED: "its program failed",
+    ResetCode.BAD_DATA: "something in it could not be read",
+}
+
 TYPES: Final = {
     "Id": "16 bytes",
     "Token": "32 bytes",
     "Count": "integer, 0 to 2⁶³ − 1",
     "Attempt": "integer, 1 to 2⁶³ − 1",
     "Reason": "text, at most 500 characters",
-    "Seconds": "float, 0 to 86,400",
+    "Seconds": "float, 0 to 2,678,400",
+    "Purpose": "text, at most 255 characters",
+    "Where": "text, at most 500 characters",
+    "ResetCode": "integer, a reset code",
     "CloseCode": "integer, a close code",
     "bool": "boolean",
     "Any": "anything",
@@ -65,7 +76,7 @@ TYPES: Final = {
 """What the annotations of the payloads' fields mean on the wire."""
 
 SPOKEN_OF: Final = {
-    "max_message", "window", "handshake_timeout", "silent_timeout", "frame_timeout", "write_timeout", "close_timeout", "ack_delay",
+    "max_message", "window", "max_flows", "stalled_after", "handshake_timeout", "silent_timeout", "frame_timeout", "write_timeout", "close_timeout", "ack_delay",
     "heartbeat_interval", "dead_after", "resume_window", "tombstone_window", "preauth_bytes",
 }  # fmt: skip
 """The limits that both ends of a line notice."""
@@ -146,6 +157,11 @@ def codes() -> list[str]:
     )
 
 
+def resets() -> list[str]:
+    """Every reset code."""
+    return _table(["code", "name", "meaning"], [[int(code), code.text, RESETS[code]] for code in ResetCode])
+
+
 def states() -> list[str]:
     """The states of a session as a diagram and as a table."""
     lines = ["```mermaid", "stateDiagram-v2", f"    [*] --> {State.CONNECTING.value}"]
@@ -214,6 +230,7 @@ def vectors() -> list[str]:
         "HANDLED, 2 of flow 0": encode_frame(FrameType.HANDLED, 0, COUNT.pack(2)),
         "CREDIT, 262,144 of flow 0": encode_frame(FrameType.CREDIT, 0, COUNT.pack(262144)),
         "ASK, for 4 of flow 0": encode_frame(FrameType.ASK, 0, COUNT.pack(4)),
+        "WAITING, flow 0 for more than 262,144": encode_frame(FrameType.WAITING, 0, COUNT.pack(262144)),
         "CLOSE, normal": encode_payload(FrameType.CLOSE, Close(code=CloseCode.NORMAL)),
         "CLOSE, going away, back in 1.5 s": encode_payload(
             FrameType.CLOSE, Close(code=CloseCode.GOING_AWAY, retry_in=1.5)
@@ -221,6 +238,12 @@ def vectors() -> list[str]:
         "BYTES, `00 ff`": encode_frame(FrameType.BYTES, 0, b"\x00\xff"),
         "TEXT, `Grüße`": encode_frame(FrameType.TEXT, 0, "Grüße".encode()),
         "PACKED, `[1, null]`": encode_frame(FrameType.PACKED, 0, b"\x92\x01\xc0"),
+        "OPEN, flow 1": encode_payload(FrameType.OPEN, Open(purpose="prices", window=262144), 1),
+        "END, flow 1": encode_frame(FrameType.END, 1),
+        "DONE, flow 1": encode_frame(FrameType.DONE, 1),
+        "RESET, flow 1": encode_payload(
+            FrameType.RESET, Reset(code=ResetCode.CANCELLED, handled=2, taken=3, reason="enough"), 1
+        ),
     }
     lines: list[str] = []
     for name, data in samples.items():
@@ -233,7 +256,7 @@ def _hex(data: bytes) -> list[str]:
 
 
 TABLES: Final[dict[str, Callable[[], list[str]]]] = {
-    table.__name__: table for table in (frames, payloads, codes, states, phases, limits, vectors)
+    table.__name__: table for table in (frames, payloads, codes, resets, states, phases, limits, vectors)
 }
 
 

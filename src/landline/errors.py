@@ -11,6 +11,8 @@
     ├── SessionEnded (ConnectionError)         the session is over
     │   ├── SessionClosed                      ... by agreement: nothing is missing
     │   └── SessionLost                        ... and says what is missing
+    ├── FlowEnded (ConnectionError)            no more comes in a flow, which is over before its session
+    │   └── FlowReset                          ... because one end abandoned it
     ├── Full                                   the outbox has no room just now
     ├── ProtocolError                          the peer broke a rule of the wire
     ├── TopicError (ValueError)                a topic or pattern that breaks the rules for names
@@ -144,6 +146,27 @@ class SessionLost(SessionEnded):
 
     def __str__(self) -> str:
         return f"the session was lost ({self.reason}); {self.unacked} of our messages were not acknowledged"
+
+
+class FlowEnded(LandlineError, ConnectionError):
+    """No more comes in a flow, or may be sent in it: its end was reached, and nothing is missing. Its session goes on."""
+
+
+class FlowReset(FlowEnded):
+    """One end abandoned the flow; what waited in it was dropped. Its session goes on.
+
+    Attributes:
+        reason: why, as a clause.
+        code: why, for programs, for example ``unwanted``.
+    """
+
+    def __init__(self, reason: str, code: str) -> None:
+        super().__init__(reason, code)
+        self.reason = reason
+        self.code = code
+
+    def __str__(self) -> str:
+        return "the flow was reset: " + (self.reason or self.code)
 
 
 class Full(LandlineError):

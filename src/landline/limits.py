@@ -44,6 +44,17 @@ class Limits:
         "bytes",
         "received and not yet taken by the program; a frame counts 64 bytes more than its payload, so 4,096 small ones fit",
     )
+    credit: int = _limit(
+        1 << 20,
+        "bytes",
+        "what the windows of all flows of a session may add up to; each has 4 KiB at the least",
+    )
+    max_flows: int = _limit(64, "flows", "that the peer may have open at once, besides the messages")
+    flow_outbox: int = _limit(
+        64 << 10,
+        "bytes",
+        "of one flow besides the messages, waiting for the peer's credit; then send() waits",
+    )
     outbox_bytes: int = _limit(
         4 << 20,
         "bytes",
@@ -51,6 +62,12 @@ class Limits:
     )
     outbox_messages: int = _limit(
         4096, "messages", "the same in messages; many small ones cost more than their bytes"
+    )
+
+    memory: int = _limit(
+        256 << 20,
+        "bytes",
+        "in the inboxes and outboxes of all sessions of a server together; then credit is withheld, and senders wait",
     )
 
     # How long anything may take.
@@ -64,6 +81,9 @@ class Limits:
     )
     write_timeout: float = _limit(10.0, "seconds", "bytes waiting to be written and none leaving")
     close_timeout: float = _limit(5.0, "seconds", "an orderly close, delivery of what was sent included")
+    stalled_after: float = _limit(
+        5.0, "seconds", "both ends waiting for each other's credit before it is reported"
+    )
     ack_delay: float = _limit(0.05, "seconds", "an ack waits this long for company")
 
     # Is the peer alive, and when to try again.

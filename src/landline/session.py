@@ -123,8 +123,13 @@ class Session:
         return self._bare.state
 
     def states(self) -> AsyncGenerator[StateChange, None]:
-        """Yield each change of state from now on, and each new plan to redial; ends with the session."""
+        """Yield each change of state from now on, each new plan to redial, and once when it is stalled; ends with the session."""
         return self._bare.states()
+
+    @property
+    def is_stalled(self) -> bool:
+        """Whether both programs have been waiting for the other to receive for more than ``stalled_after`` seconds: a deadlock of theirs."""
+        return self._bare.core.stall.is_on
 
     @property
     def is_closed(self) -> bool:

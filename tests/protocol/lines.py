@@ -15,6 +15,7 @@ from msgspec.structs import replace
 from landline.limits import Limits
 from landline.protocol.codec import encode_data
 from landline.protocol.connection import Connection
+from landline.protocol.credit import Pressure
 from landline.protocol.events import (
     Confirmed,
     ConnectionEnded,
@@ -60,8 +61,22 @@ def make_welcome(**changes: Any) -> Welcome:
     return replace(usual, **changes)
 
 
-def make_session(limits: Limits | None = None, *, peer_window: int = 1 << 18) -> Session:
-    return Session(limits or Limits(), peer_window=peer_window, peer_max_message=1 << 20)
+def make_session(
+    limits: Limits | None = None,
+    *,
+    peer_window: int = 1 << 18,
+    peer_max_flows: int = 64,
+    role: Role = Role.CLIENT,
+    pressure: Pressure | None = None,
+) -> Session:
+    return Session(
+        limits or Limits(),
+        peer_window=peer_window,
+        peer_max_message=1 << 20,
+        peer_max_flows=peer_max_flows,
+        role=role,
+        pressure=pressure,
+    )
 
 
 def frames_of(data: bytes | list[bytes]) -> list[Frame]:
@@ -175,7 +190,10 @@ class Guest:
         if self.session is None:
             self.id = welcome.session
             self.session = Session(
-                self.limits, peer_window=welcome.window, peer_max_message=welcome.max_message
+                self.limits,
+                peer_window=welcome.window,
+                peer_max_message=welcome.max_message,
+                peer_max_flows=64,
             )
         connection.carry(welcome, self.session, now)
         self.token = welcome.token
@@ -240,7 +258,13 @@ class Host:
                 self.table.remove(record, event.code, event.reason, now)
 
     def _begin(self, connection: Connection, hello: Hello, now: float) -> None:
-        session = Session(self.limits, peer_window=hello.window, peer_max_message=hello.max_message)
+        session = Session(
+            self.limits,
+            peer_window=hello.window,
+            peer_max_message=hello.max_message,
+            peer_max_flows=64,
+            role=Role.SERVER,
+        )
         number, token = next(self._numbers), self._token()
         record = Record(
             number.to_bytes(ID_SIZE, "big"), self._principal(hello.credentials), session, 1, hash_token(token)

@@ -10,8 +10,9 @@ import pytest
 from landline.errors import ProtocolError
 from landline.limits import Limits
 from landline.protocol.codec import BYTES, TEXT
+from landline.protocol.flows import MESSAGES
 from landline.protocol.frames import COUNT, COUNTS, FRAME_COST, HEADER, FrameType
-from landline.protocol.session import MESSAGES, Session
+from landline.protocol.session import Session
 from tests.protocol.lines import frames_of, hear, make_session, say
 
 ALL = 1 << 30

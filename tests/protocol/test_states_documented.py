@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from landline.protocol.codec import decode_data
-from landline.protocol.frames import FIRST_COUNTED, MAGIC, CloseCode, FrameDecoder, FrameType
-from landline.protocol.handshake import Close, Hello, Refusal, Resume, Welcome, decode_payload
+from landline.protocol.frames import FIRST_COUNTED, LAST_DATA, MAGIC, CloseCode, FrameDecoder, FrameType
+from landline.protocol.handshake import Close, Hello, Open, Refusal, Reset, Resume, Welcome, decode_payload
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCUMENT = ROOT / "docs" / "protocol.md"
@@ -23,6 +23,8 @@ PAYLOADS: dict[int, type[Any]] = {
     FrameType.WELCOME: Welcome,
     FrameType.REFUSE: Refusal,
     FrameType.CLOSE: Close,
+    FrameType.OPEN: Open,
+    FrameType.RESET: Reset,
 }
 
 
@@ -82,11 +84,11 @@ def test_every_frame_type_has_a_vector_that_decodes() -> None:
             assert data == MAGIC
             continue
         ((kind, number, payload),) = FrameDecoder(1 << 20).feed(data)
-        assert number == 0
+        assert number == (1 if kind >= FrameType.OPEN else 0)
         assert name.partition(",")[0] == FrameType(kind).name
         if kind in PAYLOADS:
             decode_payload(PAYLOADS[kind], payload)
-        elif kind >= FIRST_COUNTED:
+        elif FIRST_COUNTED <= kind <= LAST_DATA:
             decode_data(kind, payload)
         seen.add(kind)
 

@@ -12,7 +12,7 @@ from landline.limits import Limits
 from landline.protocol.frames import CloseCode
 from landline.protocol.session import Session
 from landline.protocol.states import TRANSITIONS, State
-from landline.sessions.bare import BareSession, Signal
+from landline.sessions.bare import BareSession
 
 VIRTUAL_TIME = True
 
@@ -21,24 +21,6 @@ VIRTUAL_TIME = True
 async def bare() -> BareSession:
     state = Session(Limits(), peer_window=1 << 18, peer_max_message=1 << 20)
     return BareSession(state, session_id=b"i" * 16, principal="", limits=Limits())
-
-
-async def test_a_signal_wakes_all_who_wait_now() -> None:
-    """And nobody who comes later."""
-    signal = Signal()
-    waits = [asyncio.ensure_future(signal.wait()) for _ in range(3)]
-    await asyncio.sleep(0)
-    waits[0].cancel()
-    signal.wake()
-    late = asyncio.ensure_future(signal.wait())
-    await asyncio.sleep(1)
-
-    assert [wait.cancelled() for wait in waits] == [True, False, False]
-    assert all(wait.done() for wait in waits)
-    assert not late.done()
-    late.cancel()
-    await asyncio.sleep(0)
-    assert signal._waiters == []
 
 
 @pytest.mark.parametrize("before", State)

@@ -6,10 +6,11 @@ from collections.abc import Generator
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
-from ..errors import Full, ProtocolError
+from ..errors import Full, LandlineError, ProtocolError
 from ..protocol.codec import encode_data
 from ..protocol.frames import CloseCode
 from ..sessions.bare import BareSession
+from ..sessions.flow import BareFlow
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,26 +37,28 @@ ACKED: Final = Outcome("acked")
 class Receipt:
     """What ``send`` gives: ``await`` it for the outcome. Not awaiting it costs nothing."""
 
-    __slots__ = ("_index", "_session")
+    __slots__ = ("_flow", "_index", "_session")
 
-    def __init__(self, session: BareSession, index: int) -> None:
+    def __init__(self, session: BareSession, flow: BareFlow, index: int) -> None:
         self._session = session
+        self._flow = flow
         self._index = index
 
     @property
     def outcome(self) -> Outcome | None:
         """What became of the message, or None while that is not known."""
-        flow = self._session.core.messages
+        flow = self._flow.core
         if self._index < flow.handled_by_peer:
             return ACKED
-        ended = self._session.ended
+        ended = self._session.ended if flow.reset is None else self._flow.why_unreadable()
         if ended is None:
             return None
         return Outcome("unknown" if self._index < flow.reach else "failed", str(ended))
 
     def __await__(self) -> Generator[Any, None, Outcome]:
         """Wait for the outcome; a session that ends settles every receipt, so this ends too. Never raises."""
-        yield from self._session.wait_handled(self._session.core.messages, self._index).__await__()
+        if self._session.ended is None:
+            yield from self._flow.wait_handled(self._index).__await__()
         outcome = self.outcome
         if outcome is None:
             raise AssertionError("an outcome was announced and is not there")
@@ -63,41 +66,44 @@ class Receipt:
 
 
 class Messages:
-    """The messages of one session."""
+    """Messages over one flow of a session, by default that of its own."""
 
-    __slots__ = ("_bare", "_core", "_flow")
+    __slots__ = ("_bare", "_core", "_flow", "_held")
 
-    def __init__(self, bare: BareSession) -> None:
+    def __init__(self, bare: BareSession, held: BareFlow | None = None) -> None:
         self._bare = bare
         self._core = bare.core
-        self._flow = bare.core.messages
+        self._held = bare.messages if held is None else held
+        self._flow = self._held.core
 
     async def send(self, value: Any) -> Receipt:
-        """Queue a message, waiting while the outbox is full."""
-        bare = self._bare
-        if not self._core.has_room:
+        """Queue a message, waiting while there is no room."""
+        if not self._core.has_room_in(self._flow):
             encode_data(
                 value, self._core.max_message
             )  # what cannot be sent is told at once, not after the wait
-        while (
-            not self._core.has_room and not bare.is_closing and bare.ended is None and not bare.is_peer_closed
-        ):
-            await bare.room.wait()
+        while not self._core.has_room_in(self._flow) and self._why_unwritable() is None:
+            await self._bare.room.wait()
         return self.send_nowait(value)
 
     def send_nowait(self, value: Any) -> Receipt:
         """Queue a message now or raise."""
+        error = self._why_unwritable()
+        if error is not None:
+            raise error
+        core = self._core
+        kind, payload = encode_data(value, core.max_message)
+        if not core.has_room_in(self._flow):
+            raise Full(f"the outbox is full: {core.outbox_frames:,} messages, {core.outbox_bytes:,} bytes")
+        return Receipt(self._bare, self._held, core.send(self._flow, kind, payload))
+
+    def _why_unwritable(self) -> LandlineError | None:
         bare = self._bare
         if bare.ended is not None:
-            raise bare.ended
+            return bare.ended
         if bare.is_closing or bare.is_peer_closed:
-            raise bare.closing()
-        kind, payload = encode_data(value, self._core.max_message)
-        if not self._core.has_room:
-            raise Full(
-                f"the outbox is full: {self._core.outbox_frames:,} messages, {self._core.outbox_bytes:,} bytes"
-            )
-        return Receipt(bare, self._core.send(self._flow, kind, payload))
+            return bare.closing()
+        return self._held.why_unwritable()
 
     async def receive(self) -> Any:
         """Return the next message; asking for it says that the one before is handled."""
@@ -105,11 +111,12 @@ class Messages:
         while not flow.inbox:
             self._core.handle_taken(flow)
             bare.drained()
-            if bare.ended is not None:
-                raise bare.ended
+            error = bare.ended or self._held.why_unreadable()
+            if error is not None:
+                raise error
             if bare.is_closing:
                 raise bare.closing()
-            await bare.arrived.wait()
+            await self._held.arrived.wait()
         if bare.is_closing:
             raise bare.closing()
         try:
@@ -126,6 +133,9 @@ class Messages:
     async def flush(self) -> None:
         """Wait until the peer's program handled everything sent so far."""
         index = self._flow.queued - 1
-        await self._bare.wait_handled(self._flow, index)
-        if self._flow.handled_by_peer <= index and self._bare.ended is not None:
-            raise self._bare.ended
+        if self._bare.ended is None:
+            await self._held.wait_handled(index)
+        if self._flow.handled_by_peer <= index:
+            error = self._bare.ended or self._held.why_unreadable()
+            if error is not None:
+                raise error

@@ -15,11 +15,8 @@ from .events import (
     Heard,
     HelloReceived,
     LoopBlocked,
-    MessagesReceived,
-    OutcomesKnown,
     PeerClosed,
     ResumeReceived,
-    RoomMade,
     Suspected,
     Turned,
     Welcomed,
@@ -27,6 +24,7 @@ from .events import (
 from .frames import COUNT, COUNTS, FIRST_COUNTED, MAGIC, CloseCode, FrameDecoder, FrameType, encode_frame
 from .handshake import TOKEN_SIZE, Close, Hello, Refusal, Resume, Welcome, decode_payload, encode_payload
 from .heartbeat import MIN_BEAT, Heartbeat, Progress, Verdict
+from .news import take_news
 from .session import Session
 from .states import ACCEPTED, Phase, Role
 
@@ -201,7 +199,7 @@ class Connection:
         kind = -1
         for kind, number, payload in self._decoder.feed(data):
             if kind >= FIRST_COUNTED and self.phase is Phase.OPEN and self.session is not None:
-                if kind > FrameType.PACKED:
+                if kind > FrameType.RESET:
                     raise ProtocolError(f"frame type {kind:#x} is unknown")
                 self.session.receive(kind, number, payload)
             else:
@@ -257,6 +255,8 @@ class Connection:
             session.receive_credit(number, _count(payload))
         elif frame_type is FrameType.ASK:
             session.receive_ask(number, _count(payload))
+        elif frame_type is FrameType.WAITING:
+            session.receive_waiting(number, _count(payload))
         else:
             session.receive(frame_type, number, payload)
 
@@ -280,7 +280,7 @@ class Connection:
     def _receive_close(self, close: Close, now: float) -> None:
         session = self.session
         self._report()
-        self._events.append(PeerClosed(close.code, close.reason, close.retry_in))
+        self._events.append(PeerClosed(close.code, close.reason, close.retry_in, close.redirect))
         if self.phase is Phase.OPEN and close.code is CloseCode.NORMAL:
             self.phase = Phase.DRAINING
             self._deadline = now + self._limits.close_timeout
@@ -292,20 +292,8 @@ class Connection:
         self._end(close.code, close.reason, local=False)
 
     def _report(self) -> None:
-        """Turn what changed in the session into events, once per chunk of bytes."""
-        session = self.session
-        if session is None:
-            return
-        if session.arrived:
-            self._events.extend(MessagesReceived(number) for number in sorted(session.arrived))
-            session.arrived.clear()
-        if session.handled:
-            for number in sorted(session.handled):
-                self._events.append(OutcomesKnown(number, session.flows[number].handled_by_peer))
-            session.handled.clear()
-        if session.made_room:
-            session.made_room = False
-            self._events.append(RoomMade())
+        if self.session is not None:
+            self._events += take_news(self.session)
 
     # Bytes go out...
 
@@ -319,6 +307,8 @@ class Connection:
         session = self.session
         if session is not None and self.phase in _TALKING:
             out += session.data_to_send(now, WRITE_BUDGET if self._may_send else 0)
+            if session.made_room or session.stall.is_on:
+                self._report()
         if self._closing is not None:
             if self.phase is not Phase.CLOSING or session is None:
                 out.append(self._closing)

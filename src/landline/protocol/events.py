@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from .frames import CloseCode
+from .frames import CloseCode, ResetCode
 from .handshake import Hello, Refusal, Resume, Welcome
 
 
@@ -44,8 +44,25 @@ class Confirmed:
 
 
 @dataclass(frozen=True, slots=True)
+class FlowOpened:
+    """The peer opened a flow; take it, or reset it."""
+
+    flow: int
+    purpose: str
+
+
+@dataclass(frozen=True, slots=True)
+class FlowAbandoned:
+    """The peer abandoned a flow: nothing more comes of it, and nothing more is taken."""
+
+    flow: int
+    code: ResetCode
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class MessagesReceived:
-    """A flow's inbox has something that it had not."""
+    """A flow's inbox has something that it had not, or its end was reached."""
 
     flow: int
 
@@ -61,6 +78,11 @@ class OutcomesKnown:
 @dataclass(frozen=True, slots=True)
 class RoomMade:
     """The outbox became shorter."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stalled:
+    """Both ends have waited for each other's credit for too long: neither program takes what the other sent. Each end reports it once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +109,7 @@ class PeerClosed:
     code: CloseCode
     reason: str
     retry_in: float | None
+    redirect: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +125,6 @@ class ConnectionEnded:
 
 
 Event = (
-    HelloReceived | ResumeReceived | Welcomed | Turned | Confirmed | MessagesReceived | OutcomesKnown | RoomMade
-    | Suspected | Heard | LoopBlocked | PeerClosed | ConnectionEnded
+    HelloReceived | ResumeReceived | Welcomed | Turned | Confirmed | FlowOpened | FlowAbandoned | MessagesReceived | OutcomesKnown
+    | RoomMade | Stalled | Suspected | Heard | LoopBlocked | PeerClosed | ConnectionEnded
 )  # fmt: skip

@@ -1,45 +1,75 @@
 """One independent order within a session, both directions of it: what waits, what was handled, and the credit that bounds both.
 
 Credit is an absolute total of cost (payload plus ``FRAME_COST`` a frame). A sender may send while its total so far is below the credit, so
-one message always fits; the receiver grants ``window`` more than its program has taken.
+one message always fits; the receiver grants ``window`` more than its program has taken. Flow 0 is the messages, and lives as long as its
+session; how any other begins and ends is in ``flows``.
 """
 
 from __future__ import annotations
 
 from collections import deque
-from typing import Any
+from typing import Any, Final
 
 from ..errors import ProtocolError
 from .frames import FRAME_COST, HEADER
+from .handshake import Reset
+
+ENDED: Final = 1
+"""Said of a direction: no more of it comes (END)."""
+
+DONE: Final = 2
+"""Said of the other direction: all of it, its end included, is handled (DONE)."""
+
+RESET: Final = 4
+"""Said of both: whoever says it abandons the flow (RESET)."""
+
+UNKNOWN: Final = 1 << 63
+"""The place of an OPEN that was not written yet."""
 
 
 class Flow:
     """The state of one flow at one end; it outlives transports.
 
     Attributes:
-        pending: whole frames that were never written to any transport.
+        number: its own, 0 for the messages.
+        purpose: what it was opened for.
+        opened_at: the place of our OPEN among the counted frames; -1 where the peer knows of the flow without one.
+        ours, theirs: what each end has said about the flow, as bits of ``ENDED``, ``DONE`` and ``RESET``.
+        reset: what the peer said when it abandoned the flow.
+        pending, pending_bytes: whole frames that were never written to any transport.
         queued, sent: how many frames the program gave, and how many of them were written.
+        is_ending: END follows what is pending.
         handled_by_peer: how many of ours the peer's program is done with.
         reach: how many of ours may have come into the peer's hands; the same as ``sent`` until an ended session knows better.
         inbox: ``(value, cost)`` received and not yet taken by the program.
         received, taken, handled: how many of the peer's arrived, were returned to the program, and are done with.
+        window: how far beyond ``taken_cost`` the peer is granted now.
         asked: the peer wants to hear at once when this many are handled.
+        is_news: there is something to tell the peer of what was taken and handled.
     """
 
     __slots__ = (
-        "asked", "credit", "granted", "handled", "handled_by_peer", "handled_told", "inbox", "number", "pending", "queued",
-        "reach", "received", "received_cost", "sent", "sent_cost", "taken", "taken_cost", "wanted", "window",
+        "asked", "credit", "granted", "handled", "handled_by_peer", "handled_told", "inbox", "is_ending", "is_news",
+        "number", "opened_at", "ours", "pending", "pending_bytes", "purpose", "queued", "reach",
+        "received", "received_cost", "reset", "sent", "sent_cost", "taken", "taken_cost", "theirs", "wanted", "window",
     )  # fmt: skip
 
-    def __init__(self, number: int, window: int, credit: int) -> None:
+    def __init__(self, number: int, window: int, credit: int, *, purpose: str = "") -> None:
         self.number = number
+        self.purpose = purpose
         self.window = window
+        self.opened_at = -1
+        self.ours = 0
+        self.theirs = 0
+        self.reset: Reset | None = None
         # Sending...
         self.pending: deque[bytes] = deque()
+        self.pending_bytes = 0
         self.queued = 0
         self.sent = 0
         self.sent_cost = 0
         self.credit = credit
+        self.is_ending = False
         self.handled_by_peer = 0
         self.reach = 0
         self.wanted = 0
@@ -53,25 +83,35 @@ class Flow:
         self.handled_told = 0
         self.granted = window
         self.asked = 0
+        self.is_news = False
 
     # The program sends...
 
     def push(self, kind: int, payload: bytes) -> int:
         """Queue one frame; return its size on the wire, in bytes."""
         frame = HEADER.pack(len(payload), kind, self.number) + payload
+        size = len(frame)
         self.pending.append(frame)
+        self.pending_bytes += size
         self.queued += 1
-        return len(frame)
+        return size
 
     def pop(self) -> bytes | None:
         """Return the next frame that credit allows to be written."""
         if self.pending and self.sent_cost < self.credit:
             frame = self.pending.popleft()
+            size = len(frame)
+            self.pending_bytes -= size
             self.sent += 1
             self.reach += 1
-            self.sent_cost += len(frame) - HEADER.size + FRAME_COST
+            self.sent_cost += size - HEADER.size + FRAME_COST
             return frame
         return None
+
+    @property
+    def is_waiting(self) -> bool:
+        """Whether something waits for the peer's credit."""
+        return bool(self.pending) and self.sent_cost >= self.credit
 
     def was_handled(self, count: int) -> bool:
         """Note the peer's HANDLED; return whether it says something new."""
@@ -89,6 +129,17 @@ class Flow:
         if credit < self.credit:
             raise ProtocolError(f"credit of flow {self.number} fell from {self.credit} to {credit}")
         self.credit = credit
+
+    def was_reset(self, reset: Reset) -> None:
+        """Note the peer's RESET: what its program was not given by now it never will be."""
+        if not self.handled_by_peer <= reset.handled <= reset.taken <= self.sent:
+            raise ProtocolError(
+                f"flow {self.number} was reset with {reset.handled} handled of {reset.taken} taken, {self.sent} were sent",
+                "miscount",
+            )
+        self.reset = reset
+        self.handled_by_peer = reset.handled
+        self.reach = reset.taken
 
     # The peer sends...
 
@@ -119,9 +170,31 @@ class Flow:
         return self.taken_cost + self.window
 
     @property
+    def committed(self) -> int:
+        """What the inbox may come to hold by what was granted, in bytes; one message more may begin within it."""
+        return max(self.granted, self.received_cost) - self.taken_cost
+
+    @property
     def is_news_urgent(self) -> bool:
         """Whether the peer may be waiting for what we could tell."""
         return (
             self.grantable - self.granted >= self.window >> 1
             or self.handled_told < self.asked <= self.handled
         )
+
+    @property
+    def is_read_out(self) -> bool:
+        """Whether the peer sends no more and the program was given everything."""
+        return self.theirs & ENDED != 0 and not self.inbox
+
+    # Both have said what they had to say...
+
+    @property
+    def is_over(self) -> bool:
+        """Whether neither end will say anything more about it."""
+        return is_finished(self.ours) and is_finished(self.theirs)
+
+
+def is_finished(said: int) -> bool:
+    """Whether who has said this about a flow says no more about it."""
+    return said & RESET != 0 or said == ENDED | DONE

@@ -25,6 +25,9 @@ COUNTS: Final = struct.Struct("!QQ")
 FRAME_COST: Final = 64
 """What a frame counts besides its payload, in every limit that is counted in bytes."""
 
+FIRST_CREDIT: Final = 4096
+"""The credit that whoever opens a flow begins with, before the other end has said anything; and the least that a flow is granted anew."""
+
 MAX_CONTROL: Final = 4096
 """The largest payload of a control frame, in bytes."""
 
@@ -44,17 +47,43 @@ class FrameType(IntEnum):
     CREDIT = 0x0A
     ASK = 0x0B
     CLOSE = 0x0C
+    WAITING = 0x0D
 
     BYTES = 0x20
     TEXT = 0x21
     PACKED = 0x22
+    OPEN = 0x23
+    END = 0x24
+    DONE = 0x25
+    RESET = 0x26
 
 
 FIRST_COUNTED: Final = 0x20
 """Counted frames have a place in the session's one order of each direction: 0, 1, 2, … without carrying a number."""
 
+LAST_DATA: Final = int(FrameType.PACKED)
+"""Counted frames up to this one carry a program's data; those above it are about their flow."""
+
 Frame = tuple[int, int, bytes]
 """Type, number, payload."""
+
+
+class ResetCode(IntEnum):
+    """Why an end abandoned a flow, on the wire of RESET."""
+
+    CANCELLED = 0
+    """Its program wants no more of it."""
+    UNWANTED = 1
+    """Nobody here takes a flow for that purpose."""
+    FAILED = 2
+    """Its program failed."""
+    BAD_DATA = 3
+    """Something in it could not be read."""
+
+    @property
+    def text(self) -> str:
+        """The code as words."""
+        return self.name.lower().replace("_", " ")
 
 
 class CloseCode(IntEnum):

@@ -1,4 +1,5 @@
-"""Who greets whom with what: the payloads of the first frames and of the last, as msgpack maps checked on arrival.
+"""Who greets whom with what: the payloads of the first frames, of the last, and of those that open and reset flows, as msgpack maps
+checked on arrival.
 
 A client opens with HELLO (a new session) or RESUME (an old one, on whatever carrier); the server answers WELCOME or REFUSE; the client's
 first frame after a WELCOME is CONFIRM with the token it was given. Unknown keys are ignored, so that later versions may add some.
@@ -12,7 +13,7 @@ import msgspec
 
 from ..errors import ProtocolError
 from ..limits import LONGEST
-from .frames import CloseCode, encode_frame
+from .frames import CloseCode, ResetCode, encode_frame
 
 ID_SIZE: Final = 16
 """Bytes of a session's or a process life's id."""
@@ -25,6 +26,8 @@ Token = Annotated[bytes, msgspec.Meta(min_length=TOKEN_SIZE, max_length=TOKEN_SI
 Count = Annotated[int, msgspec.Meta(ge=0, le=(1 << 63) - 1)]
 Attempt = Annotated[int, msgspec.Meta(ge=1, le=(1 << 63) - 1)]
 Reason = Annotated[str, msgspec.Meta(max_length=500)]
+Purpose = Annotated[str, msgspec.Meta(max_length=255)]
+Where = Annotated[str, msgspec.Meta(max_length=500)]
 Seconds = Annotated[float, msgspec.Meta(ge=0, le=LONGEST)]
 
 
@@ -37,6 +40,8 @@ class Hello(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Credit that the messages of the other direction begin with."""
     max_message: Count
     """The largest payload that the sender of this takes, in bytes."""
+    max_flows: Count = 0
+    """How many flows the other end may have open at once, besides the messages."""
     credentials: Any = None
     """Whatever the server's ``authenticate`` wants to see."""
 
@@ -79,6 +84,8 @@ class Welcome(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Silence after a ping before the line counts as dead, in seconds."""
     resume_window: Seconds
     """How long the server keeps the session without a line, in seconds."""
+    max_flows: Count = 0
+    """As in HELLO."""
 
 
 class Refusal(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -96,6 +103,8 @@ class Refusal(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """How many of the client's messages the server's program had handled."""
     retry_in: Seconds | None = None
     """Come back after this many seconds, when the code is resumable."""
+    redirect: Where | None = None
+    """And come back there: an address that the client was given beforehand; it follows to no other."""
 
 
 class Close(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -107,19 +116,45 @@ class Close(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Why, for people."""
     retry_in: Seconds | None = None
     """Come back after this many seconds, when the code is resumable."""
+    redirect: Where | None = None
+    """And come back there: an address that the client was given beforehand; it follows to no other."""
 
 
-Payload = TypeVar("Payload", Hello, Resume, Welcome, Refusal, Close)
+class Open(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """OPEN: here begins another flow, with the number in the header."""
+
+    purpose: Purpose
+    """What it is for; the other end takes it or resets it accordingly."""
+    window: Count
+    """Credit that the other end begins with; whoever opens begins with 4,096."""
+
+
+class Reset(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """RESET: nothing more of this flow comes from here, and nothing more is taken."""
+
+    code: ResetCode
+    """Why, for programs."""
+    handled: Count
+    """How many of the flow's messages the program here was done with."""
+    taken: Count
+    """How many it had been given; it was never given those after them."""
+    reason: Reason = ""
+    """Why, for people."""
+
+
+Payload = TypeVar("Payload", Hello, Resume, Welcome, Refusal, Close, Open, Reset)
 
 _encoder = msgspec.msgpack.Encoder()
 _decoders: dict[type, msgspec.msgpack.Decoder[Any]] = {
-    kind: msgspec.msgpack.Decoder(kind) for kind in (Hello, Resume, Welcome, Refusal, Close)
+    kind: msgspec.msgpack.Decoder(kind) for kind in (Hello, Resume, Welcome, Refusal, Close, Open, Reset)
 }
 
 
-def encode_payload(frame_type: int, payload: Hello | Resume | Welcome | Refusal | Close) -> bytes:
-    """Return the whole frame that carries ``payload``."""
-    return encode_frame(frame_type, 0, _encoder.encode(payload))
+def encode_payload(
+    frame_type: int, payload: Hello | Resume | Welcome | Refusal | Close | Open | Reset, number: int = 0
+) -> bytes:
+    """Return the whole frame that carries ``payload``; ``number`` is the flow that it is about."""
+    return encode_frame(frame_type, number, _encoder.encode(payload))
 
 
 def decode_payload(kind: type[Payload], data: bytes) -> Payload:

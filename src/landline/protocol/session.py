@@ -1,92 +1,106 @@
-"""The session's own state, which outlives connections: counts, the replay buffer, the flows.
+"""The session's own state, which outlives connections: counts, acks, credit and flows, over the sending half in ``outbox``.
 
-Counted frames have one order per direction. ``sent`` and ``received`` count them over the whole life of the session; what the peer is not
-known to have received stays in ``replay`` and is written again, first, on the next transport. Whatever a count says that cannot be is a
-``miscount`` and ends the session: never a guess.
+``received`` counts the peer's frames over the whole life of the session, as ``sent`` counts ours. Whatever a count says that cannot be is
+a ``miscount`` and ends the session: never a guess.
 """
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Callable
 from typing import Any
 
 from ..errors import ProtocolError
 from ..limits import Limits
 from .codec import Packed, decode_data
-from .flow import Flow
-from .frames import COUNT, COUNTS, FRAME_COST, FrameType, encode_frame
-
-MESSAGES = 0
-"""The flow of a session's messages."""
-
-
-def _nothing() -> None:
-    pass
+from .credit import Pressure, window_for
+from .flow import ENDED, RESET, Flow, is_finished
+from .flows import MESSAGES
+from .frames import COUNT, COUNTS, FIRST_CREDIT, FRAME_COST, LAST_DATA, FrameType, ResetCode, encode_frame
+from .outbox import Outbox
+from .states import Role
 
 
-class Session:
-    """What both ends keep of a session.
+class Session(Outbox):
+    """What both ends keep of a session: the sending half of ``Outbox``, and the receiving one.
 
     Args:
         limits: ours.
         peer_window: the credit that the peer's HELLO or WELCOME granted to our messages.
         peer_max_message: the largest payload the peer takes, in bytes.
+        peer_max_flows: how many flows besides the messages the peer lets us have open at once.
+        role: which end we are.
+        pressure: shared with the sessions whose memory is bounded together with ours; by default we are alone.
 
     Attributes:
-        wake: called when there is something to write; the driver sets it and writes once per tick of its loop.
-        sent: how many counted frames were written at least once.
-        received: how many of the peer's counted frames are in our inboxes, or were.
+        received: how many of the peer's counted frames arrived.
+        inbox_bytes: the cost of what was received and not yet taken, in all flows.
+        arrived, handled: flows with news for the program, by number.
+        opened, reset: flows that the peer opened or abandoned, and nobody was told of yet.
     """
 
-    def __init__(self, limits: Limits, *, peer_window: int, peer_max_message: int) -> None:
-        self.limits = limits
+    def __init__(
+        self,
+        limits: Limits,
+        *,
+        peer_window: int,
+        peer_max_message: int,
+        peer_max_flows: int = 0,
+        role: Role = Role.CLIENT,
+        pressure: Pressure | None = None,
+    ) -> None:
+        super().__init__(
+            limits,
+            Pressure(limits.memory) if pressure is None else pressure,
+            Flow(MESSAGES, limits.window, peer_window),
+            role=role,
+            peer_max_flows=peer_max_flows,
+        )
         self.max_message = peer_max_message
-        self.wake: Callable[[], None] = _nothing
-        self.messages = Flow(MESSAGES, limits.window, peer_window)
-        self.flows: dict[int, Flow] = {MESSAGES: self.messages}
-        self.sent = 0
         self.received = 0
-        self.outbox_bytes = 0
-        self.outbox_frames = 0
-        self._replay: deque[tuple[int, bytes]] = deque()
-        self._replaying: deque[bytes] = deque()
-        self._written = 0
+        self.inbox_bytes = 0
         self._received_told = 0
         self._received_cost = 0
         self._ack_due_at: float | None = None
         self._is_ack_wanted = False
         self._is_ack_late = False
-        self._is_woken = False
-        self.arrived: set[int] = set()
-        self.handled: set[int] = set()
-        self.made_room = False
-        self._asks: set[int] = set()
+        self._news: list[Flow] = []
+        self._asks: dict[int, Flow] = {}
+        self.arrived: dict[int, Flow] = {}
+        self.handled: dict[int, Flow] = {}
+        self.opened: list[Flow] = []
+        self.reset: list[Flow] = []
 
     # The program sends...
-
-    @property
-    def has_room(self) -> bool:
-        """Whether the outbox takes another message."""
-        return (
-            self.outbox_bytes < self.limits.outbox_bytes and self.outbox_frames < self.limits.outbox_messages
-        )
-
-    def send(self, flow: Flow, kind: int, payload: bytes) -> int:
-        """Queue one frame; return its index within the flow. The caller has seen to ``has_room``."""
-        self.outbox_bytes += flow.push(kind, payload)
-        self.outbox_frames += 1
-        if not self._is_woken:
-            self._is_woken = True
-            self.wake()
-        return flow.queued - 1
 
     def ask(self, flow: Flow) -> None:
         """Have the peer told that we wait for everything queued so far to be handled."""
         if flow.wanted < flow.queued:
             flow.wanted = flow.queued
-            self._asks.add(flow.number)
+            self._asks[flow.number] = flow
             self._wake()
+
+    # The program opens and leaves flows...
+
+    def open_flow(self, purpose: str) -> Flow:
+        """Open a flow besides the messages; it may be sent to at once.
+
+        Raises:
+            Full: the peer allows no more now.
+        """
+        free = self.limits.credit - sum(flow.committed for flow in self.flows.values())
+        window = max(min(FIRST_CREDIT, self.limits.window), min(self.limits.window, free // 2))
+        return self._flows.begin(purpose, window)
+
+    def end_flow(self, flow: Flow) -> None:
+        """Send no more: the peer is told after what is queued."""
+        if not flow.is_ending and not flow.ours & (ENDED | RESET):
+            flow.is_ending = True
+            self._ending[flow.number] = flow
+            self._wake()
+
+    def abandon_flow(self, flow: Flow, code: ResetCode, reason: str = "") -> None:
+        """Send and take no more; what waits in the flow is dropped at both ends."""
+        self._flows.abandon(flow, code, reason)
+        self._wake()
 
     # The program receives...
 
@@ -96,12 +110,21 @@ class Session:
         Raises:
             ProtocolError: it is not what its type says; the session must end.
         """
+        before = flow.taken_cost
         value = flow.take()
+        cost = flow.taken_cost - before
+        self.inbox_bytes -= cost
+        self.pressure.used -= cost
+        if self.pressure.is_on:
+            self.pressure.eased()
         self.took(flow)
         return value.unpack() if type(value) is Packed else value
 
     def took(self, flow: Flow) -> None:
         """See that what was taken and handled is told to the peer in time."""
+        if not flow.is_news:
+            flow.is_news = True
+            self._news.append(flow)
         if self._ack_due_at is None or flow.is_news_urgent:
             self._is_ack_wanted = True
             if not self._is_woken:
@@ -109,10 +132,13 @@ class Session:
                 self.wake()
 
     def handle_taken(self, flow: Flow) -> None:
-        """Everything the program has taken of a flow is handled."""
+        """Everything the program has taken of a flow is handled; where that was the last of it, the peer is told that too."""
         if flow.handled != flow.taken:
             flow.handled = flow.taken
             self.took(flow)
+        if flow.is_read_out:
+            self._flows.finish(flow)
+            self._wake()
 
     # A transport comes and goes...
 
@@ -122,14 +148,15 @@ class Session:
         Raises:
             ProtocolError: the peer claims a count that cannot be (``miscount``).
         """
-        self._forget(peer_received, self.sent)
-        self._replaying = deque(frame for _, frame in self._replay)
-        self._written = self.sent - len(self._replay)
-        for flow in self.flows.values():
+        self._rewind(peer_received)
+        self._news = list(self.flows.values())
+        for flow in self._news:
+            flow.is_news = True
             flow.handled_told = -1  # totals are repeated after a resume
             flow.asked = 0
             if flow.wanted > flow.handled_by_peer:
-                self._asks.add(flow.number)
+                self._asks[flow.number] = flow
+        self.stall.begin_anew()
         self._received_told = -1
         self._ack_due_at = None
         self._is_ack_wanted = True
@@ -140,9 +167,23 @@ class Session:
         if peer_received is not None and self.sent - len(self._replay) <= peer_received <= self.sent:
             self._forget(peer_received, self.sent)
             for number, _ in self._replay:
-                self.flows[number].reach -= 1
+                if number in self.flows:
+                    self.flows[number].reach -= 1
         if peer_handled is not None and self.messages.handled_by_peer < peer_handled <= self.messages.reach:
             self.messages.handled_by_peer = peer_handled
+
+    def release(self) -> None:
+        """The session is over: what it holds counts as pressure no longer."""
+        pressure, self.pressure = self.pressure, Pressure(self.limits.memory)
+        pressure.leave(self, self.inbox_bytes + self._held)
+
+    def relieved(self) -> None:
+        """The pressure that held us back is over: grant what was withheld, and let senders go on."""
+        for flow in self.flows.values():
+            self.took(flow)
+        self._is_ack_wanted = self._is_ack_late = True
+        self._wake()
+        super().relieved()
 
     # Writing...
 
@@ -153,17 +194,16 @@ class Session:
         if self._is_ack_wanted or self._ack_due_at is not None:
             self._add_acks(out, now)
         if self._asks:
-            out += [
-                encode_frame(FrameType.ASK, number, COUNT.pack(self.flows[number].wanted))
-                for number in sorted(self._asks)
-            ]
-            self._asks.clear()
+            self._add_asks(out)
         if self._replaying:
             budget = self._add_replay(out, budget)
+            if not self._replaying and (self._news or self._asks):
+                self._is_ack_wanted = True  # about flows whose OPEN was only now written here
+                self._wake()
         if budget > 0:
-            for flow in self.flows.values():
-                if flow.pending:
-                    budget = self._add_frames(out, flow, budget)
+            self._add_new(out, budget)
+        if self.stall.is_waiting:
+            out += self.stall.data_to_send(now)
         return out
 
     def last_words(self) -> list[bytes]:
@@ -173,37 +213,36 @@ class Session:
         return out
 
     def timeout_at(self) -> float | None:
-        """When an ack is due that nothing else has taken along."""
-        return self._ack_due_at
+        """When an ack is due that nothing else has taken along, or a flow has waited for so long that the peer should know."""
+        if not self.stall.is_waiting:
+            return self._ack_due_at
+        times = (self._ack_due_at, self.stall.timeout_at())
+        return min((time for time in times if time is not None), default=None)
 
     def handle_timeout(self, now: float) -> None:
-        """Have an ack that is due written as soon as the transport takes it; until then there is no time to wait for."""
+        """Have what is due written as soon as the transport takes it; until then there is no time to wait for."""
         if self._ack_due_at is not None and now >= self._ack_due_at:
             self._ack_due_at = None
             self._is_ack_wanted = self._is_ack_late = True
+        self.stall.handle_timeout(now)
 
     @property
     def has_unsent(self) -> bool:
         """Whether something was sent by the program that this transport has not carried yet."""
-        return bool(self._replaying) or any(flow.pending for flow in self.flows.values())
+        return bool(self._replaying or self._about or self._ending) or any(
+            flow.pending for flow in self.flows.values()
+        )
 
     @property
     def is_everything_handled(self) -> bool:
         """Whether the program is done with all that arrived."""
         return all(flow.handled == flow.received for flow in self.flows.values())
 
-    @property
-    def can_write_more(self) -> bool:
-        """Whether ``data_to_send`` would have more, its budget aside."""
-        if self._replaying:
-            return True
-        return any(flow.pending and flow.sent_cost < flow.credit for flow in self.flows.values())
-
     def _add_acks(self, out: list[bytes], now: float) -> None:
         is_urgent = (
             self._is_ack_late or self._received_told < 0 or self._received_cost >= self.limits.window >> 1
         )
-        for flow in self.flows.values():
+        for flow in self._news:
             if flow.is_news_urgent or flow.handled_told < 0:
                 is_urgent = True
         if not is_urgent and (self._ack_due_at is None or now < self._ack_due_at):
@@ -220,41 +259,39 @@ class Session:
         if self.received != self._received_told:
             self._received_told = self.received
             out.append(encode_frame(FrameType.ACK, 0, COUNTS.pack(self.received, self._written)))
-        for flow in self.flows.values():
-            if flow.handled != flow.handled_told:
-                is_repeat = flow.handled_told < 0
-                flow.handled_told = flow.handled
-                out.append(encode_frame(FrameType.HANDLED, flow.number, COUNT.pack(flow.handled)))
-                if is_repeat:
-                    flow.granted = flow.grantable
-                    out.append(encode_frame(FrameType.CREDIT, flow.number, COUNT.pack(flow.granted)))
-            if flow.grantable != flow.granted:
-                flow.granted = flow.grantable
-                out.append(encode_frame(FrameType.CREDIT, flow.number, COUNT.pack(flow.granted)))
+        news, self._news = self._news, []
+        for flow in news:
+            if flow.opened_at >= self._written:
+                self._news.append(
+                    flow
+                )  # the peer has yet to hear of it: its OPEN is still to be written here
+                continue
+            flow.is_news = False
+            if not is_finished(flow.ours):
+                self._add_totals(out, flow)
 
-    def _add_replay(self, out: list[bytes], budget: int) -> int:
-        replaying = self._replaying
-        while replaying and budget > 0:
-            frame = replaying.popleft()
-            out.append(frame)
-            self._written += 1
-            budget -= len(frame)
-        return budget
+    def _add_totals(self, out: list[bytes], flow: Flow) -> None:
+        is_repeat = flow.handled_told < 0
+        if flow.handled != flow.handled_told:
+            flow.handled_told = flow.handled
+            out.append(encode_frame(FrameType.HANDLED, flow.number, COUNT.pack(flow.handled)))
+        flow.window = self._window_for(flow)
+        if flow.grantable > flow.granted or is_repeat:
+            flow.granted = max(flow.grantable, flow.granted)
+            self.stall.peer_goes_on(flow)
+            out.append(encode_frame(FrameType.CREDIT, flow.number, COUNT.pack(flow.granted)))
 
-    def _add_frames(self, out: list[bytes], flow: Flow, budget: int) -> int:
-        replay, number = self._replay, flow.number
-        count = 0
-        while budget > 0:
-            frame = flow.pop()
-            if frame is None:
-                break
-            replay.append((number, frame))
-            out.append(frame)
-            count += 1
-            budget -= len(frame)
-        self.sent += count
-        self._written += count
-        return budget
+    def _window_for(self, flow: Flow) -> int:
+        is_pressed = self.pressure.holds_back(self)
+        return window_for(flow, self.flows.values(), self.limits, is_pressed=is_pressed)
+
+    def _add_asks(self, out: list[bytes]) -> None:
+        asks, self._asks = self._asks, {}
+        for number, flow in sorted(asks.items()):
+            if flow.opened_at >= self._written:
+                self._asks[number] = flow  # as for its acks
+            elif not is_finished(flow.theirs):
+                out.append(encode_frame(FrameType.ASK, number, COUNT.pack(flow.wanted)))
 
     # Reading...
 
@@ -264,16 +301,50 @@ class Session:
         Raises:
             ProtocolError: no such flow, no credit, or a payload that is not what its type says.
         """
-        flow = self.flows.get(number)
-        if flow is None:
-            raise ProtocolError(f"a frame of flow {number}, which is not open")
         size = len(payload)
-        flow.accept(decode_data(kind, payload), size)
+        if kind > LAST_DATA:
+            self._receive_about(kind, number, payload)
+        else:
+            flow = self._flows.get(number)
+            if flow.theirs & (ENDED | RESET):
+                raise ProtocolError(f"flow {number} had ended")
+            if not flow.ours & RESET:  # what we abandoned is counted, and nothing else
+                flow.accept(decode_data(kind, payload), size)
+                self.inbox_bytes += size + FRAME_COST
+                self.pressure.used += size + FRAME_COST
+                self.arrived[number] = flow
         self.received += 1
         self._received_cost += size + FRAME_COST
-        self.arrived.add(number)
         if self._ack_due_at is None:
             self._is_ack_wanted = True
+
+    def _receive_about(self, kind: int, number: int, payload: bytes) -> None:
+        if number == MESSAGES:
+            raise ProtocolError("the messages neither begin nor end apart from their session")
+        if kind == FrameType.OPEN:
+            if (
+                self.outbox_frames + len(self._about)
+                > self.limits.outbox_messages + 4 * self.limits.max_flows
+            ):
+                raise ProtocolError("the peer opens flows, and acks nothing")
+            flow = self._flows.begun(number, payload)
+            flow.window = self._window_for(flow)  # more than it begins with: that is news
+            self.opened.append(flow)
+            self.took(flow)
+            return
+        flow = self._flows.get(number)
+        if kind == FrameType.RESET:
+            self._flows.was_abandoned(flow, payload)
+            self.reset.append(flow)
+            self._wake()
+        elif payload:
+            raise ProtocolError("a frame about a flow that has more to say than its type")
+        elif kind == FrameType.END:
+            self._flows.was_ended(flow)
+            self.arrived[number] = flow
+        else:
+            self._flows.was_finished(flow)
+            self.handled[number] = flow
 
     def receive_ack(self, received: int, sent: int) -> None:
         """The peer has ``received`` of ours, and had written ``sent`` of its own before saying so."""
@@ -283,39 +354,40 @@ class Session:
 
     def receive_handled(self, number: int, count: int) -> None:
         """The peer's program is done with ``count`` of a flow."""
-        if self._flow(number).was_handled(count):
-            self.handled.add(number)
+        flow = self._flows.find(number)
+        if flow is not None and flow.was_handled(count):
+            self.handled[number] = flow
 
     def receive_credit(self, number: int, credit: int) -> None:
         """The peer grants a flow this total."""
-        self._flow(number).was_granted(credit)
+        flow = self._flows.find(number)
+        if flow is not None:
+            flow.was_granted(credit)
+            if not flow.is_waiting:
+                self.stall.go_on(flow)
 
     def receive_ask(self, number: int, count: int) -> None:
         """The peer wants to hear at once when ``count`` of a flow are handled."""
-        flow = self._flow(number)
-        flow.asked = max(flow.asked, count)
-        if flow.is_news_urgent:
-            self._is_ack_wanted = True
+        flow = self._flows.find(number)
+        if flow is not None:
+            flow.asked = max(flow.asked, count)
+            if flow.is_news_urgent:
+                self.took(flow)
 
-    def _flow(self, number: int) -> Flow:
-        flow = self.flows.get(number)
-        if flow is None:
-            raise ProtocolError(f"flow {number} is not open")
-        return flow
+    def receive_waiting(self, number: int, credit: int) -> None:
+        """The peer has waited long for more than this total of a flow's credit."""
+        flow = self._flows.find(number)
+        if flow is not None:
+            self.stall.peer_waits(flow, credit)
 
-    def _forget(self, received: int, at_most: int) -> None:
-        """Let go of what the peer has received."""
-        base = self.sent - len(self._replay)
-        if not base <= received <= at_most:
-            raise ProtocolError(
-                f"the peer has received {received} frames, which cannot be: {base} to {at_most}", "miscount"
-            )
-        for _ in range(received - base):
-            self.outbox_bytes -= len(self._replay.popleft()[1])
-            self.outbox_frames -= 1
-            self.made_room = True
+    # Letting go...
 
-    def _wake(self) -> None:
-        if not self._is_woken:
-            self._is_woken = True
-            self.wake()
+    def _drop(self, flow: Flow) -> None:
+        cost = sum(cost for _, cost in flow.inbox)
+        flow.inbox.clear()
+        flow.taken_cost = flow.received_cost
+        flow.handled = flow.taken = flow.received
+        self.inbox_bytes -= cost
+        self.pressure.used -= cost
+        self.stall.peer_goes_on(flow)
+        super()._drop(flow)

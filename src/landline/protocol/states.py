@@ -8,7 +8,7 @@ from __future__ import annotations
 import enum
 from typing import Final
 
-from .frames import FrameType
+from .frames import FIRST_COUNTED, FrameType
 
 
 class Role(enum.Enum):
@@ -59,9 +59,18 @@ class Phase(enum.Enum):
 
 
 _ABOUT: Final = frozenset(
-    {FrameType.PING, FrameType.PONG, FrameType.ACK, FrameType.HANDLED, FrameType.CREDIT, FrameType.ASK}
+    {
+        FrameType.PING,
+        FrameType.PONG,
+        FrameType.ACK,
+        FrameType.HANDLED,
+        FrameType.CREDIT,
+        FrameType.ASK,
+        FrameType.WAITING,
+    }
 )
-_TALK: Final = _ABOUT | {FrameType.CLOSE, FrameType.BYTES, FrameType.TEXT, FrameType.PACKED}
+_COUNTED: Final = frozenset(frame_type for frame_type in FrameType if frame_type >= FIRST_COUNTED)
+_TALK: Final = _ABOUT | _COUNTED | {FrameType.CLOSE}
 
 ACCEPTED: Final[dict[tuple[Role, Phase], frozenset[FrameType]]] = {
     (Role.CLIENT, Phase.GREETING): frozenset({FrameType.WELCOME, FrameType.REFUSE}),

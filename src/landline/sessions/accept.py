@@ -18,6 +18,7 @@ from typing import Any
 from ..errors import ProtocolError, SessionClosed
 from ..limits import Limits
 from ..protocol.connection import Connection
+from ..protocol.credit import Pressure
 from ..protocol.events import Confirmed, ConnectionEnded, Event, HelloReceived, ResumeReceived
 from ..protocol.frames import CloseCode
 from ..protocol.handshake import ID_SIZE, TOKEN_SIZE, Hello, Refusal, Resume, Welcome
@@ -26,9 +27,10 @@ from ..protocol.session import Session
 from ..protocol.states import Phase, Role
 from ..transports import Transport
 from .auth import Authenticate
-from .bare import BareSession, Signal
+from .bare import BareSession
 from .door import Door, Way
 from .driver import Driver, log
+from .signal import Signal
 
 SILENT_GRACE = 5.0
 """Seconds that nobody is hung up on for being silent, however many are: they may have been accepted this very moment."""
@@ -73,6 +75,7 @@ class Acceptor:
         self._begin = begin
         self._plain = plain
         self._authenticate = authenticate
+        self._pressure = Pressure(limits.memory)
         self._life = secrets.token_bytes(ID_SIZE)
         self._table = SessionTable(limits)
         self._kept: dict[bytes, _Kept] = {}
@@ -232,6 +235,9 @@ class Acceptor:
             self._limits,
             peer_window=hello.window,
             peer_max_message=min(hello.max_message, self._limits.max_message),
+            peer_max_flows=hello.max_flows,
+            role=Role.SERVER,
+            pressure=self._pressure,
         )
         session_id, token = secrets.token_bytes(ID_SIZE), secrets.token_bytes(TOKEN_SIZE)
         session = BareSession(state, session_id=session_id, principal=principal, limits=self._limits)
@@ -281,6 +287,7 @@ class Acceptor:
             heartbeat=limits.heartbeat_interval,
             dead_after=limits.dead_after,
             resume_window=limits.resume_window,
+            max_flows=limits.max_flows,
         )
         driver.connection.welcome(welcome, state, peer_received, self._loop.time())
         kept.carrier = driver

@@ -7,8 +7,6 @@ out first, unless this end closed.
 from __future__ import annotations
 
 import asyncio
-import heapq
-import itertools
 from collections import deque
 from collections.abc import AsyncGenerator, Callable
 from dataclasses import dataclass
@@ -20,18 +18,22 @@ from ..protocol import session as core
 from ..protocol.events import (
     ConnectionEnded,
     Event,
+    FlowAbandoned,
+    FlowOpened,
     Heard,
     LoopBlocked,
     MessagesReceived,
     OutcomesKnown,
     PeerClosed,
     RoomMade,
+    Stalled,
     Suspected,
 )
-from ..protocol.flow import Flow
-from ..protocol.frames import CloseCode
+from ..protocol.frames import CloseCode, ResetCode
 from ..protocol.states import TRANSITIONS, State
 from .driver import Driver, log
+from .flow import BareFlow
+from .signal import Signal
 
 _CHANGES_KEPT = 64
 
@@ -39,9 +41,14 @@ FAREWELL: Final = 1.0
 """Seconds that a close which has nothing left to deliver waits for a line that is down."""
 
 
+STALLED: Final = (
+    "stalled: both programs wait for each other to receive; one that sends a lot must also receive meanwhile"
+)
+
+
 @dataclass(frozen=True, slots=True)
 class StateChange:
-    """A session came into another state.
+    """A session came into another state, or there is news of the same one: another dial is planned, or it is stalled.
 
     Attributes:
         state, previous: where it is, and where it was.
@@ -57,34 +64,6 @@ class StateChange:
     lasted: float = 0.0
 
 
-class Signal:
-    """Something that many can wait for; waking wakes all who wait now."""
-
-    __slots__ = ("_waiters",)
-
-    def __init__(self) -> None:
-        self._waiters: list[asyncio.Future[None]] = []
-
-    async def wait(self) -> None:
-        """Wait to be woken once."""
-        waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._waiters.append(waiter)
-        try:
-            await waiter
-        except asyncio.CancelledError:
-            if waiter in self._waiters:
-                self._waiters.remove(waiter)
-            raise
-
-    def wake(self) -> None:
-        """Wake all who wait."""
-        if self._waiters:
-            waiters, self._waiters = self._waiters, []
-            for waiter in waiters:
-                if not waiter.done():
-                    waiter.set_result(None)
-
-
 class BareSession:
     """One end of a session on the loop.
 
@@ -92,6 +71,8 @@ class BareSession:
         core: the protocol's state of it.
         driver: the connection that carries it now, if any.
         ended: the error that ended it, once it has.
+        messages: the flow of its messages.
+        on_flow: called with each flow that the peer opens; the default takes none.
     """
 
     def __init__(self, state: core.Session, *, session_id: bytes, principal: str, limits: Limits) -> None:
@@ -107,18 +88,19 @@ class BareSession:
         self.state = State.CONNECTING
         self.is_closing = False
         self.is_peer_closed = False
-        self.arrived = Signal()
+        self.messages = BareFlow(state, state.messages)
+        self.on_flow: Callable[[BareFlow], None] = _refuse_flow
         self.room = Signal()
         self.over = Signal()
         self._loop = asyncio.get_running_loop()
         self._state_since = self._loop.time()
         self._watchers: list[_Watcher] = []
-        self._waiting: dict[int, list[tuple[int, int, asyncio.Future[None]]]] = {}
-        self._ties = itertools.count()
+        self._flows = {self.messages.core.number: self.messages}
         self._close_reason = ""
         self._close_code = CloseCode.NORMAL
         self._retry_in: float | None = None
         self._last_driver: Driver | None = None
+        state.on_room = self.room.wake
 
     # A connection comes and goes...
 
@@ -144,9 +126,20 @@ class BareSession:
         if self.ended is not None:
             return
         if isinstance(event, MessagesReceived):
-            self.arrived.wake()
+            if event.flow in self._flows:
+                self._flows[event.flow].arrived.wake()
         elif isinstance(event, OutcomesKnown):
-            self._resolve(event.flow, event.handled)
+            if event.flow in self._flows:
+                self._flows[event.flow].was_handled(event.handled)
+        elif isinstance(event, FlowOpened):
+            if event.flow in self.core.flows:  # the peer may have abandoned it in the same breath
+                self.on_flow(self._hold(BareFlow(self.core, self.core.flows[event.flow])))
+        elif isinstance(event, FlowAbandoned):
+            if event.flow in self._flows:
+                self._flows[event.flow].was_reset(event.code, event.reason)
+        elif isinstance(event, Stalled):
+            log.warning("session %s: %s", self.id.hex()[:8], STALLED)
+            self._tell(StateChange(self.state, self.state, STALLED))
         elif isinstance(event, RoomMade):
             self.room.wake()
         elif isinstance(event, Suspected):
@@ -167,8 +160,7 @@ class BareSession:
             self.set_state(State.CLOSING, reason)
         if self.is_closing or self.core.is_everything_handled:
             self.end(SessionClosed(self._close_reason))
-        self.arrived.wake()
-        self.room.wake()
+        self._wake_all()
 
     def connection_ended(self, event: ConnectionEnded) -> SessionEnded | None:
         """Return what the end of our connection means: the session's end, or None when it may go on over another one."""
@@ -204,8 +196,7 @@ class BareSession:
             self.is_closing = True
             self._close_reason, self._close_code, self._retry_in = reason, code, retry_in
             self.set_state(State.CLOSING, reason)
-            self.arrived.wake()
-            self.room.wake()
+            self._wake_all()
             if self.driver is not None:
                 self.driver.connection.close(code, reason, self._loop.time(), retry_in)
                 self.driver.schedule()
@@ -264,12 +255,9 @@ class BareSession:
         self.set_state(
             State.CLOSED if isinstance(error, SessionClosed) else State.LOST, getattr(error, "reason", "")
         )
-        for waiting in self._waiting.values():
-            for _, _, future in waiting:
-                if not future.done():
-                    future.set_result(None)
-        self._waiting.clear()
-        self.arrived.wake()
+        self.core.release()
+        for flow in self._flows.values():
+            flow.settle()
         self.room.wake()
         self.over.wake()
         self.on_end()
@@ -300,6 +288,9 @@ class BareSession:
             self.state, self._state_since = state, now
         elif retry_in is not None:
             log.debug("session %s: dials again in %.1f s", self.id.hex()[:8], retry_in)
+        self._tell(change)
+
+    def _tell(self, change: StateChange) -> None:
         for watcher in self._watchers:
             watcher.changes.append(change)
             watcher.signal.wake()
@@ -318,23 +309,32 @@ class BareSession:
         finally:
             self._watchers.remove(watcher)
 
-    # Waiting for outcomes...
+    # Flows besides the messages...
 
-    async def wait_handled(self, flow: Flow, index: int) -> None:
-        """Wait until the peer handled the flow's frame of that index, or the session ended."""
-        if flow.handled_by_peer > index or self.ended is not None:
-            return
-        self.core.ask(flow)
-        future: asyncio.Future[None] = self._loop.create_future()
-        heapq.heappush(self._waiting.setdefault(flow.number, []), (index, next(self._ties), future))
-        await future
+    def open_flow(self, purpose: str) -> BareFlow:
+        """Open another flow.
 
-    def _resolve(self, number: int, handled: int) -> None:
-        waiting = self._waiting.get(number)
-        while waiting and waiting[0][0] < handled:
-            future = heapq.heappop(waiting)[2]
-            if not future.done():
-                future.set_result(None)
+        Raises:
+            Full: the peer allows no more now.
+            SessionClosed, SessionLost: the session is over.
+        """
+        if self.ended is not None:
+            raise self.ended
+        if self.is_closing or self.is_peer_closed:
+            raise self.closing()
+        return self._hold(BareFlow(self.core, self.core.open_flow(purpose)))
+
+    def _hold(self, flow: BareFlow) -> BareFlow:
+        over = [number for number in self._flows if number not in self.core.flows]
+        for number in over:
+            del self._flows[number]
+        self._flows[flow.core.number] = flow
+        return flow
+
+    def _wake_all(self) -> None:
+        for flow in self._flows.values():
+            flow.arrived.wake()
+        self.room.wake()
 
 
 class _Watcher:
@@ -345,3 +345,7 @@ class _Watcher:
 
 def _nothing() -> None:
     pass
+
+
+def _refuse_flow(flow: BareFlow) -> None:
+    flow.reset(ResetCode.UNWANTED, "nobody here takes flows of this kind")

@@ -6,7 +6,7 @@ import asyncio
 from collections import deque
 
 from ..transports import Transport
-from .bare import Signal
+from .signal import Signal
 
 HELD_ABOVE = 64 << 10
 """Bytes received and not taken above which the line is not read."""

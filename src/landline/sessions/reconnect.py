@@ -15,6 +15,7 @@ from ..protocol.events import ConnectionEnded, Event, PeerClosed
 from ..protocol.frames import CloseCode
 from ..protocol.handshake import ID_SIZE, Hello, Resume, Welcome
 from ..protocol.session import Session
+from ..protocol.states import Role
 from ..transports import Address
 from .bare import BareSession
 from .dial import Turndown, dial_any
@@ -81,7 +82,11 @@ class ClientEnd:
         limits = self._limits
         self._check_credentials()
         hello = Hello(
-            life=LIFE, window=limits.window, max_message=limits.max_message, credentials=self._credentials
+            life=LIFE,
+            window=limits.window,
+            max_message=limits.max_message,
+            max_flows=limits.max_flows,
+            credentials=self._credentials,
         )
         try:
             driver, event = await dial_any(
@@ -91,7 +96,11 @@ class ClientEnd:
             raise Refused(error.address, error.reason, error.refusal.code.text) from None
         welcome = event.welcome
         state = Session(
-            limits, peer_window=welcome.window, peer_max_message=min(welcome.max_message, limits.max_message)
+            limits,
+            peer_window=welcome.window,
+            peer_max_message=min(welcome.max_message, limits.max_message),
+            peer_max_flows=welcome.max_flows,
+            role=Role.CLIENT,
         )
         session = BareSession(state, session_id=welcome.session, principal="", limits=limits)
         self._session = session

@@ -1,0 +1,84 @@
+"""How much a receiver lets its peer send: one budget for all flows of a session, and the pressure of all sessions together.
+
+A flow is granted at most a window beyond what its program has taken; each takes half of what the others leave free of the budget, and
+never less than ``FIRST_CREDIT``. Under pressure that is all. Nobody stops reading a socket: control frames go on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from typing import Protocol
+
+from ..limits import Limits
+from .flow import Flow
+from .frames import FIRST_CREDIT
+
+_EASED = 3 / 4
+"""The part of the limit below which pressure ends: not at once, or it would come and go with every message."""
+
+
+class Relieved(Protocol):
+    """Who waits for pressure to end."""
+
+    def relieved(self) -> None:
+        """Pressure ended."""
+
+
+class Pressure:
+    """Counts what many sessions hold together, in bytes, against one limit.
+
+    Attributes:
+        used: what their inboxes and outboxes hold; whoever adds to it or takes from it writes it here.
+        is_on: there is too much of it.
+        on_rise: called when pressure begins.
+    """
+
+    __slots__ = ("_waiting", "is_on", "limit", "on_rise", "used")
+
+    def __init__(self, limit: int) -> None:
+        self.limit = limit
+        self.used = 0
+        self.is_on = False
+        self.on_rise: Callable[[], None] = _nothing
+        self._waiting: dict[Relieved, None] = {}
+
+    def holds_back(self, who: Relieved) -> bool:
+        """Whether ``who`` should neither grant nor queue more; if so it is told when that is over."""
+        if not self.is_on:
+            if self.used < self.limit:
+                return False
+            self.is_on = True
+            self.on_rise()
+            self.eased()
+        if self.is_on:
+            self._waiting[who] = None
+        return self.is_on
+
+    def eased(self) -> None:
+        """Something was let go of: end the pressure if that was enough."""
+        if self.is_on and self.used <= self.limit * _EASED:
+            self.is_on = False
+            waiting, self._waiting = self._waiting, {}
+            for who in waiting:
+                who.relieved()
+
+    def leave(self, who: Relieved, held: int) -> None:
+        """``who`` is over, and ``held`` bytes of its are gone with it."""
+        self._waiting.pop(who, None)
+        self.used -= held
+        self.eased()
+
+
+def window_for(flow: Flow, flows: Collection[Flow], limits: Limits, *, is_pressed: bool) -> int:
+    """Return how far beyond what its program has taken a flow may be granted now."""
+    least = min(FIRST_CREDIT, limits.window)
+    if is_pressed:
+        return least
+    if len(flows) == 1:
+        return limits.window
+    others = sum(other.committed for other in flows if other is not flow)
+    return max(least, min(limits.window, (limits.credit - others) // 2))
+
+
+def _nothing() -> None:
+    pass

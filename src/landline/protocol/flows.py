@@ -1,0 +1,179 @@
+"""All flows of one session: who may open another, how each end says that it is through with it, and when it is forgotten.
+
+The client opens odd numbers, the server even ones; numbers rise and are never used again. An end is through with a flow when it has ended
+its own direction (END) and has handled all of the other (DONE), or when it has abandoned both (RESET). What both are through with is
+forgotten. All of these are counted frames: they are replayed like data, so both ends forget the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final
+
+from ..errors import Full, ProtocolError
+from ..limits import Limits
+from .flow import DONE, ENDED, RESET, UNKNOWN, Flow, is_finished
+from .frames import FIRST_CREDIT, FrameType, ResetCode, encode_frame
+from .handshake import Open, Reset, decode_payload, encode_payload
+from .states import Role
+
+MESSAGES: Final = 0
+"""The flow of a session's messages."""
+
+LAST_NUMBER: Final = (1 << 32) - 1
+
+
+class Flows:
+    """The flows of one session at one end.
+
+    Args:
+        write: queues a counted frame about a flow, which waits for no credit and goes before all data.
+        drop: lets go of everything that waits in a flow, sent or received.
+        most_of_peer: how many the peer lets us have open at once.
+
+    Attributes:
+        open: those that are not over, by number; the messages are always among them.
+    """
+
+    def __init__(
+        self,
+        messages: Flow,
+        role: Role,
+        limits: Limits,
+        *,
+        most_of_peer: int,
+        write: Callable[[int, bytes], None],
+        drop: Callable[[Flow], None],
+    ) -> None:
+        self.open: dict[int, Flow] = {MESSAGES: messages}
+        self._limits = limits
+        self._most_of_peer = most_of_peer
+        self._write = write
+        self._drop = drop
+        self._next = 1 if role is Role.CLIENT else 2
+        self._highest_of_peer = 0 if role is Role.CLIENT else -1
+        self._opened = 0
+
+    # We open, end, finish, abandon...
+
+    def begin(self, purpose: str, window: int) -> Flow:
+        """Open a flow.
+
+        Raises:
+            Full: the peer lets us have no more at once, or the session has used up its numbers.
+        """
+        if self._opened >= self._most_of_peer:
+            raise Full(f"{self._opened} flows are open, and the peer allows no more")
+        if self._next > LAST_NUMBER:
+            raise Full("this session has no more numbers for flows")
+        flow = self.open[self._next] = Flow(self._next, window, FIRST_CREDIT, purpose=purpose)
+        flow.opened_at = UNKNOWN
+        self._next += 2
+        self._opened += 1
+        self._write(
+            flow.number, encode_payload(FrameType.OPEN, Open(purpose=purpose, window=window), flow.number)
+        )
+        return flow
+
+    def ended(self, flow: Flow) -> bytes:
+        """Our direction of the flow is written to its end; return the END to write now."""
+        flow.is_ending = False
+        flow.ours |= ENDED
+        self._forget_if_over(flow)
+        return encode_frame(FrameType.END, flow.number)
+
+    def finish(self, flow: Flow) -> None:
+        """Everything of the peer's, the end included, is handled: say so, once."""
+        if not is_finished(flow.ours) and not flow.ours & DONE:
+            flow.ours |= DONE
+            self._write(flow.number, encode_frame(FrameType.DONE, flow.number))
+            self._forget_if_over(flow)
+
+    def abandon(self, flow: Flow, code: ResetCode, reason: str) -> None:
+        """Neither send nor take anything more of the flow; what waits of it, in either direction, is dropped."""
+        if is_finished(flow.ours):
+            return
+        reset = Reset(code=code, handled=flow.handled, taken=flow.taken, reason=reason[:500])
+        flow.ours |= RESET
+        self._drop(flow)
+        self._write(flow.number, encode_payload(FrameType.RESET, reset, flow.number))
+        self._forget_if_over(flow)
+
+    # The peer does...
+
+    def begun(self, number: int, payload: bytes) -> Flow:
+        """The peer opens a flow.
+
+        Raises:
+            ProtocolError: it may not, or not with this number.
+        """
+        if number <= self._highest_of_peer or (number - self._highest_of_peer) % 2:
+            raise ProtocolError(f"flow {number} cannot be opened by the peer now")
+        theirs = sum(other % 2 == number % 2 for other in self.open if other != MESSAGES)
+        if theirs >= self._limits.max_flows:
+            raise ProtocolError(f"more than {self._limits.max_flows} flows were opened at once")
+        opening = decode_payload(Open, payload)
+        flow = self.open[number] = Flow(number, FIRST_CREDIT, opening.window, purpose=opening.purpose)
+        self._highest_of_peer = number
+        return flow
+
+    def was_ended(self, flow: Flow) -> None:
+        """The peer's direction of the flow ends."""
+        self._hear(flow, ENDED)
+
+    def was_finished(self, flow: Flow) -> None:
+        """The peer has handled everything of ours.
+
+        Raises:
+            ProtocolError: our end of it was not even written.
+        """
+        if not flow.ours & ENDED:
+            raise ProtocolError(f"flow {flow.number} is called handled before its end")
+        self._hear(flow, DONE)
+        flow.handled_by_peer = flow.sent
+
+    def was_abandoned(self, flow: Flow, payload: bytes) -> Reset:
+        """The peer abandons the flow; so do we, if we are not through with it."""
+        reset = decode_payload(Reset, payload)
+        flow.was_reset(reset)
+        self._hear(flow, RESET)
+        self.abandon(flow, reset.code, "")
+        return reset
+
+    def _hear(self, flow: Flow, what: int) -> None:
+        if is_finished(flow.theirs) or flow.theirs & what:
+            raise ProtocolError(f"the peer is through with flow {flow.number}, and says more about it")
+        flow.theirs |= what
+        self._forget_if_over(flow)
+
+    # Which flow is it...
+
+    def get(self, number: int) -> Flow:
+        """Return the flow of a counted frame.
+
+        Raises:
+            ProtocolError: it is not open.
+        """
+        flow = self.open.get(number)
+        if flow is None:
+            raise ProtocolError(f"flow {number} is not open")
+        return flow
+
+    def find(self, number: int) -> Flow | None:
+        """Return the flow that a control frame is about, or None for one that is over: such frames may cross its end.
+
+        Raises:
+            ProtocolError: it was never open.
+        """
+        flow = self.open.get(number)
+        if flow is None and not self._was_open(number):
+            raise ProtocolError(f"flow {number} is not open")
+        return flow
+
+    def _was_open(self, number: int) -> bool:
+        is_ours = number % 2 == self._next % 2
+        return 0 < number < self._next if is_ours else 0 < number <= self._highest_of_peer
+
+    def _forget_if_over(self, flow: Flow) -> None:
+        if flow.number != MESSAGES and flow.is_over and self.open.pop(flow.number, None) is not None:
+            self._opened -= flow.number % 2 == self._next % 2

@@ -1,0 +1,251 @@
+"""The sending half of a session: what waits, what was written and may have to be written again, and whose turn it is.
+
+Counted frames have one order per direction. ``sent`` counts them over the whole life of the session; what the peer is not known to have
+received stays in the replay, and is written again, first, on the next transport.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from typing import Final
+
+from ..errors import ProtocolError
+from ..limits import Limits
+from .credit import Pressure
+from .flow import Flow
+from .flows import MESSAGES, Flows
+from .frames import FIRST_CREDIT
+from .stall import Stall
+from .states import Role
+
+_ABOUT: Final = -1
+"""Stands in the replay for the flow of a frame that is about a flow, not of its messages."""
+
+_TURN: Final = 16 << 10
+"""About how many bytes a flow writes before the next one has its turn."""
+
+
+class Outbox:
+    """What one end of a session sends. ``Session`` adds the other half.
+
+    Attributes:
+        wake: called when there is something to write; the driver sets it and writes once per tick of its loop.
+        on_room: called when room was made otherwise than by the peer, whom our connection reports.
+        sent: how many counted frames were written at least once.
+        outbox_bytes, outbox_frames: what was sent and not yet received by the peer; of flows besides the messages only what was written.
+        stall: who waits for whose credit.
+        made_room: the outbox became shorter, and nobody was told yet.
+    """
+
+    def __init__(
+        self, limits: Limits, pressure: Pressure, messages: Flow, *, role: Role, peer_max_flows: int
+    ) -> None:
+        self.limits = limits
+        self.pressure = pressure
+        self.wake: Callable[[], None] = _nothing
+        self.on_room: Callable[[], None] = _nothing
+        self.messages = messages
+        self._flows = Flows(
+            messages, role, limits, most_of_peer=peer_max_flows, write=self._write_about, drop=self._drop
+        )
+        self.flows = self._flows.open
+        self.sent = 0
+        self.outbox_bytes = 0
+        self.outbox_frames = 0
+        self.made_room = False
+        self._replay: deque[tuple[int, bytes]] = deque()
+        self._replaying: deque[bytes] = deque()
+        self._about: deque[tuple[int, bytes]] = deque()
+        self._ending: dict[int, Flow] = {}
+        self.stall = Stall(limits.stalled_after)
+        self._written = 0
+        self._turn = 0
+        self._is_woken = False
+
+    # The program sends...
+
+    @property
+    def has_room(self) -> bool:
+        """Whether the outbox takes another message. Under pressure it takes little, and ``on_room`` is called when that is over."""
+        return (
+            self.outbox_bytes < self.limits.outbox_bytes
+            and self.outbox_frames < self.limits.outbox_messages
+            and (self.outbox_bytes < FIRST_CREDIT or not self.pressure.holds_back(self))
+        )
+
+    def has_room_in(self, flow: Flow) -> bool:
+        """Whether a flow takes another message; one whose peer does not read fills itself and no other."""
+        if flow is self.messages:
+            return self.has_room
+        limits = self.limits
+        written = self.outbox_bytes - self.messages.pending_bytes
+        return (
+            flow.pending_bytes < limits.flow_outbox
+            and written < limits.outbox_bytes
+            and self.outbox_frames - len(self.messages.pending) < limits.outbox_messages
+            and (flow.pending_bytes < FIRST_CREDIT or not self.pressure.holds_back(self))
+        )
+
+    def send(self, flow: Flow, kind: int, payload: bytes) -> int:
+        """Queue one frame; return its index within the flow. The caller has seen to ``has_room_in``."""
+        size = flow.push(kind, payload)
+        self.pressure.used += size
+        if flow is self.messages:
+            self.outbox_bytes += size
+            self.outbox_frames += 1
+        if not self._is_woken:
+            self._is_woken = True
+            self.wake()
+        return flow.queued - 1
+
+    # Bytes go out...
+
+    @property
+    def can_write_more(self) -> bool:
+        """Whether ``data_to_send`` would have more, its budget aside."""
+        if self._replaying or self._about:
+            return True
+        return any(flow.pending and flow.sent_cost < flow.credit for flow in self.flows.values())
+
+    def _add_new(self, out: list[bytes], budget: int) -> None:
+        """Add what was never written, as far as credit and ``budget`` allow."""
+        if self._about:
+            budget = self._add_about(out, budget)
+        if len(self.flows) > 1:
+            self._add_turns(out, budget)
+        elif self.messages.pending and budget > 0:
+            self._add_frames(out, self.messages, budget)
+
+    def _add_replay(self, out: list[bytes], budget: int) -> int:
+        replaying = self._replaying
+        while replaying and budget > 0:
+            frame = replaying.popleft()
+            out.append(frame)
+            self._written += 1
+            budget -= len(frame)
+        return budget
+
+    def _add_about(self, out: list[bytes], budget: int) -> int:
+        while self._about and budget > 0:
+            number, frame = self._about.popleft()
+            flow = self.flows.get(number)
+            if flow is not None and flow.opened_at > self.sent:
+                flow.opened_at = self.sent
+            self._write(out, _ABOUT, frame)
+            budget -= len(frame)
+        return budget
+
+    def _add_turns(self, out: list[bytes], budget: int) -> None:
+        """Have several flows write in turns, so that none waits for another's end."""
+        ready = []
+        for flow in self.flows.values():
+            if flow.is_waiting:
+                self.stall.wait(flow)
+            elif flow.pending:
+                ready.append(flow)
+        self._turn += 1
+        first = self._turn % len(ready) if ready else 0
+        ready = ready[first:] + ready[:first]
+        while ready and budget > 0:
+            for flow in ready:
+                budget -= _TURN - self._add_frames(out, flow, min(budget, _TURN))
+                if budget <= 0:
+                    break
+            ready = [flow for flow in ready if flow.pending and flow.sent_cost < flow.credit]
+        for flow in [flow for flow in self._ending.values() if not flow.pending]:
+            del self._ending[flow.number]
+            end = self._flows.ended(flow)
+            self.pressure.used += len(end)
+            self._write(out, _ABOUT, end)
+
+    def _add_frames(self, out: list[bytes], flow: Flow, budget: int) -> int:
+        replay, number = self._replay, flow.number
+        count = size = 0
+        while budget > size:
+            frame = flow.pop()
+            if frame is None:
+                break
+            replay.append((number, frame))
+            out.append(frame)
+            count += 1
+            size += len(frame)
+        self.sent += count
+        self._written += count
+        if number != MESSAGES:
+            self.outbox_frames += count
+            self.outbox_bytes += size
+            self.made_room = True
+        if flow.is_waiting:
+            self.stall.wait(flow)
+        return budget - size
+
+    def _write(self, out: list[bytes], number: int, frame: bytes) -> None:
+        self._replay.append((number, frame))
+        out.append(frame)
+        self.sent += 1
+        self._written += 1
+        self.outbox_frames += 1
+        self.outbox_bytes += len(frame)
+
+    # A transport comes and goes...
+
+    def _rewind(self, received: int) -> None:
+        """Begin on a new transport: what the peer has not received is written again before anything new."""
+        self._forget(received, self.sent)
+        self._replaying = deque(frame for _, frame in self._replay)
+        self._written = self.sent - len(self._replay)
+
+    # Letting go...
+
+    def relieved(self) -> None:
+        """The pressure that held us back is over: senders may go on."""
+        self.on_room()
+
+    def _forget(self, received: int, at_most: int) -> None:
+        """Let go of what the peer has received."""
+        base = self.sent - len(self._replay)
+        if not base <= received <= at_most:
+            raise ProtocolError(
+                f"the peer has received {received} frames, which cannot be: {base} to {at_most}", "miscount"
+            )
+        size = 0
+        for _ in range(received - base):
+            size += len(self._replay.popleft()[1])
+            self.outbox_frames -= 1
+        if size:
+            self.outbox_bytes -= size
+            self.made_room = True
+            self.pressure.used -= size
+            if self.pressure.is_on:
+                self.pressure.eased()
+
+    def _drop(self, flow: Flow) -> None:
+        """Let go of what waits in a flow that was abandoned."""
+        self.pressure.used -= flow.pending_bytes
+        flow.pending.clear()
+        flow.pending_bytes = 0
+        flow.is_ending = False
+        self._ending.pop(flow.number, None)
+        self.stall.go_on(flow)
+        self.pressure.eased()
+
+    def _write_about(self, number: int, frame: bytes) -> None:
+        self._about.append((number, frame))
+        self.pressure.used += len(frame)
+        self._wake()
+
+    @property
+    def _held(self) -> int:
+        """Bytes of ours that count as pressure."""
+        waiting = sum(flow.pending_bytes for flow in self.flows.values() if flow is not self.messages)
+        return self.outbox_bytes + waiting + sum(len(frame) for _, frame in self._about)
+
+    def _wake(self) -> None:
+        if not self._is_woken:
+            self._is_woken = True
+            self.wake()
+
+
+def _nothing() -> None:
+    pass

@@ -1,0 +1,99 @@
+"""Do both ends wait for each other? Each tells the other, once, of a flow that has waited long for credit.
+
+When both have been told, neither program takes what the other sent: the session is stalled. Nothing is ended by that.
+"""
+
+from __future__ import annotations
+
+from .flow import Flow
+from .frames import COUNT, FrameType, encode_frame
+
+
+class Stall:
+    """Who waits for whose credit at one end of a session.
+
+    Args:
+        after: seconds that a flow waits before the peer is told.
+
+    Attributes:
+        is_told: the program was told that the session is stalled, and it still is.
+    """
+
+    __slots__ = ("_after", "_due", "_peer", "_since", "_told", "_waiting", "is_told")
+
+    def __init__(self, after: float) -> None:
+        self._after = after
+        self._waiting: dict[int, Flow] = {}
+        self._since: dict[int, float] = {}
+        self._due: list[Flow] = []
+        self._told: set[int] = set()
+        self._peer: set[int] = set()
+        self.is_told = False
+
+    @property
+    def is_on(self) -> bool:
+        """Whether both have waited for too long."""
+        return bool(self._told) and bool(self._peer)
+
+    @property
+    def is_waiting(self) -> bool:
+        """Whether something of ours waits for credit."""
+        return bool(self._waiting)
+
+    def begin_anew(self) -> None:
+        """On a new transport both tell each other again."""
+        for waits in (self._waiting, self._since, self._told, self._peer, self._due):
+            waits.clear()
+
+    # We wait...
+
+    def wait(self, flow: Flow) -> None:
+        """A flow has something to write, and no credit for it."""
+        self._waiting[flow.number] = flow
+
+    def go_on(self, flow: Flow) -> None:
+        """It has credit again, or nothing to write any more."""
+        if self._waiting.pop(flow.number, None) is not None:
+            self._since.pop(flow.number, None)
+            self._told.discard(flow.number)
+            self._settle()
+
+    def timeout_at(self) -> float | None:
+        """When ``handle_timeout`` has something to do."""
+        times = [since for number, since in self._since.items() if number not in self._told]
+        return min(times) + self._after if times else None
+
+    def handle_timeout(self, now: float) -> None:
+        """Have the peer told of the flows that have waited for too long."""
+        for number, since in self._since.items():
+            if number not in self._told and now >= since + self._after:
+                self._told.add(number)
+                self._due.append(self._waiting[number])
+
+    def data_to_send(self, now: float) -> list[bytes]:
+        """Return what to tell the peer now; what waits since now is noted."""
+        for number in self._waiting:
+            self._since.setdefault(number, now)
+        due, self._due = self._due, []
+        return [
+            encode_frame(FrameType.WAITING, flow.number, COUNT.pack(flow.credit))
+            for flow in due
+            if flow.number in self._told
+        ]
+
+    # The peer waits...
+
+    def peer_waits(self, flow: Flow, credit: int) -> None:
+        """It has told us so, of more than this total."""
+        if credit >= flow.granted:  # otherwise more is under way to it
+            self._peer.add(flow.number)
+
+    def peer_goes_on(self, flow: Flow) -> None:
+        """It was granted more, or the flow is over."""
+        if self._peer:
+            self._peer.discard(flow.number)
+            self._settle()
+
+    def _settle(self) -> None:
+        if not self.is_on:
+            self.is_told = False

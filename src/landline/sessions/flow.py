@@ -1,0 +1,112 @@
+"""One flow of a bare session on the loop: who waits for its messages and its outcomes, and how it ends before its session does."""
+
+from __future__ import annotations
+
+import asyncio
+import heapq
+import itertools
+
+from ..errors import FlowEnded, FlowReset
+from ..protocol.flow import ENDED, RESET, Flow
+from ..protocol.frames import ResetCode
+from ..protocol.session import Session
+from .signal import Signal
+
+
+class BareFlow:
+    """One end of a flow.
+
+    Attributes:
+        core: the protocol's state of it.
+        arrived: woken when there may be something to take, or never will be.
+    """
+
+    __slots__ = ("_loop", "_reset", "_session", "_ties", "_waiting", "arrived", "core")
+
+    def __init__(self, session: Session, core: Flow) -> None:
+        self.core = core
+        self.arrived = Signal()
+        self._session = session
+        self._loop = asyncio.get_running_loop()
+        self._waiting: list[tuple[int, int, asyncio.Future[None]]] = []
+        self._ties = itertools.count()
+        self._reset: FlowReset | None = None
+
+    @property
+    def purpose(self) -> str:
+        """What it was opened for."""
+        return self.core.purpose
+
+    @property
+    def is_over(self) -> bool:
+        """Whether both ends are through with it."""
+        return self.core.is_over
+
+    # The program leaves it...
+
+    def end(self) -> None:
+        """Send no more; the peer sees the end after everything that was sent."""
+        self._session.end_flow(self.core)
+
+    def reset(self, code: ResetCode = ResetCode.CANCELLED, reason: str = "") -> None:
+        """Neither send nor take anything more; what waits is dropped at both ends."""
+        if self._reset is None and not self.core.is_over:
+            self._reset = FlowReset(reason or "it was abandoned here", code.text)
+            self._session.abandon_flow(self.core, code, reason)
+            self.arrived.wake()
+
+    def why_unreadable(self) -> FlowEnded | None:
+        """Return why no more can be taken, or None when something may come."""
+        if self._reset is not None:
+            return self._reset
+        if self.core.is_read_out:
+            return FlowEnded("the other end has sent everything")
+        return None
+
+    def why_unwritable(self) -> FlowEnded | None:
+        """Return why no more can be sent, or None."""
+        if self._reset is not None:
+            return self._reset
+        if self.core.is_ending or self.core.ours & (ENDED | RESET):
+            return FlowEnded("this end has said that it sends no more")
+        return None
+
+    # The session tells...
+
+    def was_handled(self, handled: int) -> None:
+        """The peer is done with this many; wake those who waited for that."""
+        waiting = self._waiting
+        while waiting and waiting[0][0] < handled:
+            future = heapq.heappop(waiting)[2]
+            if not future.done():
+                future.set_result(None)
+
+    def was_reset(self, code: ResetCode, reason: str) -> None:
+        """The peer abandoned the flow."""
+        if self._reset is None:
+            self._reset = FlowReset(reason, code.text)
+        self.settle()
+
+    def settle(self) -> None:
+        """Every outcome is known: wake everybody."""
+        waiting, self._waiting = self._waiting, []
+        for _, _, future in waiting:
+            if not future.done():
+                future.set_result(None)
+        self.arrived.wake()
+
+    # Waiting for outcomes...
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether nothing more will be heard of what was sent: the peer has said its last word about it."""
+        return self.core.reset is not None
+
+    async def wait_handled(self, index: int) -> None:
+        """Wait until the peer handled the message of that index, or everything is settled."""
+        if self.core.handled_by_peer > index or self.is_settled:
+            return
+        self._session.ask(self.core)
+        future: asyncio.Future[None] = self._loop.create_future()
+        heapq.heappush(self._waiting, (index, next(self._ties), future))
+        await future

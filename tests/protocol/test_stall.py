@@ -1,0 +1,136 @@
+"""Both ends waiting for each other's credit: told once, at both ends, and over as soon as anybody takes something."""
+
+from __future__ import annotations
+
+from landline.limits import Limits
+from landline.protocol.events import Event, Stalled
+from landline.protocol.flow import Flow
+from landline.protocol.frames import COUNT, FrameType, encode_frame
+from landline.protocol.stall import Stall
+from tests.protocol.lines import Pair, hear, open_pair, say
+
+SMALL = Limits(window=1000, stalled_after=5.0, heartbeat_interval=60.0)
+
+
+def stalls(log: list[Event]) -> int:
+    return sum(isinstance(event, Stalled) for event in log)
+
+
+def fill(pair: Pair, *, up: bool = True, down: bool = True) -> None:
+    """Have both programs send more than the other's window, and take nothing."""
+    for _ in range(30):
+        if up:
+            say(pair.guest.core, "x" * 100)
+        if down:
+            say(pair.host.core, "x" * 100)
+    pair.settle()
+
+
+def test_two_programs_that_only_send_are_stalled() -> None:
+    """Both ends say so once, after the time and not before."""
+    pair = open_pair(SMALL)
+    fill(pair)
+
+    pair.wait(4.9)
+    assert (stalls(pair.guest.log), stalls(pair.host.log)) == (0, 0)
+    pair.wait(0.2)
+    assert (stalls(pair.guest.log), stalls(pair.host.log)) == (1, 1)
+    pair.wait(60.0)
+    assert (stalls(pair.guest.log), stalls(pair.host.log)) == (1, 1)
+    assert pair.guest.core.stall.is_on
+    assert pair.guest.end is None
+
+
+def test_one_that_waits_is_not_a_stall() -> None:
+    """A slow reader is no deadlock."""
+    pair = open_pair(SMALL)
+    fill(pair, down=False)
+
+    pair.wait(60.0)
+
+    assert (stalls(pair.guest.log), stalls(pair.host.log)) == (0, 0)
+
+
+def test_taking_something_ends_it_at_both_ends() -> None:
+    """And a stall that comes again is told again."""
+    pair = open_pair(SMALL)
+    fill(pair)
+    pair.wait(6.0)
+    while pair.host.core.messages.received < 30:
+        hear(pair.host.core)
+        pair.wait(0.1)
+
+    assert not pair.guest.core.stall.is_on
+    assert not pair.host.core.stall.is_on
+
+    fill(pair, down=False)
+    pair.wait(6.0)
+    assert (stalls(pair.guest.log), stalls(pair.host.log)) == (2, 2)
+
+
+def test_it_is_told_again_on_another_line() -> None:
+    """A line that drops while both wait changes nothing about that; the programs are not told twice."""
+    pair = open_pair(SMALL)
+    fill(pair)
+    pair.wait(3.0)
+    pair.cut()
+    pair.dial()
+    pair.settle()
+    pair.wait(3.0)
+    assert stalls(pair.host.log) == 0
+    pair.wait(3.0)
+
+    assert (stalls(pair.guest.log), stalls(pair.host.log)) == (1, 1)
+
+    pair.cut()
+    pair.dial()
+    pair.settle()
+    pair.wait(6.0)
+    assert pair.guest.core.stall.is_on
+    assert (stalls(pair.guest.log), stalls(pair.host.log)) == (1, 1)
+
+
+def test_different_flows_may_wait_for_each_other() -> None:
+    """One end writes messages, the other a flow of its own, and neither reads."""
+    pair = open_pair(SMALL)
+    flow = pair.host.core.open_flow("")
+    pair.settle()
+    fill(pair, down=False)
+    for _ in range(100):
+        pair.host.core.send(flow, FrameType.TEXT, b"x" * 100)
+    pair.settle()
+    pair.wait(6.0)
+
+    assert (stalls(pair.guest.log), stalls(pair.host.log)) == (1, 1)
+
+    pair.host.core.abandon_flow(flow, 0)  # type: ignore[arg-type]
+    pair.settle()
+    assert not pair.host.core.stall.is_on
+    assert not pair.guest.core.stall.is_on
+
+
+def test_a_waiting_that_crossed_a_credit_says_nothing() -> None:
+    """More was granted meanwhile than the peer knew of."""
+    stall, flow = Stall(5.0), Flow(0, 1000, 0)
+    stall.wait(flow)
+    stall.data_to_send(0.0)
+    stall.handle_timeout(5.0)
+    assert stall.data_to_send(5.0) == [encode_frame(FrameType.WAITING, 0, COUNT.pack(0))]
+
+    stall.peer_waits(flow, 999)
+    assert not stall.is_on
+    stall.peer_waits(flow, 1000)
+    assert stall.is_on
+
+
+def test_there_is_no_time_to_wait_for_once_it_is_due() -> None:
+    """A transport that takes nothing just then must not make the timer fire again and again."""
+    stall, flow = Stall(5.0), Flow(0, 1000, 0)
+    stall.wait(flow)
+    assert stall.timeout_at() is None
+    stall.data_to_send(1.0)
+    assert stall.timeout_at() == 6.0
+
+    stall.handle_timeout(6.0)
+
+    assert stall.timeout_at() is None
