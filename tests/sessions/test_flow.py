@@ -1,0 +1,199 @@
+"""One flow on the loop: messages over it, its end, its reset, and who waits for what."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import pytest
+
+import landline
+from landline.errors import FlowEnded, FlowReset, Full, SessionClosed
+from landline.patterns.messages import Messages
+from landline.protocol.frames import ResetCode
+from landline.sessions.bare import BareSession
+from landline.sessions.flow import BareFlow
+
+
+class Ends:
+    """Two sessions in one process, and the flows that the client opened at the server."""
+
+    def __init__(self, client: BareSession, server: BareSession) -> None:
+        self.client = client
+        self.server = server
+        self.flows: asyncio.Queue[BareFlow] = asyncio.Queue()
+        server.on_flow = self.flows.put_nowait
+
+    async def open(self, purpose: str = "talk") -> tuple[BareFlow, Messages, BareFlow, Messages]:
+        ours = self.client.open_flow(purpose)
+        theirs = await self.flows.get()
+        return ours, Messages(self.client, ours), theirs, Messages(self.server, theirs)
+
+
+@pytest.fixture
+async def ends() -> AsyncIterator[Ends]:
+    begun: asyncio.Future[landline.Session] = asyncio.get_running_loop().create_future()
+    over = asyncio.Event()
+
+    async def program(session: landline.Session) -> None:
+        begun.set_result(session)
+        await over.wait()
+
+    async with landline.serve(program, "memory://flows"), landline.connect("memory://flows") as client:
+        server = await begun
+        yield Ends(client._bare, server._bare)
+        over.set()
+
+
+async def test_messages_over_a_flow_arrive_in_order_and_are_acked(ends: Ends) -> None:
+    """The same words as for a session's own messages."""
+    ours, saying, theirs, hearing = await ends.open("prices")
+    receipts = [await saying.send(number) for number in range(10)]
+    heard = [await hearing.receive() for _ in range(10)]
+    hearing.ack()
+
+    assert theirs.purpose == ours.purpose == "prices"
+    assert heard == list(range(10))
+    assert [(await receipt).status for receipt in receipts] == ["acked"] * 10
+
+
+async def test_the_end_of_a_flow_comes_after_everything(ends: Ends) -> None:
+    """Each direction has its own; when both have come, nothing is left at either end."""
+    ours, saying, theirs, hearing = await ends.open()
+    _ = await saying.send("last")
+    ours.end()
+    with pytest.raises(FlowEnded, match="sends no more"):
+        _ = await saying.send("too late")
+    assert await hearing.receive() == "last"
+    with pytest.raises(FlowEnded, match="sent everything"):
+        await hearing.receive()
+    _ = await hearing.send("and back")
+    theirs.end()
+    assert await saying.receive() == "and back"
+    with pytest.raises(FlowEnded):
+        await saying.receive()
+    await saying.flush()
+    await hearing.flush()
+
+    assert ours.is_over
+    assert list(ends.client.core.flows) == [0]
+
+
+async def test_a_reset_wakes_everybody_at_both_ends(ends: Ends) -> None:
+    """Who receives, sends, flushes or waits for an outcome is told why."""
+    ours, saying, theirs, hearing = await ends.open()
+    receipts = [await saying.send(number) for number in range(3)]
+    assert await hearing.receive() == 0
+    assert await hearing.receive() == 1
+    waiting = asyncio.ensure_future(saying.receive())
+    flushing = asyncio.ensure_future(saying.flush())
+
+    theirs.reset(ResetCode.FAILED, "it broke")
+
+    for task in (waiting, flushing):
+        with pytest.raises(FlowReset, match="it broke") as caught:
+            await task
+        assert caught.value.code == "failed"
+    assert [(await receipt).status for receipt in receipts] == ["acked", "unknown", "failed"]
+    with pytest.raises(FlowReset):
+        _ = await saying.send("more")
+    with pytest.raises(FlowReset):
+        await hearing.receive()
+    ours.reset()
+    assert ours.is_over
+
+
+async def test_a_flow_that_nobody_takes_is_reset(ends: Ends) -> None:
+    """By default no program takes any."""
+    flow = ends.server.open_flow("surprise")
+    hearing = Messages(ends.server, flow)
+
+    with pytest.raises(FlowReset, match="nobody here takes") as caught:
+        await hearing.receive()
+
+    assert caught.value.code == "unwanted"
+
+
+async def test_an_unread_flow_makes_its_sender_wait_and_nobody_else(ends: Ends) -> None:
+    """Its own outbox is full; the messages go on, and so does it when it is read."""
+    _, saying, _, hearing = await ends.open()
+    receipts = []
+    for _ in range(10_000):
+        try:
+            receipts.append(saying.send_nowait(b"x" * 1000))
+        except Full:
+            break
+        await asyncio.sleep(0)
+    assert len(receipts) < 10_000
+    writing = asyncio.ensure_future(saying.send(b"x" * 1000))
+    for number in range(100):
+        _ = await Messages(ends.client).send(number)
+        assert await Messages(ends.server).receive() == number
+    assert not writing.done()
+
+    for _ in receipts:
+        assert len(await hearing.receive()) == 1000
+    _ = await writing
+
+
+async def test_the_end_of_a_session_is_the_end_of_its_flows(ends: Ends) -> None:
+    """Who waits in one is told, and none can be opened any more."""
+    _, saying, _, _ = await ends.open()
+    receipt = await saying.send("unread")
+    waiting = asyncio.ensure_future(saying.receive())
+    await asyncio.sleep(0)
+
+    ends.client.lose(ends.client.end_code, "for the test")
+
+    with pytest.raises(landline.SessionLost):
+        await waiting
+    assert (await receipt).status == "unknown"
+    with pytest.raises(landline.SessionLost):
+        ends.client.open_flow("another")
+
+
+async def test_a_session_that_closes_opens_no_flows(ends: Ends) -> None:
+    """It takes no more of anything."""
+    closing = asyncio.ensure_future(ends.client.close())
+    await asyncio.sleep(0)
+
+    with pytest.raises(SessionClosed):
+        ends.client.open_flow("late")
+    await closing
+
+
+async def test_two_programs_that_only_send_are_told(caplog: pytest.LogCaptureFixture) -> None:
+    """Both see it in their states, as a property, and in the log; it ends when one receives."""
+    limits = landline.Limits(window=1000, stalled_after=0.05)
+    begun: asyncio.Future[landline.Session] = asyncio.get_running_loop().create_future()
+
+    async def program(session: landline.Session) -> None:
+        begun.set_result(session)
+        await session.wait_closed()
+
+    async def stalled(session: landline.Session) -> str:
+        async for change in session.states():
+            if change.state is change.previous:
+                return change.reason
+        return ""
+
+    async with (
+        landline.serve(program, "memory://stalls", limits=limits),
+        landline.connect("memory://stalls", limits=limits) as client,
+    ):
+        server = await begun
+        watching = [asyncio.ensure_future(stalled(session)) for session in (client, server)]
+        await asyncio.sleep(0)
+        for session in (client, server):
+            for _ in range(20):
+                _ = await session.send("x" * 100)
+
+        for reason in await asyncio.gather(*watching):
+            assert reason.startswith("stalled")
+        assert [client.is_stalled, server.is_stalled] == [True, True]
+        for _ in range(20):
+            await server.receive()
+            await client.receive()
+        assert [client.is_stalled] == [False]
+        server.ack()
+    assert sum("stalled" in record.message for record in caplog.records) == 2
