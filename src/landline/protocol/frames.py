@@ -29,7 +29,7 @@ FIRST_CREDIT: Final = 4096
 """The credit that whoever opens a flow begins with, before the other end has said anything; and the least that a flow is granted anew."""
 
 MAX_CONTROL: Final = 4096
-"""The largest payload of a control frame, in bytes."""
+"""The largest payload of a frame that carries no data of a program, in bytes."""
 
 
 class FrameType(IntEnum):
@@ -130,7 +130,8 @@ class FrameDecoder:
     """Cuts arriving bytes into frames, whatever chunks they come in.
 
     Args:
-        max_message: the largest payload of a counted frame, in bytes; a header that declares more is an error at once.
+        max_message: the largest payload of a data frame, in bytes, that of any other is ``MAX_CONTROL``; a header that declares more is an
+            error at once.
     """
 
     __slots__ = ("_buffer", "_max_message", "_needed")
@@ -168,7 +169,7 @@ class FrameDecoder:
         at, end = 0, len(data)
         while end - at >= header_size:
             length, kind, number = unpack(data, at)
-            if length > max_message or (kind < FIRST_COUNTED and length > MAX_CONTROL):
+            if length > (max_message if FIRST_COUNTED <= kind <= LAST_DATA else MAX_CONTROL):
                 raise ProtocolError(f"a frame of {length} bytes is over the limit", "too-large")
             stop = at + header_size + length
             if stop > end:
