@@ -12,8 +12,8 @@ from landline.errors import ProtocolError
 from landline.protocol.frames import (
     FIRST_COUNTED,
     HEADER,
-    MAGIC,
     LAST_DATA,
+    MAGIC,
     MAX_CONTROL,
     CloseCode,
     Frame,

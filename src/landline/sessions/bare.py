@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from ..errors import SessionClosed, SessionEnded, SessionLost
-from ..limits import Limits
+from ..limits import FIXED, Limits
 from ..protocol import session as core
 from ..protocol.events import (
     ConnectionEnded,
@@ -35,10 +35,9 @@ from .driver import Driver, log
 from .flow import BareFlow
 from .signal import Signal
 
-_CHANGES_KEPT = 64
+_CHANGES_KEPT: Final = FIXED.changes_kept
 
-FAREWELL: Final = 1.0
-"""Seconds that a close which has nothing left to deliver waits for a line that is down."""
+FAREWELL: Final = FIXED.farewell
 
 
 STALLED: Final = (

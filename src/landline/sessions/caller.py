@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from typing import Final
 
+from ..limits import FIXED
 from ..transports import Transport
 from .signal import Signal
 
-HELD_ABOVE = 64 << 10
-"""Bytes received and not taken above which the line is not read."""
+HELD_ABOVE: Final = FIXED.caller_held
 
 
 class Caller:

@@ -11,6 +11,7 @@ from typing import Annotated, Final, TypeVar
 
 import msgspec
 
+from landline.apps.chat.limits import FIXED
 from landline.apps.chat.text import MAX_TEXT, RAW_NAME, RAW_ROOM, RAW_TEXT
 
 VERSION: Final = 1
@@ -306,7 +307,7 @@ Told = (
     | CallBegan | Talked | CallEnded | Done | Sorry | Notice
 )  # fmt: skip
 
-_MAX_QUOTED: Final = 200
+_MAX_QUOTED: Final = FIXED.quoted
 _encoder = msgspec.msgpack.Encoder()
 _requests: msgspec.msgpack.Decoder[Request] = msgspec.msgpack.Decoder(Request)
 _told: msgspec.msgpack.Decoder[Told] = msgspec.msgpack.Decoder(Told)
