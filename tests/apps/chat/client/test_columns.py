@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from prompt_toolkit.utils import get_cwidth
 
@@ -39,6 +39,7 @@ def test_styles_stay_with_their_words() -> None:
     assert pieces == [("time", "12:00"), ("", "\n  "), ("name", "ben"), ("", ":\n  hello")]
 
 
+@example("漢 漢漢漢", 8)
 @given(st.text("ab 漢\u00a0\n", max_size=200), st.integers(8, 30))
 def test_nothing_is_lost_and_only_single_words_are_too_wide(text: str, width: int) -> None:
     """But for the spaces at which a row was broken."""

@@ -43,6 +43,7 @@ def wrapped(pieces: Pieces, width: int, *, indent: str) -> Pieces:
         return pieces
     result: Pieces = []
     column = 0
+    has_word = False  # in the row so far
     word: Pieces = []  # with the space before it
 
     def put(style: str, text: str) -> None:
@@ -54,13 +55,13 @@ def wrapped(pieces: Pieces, width: int, *, indent: str) -> Pieces:
         column += cells(text)
 
     def put_word() -> None:
-        nonlocal column
+        nonlocal column, has_word
         text = "".join(part for _, part in word)
         # The first word of a row stays there, however long: on the next one it would not fit either.
         if text and not text.strip() and column + cells(text) > width:
             word.clear()  # spaces at the end
             return
-        if column > len(indent) and text.strip() and column + cells(text) > width:
+        if has_word and text.strip() and column + cells(text) > width:
             put("", "\n")
             column = 0
             put("", indent)
@@ -71,6 +72,7 @@ def wrapped(pieces: Pieces, width: int, *, indent: str) -> Pieces:
             kept = part.lstrip() if is_leading else part
             is_leading = is_leading and not kept
             put(style, kept)
+        has_word = has_word or bool(text.strip())
         word.clear()
 
     for style, text in pieces:
@@ -79,6 +81,7 @@ def wrapped(pieces: Pieces, width: int, *, indent: str) -> Pieces:
                 put_word()
                 put(style, char)
                 column = 0
+                has_word = False
                 continue
             if char.isspace() and any(part.strip() for _, part in word):
                 put_word()
