@@ -156,7 +156,7 @@ async def test_addresses_are_tried_in_turn(nobody: str, mute: str) -> None:
         assert await session.receive() == "again"
         await session.close()
         with pytest.raises(landline.ConnectError) as last:
-            await landline.connect(mute, nobody, connect_timeout=0.05)
+            await landline.connect(nobody, mute, connect_timeout=0.05)
         assert isinstance(last.value, landline.ConnectTimeout)
 
 

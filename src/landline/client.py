@@ -20,7 +20,8 @@ class connect:  # noqa: N801 - used like the function it replaces: `async with c
     Only the first dial can fail here; an established session redials by itself until it is back, refused or closed.
 
     Args:
-        addresses: one or several, for example ``"tcp://localhost:12345"``; tried in turn at every dial.
+        addresses: one or several, for example ``"tcp://localhost:12345"``; tried in turn at every dial, the one that was good last first, each
+            with its share of the time. A server may send its clients from one of them to another, and to no other.
         credentials: shown to the server's ``authenticate`` at every dial; anything that msgpack can hold.
         connect_timeout: seconds for the first dial, all addresses together; by default ``limits.connect_timeout``.
         limits: see ``landline.Limits``.

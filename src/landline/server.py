@@ -53,6 +53,11 @@ class Server:
         authenticate: takes a client's credentials, returns its principal or None to refuse; may be async. By default everybody enters.
         limits: see ``landline.Limits``.
         retry_in: seconds after which clients are told to come back when the server goes.
+        redirect: an address that clients are told to go on with when this server goes or is full; they follow only to one that they were
+            given themselves.
+
+    Raises:
+        AddressError: ``redirect`` cannot be read.
     """
 
     def __init__(
@@ -62,12 +67,14 @@ class Server:
         authenticate: Authenticate = admit_all,
         limits: Limits | None = None,
         retry_in: float = 1.0,
+        redirect: str | None = None,
     ) -> None:
         self._program = program
         self._plain: PlainProgram | None = None
         self._authenticate = authenticate
         self._limits = limits or Limits()
         self._retry_in = retry_in
+        self._redirect = None if redirect is None else str(parse_address(redirect))
 
     def plain(self, program: PlainProgram) -> PlainProgram:
         """Have ``program`` run for each caller who speaks plain text; use it as a decorator."""
@@ -90,6 +97,7 @@ class Server:
             begin=partial(self._begin, running),
             plain=partial(self._begin_plain, running) if self._plain is not None else None,
             authenticate=self._authenticate,
+            redirect=self._redirect,
         )
         listeners: list[Listener] = []
         try:

@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+import landline
 from landline.errors import ConnectError, ConnectTimeout
 from landline.limits import Limits
 from landline.protocol.frames import CloseCode
 from landline.protocol.handshake import Hello
-from landline.sessions.dial import Turndown, dial_any
+from landline.sessions.dial import Turndown, dial_any, prefer
 from landline.transports import Transport, open_listener, parse_address
 
 if TYPE_CHECKING:
@@ -47,11 +48,11 @@ class Ignores:
 async def test_the_first_that_welcomes_is_taken(place: Place) -> None:
     """Addresses where nobody is are passed over."""
     await place.serve()
-    driver, event = await dial("memory://nobody", place.address, "memory://never-asked")
+    answer = await dial("memory://nobody", place.address, "memory://never-asked")
 
-    assert driver.transport.peer == place.address
-    assert event.welcome.session
-    driver.abort()
+    assert answer.driver.transport.peer == str(answer.address) == place.address
+    assert answer.welcome.session
+    answer.driver.abort()
 
 
 async def test_a_refusal_is_an_answer(place: Place) -> None:
@@ -72,8 +73,55 @@ async def test_the_last_failure_is_told(place: Place) -> None:
     assert failed.value.address == "memory://two"
 
 
+async def test_one_that_says_nothing_leaves_time_for_the_others(place: Place) -> None:
+    """Each has its share of the time: a server behind a dead line does not hide the one that lives."""
+    await place.serve()
+    listener = await open_listener(
+        parse_address("memory://mute"), lambda line: line.start(Ignores()), backlog=1
+    )
+    begun = asyncio.get_running_loop().time()
+    answer = await dial("memory://mute", place.address, timeout=6)
+    listener.close()
+
+    assert asyncio.get_running_loop().time() - begun == 3
+    assert str(answer.address) == place.address
+    answer.driver.abort()
+
+
+async def test_a_server_that_is_full_leaves_the_others(place: Place) -> None:
+    """Who may come back later may as well ask elsewhere now; if all are full, the last says so."""
+    await place.serve()
+    full = landline.Server(lambda session: session.wait_closed(), limits=landline.Limits(max_sessions=1))
+    async with full.listen("memory://full"), landline.connect("memory://full"):
+        answer = await dial("memory://full", place.address)
+        assert str(answer.address) == place.address
+        answer.driver.abort()
+        with pytest.raises(Turndown) as turned:
+            await dial("memory://full")
+
+    assert turned.value.refusal.code is CloseCode.BUSY
+
+
+def test_a_redirect_goes_to_an_address_of_ours_only(caplog: pytest.LogCaptureFixture) -> None:
+    """Whoever names another one is told nothing and trusted with nothing; the log says it."""
+    ours = [parse_address(f"memory://{name}") for name in "abc"]
+    for redirect, order in (
+        ("memory://c", "cab"),
+        (None, "cab"),
+        ("memory://evil", "cab"),
+        ("rubbish", "cab"),
+    ):
+        prefer(ours, redirect)
+        assert "".join(address.path for address in ours) == order
+
+    assert ["evil" in record.message or "rubbish" in record.message for record in caplog.records] == [
+        True,
+        True,
+    ]
+
+
 async def test_the_time_is_for_all_of_them() -> None:
-    """One that takes the call and says nothing uses it up, and its line is closed."""
+    """One that takes the call and says nothing has its share of it, and its line is closed."""
     lines: list[Transport] = []
     gone = asyncio.Event()
 
@@ -85,7 +133,7 @@ async def test_the_time_is_for_all_of_them() -> None:
     listener = await open_listener(parse_address("memory://mute"), accept, backlog=1)
     begun = asyncio.get_running_loop().time()
     with pytest.raises(ConnectTimeout, match="no answer within 5 s"):
-        await dial("memory://mute", "memory://nobody")
+        await dial("memory://nobody", "memory://mute")
     listener.close()
 
     assert asyncio.get_running_loop().time() - begun == 5

@@ -89,14 +89,14 @@ class Played:
                 await self.news.wait()
         return self.calls[number]
 
-    async def session(self, **options: Any) -> landline.Session:
-        connecting = asyncio.ensure_future(_connect(**options))
+    async def session(self, *others: str, **options: Any) -> landline.Session:
+        connecting = asyncio.ensure_future(_connect(*others, **options))
         (await self.call(len(self.calls))).welcome()
         return await connecting
 
 
-async def _connect(**options: Any) -> landline.Session:
-    return await landline.connect(ADDRESS, **options)
+async def _connect(*others: str, **options: Any) -> landline.Session:
+    return await landline.connect(ADDRESS, *others, **options)
 
 
 @pytest.fixture
@@ -339,3 +339,73 @@ async def test_a_pause_that_fails_ends_the_session_with_its_reason(played: Playe
 
     with pytest.raises(landline.SessionLost, match="no pause today"):
         await session.receive()
+
+
+async def test_an_unknown_session_elsewhere_is_not_lost(played: Played) -> None:
+    """Another of our addresses may be another server: what it does not know, the one that had it may."""
+    async with landline.serve(lambda session: session.wait_closed(), "memory://another"):
+        session = await played.session("memory://another")
+        played.calls[-1].transport.abort()
+        (await played.call(1)).transport.abort()
+        (await played.call(2)).welcome(b"2" * 32)
+        async for change in session.states():
+            if change.state is State.CONNECTED:
+                break
+
+        assert not session.is_closed
+        played.calls[-1].transport.abort()
+        (await played.call(3)).refuse(CloseCode.UNKNOWN_SESSION)
+        with pytest.raises(landline.SessionLost, match="unknown session"):
+            await session.receive()
+
+
+@pytest.mark.parametrize("is_refused", [True, False])
+async def test_a_redirect_is_followed_to_an_address_of_ours(played: Played, is_refused: bool) -> None:
+    """Whether it comes with the close of a line or with a refusal, after the time that was told."""
+    there: list[Call] = []
+    arrived = asyncio.Event()
+
+    def accept(transport: Transport) -> None:
+        there.append(Call(transport, arrived.set))
+
+    listener = await open_listener(parse_address("memory://there"), accept, backlog=8)
+    session = await played.session("memory://there")
+    words: dict[str, Any] = {"retry_in": 10.0, "redirect": "memory://there"}
+    left = asyncio.get_running_loop().time()
+    if is_refused:
+        played.calls[-1].transport.abort()
+        (await played.call(1)).refuse(CloseCode.GOING_AWAY, **words)
+    else:
+        played.calls[-1].close(CloseCode.GOING_AWAY, **words)
+    await arrived.wait()
+    if not is_refused:  # a refusal asks the others at once
+        assert there[0].at - left >= 5.0
+    assert there[0].resume.session == b"s" * 16
+    there[0].welcome(b"2" * 32)
+    async for change in session.states():
+        if change.state is State.CONNECTED:
+            break
+
+    assert session.peer == "memory://there"
+    there[0].transport.abort()
+    listener.close()
+    await session.close()
+
+
+async def test_a_server_that_goes_names_another(played: Played) -> None:
+    """``redirect`` of a server reaches its clients when it drains, and must be an address."""
+    del played
+    with pytest.raises(landline.AddressError):
+        landline.Server(redirect="nowhere")
+    async with landline.serve(lambda session: session.wait_closed(), "memory://next"):
+        async with landline.serve(
+            lambda session: session.wait_closed(), "memory://going", redirect="memory://next"
+        ):
+            session = await landline.connect("memory://going", "memory://next")
+        with pytest.raises(
+            landline.SessionLost
+        ):  # it went to another server, which does not know the session
+            await session.receive()
+
+        async with landline.connect("memory://going", "memory://next") as anew:
+            assert anew.peer == "memory://next"

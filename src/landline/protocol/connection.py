@@ -128,14 +128,21 @@ class Connection:
 
     # Either end closes...
 
-    def close(self, code: CloseCode, reason: str, now: float, retry_in: float | None = None) -> None:
+    def close(
+        self,
+        code: CloseCode,
+        reason: str,
+        now: float,
+        retry_in: float | None = None,
+        redirect: str | None = None,
+    ) -> None:
         """Write CLOSE, after which nothing counted follows, once everything that was sent is written.
 
         The connection then waits for the peer's CLOSE, which comes when its program has handled what we sent, or for ``close_timeout``. Where
         the peer had closed before us, ours ends the connection.
         """
         if self.phase is Phase.OPEN:
-            self._close_with(code, reason, retry_in)
+            self._close_with(code, reason, retry_in, redirect)
             self.phase = Phase.CLOSING
             self._deadline = now + self._limits.close_timeout
         elif self.phase is not Phase.CLOSING:
@@ -401,9 +408,11 @@ class Connection:
                 self._control += self.session.last_words()
         self._end(code, reason, local=True)
 
-    def _close_with(self, code: CloseCode, reason: str, retry_in: float | None = None) -> None:
+    def _close_with(
+        self, code: CloseCode, reason: str, retry_in: float | None = None, redirect: str | None = None
+    ) -> None:
         text = reason[:500].encode(errors="replace").decode()  # a program's words may not be Unicode
-        close = Close(code=code, reason=text, retry_in=retry_in)
+        close = Close(code=code, reason=text, retry_in=retry_in, redirect=redirect)
         self._closing = encode_payload(FrameType.CLOSE, close)
 
     def _end(self, code: CloseCode, reason: str, *, local: bool) -> None:

@@ -60,6 +60,7 @@ class Acceptor:
     Args:
         begin: called with each new session, once its client confirmed.
         plain: called with the transport and first bytes of who speaks plain text; None refuses them.
+        redirect: the address that clients are told to go on with, when this server goes or is full.
     """
 
     def __init__(
@@ -69,11 +70,13 @@ class Acceptor:
         begin: Callable[[BareSession], None],
         plain: Callable[[Transport, bytes], None] | None,
         authenticate: Authenticate,
+        redirect: str | None = None,
     ) -> None:
         self._limits = limits
         self._begin = begin
         self._plain = plain
         self._authenticate = authenticate
+        self._redirect = redirect
         self._pressure = Pressure(limits.memory)
         self._life = secrets.token_bytes(ID_SIZE)
         self._table = SessionTable(limits)
@@ -156,9 +159,7 @@ class Acceptor:
         if len(self._greeting) >= self._limits.max_handshakes:
             # The oldest goes, not the newest: who means it has said hello long ago, and a crowd that never does must not shut the door.
             oldest = next(iter(self._greeting))
-            oldest.connection.refuse(
-                Refusal(code=CloseCode.BUSY, reason="too many are being greeted", retry_in=1.0)
-            )
+            oldest.connection.refuse(self._not_now(CloseCode.BUSY, "too many are being greeted", 1.0))
             oldest.schedule()
             del self._greeting[oldest]
         self._greeting[driver] = None
@@ -211,11 +212,13 @@ class Acceptor:
                 Refusal(code=CloseCode.UNAUTHORIZED, reason="the credentials are not good")
             )
         elif self._is_draining:
-            driver.connection.refuse(
-                Refusal(code=CloseCode.GOING_AWAY, reason="the server is going away", retry_in=1.0)
-            )
+            driver.connection.refuse(self._not_now(CloseCode.GOING_AWAY, "the server is going away", 1.0))
         else:
             go_on(principal)
+
+    def _not_now(self, code: CloseCode, reason: str, retry_in: float) -> Refusal:
+        """Return the refusal of somebody who may come back, or go elsewhere."""
+        return Refusal(code=code, reason=reason, retry_in=retry_in, redirect=self._redirect)
 
     # ... with a new session ...
 
@@ -225,9 +228,7 @@ class Acceptor:
             self._kept[surplus.id].session.lose(CloseCode.EXPIRED, "the server needed the room")
         source = driver.transport.source
         if self._table.is_full or (source and self._held_by_source[source] >= self._limits.max_per_source):
-            driver.connection.refuse(
-                Refusal(code=CloseCode.BUSY, reason="the server holds no more sessions", retry_in=5.0)
-            )
+            driver.connection.refuse(self._not_now(CloseCode.BUSY, "the server holds no more sessions", 5.0))
             return
         self._held_by_source[source] += 1
         state = Session(
@@ -378,7 +379,9 @@ class Acceptor:
         for door in list(self._silent):
             door.hang_up()
         closing = [
-            session.close("the server is going away", CloseCode.GOING_AWAY, retry_in=retry_in)
+            session.close(
+                "the server is going away", CloseCode.GOING_AWAY, retry_in=retry_in, redirect=self._redirect
+            )
             for session in self.sessions
             if session.driver is not None
         ]
@@ -387,12 +390,12 @@ class Acceptor:
             session.lose(CloseCode.EXPIRED, "the server is going away")
         for driver in self._greeting:
             driver.connection.refuse(
-                Refusal(code=CloseCode.GOING_AWAY, reason="the server is going away", retry_in=retry_in)
+                self._not_now(CloseCode.GOING_AWAY, "the server is going away", retry_in)
             )
             driver.schedule()
         for driver in self._carried:
             driver.connection.close(
-                CloseCode.GOING_AWAY, "the server is going away", self._loop.time(), retry_in
+                CloseCode.GOING_AWAY, "the server is going away", self._loop.time(), retry_in, self._redirect
             )
             driver.schedule()
         for task in self._deciding:

@@ -98,6 +98,7 @@ class BareSession:
         self._close_reason = ""
         self._close_code = CloseCode.NORMAL
         self._retry_in: float | None = None
+        self._redirect: str | None = None
         self._last_driver: Driver | None = None
         state.on_room = self.room.wake
 
@@ -110,7 +111,9 @@ class BareSession:
         self.core.wake = driver.schedule
         driver.schedule()
         if self.is_closing:
-            driver.connection.close(self._close_code, self._close_reason, self._loop.time(), self._retry_in)
+            driver.connection.close(
+                self._close_code, self._close_reason, self._loop.time(), self._retry_in, self._redirect
+            )
         elif not self.is_peer_closed:
             self.set_state(State.CONNECTED)
 
@@ -182,6 +185,7 @@ class BareSession:
         code: CloseCode = CloseCode.NORMAL,
         *,
         retry_in: float | None = None,
+        redirect: str | None = None,
         timeout: float | None = None,
     ) -> None:
         """End it in an orderly way: what was sent is delivered first, within ``timeout`` seconds (by default ``close_timeout``)."""
@@ -193,11 +197,12 @@ class BareSession:
             timeout = min(timeout, FAREWELL)
         if not self.is_closing:
             self.is_closing = True
-            self._close_reason, self._close_code, self._retry_in = reason, code, retry_in
+            self._close_reason, self._close_code = reason, code
+            self._retry_in, self._redirect = retry_in, redirect
             self.set_state(State.CLOSING, reason)
             self._wake_all()
             if self.driver is not None:
-                self.driver.connection.close(code, reason, self._loop.time(), retry_in)
+                self.driver.connection.close(code, reason, self._loop.time(), retry_in, redirect)
                 self.driver.schedule()
         try:
             async with asyncio.timeout(timeout):

@@ -1,19 +1,24 @@
-"""One dial of a client: a transport to one of its addresses, a greeting over it, and the server's answer."""
+"""One dial of a client: a transport to one of its addresses, a greeting over it, and the server's answer.
+
+Of several addresses one after the other is tried, each with its share of the time. A server that is full or going may name another
+address; it is followed only to one of ours.
+"""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
-from ..errors import ConnectError, ConnectTimeout, ProtocolError
+from ..errors import AddressError, ConnectError, ConnectTimeout, ProtocolError
 from ..limits import Limits
 from ..protocol.connection import Connection
 from ..protocol.events import ConnectionEnded, Event, Turned, Welcomed
 from ..protocol.frames import CloseCode
-from ..protocol.handshake import Hello, Refusal, Resume
+from ..protocol.handshake import Hello, Refusal, Resume, Welcome
 from ..protocol.states import Role
-from ..transports import Address, open_transport
-from .driver import Driver
+from ..transports import Address, open_transport, parse_address
+from .driver import Driver, log
 
 
 class Turndown(ConnectError):
@@ -24,6 +29,14 @@ class Turndown(ConnectError):
         self.refusal = refusal
 
 
+class Answer(NamedTuple):
+    """A server let us in: on which address, over what, and with which words."""
+
+    address: Address
+    driver: Driver
+    welcome: Welcome
+
+
 async def dial_any(
     addresses: Sequence[Address],
     greeting: Hello | Resume,
@@ -31,35 +44,64 @@ async def dial_any(
     *,
     timeout: float,
     jitter: Callable[[], float],
-) -> tuple[Driver, Welcomed]:
+    home: Address | None = None,
+) -> Answer:
     """Try the addresses in turn; return the first that welcomes us. What the driver hears from then on waits until it is given a ``deliver``.
 
+    ``home`` is the address that carried the session before. Only if that one does not know it, or nobody at all does, is it lost: another
+    server may simply be another server.
+
     Raises:
-        Turndown: a server refused; no other address is tried then.
+        Turndown: a server refused, and no other may be asked; or all that answered did.
         ConnectError: none answered; the last failure, with its address.
         ConnectTimeout: ``timeout`` seconds were not enough for all of them together.
     """
+    loop = asyncio.get_running_loop()
+    until = loop.time() + timeout
+    refused: Turndown | None = None
     failure: ConnectError | None = None
-    address = addresses[0]
+    left = list(addresses)
+    while left:
+        address = left.pop(0)
+        share = max(until - loop.time(), 0.0) / (len(left) + 1)
+        try:
+            async with asyncio.timeout(share):
+                return await _dial(address, greeting, limits, jitter())
+        except TimeoutError:
+            failure = ConnectTimeout(str(address), f"no answer within {share:.3g} s")
+        except Turndown as error:
+            if not _may_ask_others(error.refusal, is_home=address == home):
+                raise
+            if error.refusal.code.resumable:
+                failure = error
+            else:
+                refused = error
+            prefer(left, error.refusal.redirect)
+        except ConnectError as error:
+            failure = error
+    raise failure or refused or ConnectError("", "there is no address to dial")
+
+
+def _may_ask_others(refusal: Refusal, *, is_home: bool) -> bool:
+    return refusal.code.resumable or (refusal.code is CloseCode.UNKNOWN_SESSION and not is_home)
+
+
+def prefer(addresses: list[Address], redirect: str | None) -> None:
+    """Move the address that a server named to the front, if it is one of ours: we show our token to nobody else."""
+    if redirect is None:
+        return
     try:
-        async with asyncio.timeout(timeout):
-            for address in addresses:
-                try:
-                    return await _dial(address, greeting, limits, jitter())
-                except Turndown:
-                    raise
-                except ConnectError as error:
-                    failure = error
-    except TimeoutError:
-        raise ConnectTimeout(str(address), f"no answer within {timeout:g} s") from failure
-    if failure is None:
-        raise ConnectError("", "there is no address to dial")
-    raise failure
+        address = parse_address(redirect)
+    except AddressError:
+        address = None
+    if address in addresses:
+        addresses.remove(address)
+        addresses.insert(0, address)
+    else:
+        log.warning("a server named %.100r to go on with, which is not among the addresses to try", redirect)
 
 
-async def _dial(
-    address: Address, greeting: Hello | Resume, limits: Limits, jitter: float
-) -> tuple[Driver, Welcomed]:
+async def _dial(address: Address, greeting: Hello | Resume, limits: Limits, jitter: float) -> Answer:
     loop = asyncio.get_running_loop()
     transport = await open_transport(address)
     connection = Connection(Role.CLIENT, limits, loop.time(), jitter=jitter)
@@ -78,7 +120,7 @@ async def _dial(
         driver.abort()
         raise
     if isinstance(event, Welcomed):
-        return driver, event
+        return Answer(address, driver, event.welcome)
     if isinstance(event, Turned):
         raise Turndown(str(address), event.refusal)
     if event.code is CloseCode.DEAD:

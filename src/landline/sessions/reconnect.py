@@ -13,12 +13,12 @@ from ..limits import FIXED, Limits
 from ..protocol.codec import encode_data
 from ..protocol.events import ConnectionEnded, Event, PeerClosed
 from ..protocol.frames import CloseCode
-from ..protocol.handshake import ID_SIZE, Hello, Resume, Welcome
+from ..protocol.handshake import ID_SIZE, Hello, Resume
 from ..protocol.session import Session
 from ..protocol.states import Role
 from ..transports import Address
 from .bare import BareSession
-from .dial import Turndown, dial_any
+from .dial import Answer, Turndown, dial_any, prefer
 from .driver import Driver, log
 
 LIFE: Final = secrets.token_bytes(ID_SIZE)
@@ -56,7 +56,8 @@ class ClientEnd:
         pause: Pause | None = None,
         chance: Callable[[], float] = random.random,
     ) -> None:
-        self._addresses = addresses
+        self._addresses = list(addresses)
+        self._home: Address | None = None
         self._limits = limits
         self._credentials = credentials
         self._pause = pause or full_jitter(limits, chance)
@@ -88,12 +89,10 @@ class ClientEnd:
             credentials=self._credentials,
         )
         try:
-            driver, event = await dial_any(
-                self._addresses, hello, limits, timeout=timeout, jitter=self._chance
-            )
+            answer = await dial_any(self._addresses, hello, limits, timeout=timeout, jitter=self._chance)
         except Turndown as error:
             raise Refused(error.address, error.reason, error.refusal.code.text) from None
-        welcome = event.welcome
+        welcome = answer.welcome
         state = Session(
             limits,
             peer_window=welcome.window,
@@ -104,10 +103,10 @@ class ClientEnd:
         session = BareSession(state, session_id=welcome.session, principal="", limits=limits)
         self._session = session
         try:
-            self._attach(session, driver, welcome)
+            self._attach(session, answer)
         except ProtocolError as error:
-            driver.abort()
-            raise ConnectError(str(self._addresses[0]), error.reason) from error
+            answer.driver.abort()
+            raise ConnectError(str(answer.address), error.reason) from error
         return session
 
     def _check_credentials(self) -> None:
@@ -133,7 +132,9 @@ class ClientEnd:
 
     # A line is there...
 
-    def _attach(self, session: BareSession, driver: Driver, welcome: Welcome) -> None:
+    def _attach(self, session: BareSession, answer: Answer) -> None:
+        self._home, driver, welcome = answer
+        prefer(self._addresses, str(self._home))
         driver.deliver = lambda event: self._deliver(session, driver, event)
         driver.connection.carry(welcome, session.core, self._loop.time())
         self._token = welcome.token
@@ -145,8 +146,9 @@ class ClientEnd:
         if session.driver is not driver or session.ended is not None:
             return
         session.deliver(event)
-        if isinstance(event, PeerClosed) and event.retry_in is not None:
-            self._hold = self._spread(event.retry_in)
+        if isinstance(event, PeerClosed):
+            self._hold = self._spread(event.retry_in or 0.0)
+            prefer(self._addresses, event.redirect)
         elif isinstance(event, ConnectionEnded):
             self._line_ended(session, event)
 
@@ -193,12 +195,13 @@ class ClientEnd:
                 credentials=self._credentials,
             )
             try:
-                driver, event = await dial_any(
+                answer = await dial_any(
                     self._addresses,
                     resume,
                     self._limits,
                     timeout=self._limits.connect_timeout,
                     jitter=self._chance,
+                    home=self._home,
                 )
             except Turndown as error:
                 if self._refused(session, error):
@@ -206,16 +209,17 @@ class ClientEnd:
             except ConnectError as error:
                 log.info("redial %d of a session failed: %s", self._pauses, error)
             else:
-                self._resumed(session, driver, event.welcome)
+                self._resumed(session, answer)
                 return
 
-    def _resumed(self, session: BareSession, driver: Driver, welcome: Welcome) -> None:
+    def _resumed(self, session: BareSession, answer: Answer) -> None:
+        driver = answer.driver
         if session.ended is not None:
             driver.abort()
             return
         self._redialling = None
         try:
-            self._attach(session, driver, welcome)
+            self._attach(session, answer)
         except ProtocolError as error:
             driver.connection.break_off(CloseCode.MISCOUNT, error.reason)
             driver.schedule()
@@ -229,6 +233,7 @@ class ClientEnd:
             return False
         if refusal.code.resumable:
             self._hold = max(self._hold, self._spread(refusal.retry_in or 0.0))
+            prefer(self._addresses, refusal.redirect)
             return False
         counts = {"peer_received": refusal.received, "peer_handled": refusal.handled}
         if refusal.code is CloseCode.NORMAL:
