@@ -148,6 +148,11 @@ class Fixed:
 
     # The protocol.
     control_frame: int = limit(4096, "bytes", "the payload of a frame that carries no data of a program")
+    flow_frames: int = limit(
+        4096,
+        "frames",
+        "of ours that open, end and reset flows and that the peer has not acked; then it may open no more",
+    )
     retired_tokens: int = limit(
         8, "tokens", "of a session that were replaced, and are recognised as stolen when they are shown"
     )

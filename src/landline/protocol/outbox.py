@@ -57,6 +57,7 @@ class Outbox:
         self._replay: deque[tuple[int, bytes]] = deque()
         self._replaying: deque[bytes] = deque()
         self._about: deque[tuple[int, bytes]] = deque()
+        self._about_unreceived = 0
         self._ending: dict[int, Flow] = {}
         self.stall = Stall(limits.stalled_after)
         self._written = 0
@@ -132,7 +133,7 @@ class Outbox:
             flow = self.flows.get(number)
             if flow is not None and flow.opened_at > self.sent:
                 flow.opened_at = self.sent
-            self._write(out, _ABOUT, frame)
+            self._write_one(out, frame)
             budget -= len(frame)
         return budget
 
@@ -157,7 +158,7 @@ class Outbox:
             del self._ending[flow.number]
             end = self._flows.ended(flow)
             self.pressure.used += len(end)
-            self._write(out, _ABOUT, end)
+            self._write_one(out, end)
 
     def _add_frames(self, out: list[bytes], flow: Flow, budget: int) -> int:
         replay, number = self._replay, flow.number
@@ -180,8 +181,9 @@ class Outbox:
             self.stall.wait(flow)
         return budget - size
 
-    def _write(self, out: list[bytes], number: int, frame: bytes) -> None:
-        self._replay.append((number, frame))
+    def _write_one(self, out: list[bytes], frame: bytes) -> None:
+        self._replay.append((_ABOUT, frame))
+        self._about_unreceived += 1
         out.append(frame)
         self.sent += 1
         self._written += 1
@@ -211,8 +213,10 @@ class Outbox:
             )
         size = 0
         for _ in range(received - base):
-            size += len(self._replay.popleft()[1])
+            number, frame = self._replay.popleft()
+            size += len(frame)
             self.outbox_frames -= 1
+            self._about_unreceived -= number == _ABOUT
         if size:
             self.outbox_bytes -= size
             self.made_room = True

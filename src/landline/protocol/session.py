@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from ..errors import ProtocolError
-from ..limits import Limits
+from ..limits import FIXED, Limits
 from .codec import Packed, decode_data
 from .credit import Pressure, window_for
 from .flow import ENDED, RESET, Flow, is_finished
@@ -322,10 +322,7 @@ class Session(Outbox):
         if number == MESSAGES:
             raise ProtocolError("the messages neither begin nor end apart from their session")
         if kind == FrameType.OPEN:
-            if (
-                self.outbox_frames + len(self._about)
-                > self.limits.outbox_messages + 4 * self.limits.max_flows
-            ):
+            if self._about_unreceived + len(self._about) > FIXED.flow_frames:
                 raise ProtocolError("the peer opens flows, and acks nothing")
             flow = self._flows.begun(number, payload)
             flow.window = self._window_for(flow)  # more than it begins with: that is news

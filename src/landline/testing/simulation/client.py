@@ -63,6 +63,7 @@ class Client:
                 life=self.life.to_bytes(ID_SIZE, "big"),
                 window=limits.window,
                 max_message=limits.max_message,
+                max_flows=limits.max_flows,
                 credentials=self.principal,
             )
         )
@@ -187,6 +188,7 @@ class Client:
                 self.limits,
                 peer_window=welcome.window,
                 peer_max_message=min(welcome.max_message, self.limits.max_message),
+                peer_max_flows=welcome.max_flows,
             )
             self.talk = self.world.talk_of(welcome.session)
             self.world.age(core)

@@ -8,12 +8,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from ...errors import Full
 from ...limits import Limits
 from ...protocol.codec import encode_data
-from ...protocol.events import ConnectionEnded, Event, OutcomesKnown, PeerClosed
+from ...protocol.events import ConnectionEnded, Event, FlowOpened, OutcomesKnown, PeerClosed
 from ...protocol.frames import CloseCode
 from ...protocol.session import Session
 from .line import Node, Port
+from .strands import MOST, Strand
 from .talk import Talk
 
 
@@ -62,6 +64,9 @@ class End:
             return
         if isinstance(event, OutcomesKnown):
             self.talk.check_outcomes(self)
+        elif isinstance(event, FlowOpened):
+            if event.flow in self.core.flows:
+                self.talk.strands[event.flow].flows[self.side] = self.core.flows[event.flow]
         elif isinstance(event, PeerClosed) and event.code is CloseCode.NORMAL:
             self.is_peer_closed = True
             if self.is_closing or self.core.is_everything_handled:
@@ -124,6 +129,7 @@ class End:
             return
         self.ended = how
         self.core.wake = _nothing
+        self.core.release()
         port, self.port = self.port, None
         if port is not None:
             port.connection.close(CloseCode.NORMAL, "", self.node.now)
@@ -133,6 +139,18 @@ class End:
         self.on_end()
 
     # The program...
+
+    def open_flow(self) -> None:
+        """Open a flow besides the messages, if there are not too many."""
+        core, strands = self.core, self.talk.strands
+        if self.ended or self.is_closing or self.is_peer_closed or len(core.flows) > MOST:
+            return
+        try:
+            flow = core.open_flow("strand")
+        except Full:
+            return
+        strand = strands[flow.number] = Strand(flow.number)
+        strand.flows[self.side] = flow
 
     def send(self, value: Any) -> bool:
         """Send a message, if there is room for it."""

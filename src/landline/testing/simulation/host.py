@@ -12,8 +12,9 @@ from typing import Any
 
 from ...errors import ProtocolError
 from ...protocol.connection import Connection
+from ...protocol.credit import Pressure
 from ...protocol.events import Confirmed, ConnectionEnded, Event, HelloReceived, ResumeReceived
-from ...protocol.frames import CloseCode
+from ...protocol.frames import FIRST_CREDIT, CloseCode
 from ...protocol.handshake import ID_SIZE, TOKEN_SIZE, Hello, Refusal, Resume, Welcome
 from ...protocol.resume import Record, SessionTable, hash_token
 from ...protocol.session import Session
@@ -22,7 +23,7 @@ from .checks import check_honest, check_verdict
 from .ends import End
 from .line import Node, Port, Violation
 from .setting import Setting
-from .talk import Talk
+from .talk import LONGEST, Talk
 
 BARRED = "the credentials are not good"
 
@@ -87,6 +88,7 @@ class Host:
     def _begin_life(self) -> None:
         self._life += 1
         self.table = SessionTable(self.limits)
+        self.pressure = Pressure(self.limits.memory)
         self.kept: dict[bytes, Kept] = {}
         self.buried: dict[bytes, float] = {}
         self.greeting: dict[Port, None] = {}
@@ -153,6 +155,9 @@ class Host:
             self.limits,
             peer_window=hello.window,
             peer_max_message=min(hello.max_message, self.limits.max_message),
+            peer_max_flows=hello.max_flows,
+            role=Role.SERVER,
+            pressure=self.pressure,
         )
         self.world.age(core)
         number = next(self._numbers)
@@ -244,6 +249,7 @@ class Host:
             heartbeat=limits.heartbeat_interval,
             dead_after=limits.dead_after,
             resume_window=limits.resume_window,
+            max_flows=limits.max_flows,
         )
         port.connection.welcome(welcome, core, peer_received, self.node.now)
         kept.carrier = port
@@ -343,6 +349,22 @@ class Host:
                 raise Violation("a session expired before its window passed")
             self._lose(kept, CloseCode.EXPIRED, "expired")
         self._expire_later()
+
+    # What may be held...
+
+    def check_pressure(self) -> None:
+        """What all sessions hold together is counted right, and bounded."""
+        cores = [kept.end.core for kept in self.kept.values()]
+        held = sum(core.inbox_bytes + core._held for core in cores)
+        if held != self.pressure.used:
+            raise Violation(f"the sessions hold {held} bytes, {self.pressure.used} are counted")
+        most = self.limits.memory
+        for core in cores:
+            flows = core.flows.values()
+            most += sum(flow.committed + LONGEST + 100 for flow in flows)  # what was granted may still come
+            most += len(flows) * (FIRST_CREDIT + LONGEST) + 50 * len(core._replay)
+        if held > most:
+            raise Violation(f"the sessions hold {held} bytes, {most} would be much")
 
     # What may be answered to whom...
 

@@ -15,7 +15,9 @@ from ...limits import Limits
 Step = tuple[str, int, int]
 """Name of the operation, and two numbers below 65,536."""
 
-TRAFFIC: dict[str, float] = {"send": 6, "take": 4, "flow": 5, "tick": 1.5, "ask": 0.3, "close": 0.03}
+TRAFFIC: dict[str, float] = {
+    "send": 6, "take": 4, "flow": 5, "strand": 4, "tick": 1.5, "ask": 0.3, "close": 0.03,
+}  # fmt: skip
 """What programs and a perfect network do, and its weight."""
 
 FAULTS: dict[str, float] = {
@@ -71,6 +73,11 @@ def draw_shape(chance: random.Random) -> Shape:
     limits = Limits(
         max_message=1024,
         window=pick((1, 150, 1000, 1 << 18)),
+        credit=pick((5000, 1 << 20)),
+        max_flows=pick((1, 3, 64)),
+        flow_outbox=pick((300, 1 << 16)),
+        memory=pick((2000, 1 << 28, 1 << 28)),
+        stalled_after=pick((0.5, 5.0)),
         outbox_messages=pick((1, 5, 20, 100)),
         outbox_bytes=pick((200, 3000, 1 << 20)),
         connect_timeout=pick((2.0, 10.0)),
@@ -101,6 +108,9 @@ def draw_steps(chance: random.Random, steps: int) -> list[Step]:
     """Return what happens; each seed has its own mix of faults, so that rare ones meet."""
     names = [*TRAFFIC, *FAULTS]
     weights = list(TRAFFIC.values())
+    weights[list(TRAFFIC).index("strand")] *= chance.choice(
+        (0.0, 0.0, 1.0, 2.0)
+    )  # many have nothing but messages
     weights += [weight * chance.choice(_SWARM) for weight in FAULTS.values()]
     draw = chance.getrandbits
     return [(name, draw(16), draw(16)) for name in chance.choices(names, weights, k=steps)]

@@ -12,6 +12,7 @@ from ...protocol.frames import FRAME_COST, HEADER, CloseCode
 from ...protocol.handshake import Refusal
 from ...protocol.session import Session
 from .line import Node, Port, Violation
+from .strands import Strand, check_memory
 
 LONGEST = 200
 """Bytes of the longest payload that a program here sends."""
@@ -23,6 +24,14 @@ _EXCUSES = {
     CloseCode.UNAUTHORIZED: {"barred"},
 }
 """What must have happened before a session may be lost with a code; it may not be with any other."""
+
+
+def _messages_in(core: Session) -> tuple[int, int]:
+    """Return how many messages the outbox holds, and their bytes: what other flows wrote lies there too, under limits of its own."""
+    if len(core.flows) == 1 and not core._replay:
+        return core.outbox_frames, core.outbox_bytes
+    others = [len(frame) for number, frame in core._replay if number != 0]
+    return core.outbox_frames - len(others), core.outbox_bytes - sum(others)
 
 
 class Speaker(Protocol):
@@ -37,6 +46,8 @@ class Speaker(Protocol):
     code: CloseCode
     reason: str
     is_lazy: bool
+    is_closing: bool
+    is_peer_closed: bool
 
     def send(self, value: Any) -> bool:
         """Send a message, if there is room for it."""
@@ -48,6 +59,10 @@ class Speaker(Protocol):
 
     def ask(self) -> None:
         """Wait for the outcomes."""
+        ...
+
+    def open_flow(self) -> None:
+        """Open a flow besides the messages."""
         ...
 
     def close(self) -> None:
@@ -79,11 +94,12 @@ class Talk:
         was_closed: one of the programs closed it.
         is_stranger: whoever asked for it means no good; it is never confirmed.
         excuses: what happened that may end it otherwise.
+        strands: the books of its other flows, by number.
     """
 
     __slots__ = (
         "base", "ends", "excuses", "handled", "heard", "is_confirmed", "is_stranger", "number", "principal", "said",
-        "session_id", "was_closed", "world",
+        "session_id", "strands", "was_closed", "world",
     )  # fmt: skip
 
     def __init__(self, world: Witness, number: int, session_id: bytes, base: int) -> None:
@@ -100,6 +116,7 @@ class Talk:
         self.is_stranger = False
         self.principal = ""
         self.excuses: set[str] = set()
+        self.strands: dict[int, Strand] = {}
 
     @property
     def is_over(self) -> bool:
@@ -135,16 +152,19 @@ class Talk:
             flow, limits = core.messages, core.limits
             if flow.queued - base != len(self.said[side]):
                 raise Violation(f"{len(self.said[side])} were sent, {flow.queued - base} are counted")
-            if core.outbox_frames > limits.outbox_messages:
-                raise Violation(f"the outbox holds {core.outbox_frames} messages")
-            if core.outbox_bytes >= limits.outbox_bytes + LONGEST + HEADER.size:
-                raise Violation(f"the outbox holds {core.outbox_bytes} bytes")
+            count, size = _messages_in(core)
+            if count > limits.outbox_messages:
+                raise Violation(f"the outbox holds {count} messages")
+            if size >= limits.outbox_bytes + LONGEST + HEADER.size:
+                raise Violation(f"the outbox holds {size} bytes")
+            if not end.ended:
+                check_memory(core, LONGEST)
             if flow.handled_by_peer - base > self.handled[side]:
                 raise Violation(f"{flow.handled_by_peer - base} are acked, {self.handled[side]} were handled")
             if other is None:
                 continue
             theirs = other.core.messages
-            if theirs.received_cost - theirs.taken_cost >= theirs.window + LONGEST + FRAME_COST:
+            if theirs.received_cost - theirs.taken_cost >= limits.window + LONGEST + FRAME_COST:
                 raise Violation(f"the inbox holds {theirs.received_cost - theirs.taken_cost} bytes")
             if other.core.received > core.sent or theirs.received > flow.sent:
                 raise Violation(f"{other.core.received} were received, {core.sent} were sent")
@@ -156,6 +176,10 @@ class Talk:
                 raise Violation(f"{theirs.taken - base} count as taken, {self.heard[side]} were")
             if flow.credit > theirs.granted:
                 raise Violation(f"a credit of {flow.credit} is believed, {theirs.granted} were granted")
+        for number, strand in list(self.strands.items()):
+            strand.check()
+            if strand.is_over:
+                del self.strands[number]
         server = self.ends[1]
         if server is not None and not self.is_confirmed and server.core.received != self.base:
             raise Violation("messages were received before the client was let in")

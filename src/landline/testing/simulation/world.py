@@ -22,6 +22,7 @@ from .ends import End
 from .host import Host
 from .line import Port, Violation, join
 from .schedule import Shape, Step
+from .strands import Strand
 from .talk import LONGEST, Speaker, Talk
 
 _ALL = 1 << 30
@@ -70,7 +71,7 @@ class World:
         self.nodes = [self.host.node, *(client.node for client in self.clients)]
         self._operations: dict[str, Callable[[int, int], None]] = {
             "send": self.do_send, "take": self.do_take, "ask": self.do_ask, "close": self.do_close, "flow": self.do_flow,
-            "tick": self.do_tick,
+            "strand": self.do_strand, "tick": self.do_tick,
         }  # fmt: skip
         for name, operation in faults.items():
             self._operations[name] = partial(operation, self)
@@ -148,6 +149,7 @@ class World:
             self.is_touched = False
             for talk in self._talks:
                 talk.check()
+            self.host.check_pressure()
         if self.has_ended:
             self._bury()
 
@@ -243,6 +245,30 @@ class World:
                 if not end.take():
                     break
 
+    def do_strand(self, a: int, b: int) -> None:
+        """A program opens a flow besides the messages, or does something in one that there is."""
+        end = self._end(a)
+        self.is_touched = True
+        if end is None or end.ended:
+            return
+        strands = list(end.talk.strands.values())
+        what = b % 16
+        if what == 0 or not strands:
+            end.open_flow()
+            return
+        strand = strands[(a >> 1) % len(strands)]
+        if what < 8:
+            for _ in range(what % 4):
+                strand.say(end, 10 + (b >> 4) % (LONGEST - 20))
+        elif what < 14:
+            if not end.is_lazy:
+                for _ in range(what % 4):
+                    strand.hear(end)
+        elif what == 14 or b & 0x70:
+            strand.finish(end)
+        else:
+            strand.leave(end)
+
     def do_ask(self, a: int, b: int) -> None:
         """A program waits for its outcomes."""
         del b
@@ -298,6 +324,9 @@ class World:
         for step in range(400):
             self._flow_all()
             taken = [end.take() for end in self._ends()]  # every end, whatever the first one had
+            taken += [
+                self._wind_up(end, strand) for end in self._ends() for strand in end.talk.strands.values()
+            ]
             self._settle()
             if not any(taken) and all(map(self._is_at_rest, self.clients)):
                 break
@@ -309,6 +338,12 @@ class World:
 
     def _ends(self) -> list[Speaker]:
         return [end for client in self.clients if client.talk for end in client.talk.ends if end is not None]
+
+    def _wind_up(self, end: Speaker, strand: Strand) -> bool:
+        if end.ended:
+            return False
+        strand.finish(end)
+        return strand.hear(end)
 
     def _is_at_rest(self, client: Client) -> bool:
         talk = client.talk
@@ -324,6 +359,7 @@ class World:
             return False
         return all(
             end.core.outbox_frames == end.core.outbox_bytes == 0
+            and len(end.core.flows) == 1
             and end.core.messages.handled_by_peer == end.core.messages.queued
             and talk.heard[end.side] == len(talk.said[end.side])
             for end in talk.ends
@@ -336,7 +372,7 @@ class World:
             return f"client {client.number} has no session"
         sides = ", ".join(
             f"{len(talk.said[end.side])} said {talk.heard[end.side]} heard {end.core.messages.handled_by_peer - talk.base} acked"
-            f" (outbox {end.core.outbox_frames}, {'attached' if end.port else 'detached'})"
+            f" (outbox {end.core.outbox_frames}, flows {sorted(end.core.flows)}, {'attached' if end.port else 'detached'})"
             for end in talk.ends
             if end is not None
         )
