@@ -15,6 +15,7 @@ ROOT = Path(__file__).resolve().parents[3]
 SLOW = {
     "a resume after the window, before the sweep",
     "no deadline for writes",
+    "pressure holds nobody back",
     "an unconfirmed line outlives its session",
     "who attaches to an ended line is not told",
 }

@@ -355,16 +355,23 @@ class Host:
     def check_pressure(self) -> None:
         """What all sessions hold together is counted right, and bounded."""
         cores = [kept.end.core for kept in self.kept.values()]
-        held = sum(core.inbox_bytes + core._held for core in cores)
+        held = 0
+        for core in cores:
+            held += core.inbox_bytes + (
+                core.outbox_bytes if len(core.flows) == 1 and not core._about else core._held
+            )
         if held != self.pressure.used:
             raise Violation(f"the sessions hold {held} bytes, {self.pressure.used} are counted")
-        most = self.limits.memory
-        for core in cores:
-            flows = core.flows.values()
-            most += sum(flow.committed + LONGEST + 100 for flow in flows)  # what was granted may still come
-            most += len(flows) * (FIRST_CREDIT + LONGEST) + 50 * len(core._replay)
-        if held > most:
-            raise Violation(f"the sessions hold {held} bytes, {most} would be much")
+        if held > self.limits.memory:
+            most = self.limits.memory
+            for core in cores:
+                flows = core.flows.values()
+                most += sum(
+                    flow.committed + LONGEST + 100 for flow in flows
+                )  # what was granted may still come
+                most += len(flows) * (FIRST_CREDIT + LONGEST) + 50 * len(core._replay)
+            if held > most:
+                raise Violation(f"the sessions hold {held} bytes, {most} would be much")
 
     # What may be answered to whom...
 
