@@ -90,33 +90,61 @@ async def dial_until_there(address: str) -> landline.Session:
             pass
 
 
-@pytest.mark.parametrize(("direction", "first", "last"), [(0, 1, 330), (1, 1, 500)], ids=["up", "down"])
-async def test_a_cut_after_any_number_of_bytes(
-    direction: int, first: int, last: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The first line is cut in the greeting, the welcome, the confirmation, the first frames: wherever, nothing is missing."""
-    for passes in range(first, last, 5):
-        places = iter([float("inf")] * direction + [passes])
-        monkeypatch.setattr(
-            network,
-            "_draw",
-            lambda chance, mean, places=places: next(places, float("inf")) if mean else float("inf"),
-        )
-        up, down = Ledger(), Ledger()
+WORDS = 6
+"""Messages that each side says in the exchange that is cut at every byte."""
 
-        async def program(session: landline.Session, up: Ledger = up, down: Ledger = down) -> None:
-            async with asyncio.TaskGroup() as tasks:
-                tasks.create_task(speak(session, down, ["one", "two", "three"]))
-                tasks.create_task(hear(session, up, 3))
-            await session.wait_closed()
 
-        async with asyncio.timeout(20), landline.serve(program, "tcp://127.0.0.1:0") as listening:
-            async with bad_network(listening.addresses[0], Faults(cut_every=1)) as proxy:
-                session = await dial_until_there(proxy.address)
-                async with session, asyncio.TaskGroup() as tasks:
-                    tasks.create_task(speak(session, up, ["uno", "due", "tre"]))
-                    tasks.create_task(hear(session, down, 3))
+class Exchange:
+    """A short talk both ways, greeting and close included, through a network of its own, to a server that many share."""
 
-        assert proxy.cuts <= 1
-        assert up.is_clean and down.is_clean, passes
-        assert len(up.delivered) == len(down.delivered) == 3, passes
+    def __init__(self, books: dict[str, tuple[Ledger, Ledger]], name: str) -> None:
+        self.name = name
+        self.up, self.down = books[name] = (Ledger(), Ledger())
+
+    async def run(self, address: str, faults: Faults) -> network.Proxy:
+        async with bad_network(address, faults) as proxy:
+            session = None
+            while session is None:
+                try:
+                    session = await landline.connect(proxy.address, limits=LIMITS, credentials=self.name)
+                except landline.ConnectError:
+                    pass  # the first dial is not redialled by itself
+            async with session, asyncio.TaskGroup() as tasks:
+                tasks.create_task(speak(session, self.up, [f"up {number}" for number in range(WORDS)]))
+                tasks.create_task(hear(session, self.down, WORDS))
+        return proxy
+
+
+@pytest.mark.parametrize("direction", ["up", "down"])
+async def test_a_cut_at_any_byte_of_an_exchange(direction: str) -> None:
+    """The exchange is recorded once; then its line is cut after each number of bytes of this direction, and nothing is missing."""
+    books: dict[str, tuple[Ledger, Ledger]] = {}
+
+    async def program(session: landline.Session) -> None:
+        up, down = books[session.principal]
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(speak(session, down, [f"down {number}" for number in range(WORDS)]))
+            tasks.create_task(hear(session, up, WORDS))
+        await session.wait_closed()
+
+    async def one(address: str, place: int) -> Exchange:
+        async with at_once:
+            exchange = Exchange(books, str(place))
+            faults = Faults(cut_up_at=place) if direction == "up" else Faults(cut_down_at=place)
+            proxy = await exchange.run(address, faults)
+        assert proxy.cuts == 1 or proxy.passed_up < place or proxy.passed_down < place  # acks may go together
+        return exchange
+
+    at_once = asyncio.Semaphore(20)
+    async with asyncio.timeout(55), landline.serve(program, "tcp://127.0.0.1:0", authenticate=str) as there:
+        address = there.addresses[0]
+        recorded = await Exchange(books, "recorded").run(address, Faults())
+        length = recorded.passed_up if direction == "up" else recorded.passed_down
+        exchanges = await asyncio.gather(*(one(address, place) for place in range(length + 1)))
+
+    assert length > 300
+    print(f"\n{direction}: {length + 1} places")
+    for exchange in exchanges:
+        for ledger in books[exchange.name]:
+            assert ledger.is_clean, exchange.name
+            assert len(ledger.delivered) == WORDS, exchange.name

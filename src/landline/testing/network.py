@@ -29,12 +29,15 @@ class Faults:
         freeze_every: bytes after which a line freezes for ``freeze_for`` seconds, on average; 0 never.
         freeze_for: seconds.
         slice_to: largest piece that is passed on at once, in bytes; 0 for any size.
+        cut_up_at, cut_down_at: cut the first line exactly after so many bytes to the server, or from it; None never.
     """
 
     cut_every: int = 0
     freeze_every: int = 0
     freeze_for: float = 0.05
     slice_to: int = 0
+    cut_up_at: int | None = None
+    cut_down_at: int | None = None
 
 
 @dataclass
@@ -44,6 +47,7 @@ class Proxy:
     Attributes:
         address: where clients dial.
         cuts, freezes: how often it did that so far.
+        passed_up, passed_down: bytes that passed to the server, and from it, on all lines.
     """
 
     target: str
@@ -52,9 +56,12 @@ class Proxy:
     address: str = ""
     cuts: int = 0
     freezes: int = 0
+    passed_up: int = 0
+    passed_down: int = 0
     is_refusing: bool = False
     is_frozen: bool = False
     _lines: set[_Line] = field(default_factory=set)
+    _has_begun: bool = False
 
     def cut(self) -> None:
         """Cut every line now."""
@@ -85,9 +92,14 @@ class Proxy:
             return
         line = _Line(self, writer, back_writer)
         self._lines.add(line)
+        faults = self.faults
+        places = (None, None) if self._has_begun else (faults.cut_up_at, faults.cut_down_at)
+        self._has_begun = True
         try:
             await asyncio.gather(
-                line.carry(reader, back_writer), line.carry(back_reader, writer), return_exceptions=True
+                line.carry(reader, back_writer, places[0], is_up=True),
+                line.carry(back_reader, writer, places[1], is_up=False),
+                return_exceptions=True,
             )
         finally:
             self._lines.discard(line)
@@ -131,16 +143,20 @@ class _Line:
         if not proxy.is_frozen:
             self.thawed.set()
 
-    async def carry(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def carry(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, cut_at: int | None, *, is_up: bool
+    ) -> None:
         """Pass one direction on until it ends, or a fault ends it; a line that one end resets is reset at the other."""
         try:
-            await self._carry(reader, writer)
+            await self._carry(reader, writer, cut_at, is_up=is_up)
         except OSError:
             self.cut()
 
-    async def _carry(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def _carry(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, cut_at: int | None, *, is_up: bool
+    ) -> None:
         faults, chance = self._proxy.faults, self._proxy.chance
-        until_cut = _draw(chance, faults.cut_every)
+        until_cut: float = _draw(chance, faults.cut_every) if cut_at is None else cut_at
         until_freeze = _draw(chance, faults.freeze_every)
         while True:
             data = await reader.read(64 << 10)
@@ -152,9 +168,14 @@ class _Line:
                 return
             until_cut -= len(data)  # below zero: how many bytes of the end are not to pass
             until_freeze -= len(data)
-            if until_cut < 0:
-                writer.write(data[: int(until_cut)])
+            if is_up:
+                self._proxy.passed_up += len(data)
+            else:
+                self._proxy.passed_down += len(data)
+            if until_cut < 0 or (until_cut == 0 and cut_at is not None):
+                writer.write(data[: len(data) + int(until_cut)])
                 self._proxy.cuts += 1
+                await writer.drain()
                 self.cut()
                 return
             if until_freeze < 0:
