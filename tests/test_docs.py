@@ -133,6 +133,34 @@ def test_the_program_in_the_readme_runs(tmp_path: Path) -> None:
     assert "acked" in result.stdout.splitlines()[1]
 
 
+def shown_programs() -> list[tuple[str, str, list[str]]]:
+    """Each program of a how-to with what the text says that it prints."""
+    found = []
+    for document in sorted((ROOT / "docs" / "howto").glob("*.md")):
+        text = document.read_text(encoding="utf-8")
+        for program, after in re.findall(
+            r"^```python\n(.*?)^```\n+([^\n#]*)", text, re.MULTILINE | re.DOTALL
+        ):
+            if not program.startswith("# pytest"):
+                says = (
+                    re.findall(r"`([^`]*)`", after.partition(". ")[0]) if after.startswith("prints") else []
+                )
+                found.append((f"{document.name}: {program.strip().splitlines()[-1]}", program, says))
+    return found
+
+
+@pytest.mark.parametrize(("program", "says"), [(program, says) for _, program, says in shown_programs()])
+def test_the_programs_of_the_how_tos_run(program: str, says: list[str]) -> None:
+    """Each as it stands, and it prints what the text says it prints."""
+    command = [sys.executable, "-c", program]
+    result = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
+
+    assert result.stderr == ""
+    assert result.stdout
+    if says:
+        assert result.stdout.splitlines() == says
+
+
 def test_make_alone_lists_the_tasks() -> None:
     """`make` explains itself, and starts nothing."""
     said = subprocess.check_output(["make", "--no-print-directory"], cwd=ROOT, text=True)

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import random
 
 import pytest
@@ -105,10 +106,8 @@ class Exchange:
         async with bad_network(address, faults) as proxy:
             session = None
             while session is None:
-                try:
+                with contextlib.suppress(landline.ConnectError):  # the first dial is not redialled by itself
                     session = await landline.connect(proxy.address, limits=LIMITS, credentials=self.name)
-                except landline.ConnectError:
-                    pass  # the first dial is not redialled by itself
             async with session, asyncio.TaskGroup() as tasks:
                 tasks.create_task(speak(session, self.up, [f"up {number}" for number in range(WORDS)]))
                 tasks.create_task(hear(session, self.down, WORDS))

@@ -10,7 +10,6 @@ and every moment is exact. It works without sockets, so over memory transports.
 from __future__ import annotations
 
 import asyncio
-import selectors
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Generator
 from contextlib import AsyncExitStack
@@ -21,36 +20,13 @@ import pytest
 import landline
 from landline.protocol.frames import COUNT, COUNTS, MAGIC, FrameDecoder, FrameType, encode_frame
 from landline.protocol.handshake import Close, Hello, Refusal, Resume, Welcome, decode_payload, encode_payload
+from landline.testing.clock import VirtualLoop
 from landline.transports import Transport, open_transport, parse_address
 
 BOUND = 20.0
 """Seconds that anything here may take before a test counts as failed."""
 
 Said = TypeVar("Said", Welcome, Refusal, Close)
-
-
-class VirtualLoop(asyncio.SelectorEventLoop):
-    """An event loop with a clock of its own."""
-
-    def __init__(self) -> None:
-        self.now = 0.0
-        super().__init__(_JumpingSelector(self))
-
-    def time(self) -> float:
-        return self.now
-
-
-class _JumpingSelector(selectors.DefaultSelector):
-    def __init__(self, loop: VirtualLoop) -> None:
-        super().__init__()
-        self._loop = loop
-
-    def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
-        """Wait no time; when nothing is there, it is later."""
-        found: list[tuple[selectors.SelectorKey, int]] = super().select(0 if timeout is not None else None)
-        if not found and timeout:
-            self._loop.now += timeout
-        return found
 
 
 @pytest.hookimpl(tryfirst=True, wrapper=True)

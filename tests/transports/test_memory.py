@@ -11,14 +11,9 @@ from landline.errors import ConnectError
 from landline.transports import Transport, memory, parse_address
 
 if TYPE_CHECKING:
-    from .conftest import Recorder
+    from landline.testing.transport_conformance import Recorder
 
 ADDRESS = parse_address("memory://here")
-
-
-@pytest.fixture
-def scheme() -> str:
-    return "memory"
 
 
 async def test_chunks_arrive_as_they_were_written(line: object) -> None:

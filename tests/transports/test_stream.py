@@ -13,7 +13,7 @@ import pytest
 from landline.transports import Transport, open_listener, parse_address, stream
 
 if TYPE_CHECKING:
-    from .conftest import Recorder
+    from landline.testing.transport_conformance import Recorder
 
 BOUND = 10.0
 

@@ -9,7 +9,8 @@ import pytest
 
 from landline.testing.simulation.ablations import applied, report_ablations, seeds_to_find
 from landline.testing.simulation.run import STEPS
-from landline.testing.simulation.safeguards import ABLATIONS, Ablation
+from landline.testing.simulation.safeguards import ABLATIONS
+from landline.testing.simulation.switched_off import Ablation
 
 ROOT = Path(__file__).resolve().parents[3]
 SLOW = {

@@ -10,7 +10,8 @@ import statistics
 from collections.abc import Callable, Iterator
 
 from .run import Failure, find_fault
-from .safeguards import ABLATIONS, Ablation
+from .safeguards import ABLATIONS
+from .switched_off import Ablation
 
 
 @contextlib.contextmanager

@@ -9,7 +9,6 @@ from __future__ import annotations
 import dataclasses
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 from msgspec.structs import replace
@@ -17,9 +16,7 @@ from msgspec.structs import replace
 from ...protocol import connection as connection_module
 from ...protocol import session as session_module
 from ...protocol.connection import Connection
-from ...protocol.credit import Pressure
 from ...protocol.flow import Flow
-from ...protocol.flows import Flows
 from ...protocol.frames import COUNTS, CloseCode
 from ...protocol.handshake import Refusal
 from ...protocol.heartbeat import Heartbeat, Progress, Verdict
@@ -27,29 +24,10 @@ from ...protocol.outbox import Outbox
 from ...protocol.resume import Record, SessionTable, hash_token
 from ...protocol.session import Session
 from ...protocol.states import ACCEPTED, Phase, Role
-from . import flow_safeguards as of_flows
+from .flow_safeguards import FLOW_ABLATIONS
 from .host import Host
 from .line import Port
-
-Patch = tuple[Any, str, Any]
-"""An object, the name of an attribute of it, and what stands there instead."""
-
-
-@dataclass(frozen=True, slots=True)
-class Ablation:
-    """A safeguard switched off.
-
-    Attributes:
-        name: what is missing.
-        patches: how.
-        masked_by: what else stops the harm, when the simulator cannot see it; then ``tested_in`` tries it alone.
-    """
-
-    name: str
-    patches: tuple[Patch, ...]
-    masked_by: str = ""
-    tested_in: str = ""
-
+from .switched_off import Ablation
 
 # Fences and attempts...
 
@@ -426,21 +404,7 @@ ABLATIONS: tuple[Ablation, ...] = (
     Ablation("a close without last words", ((Session, "last_words", _no_last_words),)),
     Ablation("an unconfirmed line outlives its session", ((Host, "_turn_out", _ignore),)),
     Ablation("who attaches to an ended line is not told", ((Port, "tell_late", _ignore),)),
-    Ablation("each flow has a whole window", ((session_module, "window_for", of_flows.no_budget),)),
-    Ablation("pressure holds nobody back", ((Pressure, "holds_back", of_flows.never_pressed),)),
-    Ablation(
-        "who was held back is not told of its end",
-        ((Pressure, "eased", of_flows.never_relieved),),
-        "the little that everybody is granted under pressure",
-        "tests/protocol/test_credit.py",
-    ),
-    Ablation("the end of a flow is not called handled", ((Flows, "finish", of_flows.finish_silently),)),
-    Ablation("a reset is not answered", ((Flows, "was_abandoned", of_flows.leave_unanswered),)),
-    Ablation("a reset calls all that arrived handled", ((Flows, "abandon", of_flows.abandon_as_handled),)),
-    Ablation("a flow is forgotten when one end is through", ((Flow, "is_over", property(of_flows.forget_at_our_end)),)),
-    Ablation("totals of a flow before its OPEN", ((Flows, "begin", of_flows.tell_of_the_unheard),)),
-    Ablation("the end of a flow overtakes its data", ((Session, "end_flow", of_flows.end_before_the_data),)),
-    Ablation("frames about flows are not counted", ((Session, "_receive_about", of_flows.receive_without_counting),)),
     Ablation("talk is heard before the token is shown", ((connection_module, "ACCEPTED", _unconfirmed_talk()),)),
+    *FLOW_ABLATIONS,
 )  # fmt: skip
 """Every safeguard that the simulator is held against."""

@@ -1,0 +1,25 @@
+"""A safeguard switched off: what ``safeguards`` and ``flow_safeguards`` list, and ``ablations`` tries."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+Patch = tuple[Any, str, Any]
+"""An object, the name of an attribute of it, and what stands there instead."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ablation:
+    """A safeguard switched off.
+
+    Attributes:
+        name: what is missing.
+        patches: how.
+        masked_by: what else stops the harm, when the simulator cannot see it; then ``tested_in`` tries it alone.
+    """
+
+    name: str
+    patches: tuple[Patch, ...]
+    masked_by: str = ""
+    tested_in: str = ""
