@@ -9,8 +9,8 @@ import pytest
 
 from landline.limits import LIMITS, LONGEST, Limit, Limits
 
-TIMES = [limit.name for limit in LIMITS if not limit.is_fixed and limit.unit == "seconds"]
-COUNTS = [limit.name for limit in LIMITS if not limit.is_fixed and limit.unit != "seconds"]
+TIMES = [limit.name for limit in LIMITS if limit.unit == "seconds"]
+COUNTS = [limit.name for limit in LIMITS if limit.unit != "seconds"]
 
 
 def limits(name: str, value: object) -> Limits:

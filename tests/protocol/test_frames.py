@@ -12,8 +12,8 @@ from landline.errors import ProtocolError
 from landline.protocol.frames import (
     FIRST_COUNTED,
     HEADER,
-    LAST_DATA,
     MAGIC,
+    LAST_DATA,
     MAX_CONTROL,
     CloseCode,
     Frame,

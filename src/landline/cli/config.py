@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import shutil
-import textwrap
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import click
@@ -83,6 +81,9 @@ def reference_page() -> str:
         )
         for setting in SETTINGS
     ]
+    limits = [
+        (f"`{limit.name}`", _number(limit.default), limit.unit, limit.reason) for limit in every_limit()
+    ]
     return "\n".join(
         [
             "# Settings",
@@ -104,37 +105,18 @@ def reference_page() -> str:
             "",
             "Nothing is unlimited. `landline config --limits` shows this table.",
             "",
-            *_markdown_limits(),
+            *_markdown_table(("limit", "default", "unit", "reason"), limits),
+            "",
         ]
     )
 
 
-def _grouped_limits() -> list[tuple[str, list[Limit]]]:
-    """Return every limit under the heading that says whose it is."""
-
-    def named(limits: Iterable[Limit], prefix: str, *, is_fixed: bool) -> list[Limit]:
-        return [
-            dataclasses.replace(limit, name=prefix + limit.name)
-            for limit in limits
-            if limit.is_fixed is is_fixed
-        ]
-
-    # Here, so that the programs are loaded only where they are looked at.
-    from landline.apps.chat.limits import LIMITS as CHAT_LIMITS
-    from landline.apps.pipe.limits import LIMITS as PIPE_LIMITS
-
-    return [
-        ("Sessions and servers; a program sets them with landline.Limits", named(LIMITS, "", is_fixed=False)),
-        ("The library, the same for everybody", named(LIMITS, "", is_fixed=True)),
-        ("The chat's server", named(CHAT_LIMITS, "chat.", is_fixed=False)),
-        ("The chat, the same for everybody", named(CHAT_LIMITS, "chat.", is_fixed=True)),
-        ("landline listen and landline connect", named(PIPE_LIMITS, "pipe.", is_fixed=True)),
-    ]
-
-
 def every_limit() -> list[Limit]:
-    """Return the limits of the library and of the programs; the names of theirs begin with ``chat.`` and ``pipe.``."""
-    return [limit for _, limits in _grouped_limits() for limit in limits]
+    """Return the library's limits and the chat's; the names of the latter begin with ``chat.``."""
+    # Here, so that the chat is loaded only where it is looked at.
+    from landline.apps.chat.limits import LIMITS as CHAT_LIMITS
+
+    return [*LIMITS, *(dataclasses.replace(limit, name=f"chat.{limit.name}") for limit in CHAT_LIMITS)]
 
 
 def print_json(entry: object) -> None:
@@ -149,13 +131,10 @@ def _print_limits(*, as_json: bool) -> None:
                 {"name": limit.name, "default": limit.default, "unit": limit.unit, "reason": limit.reason}
             )
     else:
-        width = shutil.get_terminal_size().columns
-        for heading, limits in _grouped_limits():
-            print(f"{heading}:\n")
-            for limit in limits:
-                what = f"{limit.name}: {_number(limit.default)} {limit.unit}, {limit.reason}"
-                print(textwrap.fill(what, width, initial_indent="  ", subsequent_indent="      "))
-            print()
+        _print_table(
+            [(limit.name, _number(limit.default), limit.unit, limit.reason) for limit in every_limit()],
+            right={1},
+        )
 
 
 def _print_explained(loaded: Loaded) -> None:
@@ -167,19 +146,14 @@ def _print_explained(loaded: Loaded) -> None:
     _print_table(rows)
 
 
-def _print_table(rows: Sequence[Sequence[str]]) -> None:
+def _print_table(rows: Sequence[Sequence[str]], *, right: Iterable[int] = ()) -> None:
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     for row in rows:
-        cells = [cell.ljust(width) for cell, width in zip(row, widths, strict=True)]
+        cells = [
+            cell.rjust(width) if index in right else cell.ljust(width)
+            for index, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ]
         print(safe_line("  ".join(cells).rstrip()))
-
-
-def _markdown_limits() -> Iterator[str]:
-    for heading, limits in _grouped_limits():
-        yield from (f"### {heading}", "")
-        rows = [(f"`{limit.name}`", _number(limit.default), limit.unit, limit.reason) for limit in limits]
-        yield from _markdown_table(("limit", "default", "unit", "reason"), rows)
-        yield ""
 
 
 def _markdown_table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:

@@ -17,11 +17,12 @@ from typing import Final
 
 import msgspec
 
-from landline.limits import FIXED
-
-MAX_LINES: Final = FIXED.log_lines
-MAX_KINDS: Final = FIXED.log_kinds
-MAX_LENGTH: Final = FIXED.log_length
+MAX_LINES: Final = 10
+"""Lines a second of one source and kind."""
+MAX_KINDS: Final = 1024
+"""Sources and kinds that are remembered; the one unheard of longest goes first."""
+MAX_LENGTH: Final = 4096
+"""Characters of one line's message."""
 
 
 def set_up(level: str, form: str) -> StderrHandler:

@@ -15,12 +15,12 @@ from typing import TYPE_CHECKING, Final
 
 from landline.cli.exits import Exit
 from landline.errors import SettingsError
-from landline.limits import FIXED
 
 if TYPE_CHECKING:
     from types import FrameType
 
-CANCEL_TIMEOUT: Final = FIXED.cancel_timeout
+CANCEL_TIMEOUT: Final = 2.0
+"""Seconds that a cancelled app has to restore the terminal and go."""
 
 Main = Callable[[asyncio.Event], Awaitable[int]]
 LoopFactory = Callable[[], asyncio.AbstractEventLoop]

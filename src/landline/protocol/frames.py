@@ -12,7 +12,6 @@ from enum import IntEnum
 from typing import Final
 
 from ..errors import ProtocolError
-from ..limits import FIXED
 
 VERSION: Final = 1
 MAGIC: Final = b"\xfeLNDLN\x00" + bytes([VERSION])
@@ -29,7 +28,8 @@ FRAME_COST: Final = 64
 FIRST_CREDIT: Final = 4096
 """The credit that whoever opens a flow begins with, before the other end has said anything; and the least that a flow is granted anew."""
 
-MAX_CONTROL: Final = FIXED.control_frame
+MAX_CONTROL: Final = 4096
+"""The largest payload of a frame that carries no data of a program, in bytes."""
 
 
 class FrameType(IntEnum):

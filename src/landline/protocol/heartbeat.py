@@ -8,9 +8,8 @@ from __future__ import annotations
 import enum
 from typing import Final
 
-from ..limits import FIXED
-
-MIN_BEAT: Final = FIXED.heartbeat_least
+MIN_BEAT: Final = 0.05
+"""Seconds below which no peer can press the heartbeat: it would be a flood of pings."""
 
 LATE: Final = 1.0
 """A timer this many seconds late means that our own loop stood still."""

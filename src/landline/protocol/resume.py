@@ -13,14 +13,13 @@ from collections import OrderedDict, deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import chain, islice
-from typing import Final
 
-from ..limits import FIXED, Limits
+from ..limits import Limits
 from .frames import CloseCode
 from .handshake import Refusal, Resume
 from .session import Session
 
-_RETIRED_KEPT: Final = FIXED.retired_tokens
+_RETIRED_KEPT = 8
 
 _CANDIDATES = 32
 

@@ -13,10 +13,10 @@ import secrets
 from collections import Counter
 from collections.abc import Awaitable, Callable
 from functools import partial
-from typing import Any, Final
+from typing import Any
 
 from ..errors import ProtocolError, SessionClosed
-from ..limits import FIXED, Limits
+from ..limits import Limits
 from ..protocol.connection import Connection
 from ..protocol.credit import Pressure
 from ..protocol.events import Confirmed, ConnectionEnded, Event, HelloReceived, ResumeReceived
@@ -32,7 +32,8 @@ from .door import Door, Way
 from .driver import Driver, log
 from .signal import Signal
 
-SILENT_GRACE: Final = FIXED.silent_grace
+SILENT_GRACE = 5.0
+"""Seconds that nobody is hung up on for being silent, however many are: they may have been accepted this very moment."""
 
 _NO_PAGE = b"There is no web page here: this port takes landline sessions and plain text.\n"
 _NOT_HERE = (

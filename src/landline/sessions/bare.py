@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from ..errors import SessionClosed, SessionEnded, SessionLost
-from ..limits import FIXED, Limits
+from ..limits import Limits
 from ..protocol import session as core
 from ..protocol.events import (
     ConnectionEnded,
@@ -35,9 +35,10 @@ from .driver import Driver, log
 from .flow import BareFlow
 from .signal import Signal
 
-_CHANGES_KEPT: Final = FIXED.changes_kept
+_CHANGES_KEPT = 64
 
-FAREWELL: Final = FIXED.farewell
+FAREWELL: Final = 1.0
+"""Seconds that a close which has nothing left to deliver waits for a line that is down."""
 
 
 STALLED: Final = (

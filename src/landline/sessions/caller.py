@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from typing import Final
 
-from ..limits import FIXED
 from ..transports import Transport
 from .signal import Signal
 
-HELD_ABOVE: Final = FIXED.caller_held
+HELD_ABOVE = 64 << 10
+"""Bytes received and not taken above which the line is not read."""
 
 
 class Caller:

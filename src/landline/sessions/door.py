@@ -10,7 +10,6 @@ import enum
 from collections.abc import Callable
 from typing import Final
 
-from ..limits import FIXED
 from ..protocol.frames import MAGIC
 from ..transports import Transport
 
@@ -26,7 +25,8 @@ HTTP_METHODS: Final = (
     b"TRACE",
 )
 
-UNDECIDED_FOR: Final = FIXED.undecided
+UNDECIDED_FOR: Final = 0.5
+"""Seconds after which the beginning of what may become HTTP is plain text."""
 
 
 class Way(enum.Enum):

@@ -15,14 +15,18 @@ from types import TracebackType
 from typing import Final, Self
 
 from ..errors import DataError
-from ..limits import FIXED
 from .names import Pattern, check_topic
 
-MAX_DATA: Final = FIXED.storage_data
-MAX_KEY_BYTES: Final = FIXED.storage_key
-MAX_CHANGES: Final = FIXED.storage_changes
-MAX_PAGE: Final = FIXED.storage_page
-MAX_PAGE_BYTES: Final = FIXED.storage_page_bytes
+MAX_DATA: Final = 16 << 20
+"""Bytes of one publication or value; far above the largest message, so that it only stops accidents."""
+MAX_KEY_BYTES: Final = 512
+"""Bytes of a key in UTF-8."""
+MAX_CHANGES: Final = 1024
+"""Changes in one write."""
+MAX_PAGE: Final = 1000
+"""Publications, values or gaps of one page; a larger ``limit`` is treated as this."""
+MAX_PAGE_BYTES: Final = 4 << 20
+"""Bytes of data after which a page ends; it always holds at least one publication."""
 
 HISTORY_REPLACED: Final = "history replaced"
 """The position is of another life of the history: what was read after ``Gap.to`` did not happen in this one."""

@@ -11,11 +11,13 @@ import unicodedata
 from typing import Final
 
 from ..errors import TopicError
-from ..limits import FIXED
 
-MAX_NAME_BYTES: Final = FIXED.topic_name
-MAX_TOKENS: Final = FIXED.topic_tokens
-MAX_WILDCARDS: Final = FIXED.topic_wildcards
+MAX_NAME_BYTES: Final = 255
+"""Bytes of a topic or pattern in UTF-8."""
+MAX_TOKENS: Final = 16
+"""Tokens of a topic or pattern."""
+MAX_WILDCARDS: Final = 2
+"""Wildcard tokens of a pattern."""
 
 ONE: Final = "*"
 REST: Final = "**"

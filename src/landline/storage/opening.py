@@ -25,7 +25,6 @@ from ..errors import (
     StorageLocked,
     StorageNewer,
 )
-from ..limits import FIXED
 
 if sys.platform != "win32":
     import fcntl
@@ -51,8 +50,10 @@ MIGRATIONS: Final = (
 )
 """The steps from an empty file to the present one; the file's ``user_version`` says how many it has had."""
 
-BUSY_TIMEOUT: Final = FIXED.busy_timeout
-CHECKED_BYTES: Final = FIXED.checked_bytes
+BUSY_TIMEOUT: Final = 5.0
+"""Seconds to wait for a program that has the file open for a moment, such as a backup."""
+CHECKED_BYTES: Final = 64 << 20
+"""Files up to this size are checked whole at each opening, which takes at most tenths of a second."""
 
 _MAGIC: Final = b"SQLite format 3\0"
 

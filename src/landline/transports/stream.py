@@ -13,16 +13,17 @@ import struct
 import sys
 from typing import Final, cast
 
-from ..limits import FIXED
 from .base import Accept, Receiver, nothing
 
 log = logging.getLogger("landline.transports")
 
-LINGER: Final = FIXED.linger
+LINGER: Final = 2.0
+"""Seconds for the peer to end its direction after we ended ours."""
 
 _AT_ONCE: Final = struct.pack("ii", 1, 0)
 
-HIGH_WATER: Final = FIXED.high_water
+HIGH_WATER: Final = 256 << 10
+"""Bytes waiting to be written above which a transport is not writable."""
 
 
 class StreamTransport(asyncio.Protocol):

@@ -8,7 +8,7 @@ import math
 import pytest
 
 import landline
-from landline.apps.chat.limits import LIMITS, ChatLimits, Fixed
+from landline.apps.chat.limits import LIMITS, ChatLimits
 from landline.apps.chat.text import MAX_NAME
 
 
@@ -25,7 +25,7 @@ def test_the_table_holds_every_field_once() -> None:
     names = [limit.name for limit in LIMITS]
 
     assert len(set(names)) == len(names)
-    assert {field.name for table in (ChatLimits, Fixed) for field in dataclasses.fields(table)} == set(names)
+    assert {field.name for field in dataclasses.fields(ChatLimits)} <= set(names)
 
 
 def test_the_names_of_a_full_room_fit_one_message() -> None:

@@ -12,11 +12,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
-from landline.apps.chat.limits import FIXED
-
 DROP_SECONDS: Final = 5.0
 """How long ``/drop`` stays away when no time is given."""
-MAX_DROP_SECONDS: Final = FIXED.drop
+MAX_DROP_SECONDS: Final = 600.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,6 @@ from typing import Annotated, Final, TypeVar
 
 import msgspec
 
-from landline.apps.chat.limits import FIXED
 from landline.apps.chat.text import MAX_TEXT, RAW_NAME, RAW_ROOM, RAW_TEXT
 
 VERSION: Final = 1
@@ -307,7 +306,7 @@ Told = (
     | CallBegan | Talked | CallEnded | Done | Sorry | Notice
 )  # fmt: skip
 
-_MAX_QUOTED: Final = FIXED.quoted
+_MAX_QUOTED: Final = 200
 _encoder = msgspec.msgpack.Encoder()
 _requests: msgspec.msgpack.Decoder[Request] = msgspec.msgpack.Decoder(Request)
 _told: msgspec.msgpack.Decoder[Told] = msgspec.msgpack.Decoder(Told)

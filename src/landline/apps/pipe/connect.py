@@ -8,7 +8,6 @@ from collections.abc import Coroutine
 from typing import Any, Final, TypeVar
 
 import landline
-from landline.apps.pipe.limits import FIXED
 
 from .line import PlainLine, SessionLine
 from .meeting import Pipe, told_of_drops
@@ -17,7 +16,8 @@ from .standard import PipeError, Sink, Source, is_terminal, standard_input, stan
 
 T = TypeVar("T")
 
-FAREWELL: Final = FIXED.farewell
+FAREWELL: Final = 0.5
+"""Seconds for the other side to hear that we go, when nothing was piped."""
 
 
 async def run(pipe: Pipe, stop: asyncio.Event) -> int:

@@ -12,7 +12,6 @@ from collections import deque
 from typing import Final, NamedTuple, Protocol
 
 import landline
-from landline.apps.pipe.limits import FIXED
 
 OPEN: Final = "landline pipe 1"
 """The first message of each side; the number rises when sides would no longer understand each other."""
@@ -20,7 +19,8 @@ OPEN: Final = "landline pipe 1"
 END: Final = "end"
 """The last message of each side: its input has ended, nothing was left out."""
 
-OPENING_TIMEOUT: Final = FIXED.opening_timeout
+OPENING_TIMEOUT: Final = 10.0
+"""Seconds for the other side's first message."""
 
 _FLUSH_LOOK: Final = 0.02
 

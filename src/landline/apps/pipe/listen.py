@@ -5,10 +5,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from typing import Final
 
 import landline
-from landline.apps.pipe.limits import FIXED
 from landline.transports import Transport, open_listener, parse_address
 
 from .hint import how_to_connect
@@ -17,7 +15,8 @@ from .meeting import Pipe, told_of_drops
 from .pump import CutShort, Pump
 from .standard import Sink, Source, is_terminal, standard_input, standard_output
 
-_BACKLOG: Final = FIXED.backlog
+_BACKLOG = 16
+"""Callers of a bare socket that wait in the kernel."""
 
 
 async def run(pipe: Pipe, stop: asyncio.Event) -> int:

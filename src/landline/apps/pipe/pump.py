@@ -10,13 +10,13 @@ import asyncio
 import contextlib
 from typing import Final
 
-from landline.apps.pipe.limits import FIXED
 from landline.errors import LandlineError
 
 from .line import Account, HungUp, Line
 from .standard import Sink, Source
 
-DRAIN_TIMEOUT: Final = FIXED.drain_timeout
+DRAIN_TIMEOUT: Final = 5.0
+"""Seconds that what was read may take to be sent, when we are asked to stop."""
 
 
 class CutShort(LandlineError):

@@ -16,16 +16,17 @@ import threading
 from collections import deque
 from typing import Final
 
-from landline.apps.pipe.limits import FIXED
 from landline.errors import LandlineError
 
-CHUNK: Final = FIXED.chunk
+CHUNK: Final = 256 << 10
+"""Bytes of one message at most: large enough for full speed, small enough that a slow line (10 KB/s) carries one before it counts as stuck."""
 
 READ_AHEAD: Final = 4 * CHUNK
 """Bytes read and not yet taken, above which nothing more is read: the producer waits."""
 
 
-PIPE_SIZE: Final = FIXED.pipe
+PIPE_SIZE: Final = 1 << 20
+"""Bytes that a pipe at our standard input or output holds, where it can be chosen."""
 
 
 class PipeError(LandlineError):

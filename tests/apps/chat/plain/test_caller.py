@@ -11,7 +11,6 @@ import pytest
 
 import landline
 from landline.apps.chat.commands import Command, Who
-from landline.apps.chat.limits import ChatLimits
 from landline.apps.chat.plain import caller as plain_caller
 from landline.apps.chat.plain.caller import PlainLine, Refused
 
@@ -20,7 +19,6 @@ class Desk:
     """A chat of one room, and what happened in it."""
 
     def __init__(self) -> None:
-        self.limits = ChatLimits()
         self.guests: list[Guest] = []
         self.journal: list[str] = []
         self.left = asyncio.Event()

@@ -13,11 +13,11 @@ from collections.abc import Sequence
 from typing import Final, Protocol
 
 from landline.apps.chat.commands import Command
-from landline.apps.chat.limits import FIXED, ChatLimits
 from landline.apps.chat.plain.conversation import PlainConversation
 from landline.apps.chat.plain.events import Arrived, Asked, Event, HungUp, Left, Said
 
-UNREAD_WAIT: Final = FIXED.unread_wait
+UNREAD_WAIT: Final = 30.0
+"""Seconds that a caller may take to read what was sent to it before it is hung up on."""
 
 _log = logging.getLogger("landline.apps.chat")
 
@@ -64,11 +64,6 @@ class Guest(Protocol):
 
 class Desk(Protocol):
     """The chat as a plain caller finds it."""
-
-    @property
-    def limits(self) -> ChatLimits:
-        """What one caller may do."""
-        ...
 
     async def enter(self, line: PlainLine) -> Guest:
         """Let a caller in: give it a name, put it into the lobby, call ``line.welcome``. Raises ``Refused``."""
@@ -182,7 +177,7 @@ class _Visit:
         self._desk = desk
         self._guest: Guest | None = None
         self._loop = asyncio.get_running_loop()
-        self._conversation = PlainConversation(self._loop.time(), desk.limits)
+        self._conversation = PlainConversation(self._loop.time())
         self._changed = asyncio.Event()
         self._line = PlainLine(caller.peer, self._conversation, self._changed)
         self._wants_data = asyncio.Event()

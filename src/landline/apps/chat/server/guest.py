@@ -197,7 +197,6 @@ class Desk:
 
     def __init__(self, chat: Chat) -> None:
         self._chat = chat
-        self.limits = chat.house.limits
 
     async def enter(self, line: plain_caller.PlainLine) -> Guest:
         """Let one in; see ``plain_caller.Desk``."""

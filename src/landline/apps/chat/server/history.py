@@ -17,7 +17,7 @@ from typing import Final, NamedTuple
 import msgspec
 
 from landline.apps.chat import wire
-from landline.apps.chat.limits import FIXED, ChatLimits
+from landline.apps.chat.limits import ChatLimits
 from landline.apps.chat.server.people import Person
 from landline.errors import StorageError
 from landline.storage import (
@@ -36,7 +36,7 @@ logger = logging.getLogger("landline.apps.chat")
 
 ROOM_KEYS: Final = "chat.room."
 """A value under this and the room's name says that something was said in the room."""
-_LONGEST_TOKEN: Final = FIXED.tag
+_LONGEST_TOKEN: Final = 200
 _MISSING: Final = {
     EXPIRED: "Older lines than these are no longer kept.",
     HISTORY_REPLACED: "This server's history is not the one that you knew, so what was missed cannot be told.",

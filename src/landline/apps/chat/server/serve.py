@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Final
 
 import landline
-from landline.apps.chat.limits import FIXED, ChatLimits
+from landline.apps.chat.limits import ChatLimits
 from landline.apps.chat.plain import caller as plain_caller
 from landline.apps.chat.server import operator
 from landline.apps.chat.server.chat import Chat
@@ -26,7 +26,8 @@ logger = logging.getLogger("landline.apps.chat")
 HEARTBEAT_INTERVAL: Final = 5.0
 DEAD_AFTER: Final = 3.0
 """With the heartbeat's interval: seconds after which a dead line is noticed at the latest; people wait for each other here."""
-MAX_PER_SOURCE: Final = FIXED.per_source
+MAX_PER_SOURCE: Final = 16
+"""Connections from one address that is not of this machine."""
 TRIM_INTERVAL: Final = 3600.0
 """Seconds between looks for lines that are too old to keep."""
 CLOSING: Final = "The chat server is closing. Goodbye."
