@@ -16,6 +16,8 @@ TESTS = ROOT / "tests"
 
 TESTED_ELSEWHERE: dict[str, str] = {
     "apps/chat/plain/events.py": "plain facts; apps/chat/plain/test_conversation.py sees each of them",
+    "apps/pipe/limits.py": "a table; test_limits.py sees that each row is tried",
+    "cli/limits.py": "a table; test_limits.py sees that each row is tried",
     "errors.py": "where each is raised; the tree in test_exports.py, the sentences in cli/test_exits.py",
     "protocol/events.py": "plain facts; protocol/test_connection.py sees each of them arise",
 }

@@ -7,7 +7,7 @@ stands in ``states.ACCEPTED``. It ends by itself when the peer breaks a rule, is
 from __future__ import annotations
 
 from ..errors import ProtocolError
-from ..limits import Limits
+from ..limits import PROTOCOL, Limits
 from .events import (
     Confirmed,
     ConnectionEnded,
@@ -30,8 +30,7 @@ from .heartbeat import MIN_BEAT, Heartbeat, Progress, Verdict
 from .session import Session
 from .states import ACCEPTED, Phase, Role
 
-WRITE_BUDGET = 256 << 10
-"""About how many bytes one call of ``data_to_send`` returns at most."""
+WRITE_BUDGET = PROTOCOL.write
 
 _TALKING = (Phase.OPEN, Phase.CLOSING, Phase.DRAINING)
 
@@ -402,7 +401,7 @@ class Connection:
         """End at once, and tell the peer why, in the one frame that it may be told with by now."""
         if self.phase in (Phase.GREETING, Phase.DECIDING):
             if self.role is Role.SERVER and self._is_magic_seen:
-                self.refuse(Refusal(code=code, reason=reason[:500], retry_in=retry_in))
+                self.refuse(Refusal(code=code, reason=reason[: PROTOCOL.reason], retry_in=retry_in))
         elif self.phase is not Phase.CLOSED and (
             self.phase is not Phase.CLOSING or self._closing is not None
         ):
@@ -412,7 +411,9 @@ class Connection:
         self._end(code, reason, local=True)
 
     def _close_with(self, code: CloseCode, reason: str, retry_in: float | None = None) -> None:
-        text = reason[:500].encode(errors="replace").decode()  # a program's words may not be Unicode
+        text = (
+            reason[: PROTOCOL.reason].encode(errors="replace").decode()
+        )  # a program's words may not be Unicode
         close = Close(code=code, reason=text, retry_in=retry_in)
         self._closing = encode_payload(FrameType.CLOSE, close)
 

@@ -12,6 +12,7 @@ from enum import IntEnum
 from typing import Final
 
 from ..errors import ProtocolError
+from ..limits import PROTOCOL
 
 VERSION: Final = 1
 MAGIC: Final = b"\xfeLNDLN\x00" + bytes([VERSION])
@@ -25,8 +26,7 @@ COUNTS: Final = struct.Struct("!QQ")
 FRAME_COST: Final = 64
 """What a frame counts besides its payload, in every limit that is counted in bytes."""
 
-MAX_CONTROL: Final = 4096
-"""The largest payload of a control frame, in bytes."""
+MAX_CONTROL: Final = PROTOCOL.control
 
 
 class FrameType(IntEnum):

@@ -11,7 +11,7 @@ from typing import Annotated, Any, Final, TypeVar
 import msgspec
 
 from ..errors import ProtocolError
-from ..limits import LONGEST
+from ..limits import LONGEST, PROTOCOL
 from .frames import CloseCode, encode_frame
 
 ID_SIZE: Final = 16
@@ -24,7 +24,7 @@ Id = Annotated[bytes, msgspec.Meta(min_length=ID_SIZE, max_length=ID_SIZE)]
 Token = Annotated[bytes, msgspec.Meta(min_length=TOKEN_SIZE, max_length=TOKEN_SIZE)]
 Count = Annotated[int, msgspec.Meta(ge=0, le=(1 << 63) - 1)]
 Attempt = Annotated[int, msgspec.Meta(ge=1, le=(1 << 63) - 1)]
-Reason = Annotated[str, msgspec.Meta(max_length=500)]
+Reason = Annotated[str, msgspec.Meta(max_length=PROTOCOL.reason)]
 Seconds = Annotated[float, msgspec.Meta(ge=0, le=LONGEST)]
 
 

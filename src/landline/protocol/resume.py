@@ -14,14 +14,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import chain, islice
 
-from ..limits import Limits
+from ..limits import PROTOCOL, Limits
 from .frames import CloseCode
 from .handshake import Refusal, Resume
 from .session import Session
 
-_RETIRED_KEPT = 8
+_RETIRED_KEPT = PROTOCOL.retired_tokens
 
-_CANDIDATES = 32
+_CANDIDATES = PROTOCOL.candidates // 2  # the newest, and the oldest
 
 
 def hash_token(token: bytes) -> bytes:

@@ -16,7 +16,7 @@ from functools import partial
 from typing import Any
 
 from ..errors import ProtocolError, SessionClosed
-from ..limits import Limits
+from ..limits import PROTOCOL, SESSION, Limits
 from ..protocol.connection import Connection
 from ..protocol.events import Confirmed, ConnectionEnded, Event, HelloReceived, ResumeReceived
 from ..protocol.frames import CloseCode
@@ -30,8 +30,7 @@ from .bare import BareSession, Signal
 from .door import Door, Way
 from .driver import Driver, log
 
-SILENT_GRACE = 5.0
-"""Seconds that nobody is hung up on for being silent, however many are: they may have been accepted this very moment."""
+SILENT_GRACE = SESSION.silent_grace
 
 _NO_PAGE = b"There is no web page here: this port takes landline sessions and plain text.\n"
 _NOT_HERE = (
@@ -340,7 +339,7 @@ class Acceptor:
         session = kept.session
         code = CloseCode.NORMAL if isinstance(session.ended, SessionClosed) else session.end_code
         reason = getattr(session.ended, "reason", "")
-        self._table.remove(kept.record, code, reason[:500], self._loop.time())
+        self._table.remove(kept.record, code, reason[: PROTOCOL.reason], self._loop.time())
         self._kept.pop(kept.record.id, None)
         self._held_by_source[kept.source] -= 1
         if not self._held_by_source[kept.source]:
@@ -348,7 +347,7 @@ class Acceptor:
         carrier, kept.carrier = kept.carrier, None
         # Not the session's own driver yet, so nobody has told this peer.
         if carrier is not None and carrier.connection.phase is Phase.CONFIRMING:
-            carrier.connection.break_off(code, reason[:500])
+            carrier.connection.break_off(code, reason[: PROTOCOL.reason])
             carrier.schedule()
 
     # Time passes...

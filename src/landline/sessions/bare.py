@@ -12,10 +12,9 @@ import itertools
 from collections import deque
 from collections.abc import AsyncGenerator, Callable
 from dataclasses import dataclass
-from typing import Final
 
 from ..errors import SessionClosed, SessionEnded, SessionLost
-from ..limits import Limits
+from ..limits import SESSION, Limits
 from ..protocol import session as core
 from ..protocol.events import (
     ConnectionEnded,
@@ -33,10 +32,9 @@ from ..protocol.frames import CloseCode
 from ..protocol.states import TRANSITIONS, State
 from .driver import Driver, log
 
-_CHANGES_KEPT = 64
+_CHANGES_KEPT = SESSION.changes
 
-FAREWELL: Final = 1.0
-"""Seconds that a close which has nothing left to deliver waits for a line that is down."""
+FAREWELL = SESSION.farewell
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ import enum
 from collections.abc import Callable
 from typing import Final
 
+from ..limits import SESSION
 from ..protocol.frames import MAGIC
 from ..transports import Transport
 
@@ -25,8 +26,7 @@ HTTP_METHODS: Final = (
     b"TRACE",
 )
 
-UNDECIDED_FOR: Final = 0.5
-"""Seconds after which the beginning of what may become HTTP is plain text."""
+UNDECIDED_FOR: Final = SESSION.undecided
 
 
 class Way(enum.Enum):

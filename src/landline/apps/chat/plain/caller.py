@@ -13,11 +13,11 @@ from collections.abc import Sequence
 from typing import Final, Protocol
 
 from landline.apps.chat.commands import Command
+from landline.apps.chat.limits import PLAIN, ChatLimits
 from landline.apps.chat.plain.conversation import PlainConversation
 from landline.apps.chat.plain.events import Arrived, Asked, Event, HungUp, Left, Said
 
-UNREAD_WAIT: Final = 30.0
-"""Seconds that a caller may take to read what was sent to it before it is hung up on."""
+UNREAD_WAIT: Final = PLAIN.unread_timeout
 
 _log = logging.getLogger("landline.apps.chat")
 
@@ -148,12 +148,12 @@ class PlainLine:
         self._changed.set()
 
 
-async def serve(caller: Caller, desk: Desk) -> None:
+async def serve(caller: Caller, desk: Desk, limits: ChatLimits | None = None) -> None:
     """Serve one plain caller until it has gone; the connection is closed in every case.
 
     An error of the chat's own ends this caller's connection with a sentence, and is logged; nobody else's is touched.
     """
-    visit = _Visit(caller, desk)
+    visit = _Visit(caller, desk, limits)
     reading = asyncio.create_task(visit.read(), name=f"reading the plain caller {caller.peer}")
     try:
         await visit.run()
@@ -172,12 +172,12 @@ async def serve(caller: Caller, desk: Desk) -> None:
 class _Visit:
     """One plain caller's time in the chat: the driver of its conversation."""
 
-    def __init__(self, caller: Caller, desk: Desk) -> None:
+    def __init__(self, caller: Caller, desk: Desk, limits: ChatLimits | None) -> None:
         self._caller = caller
         self._desk = desk
         self._guest: Guest | None = None
         self._loop = asyncio.get_running_loop()
-        self._conversation = PlainConversation(self._loop.time())
+        self._conversation = PlainConversation(self._loop.time(), limits)
         self._changed = asyncio.Event()
         self._line = PlainLine(caller.peer, self._conversation, self._changed)
         self._wants_data = asyncio.Event()

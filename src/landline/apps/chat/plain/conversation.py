@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from landline.apps.chat import commands
+from landline.apps.chat.limits import PLAIN, ChatLimits
 from landline.apps.chat.plain.events import Arrived, Asked, Event, HungUp, Left, Said
 from landline.apps.chat.plain.input import WILL_TIMING_MARK, InputLine, PlainInput
 from landline.apps.chat.plain.turns import Backlog, Turn, Turns
@@ -33,18 +34,10 @@ from landline.apps.chat.text import MAX_TEXT, safe_text, valid_line
 
 SETTLE_WAIT: Final = 0.15
 """Seconds without a further byte after which bytes without a line end are a message."""
-SPLIT_WAIT: Final = 0.5
-"""Seconds that a message whose last character is incomplete is waited for."""
-RATE: Final = 2.0
-"""Lines a second that a caller may say..."""
-BURST: Final = 5.0
-"""... and at once. A faster caller is slowed: its bytes wait, first here and then in its own socket."""
-MAX_BAD_LINES: Final = 3
-"""Lines that are not UTF-8 before the caller is told to try again with another program."""
-MAX_RECALLED: Final = 10
-"""Lines from before they came that a caller is shown."""
-MAX_UNREAD_LINES: Final = 1000
-MAX_UNREAD_BYTES: Final = 256 * 1024
+SPLIT_WAIT: Final = PLAIN.split_wait
+MAX_BAD_LINES: Final = PLAIN.bad_lines
+MAX_UNREAD_LINES: Final = PLAIN.unread_lines
+MAX_UNREAD_BYTES: Final = PLAIN.unread_size
 
 
 class Mode(enum.Enum):
@@ -60,9 +53,12 @@ class PlainConversation:
 
     Each call that takes ``now`` (seconds, any clock that only rises) may make bytes, events or another deadline: afterwards write
     ``data_to_send()``, carry out ``events()`` and arrange for ``handle_timeout`` at ``timeout_at()``.
+
+    A caller faster than the chat's ``rate`` is slowed: its bytes wait, first here and then in its own socket.
     """
 
-    def __init__(self, now: float) -> None:
+    def __init__(self, now: float, limits: ChatLimits | None = None) -> None:
+        self._limits = limits or ChatLimits()
         self.mode = Mode.UNKNOWN
         self.name = ""
         self.room = ""
@@ -70,7 +66,7 @@ class PlainConversation:
         self._ended = False  # no more bytes will come
         self._first_at: float | None = None  # when the first byte of the message at hand came
         self._settle_at: float | None = None
-        self._tokens = BURST
+        self._tokens = self._limits.burst
         self._tokens_at = now
         self._slowed_until: float | None = None
         self._bad_lines = 0
@@ -224,7 +220,7 @@ class PlainConversation:
 
     def recalled(self, lines: Sequence[tuple[str, str]], now: float) -> None:
         """These were said earlier in the room that they came to: (name, text), oldest first."""
-        for name, text in lines[-MAX_RECALLED:]:
+        for name, text in lines[-self._limits.recent :]:
             self._add(spoken(name, text))
         self._write(now)
 
@@ -334,11 +330,12 @@ class PlainConversation:
 
     def _may_go_on(self, now: float) -> bool:
         """Take one line's worth of the rate, or arrange for later."""
-        self._tokens = min(BURST, self._tokens + (now - self._tokens_at) * RATE)
+        rate, burst = self._limits.rate, self._limits.burst
+        self._tokens = min(burst, self._tokens + (now - self._tokens_at) * rate)
         self._tokens_at = now
         # A deadline that was computed as a sum is met although the sum of its parts is a hair less.
         if self._tokens < 1 - 1e-9:
-            self._slowed_until = now + (1 - self._tokens) / RATE
+            self._slowed_until = now + (1 - self._tokens) / rate
             return False
         self._tokens -= 1
         self._slowed_until = None
