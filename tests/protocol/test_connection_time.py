@@ -44,6 +44,7 @@ def kinds_of(connection: Connection, now: float) -> list[str]:
 # Greeting...
 
 
+@pytest.mark.limit("handshake_timeout")
 @pytest.mark.parametrize("role", Role)
 @pytest.mark.parametrize("said", [b"", MAGIC[:3], MAGIC, MAGIC + HEADER.pack(10, FrameType.HELLO, 0)])
 def test_a_greeting_has_ten_seconds(role: Role, said: bytes) -> None:
@@ -88,6 +89,7 @@ def test_a_confirmation_has_ten_seconds_and_no_ping_meanwhile() -> None:
 # Frames...
 
 
+@pytest.mark.limit("frame_timeout")
 def test_a_started_frame_has_to_end() -> None:
     """30 s, and a second more for each KiB."""
     pair = open_pair(Limits(heartbeat_interval=1000.0))
@@ -257,6 +259,7 @@ def test_a_suspected_line_is_cleared_after_the_loop_stood_still() -> None:
 # Writing...
 
 
+@pytest.mark.limit("write_timeout")
 def test_a_peer_that_takes_nothing_is_given_up_in_ten_seconds() -> None:
     """Although it talks: bytes that do not leave are no line."""
     pair = open_pair(Limits(write_timeout=10.0, heartbeat_interval=1000.0))
@@ -343,3 +346,15 @@ def test_half_open_is_found_by_both() -> None:
 
     assert ended[Role.CLIENT] <= 34.0
     assert ended[Role.SERVER] <= ended[Role.CLIENT] + 34.0
+
+
+@pytest.mark.limit("protocol.beat")
+@pytest.mark.parametrize(("asked", "first"), [(0.0, 0.05), (0.05, 0.05), (0.06, 0.06)])
+def test_a_peer_cannot_press_the_heartbeat(asked: float, first: float) -> None:
+    """What it asks for holds from 50 ms on; less would be a flood of pings."""
+    client = Connection(Role.CLIENT, Limits(), 0.0, jitter=0.0)
+    client.greet(make_hello())
+    client.receive_data(MAGIC + encode_payload(FrameType.WELCOME, make_welcome()), 0.0)
+    client.carry(make_welcome(heartbeat=asked, dead_after=asked), make_session(), 0.0)
+
+    assert client.timeout_at() == first

@@ -75,6 +75,7 @@ def test_handled_rises_up_to_what_was_sent() -> None:
 # Receiving...
 
 
+@pytest.mark.limit("window")
 def test_a_frame_beyond_the_credit_is_refused() -> None:
     """Neither counted nor kept."""
     flow = make_flow(window=FRAME_COST)

@@ -87,6 +87,7 @@ def test_empty_payloads_and_no_bytes_at_all_are_fine() -> None:
     assert decode_in([b"", encode_frame(FrameType.BYTES), b""]) == [(FrameType.BYTES, 0, b"")]
 
 
+@pytest.mark.limit("max_message")
 @pytest.mark.parametrize("kind", COUNTED)
 def test_a_counted_frame_may_be_as_large_as_a_message(kind: FrameType) -> None:
     """At the limit it passes, one byte over it does not, and that is said at the header."""
@@ -97,6 +98,7 @@ def test_a_counted_frame_may_be_as_large_as_a_message(kind: FrameType) -> None:
     assert caught.value.code == "too-large"
 
 
+@pytest.mark.limit("protocol.control")
 @pytest.mark.parametrize("kind", CONTROL)
 def test_a_control_frame_has_a_limit_of_its_own(kind: FrameType) -> None:
     """However large messages may be."""

@@ -50,6 +50,7 @@ def test_unknown_keys_are_ignored(kind: FrameType, payload: Any) -> None:
     assert decode_payload(type(payload), data) == payload
 
 
+@pytest.mark.limit("protocol.reason", "protocol.longest")
 @pytest.mark.parametrize(
     ("payload", "key", "value"),
     [

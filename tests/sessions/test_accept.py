@@ -120,6 +120,7 @@ async def test_a_welcome_that_nobody_confirms_is_forgotten(place: Place) -> None
     assert (await again.refusal()).code is CloseCode.EXPIRED
 
 
+@pytest.mark.limit("handshake_timeout")
 async def test_a_silent_confirmer_is_hung_up_on(place: Place) -> None:
     """A caller that was welcomed and says nothing has ``handshake_timeout`` seconds for its confirmation."""
     await place.serve(limits=landline.Limits(handshake_timeout=5))
@@ -373,6 +374,7 @@ async def test_a_session_without_a_line_ends_with_its_window(place: Place) -> No
     assert [type(end) for end in place.ends] == [landline.SessionLost] * 2
 
 
+@pytest.mark.limit("max_sessions")
 async def test_a_full_server_ends_the_session_longest_without_a_line(place: Place) -> None:
     """Or, where every one has a line, says that it is busy."""
     await place.serve(limits=landline.Limits(max_sessions=2))

@@ -72,6 +72,7 @@ async def test_the_last_failure_is_told(place: Place) -> None:
     assert failed.value.address == "memory://two"
 
 
+@pytest.mark.limit("connect_timeout")
 async def test_the_time_is_for_all_of_them() -> None:
     """One that takes the call and says nothing uses it up, and its line is closed."""
     lines: list[Transport] = []

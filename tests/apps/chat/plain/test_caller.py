@@ -285,6 +285,7 @@ class StuckCaller:
         self.is_closed = True
 
 
+@pytest.mark.limit("chat.plain.unread_timeout")
 async def test_who_does_not_read_is_hung_up_on(monkeypatch: pytest.MonkeyPatch) -> None:
     """After a while without progress; the chat hears of it."""
     monkeypatch.setattr(plain_caller, "UNREAD_WAIT", 0.01)
