@@ -252,11 +252,26 @@ class SettingLimits:
     resume_window: int = limit(7 * 86_400, "seconds", "that listen may be told to wait for a caller")
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HitLimits:
+    """How much is said about limits that were hit."""
+
+    lines: int = limit(
+        10, "lines", "of the log a second about limits that were hit, all together; every hit is counted"
+    )
+    interval: float = limit(
+        10.0,
+        "seconds",
+        "between two lines about one limit and one kind of source; the second says how many more there were",
+    )
+
+
 PROTOCOL: Final = ProtocolLimits()
 SESSION: Final = SessionLimits()
 TRANSPORT: Final = TransportLimits()
 STORAGE: Final = StorageLimits()
 SETTING: Final = SettingLimits()
+HITS: Final = HitLimits()
 
 LONGEST: Final = PROTOCOL.longest
 
@@ -267,6 +282,7 @@ GROUPS: Final[tuple[LimitGroup, ...]] = (
     LimitGroup("The protocol", FIXED, rows(ProtocolLimits, "protocol.")),
     LimitGroup("Transports", FIXED, rows(TransportLimits, "transport.")),
     LimitGroup("Storage", FIXED, rows(StorageLimits, "storage.")),
+    LimitGroup("The log of hits", FIXED, rows(HitLimits, "hits.")),
     LimitGroup("Settings", FIXED, rows(SettingLimits, "setting.")),
 )
 """Every limit of the library."""

@@ -718,5 +718,6 @@ def test_a_greeting_may_take_all_that_is_read_before_the_entrance(missing: int) 
 
     if missing:
         assert last_frame(server).code is CloseCode.TOO_LARGE
+        assert end_of(server).limit == "preauth_bytes"
     else:
         assert [type(event).__name__ for event in server.events()] == ["HelloReceived"]

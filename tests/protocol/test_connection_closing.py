@@ -182,7 +182,9 @@ def test_an_answer_takes_too_long() -> None:
     pair.line.client.handle_timeout(5.0)
 
     (end,) = pair.line.client.events()
-    assert end == ConnectionEnded(CloseCode.TIMED_OUT, "the peer did not answer our close", local=True)
+    assert end == ConnectionEnded(
+        CloseCode.TIMED_OUT, "the peer did not answer our close", local=True, limit="close_timeout"
+    )
 
 
 def test_a_program_that_does_not_drain_is_not_waited_for() -> None:

@@ -55,7 +55,11 @@ def test_a_greeting_has_ten_seconds(role: Role, said: bytes) -> None:
     at, events = run_until_the_end(connection)
 
     assert at == 110.0
-    assert events == [ConnectionEnded(CloseCode.TIMED_OUT, "the handshake took too long", local=True)]
+    assert events == [
+        ConnectionEnded(
+            CloseCode.TIMED_OUT, "the handshake took too long", local=True, limit="handshake_timeout"
+        )
+    ]
     frames = frames_of(connection.data_to_send(at))
     assert [kind for kind, *_ in frames] == (
         [FrameType.REFUSE] if role is Role.SERVER and len(said) >= len(MAGIC) else []
@@ -98,7 +102,11 @@ def test_a_started_frame_has_to_end() -> None:
     at, events = run_until_the_end(pair.line.server)
 
     assert at == 5.0 + 30.0 + 10.0
-    assert events == [ConnectionEnded(CloseCode.TIMED_OUT, "a frame took too long to arrive", local=True)]
+    assert events == [
+        ConnectionEnded(
+            CloseCode.TIMED_OUT, "a frame took too long to arrive", local=True, limit="frame_timeout"
+        )
+    ]
 
 
 def test_the_size_counts_however_the_header_was_cut() -> None:
@@ -169,7 +177,9 @@ def test_a_dead_peer_is_found_in_33_seconds() -> None:
         assert at <= 33.0 + 1.0
         assert events[-2:] == [
             Suspected(),
-            ConnectionEnded(CloseCode.DEAD, "nothing was heard from the peer", local=True),
+            ConnectionEnded(
+                CloseCode.DEAD, "nothing was heard from the peer", local=True, limit="dead_after"
+            ),
         ]
         assert kinds_of(connection, at) == ["PING"]
 
@@ -272,7 +282,9 @@ def test_a_peer_that_takes_nothing_is_given_up_in_ten_seconds() -> None:
     at, events = run_until_the_end(pair.line.client, backlog=size)
 
     assert at == start + 10.0
-    assert events == [ConnectionEnded(CloseCode.DEAD, "the peer takes no more bytes", local=True)]
+    assert events == [
+        ConnectionEnded(CloseCode.DEAD, "the peer takes no more bytes", local=True, limit="write_timeout")
+    ]
 
 
 def test_a_slow_peer_is_not_given_up() -> None:

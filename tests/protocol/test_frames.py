@@ -95,7 +95,7 @@ def test_a_counted_frame_may_be_as_large_as_a_message(kind: FrameType) -> None:
 
     with pytest.raises(ProtocolError) as caught:
         decode_in([HEADER.pack(101, kind, 0)], max_message=100)
-    assert caught.value.code == "too-large"
+    assert (caught.value.code, caught.value.limit) == ("too-large", "max_message")
 
 
 @pytest.mark.limit("protocol.control")
@@ -107,7 +107,7 @@ def test_a_control_frame_has_a_limit_of_its_own(kind: FrameType) -> None:
 
     with pytest.raises(ProtocolError) as caught:
         decode_in([HEADER.pack(MAX_CONTROL + 1, kind, 0)], max_message=1 << 30)
-    assert caught.value.code == "too-large"
+    assert (caught.value.code, caught.value.limit) == ("too-large", "protocol.control")
 
 
 @pytest.mark.parametrize("declared", [2**31, 2**31 - 1, 2**32 - 1, (1 << 20) + 1])

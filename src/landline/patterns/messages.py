@@ -79,6 +79,7 @@ class Messages:
             encode_data(
                 value, self._core.max_message
             )  # what cannot be sent is told at once, not after the wait
+            bare.on_limit(self._core.full_limit, "a sender waits for room")
         while (
             not self._core.has_room and not bare.is_closing and bare.ended is None and not bare.is_peer_closed
         ):
@@ -94,6 +95,7 @@ class Messages:
             raise bare.closing()
         kind, payload = encode_data(value, self._core.max_message)
         if not self._core.has_room:
+            bare.on_limit(self._core.full_limit, "a sender was told that there is no room")
             raise Full(
                 f"the outbox is full: {self._core.outbox_frames:,} messages, {self._core.outbox_bytes:,} bytes"
             )

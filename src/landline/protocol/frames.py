@@ -140,7 +140,8 @@ class FrameDecoder:
         while end - at >= header_size:
             length, kind, number = unpack(data, at)
             if length > max_message or (kind < FIRST_COUNTED and length > MAX_CONTROL):
-                raise ProtocolError(f"a frame of {length} bytes is over the limit", "too-large")
+                limit = "max_message" if length > max_message else "protocol.control"
+                raise ProtocolError(f"a frame of {length} bytes is over the limit", "too-large", limit=limit)
             stop = at + header_size + length
             if stop > end:
                 self._needed = stop - at

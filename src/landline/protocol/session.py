@@ -72,6 +72,11 @@ class Session:
             self.outbox_bytes < self.limits.outbox_bytes and self.outbox_frames < self.limits.outbox_messages
         )
 
+    @property
+    def full_limit(self) -> str:
+        """The name of the limit that keeps the outbox from taking another message."""
+        return "outbox_bytes" if self.outbox_bytes >= self.limits.outbox_bytes else "outbox_messages"
+
     def send(self, flow: Flow, kind: int, payload: bytes) -> int:
         """Queue one frame; return its index within the flow. The caller has seen to ``has_room``."""
         self.outbox_bytes += flow.push(kind, payload)

@@ -90,6 +90,8 @@ class BareSession:
         core: the protocol's state of it.
         driver: the connection that carries it now, if any.
         ended: the error that ended it, once it has.
+        on_end: called when it ends.
+        on_limit: told the name of a limit that it hit, and what was done about it.
     """
 
     def __init__(self, state: core.Session, *, session_id: bytes, principal: str, limits: Limits) -> None:
@@ -102,6 +104,7 @@ class BareSession:
         self.ended: SessionEnded | None = None
         self.end_code = CloseCode.NORMAL
         self.on_end: Callable[[], None] = _nothing
+        self.on_limit: Callable[[str, str], object] = _nothing
         self.state = State.CONNECTING
         self.is_closing = False
         self.is_peer_closed = False
@@ -215,6 +218,7 @@ class BareSession:
             pass
         finally:
             if self.core.outbox_frames:
+                self.on_limit("close_timeout", "a session was closed before everything was delivered")
                 self.lose(CloseCode.EXPIRED, "closed before everything was delivered")
             self.end(SessionClosed(reason))
         await self._see_line_gone()
@@ -341,5 +345,5 @@ class _Watcher:
         self.signal = Signal()
 
 
-def _nothing() -> None:
-    pass
+def _nothing(*facts: str) -> None:
+    """Nobody asked to be told."""

@@ -97,7 +97,9 @@ class TextLimits:
     raw_text: int = limit(
         8192, "code points", "in what may still become a line, when what cannot be shown has gone"
     )
-    word: int = limit(64, "characters", "in a word of the protocol: a kind of person, the name of a history's life")
+    word: int = limit(
+        64, "characters", "in a word of the protocol: a kind of person, the name of a history's life"
+    )
     quoted: int = limit(200, "characters", "of what is no message, in the complaint about it")
 
 
