@@ -41,6 +41,14 @@ RAW_ROOM: Final = _MOST_APART * MAX_ROOM
 RAW_TEXT: Final = TEXT.raw_text
 
 
+class TooMuch(ValueError):
+    """A text is over a limit; ``limit`` is its name, the message a sentence for whoever wrote it."""
+
+    def __init__(self, sentence: str, limit: str) -> None:
+        super().__init__(sentence)
+        self.limit = limit
+
+
 def safe_text(text: str, *, keep: str = "\n\t") -> str:
     """Return ``text`` without anything that could move a cursor or hide what it says.
 
@@ -152,12 +160,14 @@ def valid_line(text: str) -> str:
     if not line.strip():
         raise ValueError("There is nothing to say in that line.")
     if (size := len(line.encode(errors="surrogatepass"))) > MAX_TEXT:
-        raise ValueError(
-            f"That is too long to say at once: {size:,} bytes, and {MAX_TEXT:,} is the most. Nobody saw it."
+        raise TooMuch(
+            f"That is too long to say at once: {size:,} bytes, and {MAX_TEXT:,} is the most. Nobody saw it.",
+            "chat.text",
         )
     if (lines := line.count("\n") + 1) > MAX_LINES:
-        raise ValueError(
-            f"Those are too many lines to say at once: {lines:,}, and {MAX_LINES} is the most. Nobody saw them."
+        raise TooMuch(
+            f"Those are too many lines to say at once: {lines:,}, and {MAX_LINES} is the most. Nobody saw them.",
+            "chat.text_lines",
         )
     return line
 
@@ -227,8 +237,9 @@ def _bounded(text: str, what: str, most: int) -> str:
     return text
 
 
-def _too_long(text: str, what: str, most: int) -> ValueError:
-    return ValueError(f"That is too long for {what}: {len(text):,} characters, and {most} is the most.")
+def _too_long(text: str, what: str, most: int) -> TooMuch:
+    sentence = f"That is too long for {what}: {len(text):,} characters, and {most} is the most."
+    return TooMuch(sentence, "chat.name" if most == MAX_NAME else "chat.room_name")
 
 
 def _is_name_char(char: str) -> bool:

@@ -1044,3 +1044,23 @@ def test_what_a_caller_does_not_read_is_bounded_in_size(size: int) -> None:
 
     (heard,) = phone.hears()
     assert heard.startswith("ana: first" if size == PLAIN.unread_size else "* … 1 earlier lines")
+
+
+@pytest.mark.parametrize(
+    ("said", "limit"),
+    [
+        ("".join(f"{number}\n" for number in range(7)), "chat.rate"),
+        ("x" * 4097 + "\n", "chat.text"),
+        ("x" * 2_000_000, "chat.plain.endless"),
+        (b"\xc3\n" * 3, "chat.plain.bad_lines"),
+    ],
+)
+def test_a_limit_that_was_hit_is_named_once(said: str | bytes, limit: str) -> None:
+    """For whoever counts; the caller is slowed, told or let go as ever."""
+    phone = line_caller()
+    phone.passes(60)
+    assert phone.conversation.hits == []
+    phone.sends(said)
+    phone.passes(0.1)
+
+    assert phone.conversation.hits == [limit]

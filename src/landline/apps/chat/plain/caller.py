@@ -68,6 +68,9 @@ class Desk(Protocol):
     async def enter(self, line: PlainLine) -> Guest:
         """Let a caller in: give it a name, put it into the lobby, call ``line.welcome``. Raises ``Refused``."""
 
+    def hit(self, limit: str, what: str) -> None:
+        """Count that a caller hit the limit of that name; ``what`` is for the log."""
+
 
 class PlainLine:
     """One plain caller, as the chat server sees it.
@@ -191,6 +194,7 @@ class _Visit:
                 for event in events:
                     await self._carry_out(event)
                     self._write()
+            self._count()
             if self._conversation.closed:
                 return
             if self._conversation.wants_data:
@@ -199,6 +203,8 @@ class _Visit:
                 async with asyncio.timeout(UNREAD_WAIT):
                     await self._caller.drain()
             except OSError as error:  # TimeoutError is one
+                if isinstance(error, TimeoutError):
+                    self._conversation.hits.append("chat.plain.unread_timeout")
                 self._conversation.connection_lost(
                     "stopped reading" if isinstance(error, TimeoutError) else "hung up"
                 )
@@ -236,6 +242,10 @@ class _Visit:
     def _write(self) -> None:
         for data in self._conversation.data_to_send():
             self._caller.send(data)
+
+    def _count(self) -> None:
+        while self._conversation.hits:
+            self._desk.hit(self._conversation.hits.pop(), f"the caller {self._caller.peer}")
 
     async def _carry_out(self, event: Event) -> None:
         if isinstance(event, Left):

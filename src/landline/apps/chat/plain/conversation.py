@@ -30,7 +30,7 @@ from landline.apps.chat.plain.words import (
     spoken,
     typed,
 )
-from landline.apps.chat.text import MAX_TEXT, safe_text, valid_line
+from landline.apps.chat.text import MAX_TEXT, TooMuch, safe_text, valid_line
 
 SETTLE_WAIT: Final = 0.15
 """Seconds without a further byte after which bytes without a line end are a message."""
@@ -59,6 +59,8 @@ class PlainConversation:
 
     def __init__(self, now: float, limits: ChatLimits | None = None) -> None:
         self._limits = limits or ChatLimits()
+        self.hits: list[str] = []
+        """Names of the limits that were hit; whoever counts them takes them out."""
         self.mode = Mode.UNKNOWN
         self.name = ""
         self.room = ""
@@ -298,12 +300,12 @@ class PlainConversation:
             else:
                 break
         if self._input.is_endless:
+            self.hits.append("chat.plain.endless")
             self._leave("sent a line without end", farewell=TOO_LONG)
         if self._ended and not (self._left or self._busy):
             self._leave("hung up")
-        if (
-            self.mode is not Mode.UNKNOWN
-        ):  # nothing is sent before the first line, but then telnet still waits for it
+        # Nothing is sent before the first line, but then telnet still waits for it.
+        if self.mode is not Mode.UNKNOWN:
             for _ in range(self._input.timing_marks()):
                 if self.mode is Mode.LINES:
                     self._sends.append(WILL_TIMING_MARK)
@@ -335,6 +337,8 @@ class PlainConversation:
         self._tokens_at = now
         # A deadline that was computed as a sum is met although the sum of its parts is a hair less.
         if self._tokens < 1 - 1e-9:
+            if self._slowed_until is None:
+                self.hits.append("chat.rate")
             self._slowed_until = now + (1 - self._tokens) / rate
             return False
         self._tokens -= 1
@@ -348,6 +352,7 @@ class PlainConversation:
             self._leave("said bye", farewell=f"You pressed {line.goodbye_key}. {GOODBYE}")
             return
         if line.too_long:
+            self.hits.append("chat.text")
             self._refuse(TOO_LONG, at, now)
             return
         try:
@@ -356,6 +361,7 @@ class PlainConversation:
             self._refuse(NOT_UTF8, at, now)
             self._bad_lines += 1
             if self._bad_lines >= MAX_BAD_LINES:
+                self.hits.append("chat.plain.bad_lines")
                 self._leave("sent what is not text", farewell=ENOUGH)
             return
         command = commands.parse(safe_text(text))
@@ -376,6 +382,7 @@ class PlainConversation:
                 try:
                     event: Event = Said(valid_line(text))
                 except ValueError as error:
+                    self.hits += [error.limit] if isinstance(error, TooMuch) else []
                     self._refuse(str(error), at, now)
                     return
             case commands.Nothing():
