@@ -219,6 +219,7 @@ async def test_a_bare_line_to_nobody(nobody: str) -> None:
         await landline.dial("nonsense")
 
 
+@pytest.mark.limit("session.credentials")
 @pytest.mark.parametrize(
     ("credentials", "said"),
     [(object(), "cannot be sent"), ("x" * 3073, "over the limit"), ("\ud800", "cannot be sent")],
@@ -227,3 +228,19 @@ async def test_credentials_that_cannot_travel(credentials: object, said: str) ->
     """Are told before anybody is dialled."""
     with pytest.raises(landline.DataError, match=said):
         await landline.connect("memory://nobody", credentials=credentials)
+
+
+@pytest.mark.limit("session.credentials")
+async def test_the_longest_credentials_are_shown() -> None:
+    """They fit a greeting, and the server sees all of them."""
+    shown: list[object] = []
+
+    def authenticate(credentials: object) -> str:
+        shown.append(credentials)
+        return "ana"
+
+    server = landline.Server(landline.Session.wait_closed, authenticate=authenticate)
+    async with server.listen("memory://gate"), landline.connect("memory://gate", credentials="x" * 3072):
+        pass
+
+    assert shown == ["x" * 3072]

@@ -16,6 +16,8 @@ TESTS = ROOT / "tests"
 
 TESTED_ELSEWHERE: dict[str, str] = {
     "apps/chat/plain/events.py": "plain facts; apps/chat/plain/test_conversation.py sees each of them",
+    "apps/pipe/limits.py": "a table; test_limits.py sees that each row is tried",
+    "cli/limits.py": "a table; test_limits.py sees that each row is tried",
     "errors.py": "where each is raised; the tree in test_exports.py, the sentences in cli/test_exits.py",
     "testing/simulation/flow_safeguards.py": "rows of one table; testing/simulation/test_safeguards.py and test_ablations.py try each",
     "testing/simulation/switched_off.py": "the form of a row; testing/simulation/test_safeguards.py",

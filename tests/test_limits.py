@@ -1,30 +1,87 @@
-"""The table of limits: each is finite, and what cannot be one is refused where it is set."""
+"""The tables of limits: each row is finite and tried by a test, and what cannot be a limit is refused where it is set."""
 
 from __future__ import annotations
 
+import ast
 import dataclasses
 import math
+from pathlib import Path
+from typing import Final
 
 import pytest
 
+from landline.cli.config import limit_groups
 from landline.limits import LIMITS, LONGEST, Limit, Limits
 
+TESTS = Path(__file__).resolve().parent
 TIMES = [limit.name for limit in LIMITS if limit.unit == "seconds"]
 COUNTS = [limit.name for limit in LIMITS if limit.unit != "seconds"]
+
+
+ROWS = [limit for group in limit_groups() for limit in group.limits]
+NAMES = {limit.name for limit in ROWS}
+
+EXAMPLES: Final = """
+@pytest.mark.limit("a", "b")
+def test_one(): ...
+
+class TestMore:
+    @pytest.mark.parametrize("x", [1])
+    @pytest.mark.limit("c")
+    async def test_two(self, x): ...
+
+@pytest.mark.needs("d")
+def test_three(): ...
+
+@pytest.mark.limit("e")
+def no_test(): ...
+"""
 
 
 def limits(name: str, value: object) -> Limits:
     return dataclasses.replace(Limits(), **{name: value})  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize("limit", LIMITS, ids=lambda limit: limit.name)
+def tried(source: str) -> set[str]:
+    """Return the limits that the tests of this source say they try: ``@pytest.mark.limit("name")``."""
+    return {
+        name
+        for test in ast.walk(ast.parse(source))
+        if isinstance(test, ast.FunctionDef | ast.AsyncFunctionDef) and test.name.startswith("test_")
+        for mark in test.decorator_list
+        if isinstance(mark, ast.Call) and ast.unparse(mark.func) == "pytest.mark.limit"
+        for name in map(ast.literal_eval, mark.args)
+    }
+
+
+def test_every_limit_has_a_test_at_its_edge_and_past_it() -> None:
+    """A row without a test that is marked with its name, or a mark that names no row, fails with the list."""
+    found: set[str] = set()
+    for path in sorted(TESTS.rglob("test_*.py")):
+        found |= tried(path.read_text(encoding="utf-8"))
+
+    assert (sorted(NAMES - found), sorted(found - NAMES)) == ([], [])
+
+
+def test_marks_are_found_on_tests_and_nowhere_else() -> None:
+    """On functions and methods, beside other marks; a function that pytest does not run tries nothing."""
+    assert tried(EXAMPLES) == {"a", "b", "c"}
+
+
+def test_no_two_limits_share_a_name() -> None:
+    """A name in a mark, a count or a log line means one row."""
+    assert len(NAMES) == len(ROWS)
+
+
+@pytest.mark.parametrize("limit", ROWS, ids=lambda limit: limit.name)
 def test_every_limit_is_finite_and_says_why(limit: Limit) -> None:
     """Nothing is unlimited, and the table can be read by a person."""
     assert 0 < limit.default < math.inf
     assert limit.unit
-    assert len(limit.reason.split()) > 3
+    assert limit.reason
 
 
+@pytest.mark.limit("protocol.longest")
 @pytest.mark.parametrize("name", TIMES)
 @pytest.mark.parametrize("value", [0, -1.0, math.inf, math.nan, LONGEST + 1, None, "10"])
 def test_a_time_that_is_none_is_refused(name: str, value: object) -> None:

@@ -176,6 +176,7 @@ async def test_what_never_left_has_failed_and_what_may_have_is_unknown(pair: Pai
     assert (lost.value.received, lost.value.unacked) == (2, 2)
 
 
+@pytest.mark.limit("outbox_messages")
 async def test_the_outbox_is_bounded(pair: Pair) -> None:
     """``send_nowait`` says Full, ``send`` waits, and goes on when there is room; detached too."""
     limits = landline.Limits(outbox_messages=5, redial_min=0.001, redial_max=0.01)

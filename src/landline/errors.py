@@ -174,12 +174,17 @@ class Full(LandlineError):
 
 
 class ProtocolError(LandlineError):
-    """The peer broke a rule of the wire; the connection is closed with ``code``."""
+    """The peer broke a rule of the wire; the connection is closed with ``code``.
 
-    def __init__(self, reason: str, code: str = "protocol-error") -> None:
+    Attributes:
+        limit: the name of the limit that it went over, or an empty string.
+    """
+
+    def __init__(self, reason: str, code: str = "protocol-error", *, limit: str = "") -> None:
         super().__init__(reason)
         self.reason = reason
         self.code = code
+        self.limit = limit
 
 
 class StorageError(LandlineError):

@@ -1,14 +1,15 @@
-"""Every limit of the library: one table with name, default, unit and reason.
+"""Every limit of the library: tables with name, default, unit and reason.
 
-A limit is a field of ``Limits``; what is not here is not limited, and nothing is unlimited. ``LIMITS`` is the same table for reading:
-``landline config --limits`` prints it, and tests walk it.
+Those that can be set are fields of ``Limits``; the fixed ones stand below it, a class for each layer, and the code reads them from there.
+What is not here is not limited, and nothing is unlimited. ``GROUPS`` is all of it for reading: ``landline config --limits`` prints it
+together with those of the programs, and tests walk it.
 """
 
 from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, cast
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,12 +22,29 @@ class Limit:
     reason: str
 
 
-LONGEST: Final = 31 * 86_400.0
-"""Seconds that any time here may be, at the most: what a peer may tell us of its own is held to the same."""
+@dataclass(frozen=True, slots=True)
+class LimitGroup:
+    """The rows of one part of the program."""
+
+    title: str
+    how: str
+    """``fixed``, or what they are set with."""
+    limits: tuple[Limit, ...]
 
 
-def _limit(default: Any, unit: str, reason: str) -> Any:
+def limit(default: Any, unit: str, reason: str) -> Any:
+    """Return a field of a table of limits."""
     return dataclasses.field(default=default, metadata={"unit": unit, "reason": reason})
+
+
+def rows(table: type, prefix: str = "") -> tuple[Limit, ...]:
+    """Return the rows of a table of limits, whose fields are ``limit``; their names begin with ``prefix``."""
+    return tuple(
+        Limit(
+            prefix + field.name, cast(float, field.default), field.metadata["unit"], field.metadata["reason"]
+        )
+        for field in dataclasses.fields(table)
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,84 +56,82 @@ class Limits:
     """
 
     # Messages and memory.
-    max_message: int = _limit(1 << 20, "bytes", "one message; larger things are streams or files")
-    window: int = _limit(
+    max_message: int = limit(1 << 20, "bytes", "one message; larger things are streams or files")
+    window: int = limit(
         256 << 10,
         "bytes",
         "received and not yet taken by the program; a frame counts 64 bytes more than its payload, so 4,096 small ones fit",
     )
-    credit: int = _limit(
+    credit: int = limit(
         1 << 20,
         "bytes",
         "what the windows of all flows of a session may add up to; each has 4 KiB at the least",
     )
-    max_flows: int = _limit(64, "flows", "that the peer may have open at once, besides the messages")
-    flow_outbox: int = _limit(
+    max_flows: int = limit(64, "flows", "that the peer may have open at once, besides the messages")
+    flow_outbox: int = limit(
         64 << 10,
         "bytes",
         "of one flow besides the messages, waiting for the peer's credit; then send() waits",
     )
-    outbox_bytes: int = _limit(
+    outbox_bytes: int = limit(
         4 << 20,
         "bytes",
         "sent and not yet received by the peer; then send() waits and send_nowait() raises Full",
     )
-    outbox_messages: int = _limit(
+    outbox_messages: int = limit(
         4096, "messages", "the same in messages; many small ones cost more than their bytes"
     )
 
-    memory: int = _limit(
+    memory: int = limit(
         256 << 20,
         "bytes",
         "in the inboxes and outboxes of all sessions of a server together; then credit is withheld, and senders wait",
     )
 
     # How long anything may take.
-    connect_timeout: float = _limit(10.0, "seconds", "the first dial, all addresses together")
-    handshake_timeout: float = _limit(10.0, "seconds", "from a caller's first byte to its complete hello")
-    silent_timeout: float = _limit(
+    connect_timeout: float = limit(10.0, "seconds", "the first dial, all addresses together")
+    handshake_timeout: float = limit(10.0, "seconds", "from a caller's first byte to its complete hello")
+    silent_timeout: float = limit(
         600.0, "seconds", "a caller that has not said anything yet: a person may be about to type"
     )
-    frame_timeout: float = _limit(
+    frame_timeout: float = limit(
         30.0, "seconds", "from a frame's first byte to its last, and then 1 KiB a second more"
     )
-    write_timeout: float = _limit(10.0, "seconds", "bytes waiting to be written and none leaving")
-    close_timeout: float = _limit(5.0, "seconds", "an orderly close, delivery of what was sent included")
-    stalled_after: float = _limit(
+    write_timeout: float = limit(10.0, "seconds", "bytes waiting to be written and none leaving")
+    close_timeout: float = limit(5.0, "seconds", "an orderly close, delivery of what was sent included")
+    stalled_after: float = limit(
         5.0, "seconds", "both ends waiting for each other's credit before it is reported"
     )
-    ack_delay: float = _limit(0.05, "seconds", "an ack waits this long for company")
+    ack_delay: float = limit(0.05, "seconds", "an ack waits this long for company")
 
     # Is the peer alive, and when to try again.
-    heartbeat_interval: float = _limit(
+    heartbeat_interval: float = limit(
         25.0, "seconds", "silence before a ping; up to a fifth less, so that sessions do not beat together"
     )
-    dead_after: float = _limit(8.0, "seconds", "silence after a ping before the line counts as dead")
-    redial_min: float = _limit(0.2, "seconds", "the first pause between dials is drawn from 0 to this")
-    redial_max: float = _limit(20.0, "seconds", "the pause doubles up to this")
-    redial_reset: float = _limit(60.0, "seconds", "a line that held this long starts the pauses anew")
+    dead_after: float = limit(8.0, "seconds", "silence after a ping before the line counts as dead")
+    redial_min: float = limit(0.2, "seconds", "the first pause between dials is drawn from 0 to this")
+    redial_max: float = limit(20.0, "seconds", "the pause doubles up to this")
+    redial_reset: float = limit(60.0, "seconds", "a line that held this long starts the pauses anew")
 
     # What a server keeps, and for how long.
-    resume_window: float = _limit(300.0, "seconds", "a session outlives its line this long")
-    tombstone_window: float = _limit(
+    resume_window: float = limit(300.0, "seconds", "a session outlives its line this long")
+    tombstone_window: float = limit(
         86_400.0, "seconds", "what an ended session had received and handled is remembered this long"
     )
-    max_tombstones: int = _limit(
-        10_000, "sessions", "and for at most this many sessions; the oldest go first"
-    )
-    max_sessions: int = _limit(
+    max_tombstones: int = limit(10_000, "sessions", "and for at most this many sessions; the oldest go first")
+    max_sessions: int = limit(
         10_000, "sessions", "held by one server; then the session that is longest without a line ends"
     )
-    max_connections: int = _limit(10_000, "connections", "open at one server, every door together")
-    max_handshakes: int = _limit(512, "connections", "past their first byte and not yet let in")
-    max_silent: int = _limit(256, "connections", "callers that have not said anything; the oldest goes first")
-    max_per_source: int = _limit(
+    max_connections: int = limit(10_000, "connections", "open at one server, every door together")
+    max_handshakes: int = limit(512, "connections", "past their first byte and not yet let in")
+    max_silent: int = limit(256, "connections", "callers that have not said anything; the oldest goes first")
+    max_per_source: int = limit(
         1024,
         "connections",
         "from one address (IPv4) or /64 (IPv6), and as many sessions; loopback and Unix sockets are exempt",
     )
-    preauth_bytes: int = _limit(4096, "bytes", "read from a caller before it is let in, its hello included")
-    backlog: int = _limit(
+    preauth_bytes: int = limit(4096, "bytes", "read from a caller before it is let in, its hello included")
+    backlog: int = limit(
         4096, "connections", "waiting in the kernel to be accepted; the kernel may hold fewer"
     )
 
@@ -133,7 +149,167 @@ class Limits:
                 )
 
 
-LIMITS: Final[tuple[Limit, ...]] = tuple(
-    Limit(field.name, field.default, field.metadata["unit"], field.metadata["reason"])  # type: ignore[arg-type]
-    for field in dataclasses.fields(Limits)
+LIMITS: Final[tuple[Limit, ...]] = rows(Limits)
+
+
+# What is fixed: the numbers of one layer each.
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProtocolLimits:
+    """What holds for one connection's bytes."""
+
+    control: int = limit(4096, "bytes", "one control frame: they are answered before anything is counted")
+    longest: float = limit(
+        31 * 86_400.0,
+        "seconds",
+        "that any time may be, of those that can be set and those that a peer tells us",
+    )
+    reason: int = limit(500, "characters", "the reason that a peer gives for a close or a refusal")
+    purpose: int = limit(255, "characters", "what a flow is opened for")
+    redirect: int = limit(500, "characters", "the address that a server names to go on with")
+    flow_frames: int = limit(
+        4096,
+        "frames",
+        "of ours that open, end and reset flows and that the peer has not acked; then it may open no more",
+    )
+    write: int = limit(
+        256 << 10, "bytes", "about what one write holds, so that no session keeps the others waiting"
+    )
+    beat: float = limit(
+        0.05, "seconds", "the shortest heartbeat that a peer may ask for; less would be a flood of pings"
+    )
+    retired_tokens: int = limit(
+        8, "tokens", "of one session whose use would show a theft; a new one at every resume"
+    )
+    candidates: int = limit(
+        64, "sessions", "without a line that are looked at when one of them has to make room"
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionLimits:
+    """What holds around one session."""
+
+    credentials: int = limit(3072, "bytes", "what a client shows at every dial; it travels in the greeting")
+    undecided: float = limit(
+        0.5, "seconds", "until what may become an HTTP request is plain text: somebody may wait for an answer"
+    )
+    silent_grace: float = limit(
+        5.0,
+        "seconds",
+        "that nobody is hung up on for being silent, however many are: they came this very moment",
+    )
+    caller_bytes: int = limit(
+        64 << 10, "bytes", "received from a plain caller and not taken; then the line is not read"
+    )
+    changes: int = limit(
+        64, "changes", "of a session's state that one watcher has not looked at; the oldest go"
+    )
+    farewell: float = limit(
+        1.0, "seconds", "that a close with nothing left to deliver waits for a line that is down"
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TransportLimits:
+    """What holds for one socket."""
+
+    backlog: int = limit(
+        256 << 10, "bytes", "waiting to be written; then a transport is not writable until they are fewer"
+    )
+    linger: float = limit(
+        2.0, "seconds", "for the peer to end its direction after we ended ours; then a reset"
+    )
+    unacknowledged: float = limit(
+        20.0, "seconds", "that what was written may stay unacknowledged by the peer's kernel"
+    )
+    keepalive: float = limit(60.0, "seconds", "of silence before the kernel asks the peer's kernel")
+    port_tries: int = limit(16, "ports", "tried before a free one must be free at every address of the name")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StorageLimits:
+    """What one store takes, keeps and does at a time."""
+
+    # What it takes.
+    write_bytes: int = limit(
+        16 << 20, "bytes", "one write, names included; far above the largest message: it only stops accidents"
+    )
+    write_changes: int = limit(1024, "changes", "and expectations of one write")
+    key: int = limit(512, "bytes", "a key in UTF-8")
+    topic: int = limit(255, "bytes", "a topic or pattern in UTF-8")
+    tokens: int = limit(16, "tokens", "of a topic or pattern")
+    wildcards: int = limit(2, "tokens", "of a pattern that are wildcards: each multiplies what it may select")
+
+    # What it keeps of a topic, where an application says nothing else (landline.storage.Retention).
+    history: int = limit(10_000, "publications", "kept of a topic; the newest stays in any case")
+    history_bytes: int = limit(64 << 20, "bytes", "kept of a topic")
+    history_age: float = limit(30 * 86_400.0, "seconds", "that a publication is kept")
+
+    # What it gives.
+    page: int = limit(1000, "entries", "of one page; whoever asks for more gets these")
+    page_bytes: int = limit(4 << 20, "bytes", "after which a page ends; it holds at least one publication")
+
+    # What it does at a time.
+    group: int = limit(256, "writes", "of one commit")
+    group_bytes: int = limit(
+        4 << 20, "bytes", "after which a commit takes no more writes; it takes at least one"
+    )
+    readings: int = limit(16, "readings", "between two commits, so that neither keeps the other waiting")
+    trimmed: int = limit(1000, "publications", "that retention removes before others get their turn")
+    trimmed_topics: int = limit(4096, "topics", "that retention looks at before others get their turn")
+    scanned: int = limit(4096, "rows", "or topic names that a reading looks at before others get their turn")
+    merged: int = limit(256, "topics", "read side by side; a pattern that selects more is read by scanning")
+
+    # What it holds, and waits for.
+    cached_topics: int = limit(10_000, "topics", "whose counts are in memory; the others are read again")
+    log_bytes: int = limit(4 << 20, "bytes", "of the write-ahead log before it is copied into the main file")
+    checked_bytes: int = limit(64 << 20, "bytes", "of a file that is checked whole at its opening")
+    busy_timeout: float = limit(
+        5.0, "seconds", "for a program that has the file open for a moment, such as a backup"
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SettingLimits:
+    """How large a setting may be."""
+
+    history: int = limit(300, "lines", "of the past that a server may be told to show: one reading's worth")
+    resume_window: int = limit(7 * 86_400, "seconds", "that listen may be told to wait for a caller")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HitLimits:
+    """How much is said about limits that were hit."""
+
+    lines: int = limit(
+        10, "lines", "of the log a second about limits that were hit, all together; every hit is counted"
+    )
+    interval: float = limit(
+        10.0,
+        "seconds",
+        "between two lines about one limit and one kind of source; the second says how many more there were",
+    )
+
+
+PROTOCOL: Final = ProtocolLimits()
+SESSION: Final = SessionLimits()
+TRANSPORT: Final = TransportLimits()
+STORAGE: Final = StorageLimits()
+SETTING: Final = SettingLimits()
+HITS: Final = HitLimits()
+
+LONGEST: Final = PROTOCOL.longest
+
+FIXED: Final = "fixed"
+GROUPS: Final[tuple[LimitGroup, ...]] = (
+    LimitGroup("Sessions", "set with landline.Limits", LIMITS),
+    LimitGroup("Around a session", FIXED, rows(SessionLimits, "session.")),
+    LimitGroup("The protocol", FIXED, rows(ProtocolLimits, "protocol.")),
+    LimitGroup("Transports", FIXED, rows(TransportLimits, "transport.")),
+    LimitGroup("Storage", FIXED, rows(StorageLimits, "storage.")),
+    LimitGroup("The log of hits", FIXED, rows(HitLimits, "hits.")),
+    LimitGroup("Settings", FIXED, rows(SettingLimits, "setting.")),
 )
+"""Every limit of the library."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping
 from contextlib import asynccontextmanager
 from functools import partial
 from typing import Any
@@ -43,6 +43,14 @@ class Listening:
     def sessions(self) -> int:
         """How many sessions it holds, those without a line included."""
         return len(self._acceptor.sessions)
+
+    @property
+    def hits(self) -> Mapping[str, int]:
+        """How often each limit was hit since it began to listen, by the limit's name; one that never was is not there.
+
+        Each hit is logged too, at a bounded rate. What only slows a sender down on its own line (credit, a full socket) is no hit.
+        """
+        return self._acceptor.hits.counts
 
 
 class Server:

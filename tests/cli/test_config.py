@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import json
+import re
 import tomllib
 from pathlib import Path
 
 import pytest
 
-from landline.apps.chat import limits as chat_limits
-from landline.cli.config import every_limit, reference_page
+from landline.cli.config import limit_groups, reference_page
 from landline.cli.main import main
-from landline.limits import LIMITS
+from landline.limits import FIXED
 from landline.settings import SETTINGS
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -91,20 +91,28 @@ def test_json_is_one_object_a_line(capsys: pytest.CaptureFixture[str]) -> None:
     assert {"key": "port", "value": 7, "source": "--port"} in entries
 
 
-def test_limits_shows_the_whole_table(capsys: pytest.CaptureFixture[str]) -> None:
-    """Name, default, unit and reason, of the library and of the chat."""
-    limits = every_limit()
-    names = [limit.name for limit in LIMITS] + [f"chat.{limit.name}" for limit in chat_limits.LIMITS]
+def test_limits_shows_every_table(capsys: pytest.CaptureFixture[str]) -> None:
+    """Of the library and of its programs: name, default, unit and reason, and whether it can be set; 80 columns are enough."""
+    groups = limit_groups()
+    assert {"Sessions", "Storage", "The chat's server", "Pipes", "The command line"} <= {
+        group.title for group in groups
+    }
 
     assert main(["config", "--limits"]) == 0
-    lines = capsys.readouterr().out.splitlines()
-    assert [line.split()[0] for line in lines] == names
-    assert all(limit.unit in line and limit.reason in line for limit, line in zip(limits, lines, strict=True))
+    out = capsys.readouterr().out
+    lines = out.splitlines()
+    assert max(map(len, lines)) <= 80
+    named = [line.split()[0] for line in lines if re.match(r"  \S", line)]
+    assert named == [limit.name for group in groups for limit in group.limits]
+    for group in groups:
+        assert f"{group.title} ({group.how})" in lines
+        assert all(f" {limit.reason} " in f"{' '.join(out.split())} " for limit in group.limits)
+        assert all(f"{limit.default:,.10g} {limit.unit}" in out for limit in group.limits)
 
     assert main(["config", "--limits", "--json"]) == 0
     entries = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
-    assert [(entry["name"], entry["default"]) for entry in entries] == [
-        (limit.name, limit.default) for limit in limits
+    assert [(entry["name"], entry["default"], entry["fixed"]) for entry in entries] == [
+        (limit.name, limit.default, group.how == FIXED) for group in groups for limit in group.limits
     ]
 
 

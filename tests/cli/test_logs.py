@@ -80,6 +80,7 @@ def test_what_strangers_say_cannot_leave_its_line(form: str) -> None:
     assert message == r"said a\x1b[2J\r\nb\x85\u2028\u202e\x9b\ud800\x7f"
 
 
+@pytest.mark.limit("cli.log_message")
 def test_a_long_message_is_cut() -> None:
     """What a stranger sends does not become megabytes of log."""
     assert len(safe_line("x" * 100_000)) == MAX_LENGTH
@@ -111,6 +112,7 @@ def test_a_log_call_with_wrong_arguments_still_tells_something() -> None:
     assert line.endswith("%d joined ('ana',)")
 
 
+@pytest.mark.limit("cli.log_lines")
 def test_ten_lines_a_second_of_one_kind_and_the_rest_is_counted() -> None:
     """The count is told with the next line of that kind."""
     burst = [record("bad frame from %s", number) for number in range(MAX_LINES + 37)]
@@ -129,6 +131,7 @@ def test_what_was_left_out_is_told_at_the_end() -> None:
     assert lines[-1].endswith("left out 1 more like: again")
 
 
+@pytest.mark.limit("cli.log_lines")
 def test_exactly_ten_leave_nothing_out() -> None:
     """The edge."""
     assert len(written("human", *[record("again")] * MAX_LINES)) == MAX_LINES
@@ -164,6 +167,7 @@ def test_a_clock_set_back_does_not_silence_the_log() -> None:
     assert len(lines) == MAX_LINES + 1
 
 
+@pytest.mark.limit("cli.log_kinds")
 def test_the_kinds_remembered_are_bounded() -> None:
     """And one that is forgotten tells its count first."""
     flood = [record("x", source="loud")] * (MAX_LINES + 5)

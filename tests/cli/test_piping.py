@@ -43,6 +43,7 @@ def test_verbose_shows_sockets_and_sessions() -> None:
             logger.setLevel(level)
 
 
+@pytest.mark.limit("cli.kept_memory")
 def test_memory_is_kept_where_the_c_library_can(monkeypatch: pytest.MonkeyPatch) -> None:
     """And elsewhere a pipe works as well, only slower."""
     told: list[tuple[int, int]] = []

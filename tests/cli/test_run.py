@@ -113,6 +113,7 @@ def test_the_second_signal_is_now(loop: str) -> None:
         assert process.stderr.read() == ""
 
 
+@pytest.mark.limit("cli.cancel_timeout")
 @pytest.mark.parametrize("loop", LOOPS)
 def test_what_does_not_end_is_left(loop: str) -> None:
     """A program that swallows its cancellation, after a moment."""

@@ -91,6 +91,7 @@ def test_what_contains_itself_is_the_senders_error() -> None:
         encode_data(value, BIG)
 
 
+@pytest.mark.limit("max_message")
 @pytest.mark.parametrize("value", [b"x" * 10, "x" * 10, "ä" * 5, ["x" * 8]])
 def test_the_limit_counts_payload_bytes(value: Any) -> None:
     """At the limit it passes, one byte below it is the sender's error."""

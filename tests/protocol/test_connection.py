@@ -266,6 +266,7 @@ def test_counts_have_63_bits(kind: FrameType) -> None:
 # What a caller may cost before it is let in...
 
 
+@pytest.mark.limit("preauth_bytes")
 def test_a_caller_that_says_too_much_is_refused() -> None:
     """4 KiB before it is let in, whatever it is."""
     server = make_server()
@@ -394,6 +395,7 @@ def test_credit_is_never_exceeded_and_always_comes_back() -> None:
     assert pair.line.server.phase is Phase.OPEN
 
 
+@pytest.mark.limit("protocol.write")
 def test_one_call_writes_a_budget_and_says_that_there_is_more() -> None:
     """So that one session does not hold the loop; the rest comes with the next calls."""
     connection = open_client()
@@ -704,3 +706,18 @@ def test_a_flipped_bit_is_survived(seed: int) -> None:
 
     assert pair.guest.core.received <= 20
     assert pair.guest.core.messages.handled_by_peer == 0
+
+
+@pytest.mark.limit("preauth_bytes")
+@pytest.mark.parametrize("missing", [0, 1])
+def test_a_greeting_may_take_all_that_is_read_before_the_entrance(missing: int) -> None:
+    """Behind the magic; a byte less room, and the same greeting is refused."""
+    server = make_server(Limits(preauth_bytes=len(HELLO) - missing))
+
+    server.receive_data(MAGIC + HELLO, 0.0)
+
+    if missing:
+        assert last_frame(server).code is CloseCode.TOO_LARGE
+        assert end_of(server).limit == "preauth_bytes"
+    else:
+        assert [type(event).__name__ for event in server.events()] == ["HelloReceived"]

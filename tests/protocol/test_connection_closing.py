@@ -169,6 +169,7 @@ def test_a_close_that_crosses_one_that_still_waits() -> None:
     assert 0 < guest.messages.handled_by_peer == host.messages.handled
 
 
+@pytest.mark.limit("close_timeout")
 def test_an_answer_takes_too_long() -> None:
     """The end that waits for it goes when its time is over."""
     pair = open_pair(Limits(close_timeout=5.0))
@@ -181,7 +182,9 @@ def test_an_answer_takes_too_long() -> None:
     pair.line.client.handle_timeout(5.0)
 
     (end,) = pair.line.client.events()
-    assert end == ConnectionEnded(CloseCode.TIMED_OUT, "the peer did not answer our close", local=True)
+    assert end == ConnectionEnded(
+        CloseCode.TIMED_OUT, "the peer did not answer our close", local=True, limit="close_timeout"
+    )
 
 
 def test_a_program_that_does_not_drain_is_not_waited_for() -> None:
@@ -262,6 +265,7 @@ def test_a_fenced_connection_that_was_closing_does_not_close_again() -> None:
     assert pair.line.server.data_to_send(pair.now) == []
 
 
+@pytest.mark.limit("protocol.reason")
 def test_a_reason_may_be_any_words() -> None:
     """Too long is cut, what is not Unicode is replaced: a close never fails."""
     pair = open_pair()

@@ -44,6 +44,7 @@ def kinds_of(connection: Connection, now: float) -> list[str]:
 # Greeting...
 
 
+@pytest.mark.limit("handshake_timeout")
 @pytest.mark.parametrize("role", Role)
 @pytest.mark.parametrize("said", [b"", MAGIC[:3], MAGIC, MAGIC + HEADER.pack(10, FrameType.HELLO, 0)])
 def test_a_greeting_has_ten_seconds(role: Role, said: bytes) -> None:
@@ -54,7 +55,11 @@ def test_a_greeting_has_ten_seconds(role: Role, said: bytes) -> None:
     at, events = run_until_the_end(connection)
 
     assert at == 110.0
-    assert events == [ConnectionEnded(CloseCode.TIMED_OUT, "the handshake took too long", local=True)]
+    assert events == [
+        ConnectionEnded(
+            CloseCode.TIMED_OUT, "the handshake took too long", local=True, limit="handshake_timeout"
+        )
+    ]
     frames = frames_of(connection.data_to_send(at))
     assert [kind for kind, *_ in frames] == (
         [FrameType.REFUSE] if role is Role.SERVER and len(said) >= len(MAGIC) else []
@@ -88,6 +93,7 @@ def test_a_confirmation_has_ten_seconds_and_no_ping_meanwhile() -> None:
 # Frames...
 
 
+@pytest.mark.limit("frame_timeout")
 def test_a_started_frame_has_to_end() -> None:
     """30 s, and a second more for each KiB."""
     pair = open_pair(Limits(heartbeat_interval=1000.0))
@@ -96,7 +102,11 @@ def test_a_started_frame_has_to_end() -> None:
     at, events = run_until_the_end(pair.line.server)
 
     assert at == 5.0 + 30.0 + 10.0
-    assert events == [ConnectionEnded(CloseCode.TIMED_OUT, "a frame took too long to arrive", local=True)]
+    assert events == [
+        ConnectionEnded(
+            CloseCode.TIMED_OUT, "a frame took too long to arrive", local=True, limit="frame_timeout"
+        )
+    ]
 
 
 def test_the_size_counts_however_the_header_was_cut() -> None:
@@ -167,7 +177,9 @@ def test_a_dead_peer_is_found_in_33_seconds() -> None:
         assert at <= 33.0 + 1.0
         assert events[-2:] == [
             Suspected(),
-            ConnectionEnded(CloseCode.DEAD, "nothing was heard from the peer", local=True),
+            ConnectionEnded(
+                CloseCode.DEAD, "nothing was heard from the peer", local=True, limit="dead_after"
+            ),
         ]
         assert kinds_of(connection, at) == ["PING"]
 
@@ -257,6 +269,7 @@ def test_a_suspected_line_is_cleared_after_the_loop_stood_still() -> None:
 # Writing...
 
 
+@pytest.mark.limit("write_timeout")
 def test_a_peer_that_takes_nothing_is_given_up_in_ten_seconds() -> None:
     """Although it talks: bytes that do not leave are no line."""
     pair = open_pair(Limits(write_timeout=10.0, heartbeat_interval=1000.0))
@@ -269,7 +282,9 @@ def test_a_peer_that_takes_nothing_is_given_up_in_ten_seconds() -> None:
     at, events = run_until_the_end(pair.line.client, backlog=size)
 
     assert at == start + 10.0
-    assert events == [ConnectionEnded(CloseCode.DEAD, "the peer takes no more bytes", local=True)]
+    assert events == [
+        ConnectionEnded(CloseCode.DEAD, "the peer takes no more bytes", local=True, limit="write_timeout")
+    ]
 
 
 def test_a_slow_peer_is_not_given_up() -> None:
@@ -343,3 +358,15 @@ def test_half_open_is_found_by_both() -> None:
 
     assert ended[Role.CLIENT] <= 34.0
     assert ended[Role.SERVER] <= ended[Role.CLIENT] + 34.0
+
+
+@pytest.mark.limit("protocol.beat")
+@pytest.mark.parametrize(("asked", "first"), [(0.0, 0.05), (0.05, 0.05), (0.06, 0.06)])
+def test_a_peer_cannot_press_the_heartbeat(asked: float, first: float) -> None:
+    """What it asks for holds from 50 ms on; less would be a flood of pings."""
+    client = Connection(Role.CLIENT, Limits(), 0.0, jitter=0.0)
+    client.greet(make_hello())
+    client.receive_data(MAGIC + encode_payload(FrameType.WELCOME, make_welcome()), 0.0)
+    client.carry(make_welcome(heartbeat=asked, dead_after=asked), make_session(), 0.0)
+
+    assert client.timeout_at() == first

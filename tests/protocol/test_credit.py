@@ -33,6 +33,7 @@ def test_the_messages_alone_have_their_whole_window() -> None:
     assert window_for(flow, [flow], LIMITS, is_pressed=False) == LIMITS.window
 
 
+@pytest.mark.limit("credit")
 def test_each_flow_takes_half_of_what_the_others_leave() -> None:
     """All windows together stay within the budget, and nobody has less than the least."""
     flows = [Flow(0, LIMITS.window, 0)]
@@ -69,6 +70,7 @@ def test_under_pressure_a_flow_has_the_least(window: int, least: int) -> None:
     assert window_for(flow, [flow], Limits(window=window), is_pressed=True) == least
 
 
+@pytest.mark.limit("memory")
 def test_pressure_begins_at_its_limit_and_ends_well_below() -> None:
     """Everybody whom it held back is told once."""
     pressure, one, two = Pressure(1000), Waiting(), Waiting()

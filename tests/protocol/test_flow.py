@@ -75,13 +75,15 @@ def test_handled_rises_up_to_what_was_sent() -> None:
 # Receiving...
 
 
+@pytest.mark.limit("window")
 def test_a_frame_beyond_the_credit_is_refused() -> None:
     """Neither counted nor kept."""
     flow = make_flow(window=FRAME_COST)
     flow.accept("one", 0)
 
-    with pytest.raises(ProtocolError, match="beyond its credit"):
+    with pytest.raises(ProtocolError, match="beyond its credit") as caught:
         flow.accept("two", 0)
+    assert caught.value.limit == "window"
     assert (flow.received, list(flow.inbox)) == (1, [("one", FRAME_COST)])
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from landline.errors import Full, ProtocolError
-from landline.limits import FIXED, Limits
+from landline.limits import PROTOCOL, Limits
 from landline.protocol.codec import TEXT, encode_data
 from landline.protocol.events import FlowAbandoned, FlowOpened
 from landline.protocol.flow import Flow
@@ -167,6 +167,7 @@ def test_what_arrives_after_our_reset_is_counted_and_dropped() -> None:
     assert pair.guest.end is None
 
 
+@pytest.mark.limit("max_flows")
 def test_too_many_flows_are_refused_here_and_an_error_there() -> None:
     """We mind what the peer allows; a peer that does not mind ours breaks the protocol."""
     pair = open_pair(Limits(max_flows=64), Limits(max_flows=64))
@@ -266,6 +267,7 @@ def test_control_frames_may_cross_the_end_of_their_flow() -> None:
                 tell(number, 5)
 
 
+@pytest.mark.limit("protocol.flow_frames")
 def test_a_peer_that_opens_and_abandons_without_end_is_shown_out() -> None:
     """Our answers wait for its acks; there is a bound on how many may."""
     session = make_session(Limits(outbox_messages=10, max_flows=2), role=Role.SERVER)
@@ -273,7 +275,7 @@ def test_a_peer_that_opens_and_abandons_without_end_is_shown_out() -> None:
     for _ in range(10):
         put(session, session.messages, "waits for credit, and is not the peer's fault")
 
-    allowed = FIXED.flow_frames + 1
+    allowed = PROTOCOL.flow_frames + 1
     for number in range(1, 2 * allowed, 2):
         session.receive(*about(number))
         session.receive(FrameType.RESET, number, reset(0, 0))

@@ -12,8 +12,8 @@ from landline.errors import ProtocolError
 from landline.protocol.frames import (
     FIRST_COUNTED,
     HEADER,
-    MAGIC,
     LAST_DATA,
+    MAGIC,
     MAX_CONTROL,
     CloseCode,
     Frame,
@@ -88,6 +88,7 @@ def test_empty_payloads_and_no_bytes_at_all_are_fine() -> None:
     assert decode_in([b"", encode_frame(FrameType.BYTES), b""]) == [(FrameType.BYTES, 0, b"")]
 
 
+@pytest.mark.limit("max_message")
 @pytest.mark.parametrize("kind", DATA)
 def test_a_data_frame_may_be_as_large_as_a_message(kind: FrameType) -> None:
     """At the limit it passes, one byte over it does not, and that is said at the header."""
@@ -95,9 +96,10 @@ def test_a_data_frame_may_be_as_large_as_a_message(kind: FrameType) -> None:
 
     with pytest.raises(ProtocolError) as caught:
         decode_in([HEADER.pack(101, kind, 0)], max_message=100)
-    assert caught.value.code == "too-large"
+    assert (caught.value.code, caught.value.limit) == ("too-large", "max_message")
 
 
+@pytest.mark.limit("protocol.control")
 @pytest.mark.parametrize("kind", OTHERS)
 def test_a_frame_without_data_has_a_limit_of_its_own(kind: FrameType) -> None:
     """However large, or small, messages may be."""
@@ -106,7 +108,7 @@ def test_a_frame_without_data_has_a_limit_of_its_own(kind: FrameType) -> None:
 
     with pytest.raises(ProtocolError) as caught:
         decode_in([HEADER.pack(MAX_CONTROL + 1, kind, 0)], max_message=1 << 30)
-    assert caught.value.code == "too-large"
+    assert (caught.value.code, caught.value.limit) == ("too-large", "protocol.control")
 
 
 @pytest.mark.parametrize("declared", [2**31, 2**31 - 1, 2**32 - 1, (1 << 20) + 1])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import math
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
@@ -12,10 +13,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from landline.errors import ProtocolError
+from landline.limits import PROTOCOL
 from landline.protocol.frames import CloseCode, FrameType
 from landline.protocol.handshake import (
     Close,
     Hello,
+    Open,
     Refusal,
     Resume,
     Welcome,
@@ -50,6 +53,7 @@ def test_unknown_keys_are_ignored(kind: FrameType, payload: Any) -> None:
     assert decode_payload(type(payload), data) == payload
 
 
+@pytest.mark.limit("protocol.reason", "protocol.longest")
 @pytest.mark.parametrize(
     ("payload", "key", "value"),
     [
@@ -108,3 +112,21 @@ def test_credentials_of_any_depth_are_read_or_a_protocol_error() -> None:
         decode_payload(Hello, whole[:-1] + b"\x91" * 3000 + b"\x00")
     with pytest.raises(ProtocolError):
         decode_payload(Hello, whole[:-1] + b"\x91" * 1_000_000 + b"\x00")
+
+
+@pytest.mark.limit("protocol.purpose", "protocol.redirect")
+@pytest.mark.parametrize(
+    ("make", "most"),
+    [
+        (lambda text: Open(purpose=text, window=1), PROTOCOL.purpose),
+        (lambda text: Close(code=CloseCode.GOING_AWAY, redirect=text), PROTOCOL.redirect),
+        (lambda text: Refusal(code=CloseCode.BUSY, redirect=text), PROTOCOL.redirect),
+    ],
+)
+def test_words_of_a_peer_are_bounded(make: Callable[[str], Any], most: int) -> None:
+    """At the limit they are read, past it they are an error."""
+    right, wrong = make("x" * most), make("x" * (most + 1))
+
+    assert decode_payload(type(right), encode_payload(FrameType.OPEN, right)[9:]) == right
+    with pytest.raises(ProtocolError):
+        decode_payload(type(wrong), encode_payload(FrameType.OPEN, wrong)[9:])

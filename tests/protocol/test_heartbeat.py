@@ -20,6 +20,7 @@ def test_silence_becomes_a_ping_a_suspicion_and_a_verdict() -> None:
     assert (heartbeat.timeout_at(), heartbeat.check(133.0)) == (133.0, Verdict.DEAD)
 
 
+@pytest.mark.limit("heartbeat_interval")
 def test_nothing_is_found_before_its_time() -> None:
     """A timer may come early, as often as it likes."""
     heartbeat = Heartbeat(25.0, 8.0, 0.0)
@@ -74,6 +75,7 @@ def test_a_suspicion_outlives_a_loop_that_stood_still() -> None:
     assert heartbeat.heard(50.1)
 
 
+@pytest.mark.limit("dead_after")
 @given(st.floats(0.1, 60), st.floats(0.1, 60))
 def test_a_silent_peer_is_found_within_interval_and_dead_after(interval: float, dead_after: float) -> None:
     """Whatever the figures, if the timers come in time."""
@@ -97,6 +99,7 @@ def check_until(progress: Progress, until: float, backlog: int) -> float | None:
     return None
 
 
+@pytest.mark.limit("write_timeout")
 def test_what_never_leaves_fails_at_the_deadline() -> None:
     """Ten seconds without a byte leaving, however much left before that."""
     progress = Progress(10.0)

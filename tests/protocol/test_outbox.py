@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from landline.limits import Limits
 from landline.protocol.codec import encode_data
 from landline.protocol.frames import HEADER
@@ -24,6 +26,7 @@ def test_messages_have_room_up_to_their_limits() -> None:
     assert not small.has_room
 
 
+@pytest.mark.limit("flow_outbox")
 def test_a_flow_has_room_of_its_own() -> None:
     """What waits in it for credit bounds it, not what waits in the messages."""
     session = make_session(Limits(flow_outbox=100, outbox_messages=1))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 
 from landline.limits import Limits
@@ -150,6 +152,7 @@ def test_only_hashes_are_kept() -> None:
     assert B not in (record.current, record.offered)
 
 
+@pytest.mark.limit("protocol.retired_tokens")
 def test_the_number_of_retired_tokens_is_bounded() -> None:
     """The oldest are forgotten: no good, but no alarm either."""
     table, record = make_table()
@@ -166,6 +169,7 @@ def test_the_number_of_retired_tokens_is_bounded() -> None:
 # Detached...
 
 
+@pytest.mark.limit("resume_window")
 def test_a_session_without_a_line_expires() -> None:
     """At the end of the resume window, to the moment."""
     table, record = make_table(Limits(resume_window=300.0))
@@ -294,6 +298,7 @@ def test_nobody_else_hears_of_the_dead(token: bytes, principal: str) -> None:
     assert verdict.code is CloseCode.UNKNOWN_SESSION
 
 
+@pytest.mark.limit("tombstone_window", "max_tombstones")
 def test_the_dead_are_forgotten_in_time() -> None:
     """After the tombstone window; and at once when there are too many, the oldest first."""
     table, record = make_table(Limits(tombstone_window=100.0, max_tombstones=2))
@@ -371,3 +376,35 @@ def test_a_guest_whose_attempt_is_stale_goes_on_above() -> None:
     pair.settle()
 
     assert pair.host.record.attempt == 8
+
+
+@pytest.mark.limit("protocol.candidates")
+@pytest.mark.parametrize(("place", "is_seen"), [(0, True), (31, True), (32, False), (36, True), (67, True)])
+def test_so_many_are_looked_at_when_one_has_to_make_room(place: int, is_seen: bool) -> None:
+    """The 32 that lost their line first and the 32 that lost it last: the choice costs the same in a crowd of any size."""
+    table = SessionTable(Limits(max_sessions=68))
+    for number in range(68):
+        record = make_record(number + 1)
+        table.add(record)
+        table.detached(record, 100.0 + number)
+        record.born_at = 0.0
+        if number == place:
+            record.born_at = 99.0 + number  # the shortest life of all
+
+    surplus = table.surplus
+    assert surplus is not None
+    assert (surplus.id == make_record(place + 1).id) is is_seen
+
+
+@pytest.mark.limit("protocol.retired_tokens")
+def test_the_eighth_token_back_is_an_alarm_and_the_ninth_is_forgotten() -> None:
+    """Retired tokens, counted from the present one."""
+    table, record = make_table()
+    tokens = [A, *(bytes([number]) * 32 for number in range(9))]
+    for attempt, (shown, offered) in enumerate(pairwise(tokens), 2):
+        judge(table, shown, attempt)
+        record.offer(offered)
+        record.confirm(offered)
+
+    assert judge(table, tokens[-10], 99) is CloseCode.UNAUTHORIZED
+    assert judge(table, tokens[-9], 99) is CloseCode.REVOKED

@@ -80,6 +80,7 @@ def test_what_was_queued_before_the_transport_goes_behind_the_totals() -> None:
 # Acks...
 
 
+@pytest.mark.limit("ack_delay")
 def test_an_ack_waits_for_company_but_not_for_long() -> None:
     """50 ms after the first frame that is not acked; ``timeout_at`` says when."""
     session = attached()
@@ -238,6 +239,7 @@ def test_a_question_that_may_be_lost_is_asked_again() -> None:
 # The outbox and the replay...
 
 
+@pytest.mark.limit("outbox_messages")
 def test_the_outbox_holds_until_the_peer_received() -> None:
     """Written is not enough; bytes and messages are both counted."""
     session = attached(Limits(outbox_messages=2, outbox_bytes=1000))
@@ -257,6 +259,7 @@ def test_the_outbox_holds_until_the_peer_received() -> None:
     assert (session.outbox_frames, session.outbox_bytes) == (1, HEADER.size + 1)
 
 
+@pytest.mark.limit("outbox_bytes")
 def test_the_outbox_is_bounded_in_bytes() -> None:
     """By one message more than the limit at most."""
     session = attached(Limits(outbox_bytes=100))
@@ -521,3 +524,14 @@ def test_unsent_is_what_this_transport_has_not_carried() -> None:
     seen.append(session.has_unsent)
 
     assert seen == [False, True, False, True]
+
+
+@pytest.mark.limit("outbox_bytes")
+@pytest.mark.parametrize(("size", "has_room"), [(99, True), (100, False), (101, False)])
+def test_the_outbox_takes_more_until_it_is_full(size: int, has_room: bool) -> None:
+    """A byte below the limit another message fits; at it none does."""
+    session = attached(Limits(outbox_bytes=100))
+    say(session, bytes(size - HEADER.size))
+
+    assert session.outbox_bytes == size
+    assert session.has_room is has_room

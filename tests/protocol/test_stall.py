@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from landline.limits import Limits
 from landline.protocol.events import Event, Stalled
 from landline.protocol.flow import Flow
@@ -26,6 +28,7 @@ def fill(pair: Pair, *, up: bool = True, down: bool = True) -> None:
     pair.settle()
 
 
+@pytest.mark.limit("stalled_after")
 def test_two_programs_that_only_send_are_stalled() -> None:
     """Both ends say so once, after the time and not before."""
     pair = open_pair(SMALL)

@@ -120,6 +120,7 @@ async def test_a_welcome_that_nobody_confirms_is_forgotten(place: Place) -> None
     assert (await again.refusal()).code is CloseCode.EXPIRED
 
 
+@pytest.mark.limit("handshake_timeout")
 async def test_a_silent_confirmer_is_hung_up_on(place: Place) -> None:
     """A caller that was welcomed and says nothing has ``handshake_timeout`` seconds for its confirmation."""
     await place.serve(limits=landline.Limits(handshake_timeout=5))
@@ -373,6 +374,7 @@ async def test_a_session_without_a_line_ends_with_its_window(place: Place) -> No
     assert [type(end) for end in place.ends] == [landline.SessionLost] * 2
 
 
+@pytest.mark.limit("max_sessions")
 async def test_a_full_server_ends_the_session_longest_without_a_line(place: Place) -> None:
     """Or, where every one has a line, says that it is busy."""
     await place.serve(limits=landline.Limits(max_sessions=2))
@@ -534,3 +536,30 @@ async def test_a_drain_does_not_wait_for_who_has_nothing_to_say(who: str, place:
 
     assert asyncio.get_running_loop().time() == begun
     assert caller.is_over
+
+
+@pytest.mark.limit("memory")
+async def test_sessions_without_a_line_make_room_for_the_others(place: Place) -> None:
+    """Too much in all of them together: the oldest without a line go first, until those hold a quarter of it; who has a line stays."""
+    limits = landline.Limits(memory=100_000)
+    await place.serve(limits=limits)
+    clients = [await landline.connect(place.address, pause=lambda number: 1000.0) for _ in range(4)]
+    await place.until(lambda: len(place.sessions) == 4)
+    *gone, there = place.sessions
+    for client in clients[:3]:
+        client.drop(1000)
+    await asyncio.sleep(1)
+    assert {session.state for session in gone} == {landline.State.RECONNECTING}
+    for session, size in zip(gone, (40_000, 30_000, 20_000), strict=True):
+        session.send_nowait("x" * size)
+    for _ in range(100):
+        if there.is_closed or place.listening.hits.get("memory"):
+            break
+        there.send_nowait("y" * 5000)
+
+    assert [session.is_closed for session in place.sessions] == [True, True, False, False]
+    assert place.listening.hits["memory"] == 1
+    with pytest.raises(landline.SessionLost, match="needed the memory"):
+        await gone[0].receive()
+    for client in clients:
+        client._bare.lose(CloseCode.EXPIRED, "enough")

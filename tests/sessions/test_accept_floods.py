@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 VIRTUAL_TIME = True
 
 
+@pytest.mark.limit("max_silent")
 async def test_of_a_thousand_silent_callers_the_oldest_go_first(place: Place) -> None:
     """After a moment's grace there are as many as may be, the youngest of them; and others get in all the time."""
     await place.serve(limits=landline.Limits(max_silent=64))
@@ -33,6 +34,7 @@ async def test_of_a_thousand_silent_callers_the_oldest_go_first(place: Place) ->
     await place.still_serves()
 
 
+@pytest.mark.limit("session.silent_grace")
 async def test_a_burst_of_callers_who_do_speak_is_let_in(place: Place, wired: Any) -> None:
     """All were silent for a moment, and none of them is hung up on for it."""
     await place.serve(limits=landline.Limits(max_silent=8))
@@ -45,6 +47,7 @@ async def test_a_burst_of_callers_who_do_speak_is_let_in(place: Place, wired: An
     await place.until(lambda: len(place.sessions) == 100)
 
 
+@pytest.mark.limit("silent_timeout")
 async def test_a_few_silent_callers_may_wait_for_minutes(place: Place) -> None:
     """A person with ``nc`` may be thinking; after ``silent_timeout`` it is over."""
     await place.serve(limits=landline.Limits(silent_timeout=600))
@@ -55,6 +58,7 @@ async def test_a_few_silent_callers_may_wait_for_minutes(place: Place) -> None:
     assert caller.is_over
 
 
+@pytest.mark.limit("max_handshakes")
 async def test_who_is_half_greeted_is_counted(place: Place, wired: Any) -> None:
     """Beyond ``max_handshakes`` the oldest is told to come back: a crowd that never finishes its hello does not shut the door."""
     await place.serve(limits=landline.Limits(max_handshakes=10))
@@ -75,6 +79,7 @@ async def test_who_is_half_greeted_is_counted(place: Place, wired: Any) -> None:
     await place.still_serves()
 
 
+@pytest.mark.limit("max_connections")
 async def test_more_connections_than_may_be_open(place: Place) -> None:
     """They are turned away at once, and there is room again when others go."""
     await place.serve(limits=landline.Limits(max_connections=3))
@@ -139,6 +144,7 @@ def acceptor_of() -> Any:
     return make
 
 
+@pytest.mark.limit("max_per_source")
 async def test_a_source_has_so_many_sessions_and_no_more(acceptor_of: Any, wired: Any) -> None:
     """Those without a line count: coming and going again does not fill the house."""
     acceptor: Acceptor = acceptor_of(max_per_source=2)
@@ -165,6 +171,7 @@ async def test_a_source_has_so_many_sessions_and_no_more(acceptor_of: Any, wired
     assert not acceptor._held_by_source
 
 
+@pytest.mark.limit("max_per_source")
 async def test_a_source_has_so_many_connections_and_no_more(acceptor_of: Any) -> None:
     """One address cannot take the places of all; loopback and Unix sockets are exempt."""
     acceptor: Acceptor = acceptor_of(max_per_source=3)

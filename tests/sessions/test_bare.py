@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from landline.errors import SessionClosed, SessionLost
-from landline.limits import Limits
+from landline.limits import SESSION, Limits
 from landline.protocol.frames import CloseCode
 from landline.protocol.session import Session
 from landline.protocol.states import TRANSITIONS, State
@@ -81,3 +81,30 @@ async def test_a_close_has_its_time(bare: BareSession) -> None:
 
     assert asyncio.get_running_loop().time() - begun == Limits().close_timeout
     assert isinstance(bare.ended, SessionLost)
+
+
+@pytest.mark.limit("session.changes")
+@pytest.mark.parametrize("count", [64, 65])
+async def test_a_watcher_that_does_not_look_misses_the_oldest(bare: BareSession, count: int) -> None:
+    """Sixty-four changes wait for it; of one more the first goes."""
+    watching = bare.states()
+    first: Any = asyncio.ensure_future(anext(watching))
+    await asyncio.sleep(0)
+    for number in range(count):
+        bare.set_state(bare.state, "", number)
+    seen = [(await first).retry_in, *[(await anext(watching)).retry_in for _ in range(63)]]
+
+    assert seen == list(range(count))[-64:]
+    bare.end(SessionClosed("done"))
+    await watching.aclose()
+
+
+@pytest.mark.limit("session.farewell")
+async def test_a_close_with_nothing_to_deliver_does_not_wait_for_long(bare: BareSession) -> None:
+    """The line is down and nobody misses anything: a moment, and it is closed, not lost."""
+    bare.set_state(State.CONNECTED)
+    begun = asyncio.get_running_loop().time()
+    await bare.close("bye")
+
+    assert asyncio.get_running_loop().time() - begun == SESSION.farewell
+    assert isinstance(bare.ended, SessionClosed)

@@ -51,6 +51,7 @@ async def test_a_time_out_loses_nothing() -> None:
     assert await theirs.receive(timeout=3) == b"here"
 
 
+@pytest.mark.limit("session.caller_bytes")
 async def test_a_slow_reader_holds_the_line() -> None:
     """What waits unread is bounded, and the writer's ``drain`` waits for the reader."""
     ours, theirs = await two()

@@ -120,6 +120,7 @@ def test_a_redirect_goes_to_an_address_of_ours_only(caplog: pytest.LogCaptureFix
     ]
 
 
+@pytest.mark.limit("connect_timeout")
 async def test_the_time_is_for_all_of_them() -> None:
     """One that takes the call and says nothing has its share of it, and its line is closed."""
     lines: list[Transport] = []

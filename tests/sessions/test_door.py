@@ -84,6 +84,7 @@ async def test_plain_text_comes_in_whole(place: Place) -> None:
     assert await until_plain(place, b"hello\n") == (b"hello\n", 0)
 
 
+@pytest.mark.limit("session.undecided")
 async def test_what_might_have_become_http_is_plain_after_a_moment(place: Place) -> None:
     """Somebody says G and waits for an answer."""
     first, after = await until_plain(place, b"G")

@@ -319,6 +319,7 @@ async def test_a_closed_session_is_not_dialled_any_more(played: Played) -> None:
     assert set(asyncio.all_tasks()) == before
 
 
+@pytest.mark.limit("redial_min", "redial_max")
 def test_full_jitter() -> None:
     """Evenly from nothing to a bound that doubles up to its own bound."""
     limits = Limits(redial_min=0.2, redial_max=20)
@@ -409,3 +410,23 @@ async def test_a_server_that_goes_names_another(played: Played) -> None:
 
         async with landline.connect("memory://going", "memory://next") as anew:
             assert anew.peer == "memory://next"
+
+
+@pytest.mark.limit("redial_reset")
+async def test_a_line_that_held_for_long_starts_the_pauses_anew(played: Played) -> None:
+    """For exactly as long it does; for less the pauses go on growing."""
+    numbers: list[int] = []
+
+    def pause(number: int) -> float:
+        numbers.append(number)
+        return 0.0
+
+    session = await played.session(pause=pause, limits=Limits(redial_reset=20))
+    for number, held in enumerate((1, 19.9, 20, 1), 1):
+        await asyncio.sleep(held)
+        played.calls[-1].transport.abort()
+        (await played.call(number)).welcome()
+        await connected(session)
+
+    assert numbers == [1, 2, 1, 2]
+    session._bare.lose(CloseCode.EXPIRED, "enough")

@@ -121,6 +121,7 @@ def test_the_edges_of_a_range_are_in_it() -> None:
     assert loaded(LANDLINE_PORT="65535").settings.port == 65535
 
 
+@pytest.mark.limit("setting.history")
 def test_every_bad_key_has_its_own_sentence(tmp_path: Path) -> None:
     """Nobody wants to learn of the second mistake after the first is mended."""
     file = written(tmp_path, 'port = 70000\nloop = "fast"\n[serve]\noperator = "yes"\nhistory = 301')
@@ -454,3 +455,14 @@ def test_loading_reads_the_process_environment_by_default(monkeypatch: pytest.Mo
     settings: Settings = load().settings
 
     assert settings.port == 7
+
+
+@pytest.mark.limit("setting.history", "setting.resume_window")
+def test_the_largest_numbers_and_one_more() -> None:
+    """The most is fine, one more is refused with the range."""
+    settings = loaded(LANDLINE_SERVE_HISTORY="300", LANDLINE_PIPE_RESUME_WINDOW="604800").settings
+    assert (settings.serve.history, settings.pipe.resume_window) == (300, 604_800)
+    (sentence,) = refusal(LANDLINE_PIPE_RESUME_WINDOW="604801")
+    assert "must be a whole number from 1 to 604800" in sentence
+    (sentence,) = refusal(LANDLINE_SERVE_HISTORY="301")
+    assert "must be a whole number from 0 to 300" in sentence

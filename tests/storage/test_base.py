@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from landline.errors import DataError
-from landline.storage.base import Append, Change, Delete, Put, Retention, Write
+from landline.limits import STORAGE
+from landline.storage.base import Append, Change, Delete, Put, Retention, Write, check_key
 from landline.storage.memory import MemoryStorage
 
 
@@ -55,3 +56,31 @@ def test_what_is_no_change_is_a_mistake() -> None:
     """Of the program, not of its data."""
     with pytest.raises(TypeError, match="not str"):
         Write.of(["a"], None)  # type: ignore[list-item]
+
+
+@pytest.mark.limit("storage.key")
+def test_the_longest_key_and_one_byte_more() -> None:
+    """In bytes of UTF-8, not in characters."""
+    assert check_key("ä" * 256) == "ä" * 256
+    with pytest.raises(DataError, match="1 to 512 bytes"):
+        check_key("ä" * 256 + "x")
+
+
+@pytest.mark.limit("storage.write_changes")
+def test_the_most_changes_and_one_more() -> None:
+    """Expectations count like changes."""
+    most = [Delete("k")] * STORAGE.write_changes
+    assert len(Write.of(most, None).changes) == STORAGE.write_changes
+    with pytest.raises(DataError, match="a write of 1025 changes is too large"):
+        Write.of([*most, Delete("k")], None)
+    with pytest.raises(DataError, match="too large"):
+        Write.of(most, {"k": None})
+
+
+@pytest.mark.limit("storage.write_bytes")
+def test_the_largest_write_and_one_byte_more() -> None:
+    """Names count like data, and all changes together."""
+    half = bytes(STORAGE.write_bytes // 2 - 1)
+    assert Write.of([Append("a", half), Put("k", half)], None).size == STORAGE.write_bytes
+    with pytest.raises(DataError, match="a write of 16,777,217 bytes is too large"):
+        Write.of([Append("a", half), Put("kk", half)], None)

@@ -11,6 +11,7 @@ import pytest
 from landline.errors import Conflict, StorageFailed
 from landline.storage.base import Append, Change, Put, Retention, Write
 from landline.storage.database import Database
+from landline.storage.names import Pattern
 
 Open = Callable[..., Database]
 
@@ -152,6 +153,7 @@ def test_epochs_are_kept_with_their_first_offsets(open_database: Open) -> None:
     assert database.epoch == "02" * 8
 
 
+@pytest.mark.limit("storage.cached_topics")
 def test_many_topics_do_not_stay_in_memory(open_database: Open, monkeypatch: pytest.MonkeyPatch) -> None:
     """Their rows are looked up again when needed."""
     monkeypatch.setattr("landline.storage.database._CACHED_TOPICS", 3)
@@ -164,6 +166,7 @@ def test_many_topics_do_not_stay_in_memory(open_database: Open, monkeypatch: pyt
     assert ask(database, "SELECT DISTINCT count FROM topics") == [(2,)]
 
 
+@pytest.mark.limit("storage.trimmed")
 def test_retention_takes_slices(open_database: Open, monkeypatch: pytest.MonkeyPatch) -> None:
     """Neither a write nor a call of ``trim`` removes more at once than a slice, however much is to go."""
     database = open_database()
@@ -193,3 +196,33 @@ def test_numbers_go_on_where_rows_were_taken_out_by_hand(open_database: Open) ->
 
     assert isinstance(positions, list)
     assert positions[0].offset == 6
+
+
+@pytest.mark.limit("storage.trimmed_topics")
+def test_retention_looks_at_so_many_topics_at_a_time(
+    open_database: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Fewer are the end; at the limit there may be more, so it says where to go on."""
+    monkeypatch.setattr("landline.storage.database._TRIMMED_TOPICS", 2)
+    database = open_database()
+    database.write([write(Append("a", b"x"))])
+    assert database.trim(0) == (0, None)
+    database.write([write(Append("b", b"x"), Append("c", b"x"))])
+
+    _, after = database.trim(0)
+    assert after == 2
+    assert database.trim(after) == (0, None)
+
+
+@pytest.mark.limit("storage.merged")
+def test_so_many_topics_are_read_side_by_side(open_database: Open, monkeypatch: pytest.MonkeyPatch) -> None:
+    """At the limit they are, one more and the log is scanned; either way everything is found."""
+    monkeypatch.setattr("landline.storage.reading._MERGED_TOPICS", 2)
+    database = open_database()
+    database.write([write(Append("t.a", b"1"), Append("t.b", b"2"))])
+    assert [name for _, name in database.reader._matching_topics(Pattern("t.*")) or ()] == ["t.a", "t.b"]
+    database.write([write(Append("t.c", b"3"))])
+
+    assert database.reader._matching_topics(Pattern("t.*")) is None
+    page = database.reader.read("t.*", None, None, 9)
+    assert [publication.data for publication in page.publications] == [b"1", b"2", b"3"]

@@ -54,6 +54,7 @@ def test_a_good_name_is_a_topic_and_a_pattern(name: str) -> None:
     assert Pattern(name).matches(name)
 
 
+@pytest.mark.limit("storage.topic", "storage.tokens")
 @pytest.mark.parametrize(
     ("name", "why"),
     [
@@ -82,6 +83,7 @@ def test_a_bad_name_says_why(name: str, why: str) -> None:
         Pattern(name)
 
 
+@pytest.mark.limit("storage.wildcards")
 @pytest.mark.parametrize(
     ("pattern", "why"), [("*.*.*", "3 wildcards"), ("a.**.b", "only stand at the end"), ("**.a", "end")]
 )
@@ -98,6 +100,7 @@ def test_a_wildcard_is_no_topic(wild: str) -> None:
         check_topic(f"a.{wild}")
 
 
+@pytest.mark.limit("storage.topic", "storage.tokens", "storage.wildcards")
 def test_the_limits_themselves_are_good() -> None:
     """At the limit passes; over the limit is among the bad names."""
     assert check_topic("ä" * 127 + "a")

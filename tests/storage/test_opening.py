@@ -22,6 +22,7 @@ from landline.errors import (
     StorageLocked,
     StorageNewer,
 )
+from landline.limits import STORAGE
 from landline.storage import SQLiteStorage
 from landline.storage.opening import APPLICATION_ID, MIGRATIONS, Lock, open_file
 
@@ -251,3 +252,30 @@ def open_it(path: Path) -> None:
         open_file(path).close()
     finally:
         lock.release()
+
+
+@pytest.mark.limit("storage.checked_bytes")
+@pytest.mark.parametrize("is_over", [False, True])
+def test_a_file_up_to_a_size_is_checked_whole(
+    store: Path, monkeypatch: pytest.MonkeyPatch, is_over: bool
+) -> None:
+    """Damage that nobody reads is found in it at the opening; a larger one opens at once."""
+    content = bytearray(store.read_bytes())
+    lose_a_page(content)
+    store.write_bytes(content)
+    monkeypatch.setattr("landline.storage.opening.CHECKED_BYTES", len(content) - is_over)
+
+    if is_over:
+        open_file(store).close()
+    else:
+        with pytest.raises(StorageDamaged):
+            open_file(store)
+
+
+@pytest.mark.limit("storage.busy_timeout")
+def test_another_program_is_waited_for_so_long(path: Path) -> None:
+    """The wait is SQLite's own, and it is told the table's figure; who holds on for longer is refused."""
+    with closing(open_file(path)) as connection:
+        (milliseconds,) = connection.execute("PRAGMA busy_timeout").fetchone()
+
+    assert milliseconds == STORAGE.busy_timeout * 1000

@@ -58,6 +58,7 @@ def test_rows_are_taken_only_as_far_as_needed() -> None:
     assert [row.offset for row in source] == [4, 5]
 
 
+@pytest.mark.limit("storage.page_bytes")
 def test_a_page_ends_after_so_many_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
     """But one publication always fits."""
     monkeypatch.setattr(pages, "MAX_PAGE_BYTES", 3)
@@ -66,6 +67,7 @@ def test_a_page_ends_after_so_many_bytes(monkeypatch: pytest.MonkeyPatch) -> Non
     assert len(page_forward(span(20), rows(1, 2, 3, 4), [], 9).publications) == 3
 
 
+@pytest.mark.limit("storage.page")
 def test_a_limit_is_held_within_reason(monkeypatch: pytest.MonkeyPatch) -> None:
     """None at all would never get on; more than a page may have is a page."""
     monkeypatch.setattr(pages, "MAX_PAGE", 2)

@@ -54,6 +54,7 @@ async def test_a_scan_finds_what_the_index_finds(
         assert await backward(storage, pattern, limit) == by_index[0]
 
 
+@pytest.mark.limit("storage.scanned")
 async def test_a_scan_stops_where_it_must(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A page may be empty and go on: others got their turn."""
     monkeypatch.setattr("landline.storage.reading._MERGED_TOPICS", 0)

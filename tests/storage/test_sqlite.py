@@ -104,6 +104,7 @@ async def test_what_is_asked_while_the_disk_works_shares_the_next_commit(path: P
         assert storage.commits == 2
 
 
+@pytest.mark.limit("storage.readings")
 async def test_readers_and_writers_take_turns(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Between two commits only so many readings are made, and all of them are made."""
     monkeypatch.setattr(sqlite, "MAX_CALLS", 2)
@@ -135,6 +136,7 @@ async def test_readers_and_writers_take_turns(path: Path, monkeypatch: pytest.Mo
         assert order == ["hold", "read 0", "write", "read 1", "read 2", "read 3", "read 4"]
 
 
+@pytest.mark.limit("storage.group")
 async def test_a_commit_has_an_upper_size(path: Path) -> None:
     """So that nobody waits long for a crowd."""
     async with SQLiteStorage(path) as storage:
@@ -152,6 +154,7 @@ async def test_a_write_that_changes_nothing_is_no_commit(path: Path) -> None:
         assert storage.commits == 0
 
 
+@pytest.mark.limit("storage.group_bytes")
 async def test_a_commit_has_an_upper_size_in_bytes(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Large writes share less, a larger one than that has a commit of its own, and the order stays."""
     monkeypatch.setattr(sqlite, "MAX_GROUP_BYTES", 100)
@@ -501,6 +504,7 @@ async def test_the_disk_is_asked_to_be_sure(path: Path) -> None:
         assert await storage._owner.call(ask) == [2, "wal", "exclusive", 0, 0, 0]
 
 
+@pytest.mark.limit("storage.log_bytes")
 async def test_the_log_does_not_grow_for_ever(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """At its size the log is brought into the main file and cut back."""
     monkeypatch.setattr("landline.storage.database.CHECKPOINT_BYTES", 50_000)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from landline.errors import ConnectError
+from landline.limits import TRANSPORT
 from landline.transports import Transport, memory, parse_address
 
 if TYPE_CHECKING:
@@ -61,3 +62,18 @@ def test_a_name_belongs_to_its_loop() -> None:
 
     asyncio.run(listen())
     asyncio.run(dial())
+
+
+@pytest.mark.limit("transport.backlog")
+async def test_what_waits_is_bounded_by_its_writer(line: object) -> None:
+    """At the limit more may be written, one byte over it not; nothing of it is lost."""
+    ours, theirs, hears = line.ours, line.theirs, line.hears  # type: ignore[attr-defined]
+    theirs.hold(True)
+    ours.write(bytes(TRANSPORT.backlog))
+    assert ours.is_writable
+    ours.write(b"x")
+    assert not ours.is_writable
+
+    theirs.hold(False)
+    await hears.until(lambda: len(hears.data) == TRANSPORT.backlog + 1)
+    assert ours.is_writable

@@ -48,6 +48,7 @@ async def accepted(monkeypatch: pytest.MonkeyPatch, recorder: type[Recorder]) ->
     await hears.until_told("lost")
 
 
+@pytest.mark.limit("transport.linger")
 async def test_a_peer_that_never_ends_is_left_after_a_moment(accepted: Accepted) -> None:
     """We said all and ended our direction; it keeps its own open."""
     accepted.transport.write(b"bye")

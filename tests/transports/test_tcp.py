@@ -10,6 +10,7 @@ import sys
 import pytest
 
 from landline.errors import ConnectError, ListenError
+from landline.limits import TRANSPORT
 from landline.transports import Transport, parse_address, tcp
 
 BOUND = 10.0
@@ -131,6 +132,7 @@ def test_what_a_peer_counts_as(host: str, source: str) -> None:
     assert tcp._source(host) == source
 
 
+@pytest.mark.limit("transport.unacknowledged", "transport.keepalive")
 @pytest.mark.skipif(sys.platform != "linux", reason="reads the options as Linux keeps them")
 async def test_the_kernel_watches_the_line_too() -> None:
     """TCP_NODELAY, keepalive and the time-out for unacknowledged bytes are set at both ends."""
@@ -161,3 +163,27 @@ async def test_the_kernel_watches_the_line_too() -> None:
         await gone.acquire()
 
     assert found == [(True, True, 20_000, 60)] * 2
+
+
+@pytest.mark.limit("transport.port_tries")
+@pytest.mark.parametrize("taken", [15, 16])
+async def test_a_free_port_is_looked_for_so_often(monkeypatch: pytest.MonkeyPatch, taken: int) -> None:
+    """The last try may succeed; after it the port counts as taken, and no socket is left behind."""
+    real, refused = tcp._bind, 0
+
+    def bind(*args: object, **kwargs: object) -> object:
+        nonlocal refused
+        if args[1] == socket.AF_INET6 and refused < taken:
+            refused += 1
+            raise ListenError("tcp://localhost:0", "the port is taken", errno.EADDRINUSE)
+        return real(*args, **kwargs)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(tcp, "_bind", bind)
+    opening = tcp.open_listener(parse_address("tcp://localhost:0"), refuse, backlog=4)
+    if taken < TRANSPORT.port_tries:
+        (await opening).close()
+    else:
+        with pytest.raises(ListenError, match="the port is taken"):
+            await opening
+
+    assert refused == taken

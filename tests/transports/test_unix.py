@@ -6,6 +6,7 @@ import asyncio
 import os
 import socket
 import stat
+import sys
 from pathlib import Path
 
 import pytest
@@ -174,3 +175,23 @@ async def test_who_may_not_write_there(tmp_path: Path) -> None:
     tmp_path.chmod(0o500)
     with pytest.raises(ListenError, match="permission denied"):
         await unix.open_listener(parse_address(f"unix://{tmp_path}/line.sock"), refuse, backlog=1)
+
+
+@pytest.mark.limit("backlog")
+@pytest.mark.skipif(sys.platform != "linux", reason="every system counts the queue in its own way")
+async def test_so_many_callers_wait_in_the_kernel_and_no_more(path: Path, address: Address) -> None:
+    """While our loop is busy: as many as were asked for, and the one that Linux gives on top; the next is told at once."""
+    listener = await unix.open_listener(address, refuse, backlog=3)
+    callers = [socket.socket(socket.AF_UNIX) for _ in range(5)]
+    try:
+        for caller in callers:
+            caller.setblocking(False)
+        for caller in callers[:4]:
+            caller.connect(str(path))
+
+        with pytest.raises(BlockingIOError):
+            callers[4].connect(str(path))
+    finally:
+        listener.close()
+        for caller in callers:
+            caller.close()

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Iterable, Sequence
+import textwrap
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
 import msgspec
 
+from landline.cli.limits import GROUPS as CLI_GROUPS
 from landline.cli.logs import safe_line
 from landline.cli.options import Invocation, default_text, setting_options
-from landline.limits import LIMITS, Limit
+from landline.limits import FIXED, GROUPS, LimitGroup
 from landline.settings import FILE_NAME, SETTINGS, Loaded, Rank, Setting
 
 
@@ -81,9 +83,6 @@ def reference_page() -> str:
         )
         for setting in SETTINGS
     ]
-    limits = [
-        (f"`{limit.name}`", _number(limit.default), limit.unit, limit.reason) for limit in every_limit()
-    ]
     return "\n".join(
         [
             "# Settings",
@@ -103,20 +102,20 @@ def reference_page() -> str:
             "",
             "## Limits",
             "",
-            "Nothing is unlimited. `landline config --limits` shows this table.",
+            "Nothing is unlimited. `landline config --limits` shows these tables.",
             "",
-            *_markdown_table(("limit", "default", "unit", "reason"), limits),
-            "",
+            *(line for group in limit_groups() for line in _markdown_limits(group)),
         ]
     )
 
 
-def every_limit() -> list[Limit]:
-    """Return the library's limits and the chat's; the names of the latter begin with ``chat.``."""
-    # Here, so that the chat is loaded only where it is looked at.
-    from landline.apps.chat.limits import LIMITS as CHAT_LIMITS
+def limit_groups() -> list[LimitGroup]:
+    """Return every limit of the library and of its programs, part by part."""
+    # Here, so that a program is loaded only where it is looked at.
+    from landline.apps.chat.limits import GROUPS as CHAT_GROUPS
+    from landline.apps.pipe.limits import GROUPS as PIPE_GROUPS
 
-    return [*LIMITS, *(dataclasses.replace(limit, name=f"chat.{limit.name}") for limit in CHAT_LIMITS)]
+    return [*GROUPS, *CHAT_GROUPS, *PIPE_GROUPS, *CLI_GROUPS]
 
 
 def print_json(entry: object) -> None:
@@ -126,15 +125,28 @@ def print_json(entry: object) -> None:
 
 def _print_limits(*, as_json: bool) -> None:
     if as_json:
-        for limit in every_limit():
-            print_json(
-                {"name": limit.name, "default": limit.default, "unit": limit.unit, "reason": limit.reason}
-            )
+        for group in limit_groups():
+            for limit in group.limits:
+                print_json({**dataclasses.asdict(limit), "group": group.title, "fixed": group.how == FIXED})
     else:
-        _print_table(
-            [(limit.name, _number(limit.default), limit.unit, limit.reason) for limit in every_limit()],
-            right={1},
-        )
+        print("\n".join(_limit_lines()))
+
+
+def _limit_lines() -> list[str]:
+    """Return the tables for a terminal of 80 columns: a line for each limit, and its reason below it."""
+    lines = []
+    for group in limit_groups():
+        lines += ["", f"{group.title} ({group.how})"]
+        for limit in group.limits:
+            lines.append(f"  {limit.name:<34}{_number(limit.default):>13} {limit.unit}")
+            lines += textwrap.wrap(limit.reason, width=78, initial_indent=" " * 6, subsequent_indent=" " * 6)
+    return lines[1:]
+
+
+def _markdown_limits(group: LimitGroup) -> list[str]:
+    rows = [(f"`{limit.name}`", _number(limit.default), limit.unit, limit.reason) for limit in group.limits]
+    table = _markdown_table(("limit", "default", "unit", "reason"), rows)
+    return [f"### {group.title} ({group.how})", "", *table, ""]
 
 
 def _print_explained(loaded: Loaded) -> None:
@@ -146,13 +158,10 @@ def _print_explained(loaded: Loaded) -> None:
     _print_table(rows)
 
 
-def _print_table(rows: Sequence[Sequence[str]], *, right: Iterable[int] = ()) -> None:
+def _print_table(rows: Sequence[Sequence[str]]) -> None:
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     for row in rows:
-        cells = [
-            cell.rjust(width) if index in right else cell.ljust(width)
-            for index, (cell, width) in enumerate(zip(row, widths, strict=True))
-        ]
+        cells = [cell.ljust(width) for cell, width in zip(row, widths, strict=True)]
         print(safe_line("  ".join(cells).rstrip()))
 
 

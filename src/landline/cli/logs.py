@@ -17,12 +17,11 @@ from typing import Final
 
 import msgspec
 
-MAX_LINES: Final = 10
-"""Lines a second of one source and kind."""
-MAX_KINDS: Final = 1024
-"""Sources and kinds that are remembered; the one unheard of longest goes first."""
-MAX_LENGTH: Final = 4096
-"""Characters of one line's message."""
+from landline.cli.limits import CLI
+
+MAX_LINES: Final = CLI.log_lines
+MAX_KINDS: Final = CLI.log_kinds
+MAX_LENGTH: Final = CLI.log_message
 
 
 def set_up(level: str, form: str) -> StderrHandler:

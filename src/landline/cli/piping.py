@@ -6,6 +6,7 @@ import contextlib
 import logging
 from typing import Final
 
+from landline.cli.limits import CLI
 from landline.settings import Settings, whole_address
 
 _STEPS = ("landline.transports", "landline.sessions")
@@ -13,7 +14,7 @@ _STEPS = ("landline.transports", "landline.sessions")
 
 _M_TRIM_THRESHOLD: Final = -1  # of mallopt(3)
 _M_MMAP_THRESHOLD: Final = -3
-_KEPT: Final = 32 << 20
+_KEPT: Final = CLI.kept_memory
 
 
 def pipe_address(text: str, settings: Settings) -> str:

@@ -14,13 +14,13 @@ from collections.abc import Awaitable, Callable, Iterator
 from typing import TYPE_CHECKING, Final
 
 from landline.cli.exits import Exit
+from landline.cli.limits import CLI
 from landline.errors import SettingsError
 
 if TYPE_CHECKING:
     from types import FrameType
 
-CANCEL_TIMEOUT: Final = 2.0
-"""Seconds that a cancelled app has to restore the terminal and go."""
+CANCEL_TIMEOUT: Final = CLI.cancel_timeout
 
 Main = Callable[[asyncio.Event], Awaitable[int]]
 LoopFactory = Callable[[], asyncio.AbstractEventLoop]

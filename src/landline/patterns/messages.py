@@ -82,6 +82,7 @@ class Messages:
             encode_data(
                 value, self._core.max_message
             )  # what cannot be sent is told at once, not after the wait
+            self._bare.on_limit(self._core.full_limit(self._flow), "a sender waits for room")
         while not self._core.has_room_in(self._flow) and self._why_unwritable() is None:
             await self._bare.room.wait()
         return self.send_nowait(value)
@@ -94,6 +95,7 @@ class Messages:
         core = self._core
         kind, payload = encode_data(value, core.max_message)
         if not core.has_room_in(self._flow):
+            self._bare.on_limit(core.full_limit(self._flow), "a sender was told that there is no room")
             raise Full(f"the outbox is full: {core.outbox_frames:,} messages, {core.outbox_bytes:,} bytes")
         return Receipt(self._bare, self._held, core.send(self._flow, kind, payload))
 

@@ -7,7 +7,7 @@ stands in ``states.ACCEPTED``. It ends by itself when the peer breaks a rule, is
 from __future__ import annotations
 
 from ..errors import ProtocolError
-from ..limits import Limits
+from ..limits import PROTOCOL, Limits
 from .events import (
     Confirmed,
     ConnectionEnded,
@@ -28,8 +28,7 @@ from .news import take_news
 from .session import Session
 from .states import ACCEPTED, Phase, Role
 
-WRITE_BUDGET = 256 << 10
-"""About how many bytes one call of ``data_to_send`` returns at most."""
+WRITE_BUDGET = PROTOCOL.write
 
 _TALKING = (Phase.OPEN, Phase.CLOSING, Phase.DRAINING)
 
@@ -98,11 +97,11 @@ class Connection:
         self._deadline = now + self._limits.handshake_timeout
         self._begin(session, welcome, now)
 
-    def refuse(self, refusal: Refusal) -> None:
-        """Turn the caller away; the connection is closed."""
+    def refuse(self, refusal: Refusal, *, limit: str = "") -> None:
+        """Turn the caller away, because of the limit of that name if there is one; the connection is closed."""
         if self.phase is not Phase.CLOSED:
             self._control.append(MAGIC + encode_payload(FrameType.REFUSE, refusal))
-            self._end(refusal.code, refusal.reason, local=True)
+            self._end(refusal.code, refusal.reason, local=True, limit=limit)
 
     # The client, once welcomed...
 
@@ -172,7 +171,7 @@ class Connection:
                 self._receive_frames(data, now)
         except ProtocolError as error:
             self._report()
-            self._fail(_CODES.get(error.code, CloseCode.PROTOCOL_ERROR), error.reason)
+            self._fail(_CODES.get(error.code, CloseCode.PROTOCOL_ERROR), error.reason, limit=error.limit)
         self._report()
 
     def receive_end(self) -> None:
@@ -202,7 +201,7 @@ class Connection:
         if self.session is None and self.role is Role.SERVER:
             self._preauth_left -= len(data)
             if self._preauth_left < 0:
-                raise ProtocolError("too many bytes before being let in", "too-large")
+                raise ProtocolError("too many bytes before being let in", "too-large", limit="preauth_bytes")
         kind = -1
         for kind, number, payload in self._decoder.feed(data):
             if kind >= FIRST_COUNTED and self.phase is Phase.OPEN and self.session is not None:
@@ -360,17 +359,22 @@ class Connection:
             return
         if self._deadline is not None and now >= self._deadline:
             if self.phase is Phase.CLOSING:
-                self._end(CloseCode.TIMED_OUT, "the peer did not answer our close", local=True)
+                self._end(
+                    CloseCode.TIMED_OUT,
+                    "the peer did not answer our close",
+                    local=True,
+                    limit="close_timeout",
+                )
             elif self.phase is Phase.DRAINING:
                 self.close(CloseCode.NORMAL, "", now)
             else:
-                self._fail(CloseCode.TIMED_OUT, "the handshake took too long")
+                self._fail(CloseCode.TIMED_OUT, "the handshake took too long", limit="handshake_timeout")
             return
         if self._frame_deadline is not None and now >= self._frame_deadline:
-            self._fail(CloseCode.TIMED_OUT, "a frame took too long to arrive")
+            self._fail(CloseCode.TIMED_OUT, "a frame took too long to arrive", limit="frame_timeout")
             return
         if not self._progress.check(now, backlog):
-            self._end(CloseCode.DEAD, "the peer takes no more bytes", local=True)
+            self._end(CloseCode.DEAD, "the peer takes no more bytes", local=True, limit="write_timeout")
             return
         if self.session is not None and self._heartbeat is not None and self.phase in _TALKING:
             self.session.handle_timeout(now)
@@ -386,7 +390,7 @@ class Connection:
         elif verdict is Verdict.SUSPECT:
             self._events.append(Suspected())
         elif verdict is Verdict.DEAD:
-            self._end(CloseCode.DEAD, "nothing was heard from the peer", local=True)
+            self._end(CloseCode.DEAD, "nothing was heard from the peer", local=True, limit="dead_after")
 
     # What happened...
 
@@ -395,30 +399,33 @@ class Connection:
         events, self._events = self._events, []
         return events
 
-    def _fail(self, code: CloseCode, reason: str, retry_in: float | None = None) -> None:
+    def _fail(self, code: CloseCode, reason: str, retry_in: float | None = None, *, limit: str = "") -> None:
         """End at once, and tell the peer why, in the one frame that it may be told with by now."""
         if self.phase in (Phase.GREETING, Phase.DECIDING):
             if self.role is Role.SERVER and self._is_magic_seen:
-                self.refuse(Refusal(code=code, reason=reason[:500], retry_in=retry_in))
+                self.refuse(
+                    Refusal(code=code, reason=reason[: PROTOCOL.reason], retry_in=retry_in), limit=limit
+                )
         elif self.phase is not Phase.CLOSED and (
             self.phase is not Phase.CLOSING or self._closing is not None
         ):
             self._close_with(code, reason, retry_in)  # CLOSE is written once
             if self.phase is Phase.DRAINING and self.session is not None:
                 self._control += self.session.last_words()
-        self._end(code, reason, local=True)
+        self._end(code, reason, local=True, limit=limit)
 
     def _close_with(
         self, code: CloseCode, reason: str, retry_in: float | None = None, redirect: str | None = None
     ) -> None:
-        text = reason[:500].encode(errors="replace").decode()  # a program's words may not be Unicode
+        # A program's words may not be Unicode.
+        text = reason[: PROTOCOL.reason].encode(errors="replace").decode()
         close = Close(code=code, reason=text, retry_in=retry_in, redirect=redirect)
         self._closing = encode_payload(FrameType.CLOSE, close)
 
-    def _end(self, code: CloseCode, reason: str, *, local: bool) -> None:
+    def _end(self, code: CloseCode, reason: str, *, local: bool, limit: str = "") -> None:
         if self._end_event is None:
             self.phase = Phase.CLOSED
-            self._end_event = ConnectionEnded(code, reason, local)
+            self._end_event = ConnectionEnded(code, reason, local, limit)
             self._events.append(self._end_event)
 
 

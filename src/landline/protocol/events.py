@@ -122,6 +122,8 @@ class ConnectionEnded:
     code: CloseCode
     reason: str
     local: bool
+    limit: str = ""
+    """The name of the limit of ours that was hit, if that ended it."""
 
 
 Event = (

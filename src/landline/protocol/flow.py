@@ -150,7 +150,7 @@ class Flow:
             ProtocolError: the peer had no credit for it.
         """
         if self.received_cost >= self.granted:
-            raise ProtocolError(f"flow {self.number} was sent beyond its credit")
+            raise ProtocolError(f"flow {self.number} was sent beyond its credit", limit="window")
         cost = size + FRAME_COST
         self.inbox.append((value, cost))
         self.received += 1

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import Final
 
 from ..errors import Full, ProtocolError
-from ..limits import Limits
+from ..limits import PROTOCOL, Limits
 from .flow import DONE, ENDED, RESET, UNKNOWN, Flow, is_finished
 from .frames import FIRST_CREDIT, FrameType, ResetCode, encode_frame
 from .handshake import Open, Reset, decode_payload, encode_payload
@@ -93,7 +93,7 @@ class Flows:
         """Neither send nor take anything more of the flow; what waits of it, in either direction, is dropped."""
         if is_finished(flow.ours):
             return
-        reset = Reset(code=code, handled=flow.handled, taken=flow.taken, reason=reason[:500])
+        reset = Reset(code=code, handled=flow.handled, taken=flow.taken, reason=reason[: PROTOCOL.reason])
         flow.ours |= RESET
         self._drop(flow)
         self._write(flow.number, encode_payload(FrameType.RESET, reset, flow.number))
@@ -111,7 +111,9 @@ class Flows:
             raise ProtocolError(f"flow {number} cannot be opened by the peer now")
         theirs = sum(other % 2 == number % 2 for other in self.open if other != MESSAGES)
         if theirs >= self._limits.max_flows:
-            raise ProtocolError(f"more than {self._limits.max_flows} flows were opened at once")
+            raise ProtocolError(
+                f"more than {self._limits.max_flows} flows were opened at once", limit="max_flows"
+            )
         opening = decode_payload(Open, payload)
         flow = self.open[number] = Flow(number, FIRST_CREDIT, opening.window, purpose=opening.purpose)
         self._highest_of_peer = number

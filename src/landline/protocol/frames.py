@@ -12,6 +12,7 @@ from enum import IntEnum
 from typing import Final
 
 from ..errors import ProtocolError
+from ..limits import PROTOCOL
 
 VERSION: Final = 1
 MAGIC: Final = b"\xfeLNDLN\x00" + bytes([VERSION])
@@ -28,8 +29,7 @@ FRAME_COST: Final = 64
 FIRST_CREDIT: Final = 4096
 """The credit that whoever opens a flow begins with, before the other end has said anything; and the least that a flow is granted anew."""
 
-MAX_CONTROL: Final = 4096
-"""The largest payload of a frame that carries no data of a program, in bytes."""
+MAX_CONTROL: Final = PROTOCOL.control
 
 
 class FrameType(IntEnum):
@@ -170,7 +170,8 @@ class FrameDecoder:
         while end - at >= header_size:
             length, kind, number = unpack(data, at)
             if length > (max_message if FIRST_COUNTED <= kind <= LAST_DATA else MAX_CONTROL):
-                raise ProtocolError(f"a frame of {length} bytes is over the limit", "too-large")
+                limit = "max_message" if FIRST_COUNTED <= kind <= LAST_DATA else "protocol.control"
+                raise ProtocolError(f"a frame of {length} bytes is over the limit", "too-large", limit=limit)
             stop = at + header_size + length
             if stop > end:
                 self._needed = stop - at

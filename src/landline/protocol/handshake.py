@@ -12,7 +12,7 @@ from typing import Annotated, Any, Final, TypeVar
 import msgspec
 
 from ..errors import ProtocolError
-from ..limits import LONGEST
+from ..limits import LONGEST, PROTOCOL
 from .frames import CloseCode, ResetCode, encode_frame
 
 ID_SIZE: Final = 16
@@ -25,9 +25,9 @@ Id = Annotated[bytes, msgspec.Meta(min_length=ID_SIZE, max_length=ID_SIZE)]
 Token = Annotated[bytes, msgspec.Meta(min_length=TOKEN_SIZE, max_length=TOKEN_SIZE)]
 Count = Annotated[int, msgspec.Meta(ge=0, le=(1 << 63) - 1)]
 Attempt = Annotated[int, msgspec.Meta(ge=1, le=(1 << 63) - 1)]
-Reason = Annotated[str, msgspec.Meta(max_length=500)]
-Purpose = Annotated[str, msgspec.Meta(max_length=255)]
-Where = Annotated[str, msgspec.Meta(max_length=500)]
+Reason = Annotated[str, msgspec.Meta(max_length=PROTOCOL.reason)]
+Purpose = Annotated[str, msgspec.Meta(max_length=PROTOCOL.purpose)]
+Where = Annotated[str, msgspec.Meta(max_length=PROTOCOL.redirect)]
 Seconds = Annotated[float, msgspec.Meta(ge=0, le=LONGEST)]
 
 

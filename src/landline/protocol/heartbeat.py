@@ -8,8 +8,9 @@ from __future__ import annotations
 import enum
 from typing import Final
 
-MIN_BEAT: Final = 0.05
-"""Seconds below which no peer can press the heartbeat: it would be a flood of pings."""
+from ..limits import PROTOCOL
+
+MIN_BEAT: Final = PROTOCOL.beat
 
 LATE: Final = 1.0
 """A timer this many seconds late means that our own loop stood still."""

@@ -88,6 +88,15 @@ class Outbox:
             and (flow.pending_bytes < FIRST_CREDIT or not self.pressure.holds_back(self))
         )
 
+    def full_limit(self, flow: Flow) -> str:
+        """Return the name of the limit that keeps a flow from taking another message."""
+        limits = self.limits
+        if flow is not self.messages and flow.pending_bytes >= limits.flow_outbox:
+            return "flow_outbox"
+        if self.outbox_bytes >= limits.outbox_bytes:
+            return "outbox_bytes"
+        return "outbox_messages" if self.outbox_frames >= limits.outbox_messages else "memory"
+
     def send(self, flow: Flow, kind: int, payload: bytes) -> int:
         """Queue one frame; return its index within the flow. The caller has seen to ``has_room_in``."""
         size = flow.push(kind, payload)
@@ -240,8 +249,8 @@ class Outbox:
         self._wake()
 
     @property
-    def _held(self) -> int:
-        """Bytes of ours that count as pressure."""
+    def held(self) -> int:
+        """Bytes of what this end sends that count as pressure."""
         waiting = sum(flow.pending_bytes for flow in self.flows.values() if flow is not self.messages)
         return self.outbox_bytes + waiting + sum(len(frame) for _, frame in self._about)
 

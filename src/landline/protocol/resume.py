@@ -14,14 +14,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import chain, islice
 
-from ..limits import Limits
+from ..limits import PROTOCOL, Limits
 from .frames import CloseCode
 from .handshake import Refusal, Resume
 from .session import Session
 
-_RETIRED_KEPT = 8
+_RETIRED_KEPT = PROTOCOL.retired_tokens
 
-_CANDIDATES = 32
+_CANDIDATES = PROTOCOL.candidates // 2  # the newest, and the oldest
 
 
 def hash_token(token: bytes) -> bytes:
@@ -122,6 +122,11 @@ class SessionTable:
         newest = islice(reversed(self._detached.values()), _CANDIDATES)
         oldest = islice(self._detached.values(), _CANDIDATES)
         return min(chain(newest, oldest), key=_life, default=None)
+
+    @property
+    def without_line(self) -> list[Record]:
+        """The sessions that have no line, the longest without one first."""
+        return list(self._detached.values())
 
     @property
     def is_full(self) -> bool:

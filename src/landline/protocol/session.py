@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from ..errors import ProtocolError
-from ..limits import FIXED, Limits
+from ..limits import PROTOCOL, Limits
 from .codec import Packed, decode_data
 from .credit import Pressure, window_for
 from .flow import ENDED, RESET, Flow, is_finished
@@ -175,7 +175,7 @@ class Session(Outbox):
     def release(self) -> None:
         """The session is over: what it holds counts as pressure no longer."""
         pressure, self.pressure = self.pressure, Pressure(self.limits.memory)
-        pressure.leave(self, self.inbox_bytes + self._held)
+        pressure.leave(self, self.inbox_bytes + self.held)
 
     def relieved(self) -> None:
         """The pressure that held us back is over: grant what was withheld, and let senders go on."""
@@ -322,8 +322,8 @@ class Session(Outbox):
         if number == MESSAGES:
             raise ProtocolError("the messages neither begin nor end apart from their session")
         if kind == FrameType.OPEN:
-            if self._about_unreceived + len(self._about) > FIXED.flow_frames:
-                raise ProtocolError("the peer opens flows, and acks nothing")
+            if self._about_unreceived + len(self._about) > PROTOCOL.flow_frames:
+                raise ProtocolError("the peer opens flows, and acks nothing", limit="protocol.flow_frames")
             flow = self._flows.begun(number, payload)
             flow.window = self._window_for(flow)  # more than it begins with: that is news
             self.opened.append(flow)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+import logging
 import random
 import secrets
 from collections import Counter
@@ -16,7 +17,8 @@ from functools import partial
 from typing import Any
 
 from ..errors import ProtocolError, SessionClosed
-from ..limits import Limits
+from ..hits import Hits
+from ..limits import PROTOCOL, SESSION, Limits
 from ..protocol.connection import Connection
 from ..protocol.credit import Pressure
 from ..protocol.events import Confirmed, ConnectionEnded, Event, HelloReceived, ResumeReceived
@@ -28,18 +30,14 @@ from ..protocol.states import Phase, Role
 from ..transports import Transport
 from .auth import Authenticate
 from .bare import BareSession
-from .door import Door, Way
+from .door import NO_PAGE_HERE, Door, Way
 from .driver import Driver, log
 from .signal import Signal
 
-SILENT_GRACE = 5.0
-"""Seconds that nobody is hung up on for being silent, however many are: they may have been accepted this very moment."""
+SILENT_GRACE = SESSION.silent_grace
 
-_NO_PAGE = b"There is no web page here: this port takes landline sessions and plain text.\n"
-_NOT_HERE = (
-    b"HTTP/1.1 501 Not Implemented\r\nContent-Type: text/plain; charset=utf-8\r\nConnection: close\r\n"
-    b"Content-Length: %d\r\n\r\n%s" % (len(_NO_PAGE), _NO_PAGE)
-)
+_CROWD = {"max_connections", "max_handshakes", "max_per_source", "max_sessions", "max_silent", "memory"}
+"""Limits that are hit where more come than there is room for: whoever runs the server should know."""
 
 
 class _Kept:
@@ -79,6 +77,7 @@ class Acceptor:
         self._authenticate = authenticate
         self._redirect = redirect
         self._pressure = Pressure(limits.memory)
+        self._pressure.on_rise = self._make_room
         self._life = secrets.token_bytes(ID_SIZE)
         self._table = SessionTable(limits)
         self._kept: dict[bytes, _Kept] = {}
@@ -94,6 +93,7 @@ class Acceptor:
         self._expiring: asyncio.TimerHandle | None = None
         self._is_draining = False
         self._line_gone = Signal()
+        self.hits = Hits(log, self._loop.time)
 
     @property
     def sessions(self) -> list[BareSession]:
@@ -104,8 +104,9 @@ class Acceptor:
 
     def accept(self, transport: Transport) -> None:
         """Receive a new transport, if there is room for it."""
-        if self._is_draining or self._is_crowded_by(transport.source):
-            log.warning("turned %s away: %d connections are open", transport.peer, len(self._open))
+        if limit := self._limit_of_a_crowd(transport.source):
+            self._hit(transport.source, limit, f"turned {transport.peer} away")
+        if limit or self._is_draining:
             transport.abort()
             return
         self._open[transport] = None
@@ -125,15 +126,24 @@ class Acceptor:
             if now < door.since + SILENT_GRACE:
                 self._sweeping = self._loop.call_at(door.since + SILENT_GRACE, self._sweep)
                 return
+            self._hit(door.transport.source, "max_silent", "hung up on the oldest of the silent")
             door.hang_up()
 
-    def _is_crowded_by(self, source: str) -> bool:
+    def _limit_of_a_crowd(self, source: str) -> str:
+        """Return the limit that a further connection would go over, or nothing."""
         if len(self._open) >= self._limits.max_connections:
-            return True
-        return bool(source) and self._by_source[source] >= self._limits.max_per_source
+            return "max_connections"
+        is_crowd = source and self._by_source[source] >= self._limits.max_per_source
+        return "max_per_source" if is_crowd else ""
+
+    def _hit(self, source: str, limit: str, what: str) -> None:
+        level = logging.WARNING if limit in _CROWD else logging.INFO
+        self.hits.add(limit, "another machine" if source else "this machine", what, level=level)
 
     def _left(self, door: Door) -> None:
         self._silent.pop(door, None)
+        if door.is_too_silent:
+            self._hit(door.transport.source, "silent_timeout", f"hung up on {door.transport.peer}")
 
     def _gone(self, transport: Transport) -> None:
         del self._open[transport]
@@ -151,7 +161,7 @@ class Acceptor:
             self._plain(transport, head)
         else:
             if way is Way.HTTP:
-                transport.write(_NOT_HERE)
+                transport.write(NO_PAGE_HERE)
             transport.close()
 
     def _greet(self, transport: Transport, head: bytes) -> None:
@@ -160,6 +170,7 @@ class Acceptor:
         if len(self._greeting) >= self._limits.max_handshakes:
             # The oldest goes, not the newest: who means it has said hello long ago, and a crowd that never does must not shut the door.
             oldest = next(iter(self._greeting))
+            self._hit(oldest.transport.source, "max_handshakes", f"{oldest.transport.peer} was too slow")
             oldest.connection.refuse(self._not_now(CloseCode.BUSY, "too many are being greeted", 1.0))
             oldest.schedule()
             del self._greeting[oldest]
@@ -175,7 +186,9 @@ class Acceptor:
                 driver, event.resume.credentials, partial(self._resume, driver, event.resume)
             )
         elif isinstance(event, ConnectionEnded):
-            if event.local and event.code is not CloseCode.REPLACED:
+            if event.limit:
+                self._hit(driver.transport.source, event.limit, event.reason)
+            elif event.local and event.code is not CloseCode.REPLACED:
                 log.info("a caller from %s was not let in: %s", driver.transport.peer, event.reason)
             self._greeting.pop(driver, None)
 
@@ -196,7 +209,8 @@ class Acceptor:
                 principal = await answer
         except TimeoutError:
             driver.connection.refuse(
-                Refusal(code=CloseCode.BUSY, reason="authentication took too long", retry_in=1.0)
+                Refusal(code=CloseCode.BUSY, reason="authentication took too long", retry_in=1.0),
+                limit="handshake_timeout",
             )
         except Exception:  # noqa: BLE001 - the application's own code: its bug refuses this caller and no other
             log.exception("authentication failed")
@@ -224,12 +238,17 @@ class Acceptor:
     # ... with a new session ...
 
     def _welcome(self, driver: Driver, hello: Hello, principal: str) -> None:
+        source = driver.transport.source
         surplus = self._table.surplus
         if surplus is not None:
+            self._hit(source, "max_sessions", "the one longest without a line went")
             self._kept[surplus.id].session.lose(CloseCode.EXPIRED, "the server needed the room")
-        source = driver.transport.source
-        if self._table.is_full or (source and self._held_by_source[source] >= self._limits.max_per_source):
-            driver.connection.refuse(self._not_now(CloseCode.BUSY, "the server holds no more sessions", 5.0))
+        crowded = bool(source) and self._held_by_source[source] >= self._limits.max_per_source
+        if self._table.is_full or crowded:
+            driver.connection.refuse(
+                self._not_now(CloseCode.BUSY, "the server holds no more sessions", 5.0),
+                limit="max_per_source" if crowded else "max_sessions",
+            )
             return
         self._held_by_source[source] += 1
         state = Session(
@@ -248,6 +267,7 @@ class Acceptor:
         kept = self._kept[session_id] = _Kept(record, session, source)
         self._table.add(record)
         session.on_end = partial(self._ended, kept)
+        session.on_limit = partial(self._hit, source)
         self._carry(kept, driver, token, peer_received=0, resumed=False)
 
     # ... or with one that we know.
@@ -302,6 +322,8 @@ class Acceptor:
     def _carried_event(self, kept: _Kept, driver: Driver, event: Event) -> None:
         if isinstance(event, ConnectionEnded):
             self._carried.pop(driver, None)
+            if event.limit:
+                self._hit(driver.transport.source, event.limit, event.reason)
         if kept.carrier is not driver or kept.session.ended is not None:
             return  # fenced off: whatever it still says does not count
         if isinstance(event, Confirmed):
@@ -334,6 +356,7 @@ class Acceptor:
 
     def _forget_unconfirmed(self, kept: _Kept) -> None:
         if not kept.is_told and kept.carrier is None:
+            kept.session.on_limit("handshake_timeout", "nobody confirmed a welcome")
             kept.session.lose(CloseCode.EXPIRED, "it was never confirmed")
 
     def _detach(self, kept: _Kept, reason: str) -> None:
@@ -348,7 +371,7 @@ class Acceptor:
         session = kept.session
         code = CloseCode.NORMAL if isinstance(session.ended, SessionClosed) else session.end_code
         reason = getattr(session.ended, "reason", "")
-        self._table.remove(kept.record, code, reason[:500], self._loop.time())
+        self._table.remove(kept.record, code, reason[: PROTOCOL.reason], self._loop.time())
         self._kept.pop(kept.record.id, None)
         self._held_by_source[kept.source] -= 1
         if not self._held_by_source[kept.source]:
@@ -356,7 +379,7 @@ class Acceptor:
         carrier, kept.carrier = kept.carrier, None
         # Not the session's own driver yet, so nobody has told this peer.
         if carrier is not None and carrier.connection.phase is Phase.CONFIRMING:
-            carrier.connection.break_off(code, reason[:500])
+            carrier.connection.break_off(code, reason[: PROTOCOL.reason])
             carrier.schedule()
 
     # Time passes...
@@ -369,8 +392,20 @@ class Acceptor:
     def _expire(self) -> None:
         self._expiring = None
         for record in self._table.expired(self._loop.time()):
+            self._kept[record.id].session.on_limit("resume_window", "nobody came back to a session")
             self._kept[record.id].session.lose(CloseCode.EXPIRED, "the resume window passed")
         self._expire_later()
+
+    def _make_room(self) -> None:
+        """All sessions together hold too much: those without a line keep a quarter of the memory at most, and the oldest go first."""
+        self._hit("", "memory", "senders wait, and credit is withheld")
+        held = {record.id: record.session.held for record in self._table.without_line}
+        surplus = sum(held.values()) - self._limits.memory // 4
+        for session_id, size in held.items():
+            if surplus <= 0:
+                return
+            surplus -= size
+            self._kept[session_id].session.lose(CloseCode.EXPIRED, "the server needed the memory")
 
     # The server goes...
 
@@ -412,8 +447,10 @@ class Acceptor:
                 await self._until_empty()
         except TimeoutError:
             for transport in list(self._open):
+                self._hit(transport.source, "close_timeout", f"hung up on {transport.peer}")
                 transport.abort()
             await self._until_empty()
+        self.hits.close()
 
     async def _until_empty(self) -> None:
         while self._open:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from ..errors import SessionClosed, SessionEnded, SessionLost
-from ..limits import Limits
+from ..limits import SESSION, Limits
 from ..protocol import session as core
 from ..protocol.events import (
     ConnectionEnded,
@@ -35,10 +35,9 @@ from .driver import Driver, log
 from .flow import BareFlow
 from .signal import Signal
 
-_CHANGES_KEPT = 64
+_CHANGES_KEPT = SESSION.changes
 
-FAREWELL: Final = 1.0
-"""Seconds that a close which has nothing left to deliver waits for a line that is down."""
+FAREWELL = SESSION.farewell
 
 
 STALLED: Final = (
@@ -72,7 +71,9 @@ class BareSession:
         driver: the connection that carries it now, if any.
         ended: the error that ended it, once it has.
         messages: the flow of its messages.
+        on_end: called when it ends.
         on_flow: called with each flow that the peer opens; the default takes none.
+        on_limit: told the name of a limit that it hit, and what was done about it.
     """
 
     def __init__(self, state: core.Session, *, session_id: bytes, principal: str, limits: Limits) -> None:
@@ -85,6 +86,7 @@ class BareSession:
         self.ended: SessionEnded | None = None
         self.end_code = CloseCode.NORMAL
         self.on_end: Callable[[], None] = _nothing
+        self.on_limit: Callable[[str, str], object] = _nothing
         self.state = State.CONNECTING
         self.is_closing = False
         self.is_peer_closed = False
@@ -142,6 +144,7 @@ class BareSession:
                 self._flows[event.flow].was_reset(event.code, event.reason)
         elif isinstance(event, Stalled):
             log.warning("session %s: %s", self.id.hex()[:8], STALLED)
+            self.on_limit("stalled_after", "both ends wait for each other")
             self._tell(StateChange(self.state, self.state, STALLED))
         elif isinstance(event, RoomMade):
             self.room.wake()
@@ -213,6 +216,7 @@ class BareSession:
             pass
         finally:
             if self.core.outbox_frames:
+                self.on_limit("close_timeout", "a session was closed before everything was delivered")
                 self.lose(CloseCode.EXPIRED, "closed before everything was delivered")
             self.end(SessionClosed(reason))
         await self._see_line_gone()
@@ -348,8 +352,8 @@ class _Watcher:
         self.signal = Signal()
 
 
-def _nothing() -> None:
-    pass
+def _nothing(*facts: str) -> None:
+    """Nobody asked to be told."""
 
 
 def _refuse_flow(flow: BareFlow) -> None:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 
+from ..limits import SESSION
 from ..transports import Transport
 from .signal import Signal
 
-HELD_ABOVE = 64 << 10
-"""Bytes received and not taken above which the line is not read."""
+HELD_ABOVE = SESSION.caller_bytes
 
 
 class Caller:

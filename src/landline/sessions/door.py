@@ -10,6 +10,7 @@ import enum
 from collections.abc import Callable
 from typing import Final
 
+from ..limits import SESSION
 from ..protocol.frames import MAGIC
 from ..transports import Transport
 
@@ -25,8 +26,15 @@ HTTP_METHODS: Final = (
     b"TRACE",
 )
 
-UNDECIDED_FOR: Final = 0.5
-"""Seconds after which the beginning of what may become HTTP is plain text."""
+UNDECIDED_FOR: Final = SESSION.undecided
+
+
+_NO_PAGE = b"There is no web page here: this port takes landline sessions and plain text.\n"
+NO_PAGE_HERE: Final = (
+    b"HTTP/1.1 501 Not Implemented\r\nContent-Type: text/plain; charset=utf-8\r\nConnection: close\r\n"
+    b"Content-Length: %d\r\n\r\n%s" % (len(_NO_PAGE), _NO_PAGE)
+)
+"""What an HTTP request is answered."""
 
 
 class Way(enum.Enum):
@@ -63,9 +71,22 @@ class Door:
         enter: called once, with the way and what was read.
         leave: called when the caller goes before that is known.
         silence: seconds that it may say nothing.
+
+    Attributes:
+        is_too_silent: it was hung up on for saying nothing for that long.
     """
 
-    __slots__ = ("_enter", "_head", "_is_decided", "_leave", "_loop", "_timer", "since", "transport")
+    __slots__ = (
+        "_enter",
+        "_head",
+        "_is_decided",
+        "_leave",
+        "_loop",
+        "_timer",
+        "is_too_silent",
+        "since",
+        "transport",
+    )
 
     def __init__(
         self,
@@ -81,7 +102,8 @@ class Door:
         self._is_decided = False
         self._loop = asyncio.get_running_loop()
         self.since = self._loop.time()
-        self._timer = self._loop.call_later(silence, self.hang_up)
+        self.is_too_silent = False
+        self._timer = self._loop.call_later(silence, self._give_up)
         transport.start(self)
 
     def data_received(self, data: bytes) -> None:
@@ -118,6 +140,10 @@ class Door:
         """Enough waited. Nothing was written, so that nothing is lost by going at once."""
         self._timer.cancel()
         self.transport.abort()
+
+    def _give_up(self) -> None:
+        self.is_too_silent = True
+        self.hang_up()
 
     def _decide(self, way: Way) -> None:
         self._is_decided = True

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 from ..errors import ConnectError, DataError, ProtocolError, Refused, SessionClosed
-from ..limits import Limits
+from ..limits import SESSION, Limits
 from ..protocol.codec import encode_data
 from ..protocol.events import ConnectionEnded, Event, PeerClosed
 from ..protocol.frames import CloseCode
@@ -24,8 +24,7 @@ from .driver import Driver, log
 LIFE: Final = secrets.token_bytes(ID_SIZE)
 """Names this life of this process."""
 
-MAX_CREDENTIALS: Final = 3072
-"""The largest credentials, in bytes as msgpack: they travel in the greeting, of which a server reads no more than 4 KiB."""
+MAX_CREDENTIALS: Final = SESSION.credentials
 
 Pause = Callable[[int], float]
 """How long to wait, in seconds, before the dial of that number (1 is the first after a drop)."""

@@ -13,7 +13,15 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
-from landline.settings.tree import DEFAULT_HOST, DEFAULT_PORT, DEFAULT_ROOM, user_data_folder
+from landline.limits import SETTING
+from landline.settings.tree import (
+    DEFAULT_HOST,
+    DEFAULT_PORT,
+    DEFAULT_ROOM,
+    PipeSettings,
+    ServeSettings,
+    user_data_folder,
+)
 
 # What a value may be.
 
@@ -220,8 +228,8 @@ SETTINGS: Final[tuple[Setting, ...]] = (
     ),
     Setting(
         "serve.history",
-        _integer(0, 300),
-        50,
+        _integer(0, SETTING.history),
+        ServeSettings().history,
         "lines of a room's past that somebody new is shown",
         "--history",
         commands=("serve",),
@@ -241,8 +249,8 @@ SETTINGS: Final[tuple[Setting, ...]] = (
     ),
     Setting(
         "pipe.resume_window",
-        _integer(1, 7 * 86_400),
-        3600,
+        _integer(1, SETTING.resume_window),
+        PipeSettings().resume_window,
         "seconds that listen waits for a caller whose line dropped: a laptop may sleep that long",
         "--resume-window",
         commands=("listen",),

@@ -15,18 +15,14 @@ from types import TracebackType
 from typing import Final, Self
 
 from ..errors import DataError
+from ..limits import STORAGE
 from .names import Pattern, check_topic
 
-MAX_DATA: Final = 16 << 20
-"""Bytes of one publication or value; far above the largest message, so that it only stops accidents."""
-MAX_KEY_BYTES: Final = 512
-"""Bytes of a key in UTF-8."""
-MAX_CHANGES: Final = 1024
-"""Changes in one write."""
-MAX_PAGE: Final = 1000
-"""Publications, values or gaps of one page; a larger ``limit`` is treated as this."""
-MAX_PAGE_BYTES: Final = 4 << 20
-"""Bytes of data after which a page ends; it always holds at least one publication."""
+MAX_DATA: Final = STORAGE.write_bytes
+MAX_KEY_BYTES: Final = STORAGE.key
+MAX_CHANGES: Final = STORAGE.write_changes
+MAX_PAGE: Final = STORAGE.page
+MAX_PAGE_BYTES: Final = STORAGE.page_bytes
 
 HISTORY_REPLACED: Final = "history replaced"
 """The position is of another life of the history: what was read after ``Gap.to`` did not happen in this one."""
@@ -133,11 +129,11 @@ class Retention:
     it is too old. Age goes by the wall clock, which only this uses; order never does.
     """
 
-    max_count: int | None = 10_000
+    max_count: int | None = STORAGE.history
     """Publications."""
-    max_bytes: int | None = 64 << 20
+    max_bytes: int | None = STORAGE.history_bytes
     """Bytes of data."""
-    max_age: float | None = 30 * 86_400.0
+    max_age: float | None = STORAGE.history_age
     """Seconds."""
 
     def __post_init__(self) -> None:

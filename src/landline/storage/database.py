@@ -16,18 +16,16 @@ from pathlib import Path
 from typing import Final
 
 from ..errors import Conflict, StorageDamaged, StorageError, StorageFailed, StorageFull
+from ..limits import STORAGE
 from .base import Append, Change, Delete, Position, Put, Retention, Write
 from .epochs import Epochs
 from .opening import Lock, open_file, translated
 from .reading import Reader, checksum
 
-CHECKPOINT_BYTES: Final = 4 << 20
-"""Size of the write-ahead log at which it is copied into the main file; 1,000 pages are SQLite's own default."""
-_TRIMMED_ROWS: Final = 1000
-"""Publications that retention removes at a time, so that others get their turn."""
-_TRIMMED_TOPICS: Final = 4096
-"""Topics that it looks at, at a time."""
-_CACHED_TOPICS: Final = 10_000
+CHECKPOINT_BYTES: Final = STORAGE.log_bytes
+_TRIMMED_ROWS: Final = STORAGE.trimmed
+_TRIMMED_TOPICS: Final = STORAGE.trimmed_topics
+_CACHED_TOPICS: Final = STORAGE.cached_topics
 
 
 @dataclass(slots=True)

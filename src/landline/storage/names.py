@@ -11,13 +11,11 @@ import unicodedata
 from typing import Final
 
 from ..errors import TopicError
+from ..limits import STORAGE
 
-MAX_NAME_BYTES: Final = 255
-"""Bytes of a topic or pattern in UTF-8."""
-MAX_TOKENS: Final = 16
-"""Tokens of a topic or pattern."""
-MAX_WILDCARDS: Final = 2
-"""Wildcard tokens of a pattern."""
+MAX_NAME_BYTES: Final = STORAGE.topic
+MAX_TOKENS: Final = STORAGE.tokens
+MAX_WILDCARDS: Final = STORAGE.wildcards
 
 ONE: Final = "*"
 REST: Final = "**"

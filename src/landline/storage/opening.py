@@ -25,6 +25,7 @@ from ..errors import (
     StorageLocked,
     StorageNewer,
 )
+from ..limits import STORAGE
 
 if sys.platform != "win32":
     import fcntl
@@ -50,10 +51,8 @@ MIGRATIONS: Final = (
 )
 """The steps from an empty file to the present one; the file's ``user_version`` says how many it has had."""
 
-BUSY_TIMEOUT: Final = 5.0
-"""Seconds to wait for a program that has the file open for a moment, such as a backup."""
-CHECKED_BYTES: Final = 64 << 20
-"""Files up to this size are checked whole at each opening, which takes at most tenths of a second."""
+BUSY_TIMEOUT: Final = STORAGE.busy_timeout
+CHECKED_BYTES: Final = STORAGE.checked_bytes
 
 _MAGIC: Final = b"SQLite format 3\0"
 

@@ -15,16 +15,15 @@ from pathlib import Path
 from typing import Final
 
 from ..errors import StorageDamaged
+from ..limits import STORAGE
 from .base import MAX_PAGE, Page, Position, Value
 from .epochs import Epochs
 from .names import Pattern
 from .opening import translated
 from .pages import Row, Span, page_backward, page_forward
 
-_MERGED_TOPICS: Final = 256
-"""Up to this many topics are read side by side by index; a pattern that selects more is read by scanning the log."""
-_SCANNED_ROWS: Final = 4096
-"""Rows that one such scan looks at, and topic names that one pattern is held against, before others get their turn."""
+_MERGED_TOPICS: Final = STORAGE.merged
+_SCANNED_ROWS: Final = STORAGE.scanned
 
 _OLDEST_OF_TOPIC: Final = """
     SELECT offset, ? FROM records WHERE topic = ? AND offset > ? AND offset <= ? ORDER BY offset

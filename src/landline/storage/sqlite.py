@@ -20,18 +20,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from ..errors import StorageClosed, StorageError, StorageFailed, StorageLocked
+from ..limits import STORAGE
 from .base import Change, Page, Position, Retention, Storage, Value, Write, check_key
 from .names import Pattern
 
 if TYPE_CHECKING:
     from .database import Database
 
-MAX_GROUP: Final = 256
-"""Writes in one commit."""
-MAX_GROUP_BYTES: Final = 4 << 20
-"""Bytes of writes after which a commit takes no more; a single larger write has one of its own."""
-MAX_CALLS: Final = 16
-"""Readings between two commits, so that neither keeps the other waiting."""
+MAX_GROUP: Final = STORAGE.group
+MAX_GROUP_BYTES: Final = STORAGE.group_bytes
+MAX_CALLS: Final = STORAGE.readings
 
 T = TypeVar("T")
 

@@ -13,17 +13,16 @@ import struct
 import sys
 from typing import Final, cast
 
+from ..limits import TRANSPORT
 from .base import Accept, Receiver, nothing
 
 log = logging.getLogger("landline.transports")
 
-LINGER: Final = 2.0
-"""Seconds for the peer to end its direction after we ended ours."""
+LINGER: Final = TRANSPORT.linger
 
 _AT_ONCE: Final = struct.pack("ii", 1, 0)
 
-HIGH_WATER: Final = 256 << 10
-"""Bytes waiting to be written above which a transport is not writable."""
+HIGH_WATER: Final = TRANSPORT.backlog
 
 
 class StreamTransport(asyncio.Protocol):

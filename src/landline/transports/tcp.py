@@ -14,23 +14,21 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from ..errors import ConnectError, ListenError
+from ..limits import TRANSPORT
 from .address import Address
 from .base import Accept, Transport
 from .stream import StreamTransport, log, why
 
-USER_TIMEOUT: Final = 20_000
-"""Milliseconds that written bytes may stay unacknowledged before the kernel ends the connection."""
+USER_TIMEOUT: Final = int(TRANSPORT.unacknowledged * 1000)  # milliseconds, as the kernel counts
 
-KEEPALIVE: Final = 60
-"""Seconds of silence before the kernel asks the peer's kernel."""
+KEEPALIVE: Final = int(TRANSPORT.keepalive)
 
 _LOOPBACK: Final = [
     (socket.AF_INET, str(ipaddress.IPv4Address(socket.INADDR_LOOPBACK))),
     (socket.AF_INET6, str(ipaddress.IPv6Address(1))),
 ]
 
-_FREE_PORT_TRIES: Final = 16
-"""How many free ports are tried before one must be free at every address of a name."""
+_FREE_PORT_TRIES: Final = TRANSPORT.port_tries
 
 _NEXT_FAMILY_AFTER: Final = 0.25
 """Seconds before the next address of a name is tried beside the first (RFC 8305)."""

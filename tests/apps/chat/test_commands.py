@@ -124,3 +124,13 @@ def test_anything_can_be_read(line: str) -> None:
     """No line is an error of ours."""
     assert parse(line) is not None
     assert parse("/" + line, with_drop=True) is not None
+
+
+@pytest.mark.limit("chat.client.drop")
+def test_the_longest_drop_and_more() -> None:
+    """Ten minutes are fine, a moment more is explained."""
+    assert parse("/drop 600", with_drop=True) == Drop(600.0)
+    mistake = parse("/drop 600.1", with_drop=True)
+
+    assert isinstance(mistake, Mistake)
+    assert "from 0 to 600" in mistake.why

@@ -221,6 +221,7 @@ def test_no_name_begins_with_what_marks_a_line_of_the_house(mark: str) -> None:
 MARKS_ON_ONE_LETTER = "a" + "\u0301" * 150_000 + "\u0323" * 150_000
 
 
+@pytest.mark.limit("chat.apart")
 @pytest.mark.parametrize("valid", [valid_name, valid_room, valid_line])
 def test_what_is_far_too_long_is_never_normalized(
     valid: Callable[[str], str], monkeypatch: pytest.MonkeyPatch
@@ -246,6 +247,7 @@ def test_what_is_far_too_long_is_never_normalized(
     assert longest <= 4 * text.MAX_ROOM
 
 
+@pytest.mark.limit("chat.apart")
 def test_a_name_may_be_typed_apart() -> None:
     """As long as it fits when it is composed."""
     assert valid_name(unicodedata.normalize("NFD", "ᾂ" * 32)) == "ᾂ" * 32
@@ -339,6 +341,7 @@ def test_a_line_of_nothing_is_refused(nothing: str) -> None:
         valid_line(nothing)
 
 
+@pytest.mark.limit("chat.text", "chat.text_lines")
 def test_the_longest_line_and_one_more() -> None:
     """4,096 bytes and 100 lines are fine, and one more of either is refused with both figures."""
     assert valid_line("é" * 2048) == "é" * 2048
@@ -368,3 +371,30 @@ def test_head_at_the_edge() -> None:
     assert head("x" * 1024, 1024) == (b"x" * 1024, "")
     assert head("x" * 1023 + "é", 1024) == (b"x" * 1023, "é")
     assert head("", 1024) == (b"", "")
+
+
+@pytest.mark.limit("chat.marks")
+def test_so_many_marks_on_one_letter() -> None:
+    """The fifth stays, the sixth goes; the next letter has its own."""
+    marks = "\u0323\u0324\u0325\u0326\u032d\u032e"
+
+    assert safe_text("a" + marks[:5] + "b" + marks) == "a" + marks[:5] + "b" + marks[:5]
+
+
+@pytest.mark.limit("chat.name", "chat.room_name")
+def test_the_longest_names_and_one_character_more() -> None:
+    """In characters, not in bytes; the sentence has both figures."""
+    assert valid_name("é" * 32) == "é" * 32
+    assert valid_room("é" * 64) == "é" * 64
+    with pytest.raises(ValueError, match="33 characters, and 32"):
+        valid_name("é" * 33)
+    with pytest.raises(ValueError, match="65 characters, and 64"):
+        valid_room("é" * 65)
+
+
+@pytest.mark.limit("chat.raw_text")
+def test_what_cannot_be_shown_may_take_so_much_room() -> None:
+    """At the limit it is taken away; past it the text is judged as it is, and that is too long."""
+    assert valid_line("x" * 4096 + "\x1b" * 4096) == "x" * 4096
+    with pytest.raises(ValueError, match="8,193 bytes"):
+        valid_line("x" * 4096 + "\x1b" * 4097)

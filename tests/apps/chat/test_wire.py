@@ -191,3 +191,31 @@ def test_what_is_refused_is_not_quoted_at_length() -> None:
         wire.decode_request(msgspec.msgpack.encode({"t": "x" * 500_000}))
 
     assert len(str(refusal.value)) < 300
+
+
+@pytest.mark.limit("chat.raw_text", "chat.word")
+def test_the_longest_fields_travel_and_longer_ones_do_not() -> None:
+    """A text that a sentence will refuse, and the name of a history's life."""
+    for message, longer in (
+        (wire.Say(1, "r", "x" * text.RAW_TEXT), wire.Say(1, "r", "x" * (text.RAW_TEXT + 1))),
+        (
+            wire.Enter("ana", 1, {"r": wire.Seen("e" * 64, 1)}),
+            wire.Enter("ana", 1, {"r": wire.Seen("e" * 65, 1)}),
+        ),
+    ):
+        assert wire.decode_request(wire.encode(message)) == message
+        with pytest.raises(ValueError, match="length <="):
+            wire.decode_request(wire.encode(longer))
+
+
+@pytest.mark.limit("chat.quoted")
+def test_so_much_of_what_is_refused_is_quoted() -> None:
+    """A long complaint is cut at the limit, a short one is whole."""
+    quotes = []
+    for size in (10, 500_000):
+        with pytest.raises(ValueError, match="xxx") as refusal:
+            wire.decode_request(msgspec.msgpack.encode({"t": "x" * size}))
+        quotes.append(str(refusal.value).removeprefix("not a chat message: "))
+
+    assert "x" * 10 + "'" in quotes[0]
+    assert len(quotes[0]) < len(quotes[1]) == 200

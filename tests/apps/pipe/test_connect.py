@@ -43,3 +43,30 @@ async def test_a_stop_before_anybody_answered_is_no_success(is_answered: bool) -
 
         with pytest.raises(PipeError, match="interrupted before anybody had answered"):
             await connect.run(Pipe(address="memory://mute"), stop)
+
+
+@pytest.mark.limit("pipe.farewell")
+async def test_a_farewell_that_nobody_hears_is_short(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing was piped, so nothing is lost; a close that comes in time is waited for, as the test above shows."""
+    stop = asyncio.Event()
+    monkeypatch.setattr(connect, "FAREWELL", 0.01)
+
+    async def say_nothing(session: landline.Session) -> None:
+        assert await session.receive()
+        stop.set()
+        await session.wait_closed()
+
+    hung: list[landline.Session] = []
+
+    async def hang(session: landline.Session) -> None:
+        hung.append(session)
+        await asyncio.Event().wait()
+
+    close = landline.Session.close
+    async with landline.serve(say_nothing, "memory://mute"):
+        monkeypatch.setattr(landline.Session, "close", hang)
+        with pytest.raises(PipeError, match="interrupted before anybody had answered"):
+            await connect.run(Pipe(address="memory://mute"), stop)
+        monkeypatch.undo()
+        (session,) = hung
+        await close(session)

@@ -74,6 +74,7 @@ async def test_a_server_that_is_no_pipe_is_recognised(call: Call, word: object) 
         await (await call(answer)).open()
 
 
+@pytest.mark.limit("pipe.opening_timeout")
 async def test_a_server_that_says_nothing_is_no_pipe(call: Call, monkeypatch: pytest.MonkeyPatch) -> None:
     """It has its time."""
     monkeypatch.setattr("landline.apps.pipe.line.OPENING_TIMEOUT", 0.01)

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 import landline
+from landline import transports
 from landline.apps.pipe import listen
+from landline.apps.pipe.limits import PIPE
 from landline.apps.pipe.meeting import Pipe
 
 pytestmark = pytest.mark.timeout(20)
@@ -40,3 +43,20 @@ async def test_an_address_that_cannot_be_served_is_the_librarys_error(tmp_path: 
 
     with pytest.raises(landline.ListenError, match="it is not a socket"):
         await listen.run(Pipe(address=f"unix://{tmp_path}/file", is_plain=is_plain), asyncio.Event())
+
+
+@pytest.mark.limit("pipe.backlog")
+async def test_so_many_callers_of_a_bare_socket_wait(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The kernel is told the table's figure; that it holds to it is the transport's to show."""
+    told: list[int] = []
+
+    async def open_listener(address: Any, accept: Any, *, backlog: int) -> Any:
+        told.append(backlog)
+        return await transports.open_listener(address, accept, backlog=backlog)
+
+    monkeypatch.setattr(listen, "open_listener", open_listener)
+    stop = asyncio.Event()
+    stop.set()
+    await listen.run(Pipe(address=f"unix://{tmp_path}/s", is_plain=True), stop)
+
+    assert told == [PIPE.backlog]

@@ -8,6 +8,7 @@ import pytest
 
 import landline
 from landline.apps.pipe import meeting
+from landline.apps.pipe.limits import PIPE
 from landline.apps.pipe.meeting import Pipe, pipe_limits, told_of_drops
 
 pytestmark = pytest.mark.timeout(20)
@@ -60,3 +61,34 @@ async def test_a_person_hears_of_a_drop_that_lasts_and_of_the_return(
         assert len(said) == 2
         assert said[0].endswith("It goes on where it stopped when it is back.")
         assert said[1] == "The line is back after 0 s."
+
+
+@pytest.mark.limit(
+    "pipe.window", "pipe.outbox_bytes", "pipe.close_timeout", "pipe.redial_max", "pipe.redial_reset"
+)
+def test_a_pipe_has_the_figures_of_its_table() -> None:
+    """That a session holds to them at their edge is the library's to show."""
+    limits = pipe_limits(1)
+
+    for row in ("window", "outbox_bytes", "close_timeout", "redial_max", "redial_reset"):
+        assert getattr(limits, row) == getattr(PIPE, row) != getattr(landline.Limits(), row)
+
+
+@pytest.mark.limit("pipe.outbox_bytes")
+async def test_so_much_of_a_pipe_waits_for_its_line() -> None:
+    """While it is down: full chunks up to the limit, and then no more."""
+    limits = pipe_limits(60)
+    chunk = bytes(PIPE.chunk)
+    async with (
+        landline.serve(landline.Session.wait_closed, "memory://full", limits=limits),
+        landline.connect("memory://full", limits=limits, pause=lambda number: 3600.0) as session,
+    ):
+        session.drop(3600.0)
+        async for change in session.states():
+            if change.state is landline.State.RECONNECTING:
+                break
+        for _ in range(PIPE.outbox_bytes // len(chunk)):
+            _ = session.send_nowait(chunk)
+        with pytest.raises(landline.Full):
+            _ = session.send_nowait(chunk)
+        session._bare.end(landline.SessionClosed())

@@ -168,6 +168,7 @@ async def test_a_dropped_line_costs_nothing(two: Two) -> None:
     assert heard == data
 
 
+@pytest.mark.limit("pipe.drain_timeout")
 async def test_a_stop_sends_what_was_read_and_the_other_side_knows(two: Two) -> None:
     """Here it was drained; over there a stream that was broken off is no whole one."""
     async with pumping_both(two) as (here, there):
@@ -183,6 +184,7 @@ async def test_a_stop_sends_what_was_read_and_the_other_side_knows(two: Two) -> 
             await there
 
 
+@pytest.mark.limit("pipe.drain_timeout")
 async def test_a_stop_that_leaves_something_behind_says_how_much(
     two: Two, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import fcntl
 import os
 import pty
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from landline.apps.pipe import standard
-from landline.apps.pipe.standard import CHUNK, READ_AHEAD, PipeError, Sink, Source
+from landline.apps.pipe.standard import CHUNK, PIPE_SIZE, READ_AHEAD, PipeError, Sink, Source
 
 from .conftest import Ends, until
 
@@ -41,6 +43,7 @@ async def test_everything_is_read_in_order_until_the_end(make_ends: Callable[[],
     assert await ends.source.read() == b""
 
 
+@pytest.mark.limit("pipe.read_ahead")
 async def test_a_producer_waits_while_nothing_is_taken(make_ends: Callable[[], Ends]) -> None:
     """Memory is bounded: no more is read than READ_AHEAD and the piece that passes it."""
     ends = make_ends()
@@ -198,3 +201,34 @@ def test_streams_that_are_not_there(monkeypatch: pytest.MonkeyPatch) -> None:
     assert not standard.is_terminal(None)
     with pytest.raises(PipeError, match="standard output is closed"):
         standard.standard_output()
+
+
+@pytest.mark.limit("pipe.chunk")
+@pytest.mark.parametrize("size", [CHUNK, CHUNK + 1])
+async def test_a_chunk_has_an_upper_size(make_ends: Callable[[], Ends], size: int) -> None:
+    """What fits one is one message; a byte more is another."""
+    ends = make_ends()
+    await ends.produce(bytes(size))
+    await until(lambda: ends.source.held == size)
+    first = await ends.source.read()
+
+    assert len(first) <= CHUNK
+    assert len(first) + ends.source.held == size
+    if size == CHUNK:
+        assert len(first) == CHUNK
+
+
+@pytest.mark.limit("pipe.standard_pipe")
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere a pipe's size cannot be chosen")
+@pytest.mark.parametrize("before", [4096, PIPE_SIZE])
+def test_a_pipe_of_ours_holds_so_much(before: int) -> None:
+    """A smaller one is made larger, one that is large enough is left as it is."""
+    ends = os.pipe()
+    try:
+        fcntl.fcntl(ends[0], fcntl.F_SETPIPE_SZ, before)
+        standard._widen(ends[0])
+
+        assert fcntl.fcntl(ends[0], fcntl.F_GETPIPE_SZ) == PIPE_SIZE
+    finally:
+        for end in ends:
+            os.close(end)

@@ -12,9 +12,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
+from landline.apps.chat.limits import CLIENT
+
 DROP_SECONDS: Final = 5.0
 """How long ``/drop`` stays away when no time is given."""
-MAX_DROP_SECONDS: Final = 600.0
+MAX_DROP_SECONDS: Final = CLIENT.drop
 
 
 @dataclass(frozen=True, slots=True)

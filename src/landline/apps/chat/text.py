@@ -12,17 +12,13 @@ import unicodedata
 from typing import Final
 
 from landline.apps.chat.letters import is_mark, may_be_accent, script_of, skeleton, with_ascii_digits
+from landline.apps.chat.limits import TEXT
 
-MAX_NAME: Final = 32
-"""Code points in a name."""
-MAX_ROOM: Final = 64
-"""Code points in a room's name."""
-MAX_TEXT: Final = 4096
-"""Bytes of UTF-8 in what is said at once."""
-MAX_LINES: Final = 100
-"""Lines in what is said at once."""
-MAX_MARKS: Final = 5
-"""Combining marks on one base: enough for every living script, too few to climb over the lines above."""
+MAX_NAME: Final = TEXT.name
+MAX_ROOM: Final = TEXT.room_name
+MAX_TEXT: Final = TEXT.text
+MAX_LINES: Final = TEXT.text_lines
+MAX_MARKS: Final = TEXT.marks
 
 RESERVED: Final = ("host", "server", "landline", "system", "operator", "everyone", "nobody", "you", "me")
 """Names that would let somebody speak for the house."""
@@ -37,13 +33,20 @@ _NAME_MARKS: Final = "-_.'"
 
 # A letter of Greek has up to three marks, and no other composes from more: longer than this, a text is too long in every form. It is
 # refused or cut before anything normalizes it, because that takes time that grows with the square of the marks on one letter.
-_MOST_APART: Final = 4
+_MOST_APART: Final = TEXT.apart
 RAW_NAME: Final = _MOST_APART * MAX_NAME
 """Code points in what may still become a name."""
 RAW_ROOM: Final = _MOST_APART * MAX_ROOM
 """Code points in what may still become a room's name."""
-RAW_TEXT: Final = 2 * MAX_TEXT
-"""Code points in what may still become a line, when what cannot be shown has gone."""
+RAW_TEXT: Final = TEXT.raw_text
+
+
+class TooMuch(ValueError):
+    """A text is over a limit; ``limit`` is its name, the message a sentence for whoever wrote it."""
+
+    def __init__(self, sentence: str, limit: str) -> None:
+        super().__init__(sentence)
+        self.limit = limit
 
 
 def safe_text(text: str, *, keep: str = "\n\t") -> str:
@@ -157,12 +160,14 @@ def valid_line(text: str) -> str:
     if not line.strip():
         raise ValueError("There is nothing to say in that line.")
     if (size := len(line.encode(errors="surrogatepass"))) > MAX_TEXT:
-        raise ValueError(
-            f"That is too long to say at once: {size:,} bytes, and {MAX_TEXT:,} is the most. Nobody saw it."
+        raise TooMuch(
+            f"That is too long to say at once: {size:,} bytes, and {MAX_TEXT:,} is the most. Nobody saw it.",
+            "chat.text",
         )
     if (lines := line.count("\n") + 1) > MAX_LINES:
-        raise ValueError(
-            f"Those are too many lines to say at once: {lines:,}, and {MAX_LINES} is the most. Nobody saw them."
+        raise TooMuch(
+            f"Those are too many lines to say at once: {lines:,}, and {MAX_LINES} is the most. Nobody saw them.",
+            "chat.text_lines",
         )
     return line
 
@@ -232,8 +237,9 @@ def _bounded(text: str, what: str, most: int) -> str:
     return text
 
 
-def _too_long(text: str, what: str, most: int) -> ValueError:
-    return ValueError(f"That is too long for {what}: {len(text):,} characters, and {most} is the most.")
+def _too_long(text: str, what: str, most: int) -> TooMuch:
+    sentence = f"That is too long for {what}: {len(text):,} characters, and {most} is the most."
+    return TooMuch(sentence, "chat.name" if most == MAX_NAME else "chat.room_name")
 
 
 def _is_name_char(char: str) -> bool:

@@ -11,6 +11,7 @@ from typing import Annotated, Final, TypeVar
 
 import msgspec
 
+from landline.apps.chat.limits import TEXT
 from landline.apps.chat.text import MAX_TEXT, RAW_NAME, RAW_ROOM, RAW_TEXT
 
 VERSION: Final = 1
@@ -23,7 +24,7 @@ Name = Annotated[str, msgspec.Meta(max_length=RAW_NAME)]
 RoomName = Annotated[str, msgspec.Meta(max_length=RAW_ROOM)]
 Text = Annotated[str, msgspec.Meta(max_length=RAW_TEXT)]
 Sentence = Annotated[str, msgspec.Meta(max_length=MAX_TEXT)]
-Word = Annotated[str, msgspec.Meta(max_length=64)]
+Word = Annotated[str, msgspec.Meta(max_length=TEXT.word)]
 """Something of the programs' own, such as an epoch."""
 
 
@@ -306,7 +307,7 @@ Told = (
     | CallBegan | Talked | CallEnded | Done | Sorry | Notice
 )  # fmt: skip
 
-_MAX_QUOTED: Final = 200
+_MAX_QUOTED: Final = TEXT.quoted
 _encoder = msgspec.msgpack.Encoder()
 _requests: msgspec.msgpack.Decoder[Request] = msgspec.msgpack.Decoder(Request)
 _told: msgspec.msgpack.Decoder[Told] = msgspec.msgpack.Decoder(Told)

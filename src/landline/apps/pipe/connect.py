@@ -9,6 +9,7 @@ from typing import Any, Final, TypeVar
 
 import landline
 
+from .limits import PIPE
 from .line import PlainLine, SessionLine
 from .meeting import Pipe, told_of_drops
 from .pump import Pump
@@ -16,8 +17,7 @@ from .standard import PipeError, Sink, Source, is_terminal, standard_input, stan
 
 T = TypeVar("T")
 
-FAREWELL: Final = 0.5
-"""Seconds for the other side to hear that we go, when nothing was piped."""
+FAREWELL: Final = PIPE.farewell
 
 
 async def run(pipe: Pipe, stop: asyncio.Event) -> int:

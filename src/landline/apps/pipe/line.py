@@ -13,14 +13,15 @@ from typing import Final, NamedTuple, Protocol
 
 import landline
 
+from .limits import PIPE
+
 OPEN: Final = "landline pipe 1"
 """The first message of each side; the number rises when sides would no longer understand each other."""
 
 END: Final = "end"
 """The last message of each side: its input has ended, nothing was left out."""
 
-OPENING_TIMEOUT: Final = 10.0
-"""Seconds for the other side's first message."""
+OPENING_TIMEOUT: Final = PIPE.opening_timeout
 
 _FLUSH_LOOK: Final = 0.02
 

@@ -10,13 +10,13 @@ import landline
 from landline.transports import Transport, open_listener, parse_address
 
 from .hint import how_to_connect
+from .limits import PIPE
 from .line import OPEN, OPENING_TIMEOUT, Line, PlainLine, SessionLine
 from .meeting import Pipe, told_of_drops
 from .pump import CutShort, Pump
 from .standard import Sink, Source, is_terminal, standard_input, standard_output
 
-_BACKLOG = 16
-"""Callers of a bare socket that wait in the kernel."""
+_BACKLOG = PIPE.backlog
 
 
 async def run(pipe: Pipe, stop: asyncio.Event) -> int:

@@ -12,6 +12,8 @@ from typing import Final
 
 import landline
 
+from .limits import PIPE
+
 DROP_TOLD_AFTER: Final = 1.0
 """Seconds that a line is down before a person hears of it: what comes back at once is no news."""
 
@@ -51,11 +53,11 @@ def pipe_limits(resume_window: float) -> landline.Limits:
         resume_window: seconds that the listening side waits for a caller whose line dropped.
     """
     return landline.Limits(
-        window=8 << 20,
-        outbox_bytes=8 << 20,
-        close_timeout=10.0,
-        redial_max=2.0,
-        redial_reset=1.0,
+        window=PIPE.window,
+        outbox_bytes=PIPE.outbox_bytes,
+        close_timeout=PIPE.close_timeout,
+        redial_max=PIPE.redial_max,
+        redial_reset=PIPE.redial_reset,
         resume_window=resume_window,
     )
 

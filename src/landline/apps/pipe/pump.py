@@ -12,11 +12,11 @@ from typing import Final
 
 from landline.errors import LandlineError
 
+from .limits import PIPE
 from .line import Account, HungUp, Line
 from .standard import Sink, Source
 
-DRAIN_TIMEOUT: Final = 5.0
-"""Seconds that what was read may take to be sent, when we are asked to stop."""
+DRAIN_TIMEOUT: Final = PIPE.drain_timeout
 
 
 class CutShort(LandlineError):

@@ -18,15 +18,14 @@ from typing import Final
 
 from landline.errors import LandlineError
 
-CHUNK: Final = 256 << 10
-"""Bytes of one message at most: large enough for full speed, small enough that a slow line (10 KB/s) carries one before it counts as stuck."""
+from .limits import PIPE
 
-READ_AHEAD: Final = 4 * CHUNK
-"""Bytes read and not yet taken, above which nothing more is read: the producer waits."""
+CHUNK: Final = PIPE.chunk
+
+READ_AHEAD: Final = PIPE.read_ahead
 
 
-PIPE_SIZE: Final = 1 << 20
-"""Bytes that a pipe at our standard input or output holds, where it can be chosen."""
+PIPE_SIZE: Final = PIPE.standard_pipe
 
 
 class PipeError(LandlineError):

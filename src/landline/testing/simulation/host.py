@@ -358,7 +358,7 @@ class Host:
         held = 0
         for core in cores:
             held += core.inbox_bytes + (
-                core.outbox_bytes if len(core.flows) == 1 and not core._about else core._held
+                core.outbox_bytes if len(core.flows) == 1 and not core._about else core.held
             )
         if held != self.pressure.used:
             raise Violation(f"the sessions hold {held} bytes, {self.pressure.used} are counted")

@@ -195,6 +195,7 @@ def test_lines_come_out_as_they_went_in(lines: list[bytes], ends: bool) -> None:
     assert got == text.split(b"\n")[: None if text and not text.endswith(b"\n") else -1]
 
 
+@pytest.mark.limit("chat.client.input_line")
 async def test_a_line_without_end_is_held_up_to_a_bound(tmp_path_factory: pytest.TempPathFactory) -> None:
     """Rubbish without a line end does not fill the memory."""
     path = tmp_path_factory.mktemp("lines") / "long"

@@ -332,6 +332,7 @@ async def test_states_reach_the_client() -> None:
     await running
 
 
+@pytest.mark.limit("chat.client.redial_min", "chat.client.redial_max")
 def test_full_jitter_stays_in_its_bounds() -> None:
     """From zero to a bound that doubles up to the largest."""
     for attempt in (0, 1, 5, 1000):
@@ -389,3 +390,69 @@ async def test_a_dropped_line_loses_and_doubles_nothing() -> None:
 
     assert heard == ["before", *(f"line {number}" for number in range(20))]
     assert any(isinstance(event, events.LineBack) for event in world.told)
+
+
+class Stuck(FakeSession):
+    """Its close waits for a line that never comes back."""
+
+    async def close(self, reason: str = "") -> None:
+        await super().close(reason)
+        await asyncio.Event().wait()
+
+
+@pytest.mark.limit("chat.client.redial_reset")
+async def test_a_session_that_held_for_long_starts_the_pauses_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    """For exactly as long it does: here every session has held for 0 s at least."""
+    monkeypatch.setattr("landline.apps.chat.client.link.REDIAL_RESET", 0.0)
+    sessions = [FakeSession() for _ in range(4)]
+    world = World(*sessions)
+    for session in sessions[:3]:
+        session.inbox.put_nowait(landline.SessionClosed("go away"))
+    await world.link.open(world.stop)
+    running = asyncio.create_task(world.link.run(world.stop))
+
+    sessions[3].let_in()
+    await world.until(lambda: world.client.entered)
+
+    assert world.pauses == [0, 0, 0]
+    world.stop.set()
+    await running
+
+
+@pytest.mark.limit("chat.client.haste")
+async def test_a_close_that_hangs_does_not_hold_up_the_next_session(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The session is over anyway; one that closes in time is waited for."""
+    monkeypatch.setattr("landline.apps.chat.client.link.HASTE", 0.01)
+    first, second = Stuck(), FakeSession()
+    world = World(first, second)
+    first.inbox.put_nowait(landline.SessionLost("gone"))
+    await world.link.open(world.stop)
+    running = asyncio.create_task(world.link.run(world.stop))
+    second.let_in()
+    await world.until(lambda: world.client.entered)
+
+    assert first.closed
+    world.stop.set()
+    await running
+
+
+@pytest.mark.limit("chat.client.leave_timeout")
+async def test_a_stop_waits_so_long_for_confirmations_and_for_the_close(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Then it goes, and says what was not confirmed. What comes in time is waited for, as the other tests show."""
+    for name in ("LEAVE_TIMEOUT", "HASTE"):
+        monkeypatch.setattr(f"landline.apps.chat.client.link.{name}", 0.01)
+    session = Stuck()
+    world = World(session)
+    await world.link.open(world.stop)
+    running = asyncio.create_task(world.link.run(world.stop))
+    session.let_in()
+    await world.until(lambda: world.client.entered)
+    world.type("never confirmed")
+    world.stop.set()
+
+    async with asyncio.timeout(BOUND):
+        await running
+    assert session.closed_with == "bye"
+    assert any(isinstance(event, events.Doubtful | events.NotSent) for event in world.told)

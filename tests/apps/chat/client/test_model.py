@@ -172,6 +172,7 @@ def test_a_line_that_is_too_long_never_leaves() -> None:
     assert (told.text, client.pending.failed) == ("x" * 5000, 1)
 
 
+@pytest.mark.limit("chat.client.waiting")
 def test_too_many_waiting_lines_are_refused_and_given_back() -> None:
     """The heap of waiting lines is bounded, and who types beyond it gets the text back."""
     client = in_lobby()

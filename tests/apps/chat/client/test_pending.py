@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -50,6 +51,7 @@ def test_requests_that_are_no_lines_are_never_told_as_waiting() -> None:
     assert book.pending.next_at() is None
 
 
+@pytest.mark.limit("chat.client.doubted")
 def test_doubts_remembered_are_bounded() -> None:
     """The oldest doubt is forgotten; a newer one is still resolved."""
     book = Book()

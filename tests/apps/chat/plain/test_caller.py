@@ -23,7 +23,12 @@ class Desk:
         self.journal: list[str] = []
         self.left = asyncio.Event()
         self.refuses_entry = ""
+        self.hits: list[str] = []
         self.fails = False
+
+    def hit(self, limit: str, what: str) -> None:
+        assert what
+        self.hits.append(limit)
 
     async def enter(self, line: PlainLine) -> Guest:
         await asyncio.sleep(0)
@@ -285,6 +290,7 @@ class StuckCaller:
         self.is_closed = True
 
 
+@pytest.mark.limit("chat.plain.unread_timeout")
 async def test_who_does_not_read_is_hung_up_on(monkeypatch: pytest.MonkeyPatch) -> None:
     """After a while without progress; the chat hears of it."""
     monkeypatch.setattr(plain_caller, "UNREAD_WAIT", 0.01)
@@ -293,6 +299,7 @@ async def test_who_does_not_read_is_hung_up_on(monkeypatch: pytest.MonkeyPatch) 
         await plain_caller.serve(caller, desk)
 
     assert desk.journal[-1] == "guest-1 left: stopped reading"
+    assert desk.hits == ["chat.plain.unread_timeout"]
     assert caller.is_closed
 
 

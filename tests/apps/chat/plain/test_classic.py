@@ -157,6 +157,7 @@ def test_bye_ends_the_call(word: str) -> None:
     assert phone.shown() == [". They hung up."]
 
 
+@pytest.mark.limit("chat.client.classic_goodbye")
 def test_after_bye_the_other_side_hangs_up_first_or_we_do() -> None:
     """A server that still answers would crash on a socket that is gone."""
     phone = Phone()
@@ -219,6 +220,7 @@ def test_a_broken_line_is_said() -> None:
     assert phone.shown() == [". The line broke: reset."]
 
 
+@pytest.mark.limit("chat.client.classic_waiting")
 def test_what_waits_is_bounded() -> None:
     """A line too many is refused, not lost in silence."""
     phone = Phone()
@@ -237,6 +239,7 @@ def test_nothing_heard_moves_the_cursor() -> None:
     assert phone.shown() == ["< [2Jred\ufffd"]
 
 
+@pytest.mark.limit("chat.client.classic_answer")
 def test_an_endless_answer_is_shown_as_it_comes() -> None:
     """It costs no more memory than its bound."""
     phone = Phone()
@@ -257,6 +260,7 @@ def test_what_comes_unasked_is_the_next_answer() -> None:
     assert phone.sent() == [b"and?"]
 
 
+@pytest.mark.limit("chat.client.classic_unattended")
 def test_a_pipe_goes_on_by_itself() -> None:
     """Its lines wait for their answers; after a minute of silence the next goes out; at its end the call ends."""
     phone = Phone(attended=False)

@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from landline.apps.chat import commands
+from landline.apps.chat.limits import PLAIN
 from landline.apps.chat.plain import conversation as plain
 from landline.apps.chat.plain.conversation import Mode, PlainConversation
 from landline.apps.chat.plain.events import Arrived, Asked, Event, HungUp, Left, Said
@@ -201,6 +202,7 @@ def test_answers_keep_the_order_of_the_lines() -> None:
     ]
 
 
+@pytest.mark.limit("chat.recent")
 def test_what_was_said_before_is_shown_to_a_line_caller() -> None:
     """The last few lines come with the greeting."""
     conversation = PlainConversation(0)
@@ -336,6 +338,7 @@ def test_backspaces_are_carried_out() -> None:
     assert phone.said == ["helo!"]
 
 
+@pytest.mark.limit("chat.plain.bad_lines")
 def test_a_line_that_is_not_utf8_is_refused_alone() -> None:
     """The line is not said, the next one is; the third bad one ends it."""
     phone = line_caller()
@@ -358,6 +361,7 @@ def test_rubbish_from_a_stranger_lets_nobody_in() -> None:
     assert [type(event) for event in phone.events] == [Left]
 
 
+@pytest.mark.limit("chat.text")
 def test_the_longest_line_and_one_more() -> None:
     """4,096 bytes are said; of a longer one only the fact is kept, and it costs no memory."""
     phone = line_caller()
@@ -381,6 +385,7 @@ def test_a_line_without_end_ends_the_caller() -> None:
     assert phone.hears() == ["* That line was too long: 4,096 bytes are the most. Nobody saw it.\n"]
 
 
+@pytest.mark.limit("chat.rate", "chat.burst")
 def test_a_fast_caller_is_slowed_and_loses_nothing() -> None:
     """Five at once, then two a second; meanwhile nothing more is read from the socket."""
     phone = line_caller()
@@ -422,6 +427,7 @@ def test_the_end_of_data_waits_for_a_slowed_caller() -> None:
     assert phone.events[-1] == Left("hung up")
 
 
+@pytest.mark.limit("chat.plain.unread_lines")
 def test_a_caller_that_does_not_read_is_told_what_it_missed() -> None:
     """What waits is bounded; the oldest lines go, and how many is said."""
     phone = line_caller()
@@ -512,6 +518,7 @@ def test_one_send_a_message_with_what_was_said_since() -> None:
     assert phone.hears() == ["* said in lobby: to 1 other"]
 
 
+@pytest.mark.limit("chat.plain.operator_wait")
 def test_with_an_operator_the_answer_is_what_anybody_says_next() -> None:
     """It is waited for, up to 60 s; then there is a receipt."""
     phone = Telephone(operator=True)
@@ -578,6 +585,7 @@ def test_a_refused_message_is_answered_by_the_reason() -> None:
     assert phone.hears() == ["* The disk is full: nobody saw that."]
 
 
+@pytest.mark.limit("chat.plain.send")
 def test_an_answer_is_at_most_1024_bytes_and_the_rest_comes_next_turn() -> None:
     """Whole characters; line by line where lines fit, and nothing is lost."""
     phone = turn_caller()
@@ -628,6 +636,7 @@ def test_the_rest_is_not_pressed_on_a_caller_that_thinks() -> None:
     assert phone.hears() == []
 
 
+@pytest.mark.limit("chat.plain.waiting_lines")
 def test_a_long_backlog_loses_its_oldest_lines_and_says_so() -> None:
     """A caller that thinks for an hour is told how much it missed."""
     phone = turn_caller()
@@ -688,6 +697,7 @@ def test_after_an_unasked_answer_a_quick_second_message_settles_it() -> None:
     assert phone.hears() == ["* said in lobby: to 1 other"]
 
 
+@pytest.mark.limit("chat.plain.unasked_wait", "chat.plain.doubt_wait")
 def test_after_an_unasked_answer_nobody_waits_for_ever() -> None:
     """Its message may be waiting: the next word goes to it after five seconds, a receipt after thirty."""
     for word, wait in (("here I am", 5.0), (None, 30.0)):
@@ -820,6 +830,7 @@ def test_a_long_message_is_one_message(size: int) -> None:
     assert phone.said == [message]
 
 
+@pytest.mark.limit("chat.plain.split_wait")
 def test_a_message_cut_within_a_character_is_waited_for() -> None:
     """A slow network does not make it rubbish; a broken program does."""
     phone = turn_caller()
@@ -1021,3 +1032,35 @@ def test_a_classic_client_stays_in_step(
         assert numbers == sorted(set(numbers))
     else:
         assert numbers == list(range(spoken))
+
+
+@pytest.mark.limit("chat.plain.unread_size")
+@pytest.mark.parametrize("size", [PLAIN.unread_size, PLAIN.unread_size + 1])
+def test_what_a_caller_does_not_read_is_bounded_in_size(size: int) -> None:
+    """At the limit all of it is there; one character more, and the oldest line goes and that is said."""
+    phone = line_caller()
+    phone.room_says("first")
+    phone.room_says("x" * (size - len("ana: first") - len("ana: ")))
+
+    (heard,) = phone.hears()
+    assert heard.startswith("ana: first" if size == PLAIN.unread_size else "* … 1 earlier lines")
+
+
+@pytest.mark.parametrize(
+    ("said", "limit"),
+    [
+        ("".join(f"{number}\n" for number in range(7)), "chat.rate"),
+        ("x" * 4097 + "\n", "chat.text"),
+        ("x" * 2_000_000, "chat.plain.endless"),
+        (b"\xc3\n" * 3, "chat.plain.bad_lines"),
+    ],
+)
+def test_a_limit_that_was_hit_is_named_once(said: str | bytes, limit: str) -> None:
+    """For whoever counts; the caller is slowed, told or let go as ever."""
+    phone = line_caller()
+    phone.passes(60)
+    assert phone.conversation.hits == []
+    phone.sends(said)
+    phone.passes(0.1)
+
+    assert phone.conversation.hits == [limit]

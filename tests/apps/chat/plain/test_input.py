@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from landline.apps.chat.limits import PLAIN
 from landline.apps.chat.plain import input as plain_input
 from landline.apps.chat.plain.input import InputLine, PlainInput
 
@@ -85,6 +86,7 @@ def test_what_is_too_long_is_not_kept() -> None:
     assert not data.has_rest
 
 
+@pytest.mark.limit("chat.plain.subnegotiation")
 def test_a_subnegotiation_without_end_is_given_up() -> None:
     """What goes on after its bound is text again, and is judged as such."""
     data = PlainInput(2000)
@@ -204,3 +206,29 @@ def test_chunks_decide_nothing(parts: list[bytes]) -> None:
 
     assert lines_of(at_once) == lines
     assert at_once.take_rest() == bytewise.take_rest()
+
+
+@pytest.mark.limit("chat.plain.endless")
+def test_the_longest_line_that_has_an_end_and_one_byte_more() -> None:
+    """At the limit its end is still waited for."""
+    data = PlainInput(10)
+    data.receive_data(b"x" * (PLAIN.endless - 11))
+    data.receive_data(b"x" * 11)
+    assert not data.is_endless
+    data.receive_data(b"x" * 11)
+
+    assert data.is_endless
+
+
+@pytest.mark.limit("chat.plain.commands", "chat.plain.commands_a_line")
+def test_the_most_telnet_commands_and_one_more() -> None:
+    """At the limit they are fine, past it endless; a line makes room for so many more."""
+    for lines, allowed in ((0, PLAIN.commands), (1, PLAIN.commands + PLAIN.commands_a_line)):
+        data = PlainInput(10)
+        data.receive_data(b"\xff\xf1" * (PLAIN.commands // 2) + b"x\n" * lines)
+        assert len(lines_of(data)) == lines
+        data.receive_data(b"\xff\xf1" * ((allowed - PLAIN.commands) // 2))
+        assert not data.is_endless
+        data.receive_data(b"\xff\xf1")
+
+        assert data.is_endless

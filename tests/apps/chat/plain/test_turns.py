@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from landline.apps.chat.limits import PLAIN
 from landline.apps.chat.plain import turns as plain_turns
 from landline.apps.chat.plain.turns import Backlog, Turns
 
@@ -132,3 +133,26 @@ def test_a_greeting_that_is_cut_goes_on_marked() -> None:
     turns.next_send(3)
 
     assert turns.next_send(4) == "… xxx\n* said".encode()
+
+
+@pytest.mark.limit("chat.plain.receipt_wait")
+def test_a_message_that_nobody_answers_has_its_receipt_in_time() -> None:
+    """Counted from its first byte, to the moment."""
+    turns = Turns(0.0)
+    turn = turns.asked(100.0, 100.1)
+    turn.receipt = "* said"
+
+    assert turns.next_send(100.69) is None
+    assert turns.next_send(100.0 + PLAIN.receipt_wait) == b"* said"
+
+
+@pytest.mark.limit("chat.plain.waiting_size")
+@pytest.mark.parametrize("size", [PLAIN.waiting_size, PLAIN.waiting_size + 1])
+def test_what_waits_for_a_turn_is_bounded_in_size(size: int) -> None:
+    """At the limit all of it is there; one character more, and the oldest line goes."""
+    turns = Turns(0.0)
+    turns.add("a")
+    turns.add("x" * (size - 1))
+    first = turns.take_all()[0]
+
+    assert first == ("a" if size == PLAIN.waiting_size else "* … 1 earlier lines")

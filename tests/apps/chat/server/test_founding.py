@@ -37,6 +37,7 @@ class World:
         return True
 
 
+@pytest.mark.limit("chat.rooms_founded", "chat.founding_interval")
 def test_a_person_makes_so_many_at_once_and_then_one_an_interval(listener: Listening) -> None:
     """At the limit, over it, and after the wait that the sentence names."""
     world = World(listener, rooms_founded=3, founding_interval=30.0)
@@ -50,6 +51,7 @@ def test_a_person_makes_so_many_at_once_and_then_one_an_interval(listener: Liste
     assert [world.makes(ana) for _ in range(2)] == [True, False]
 
 
+@pytest.mark.limit("chat.rooms_founded_source", "chat.founding_interval_source")
 def test_a_source_makes_so_many_whoever_comes_from_it(listener: Listening) -> None:
     """One person after the other, each new; somebody from elsewhere does not wait for them."""
     world = World(listener, rooms_founded=2, rooms_founded_source=5, founding_interval_source=10.0)
@@ -70,6 +72,7 @@ def test_the_house_itself_is_no_source(listener: Listening) -> None:
     assert all(world.makes(world.person("")) for _ in range(3))
 
 
+@pytest.mark.limit("chat.sources")
 def test_the_sources_remembered_are_bounded(listener: Listening) -> None:
     """Those that are as good as new go first, then the ones known for longest."""
     world = World(listener, sources=2, rooms_founded_source=1, founding_interval_source=10.0)

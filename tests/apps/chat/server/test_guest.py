@@ -41,6 +41,7 @@ async def test_a_guest_comes_into_the_lobby_with_a_number_and_is_shown_what_was_
     assert await ana.hear() == wire.Came("lobby", "guest-1")
 
 
+@pytest.mark.limit("chat.recent")
 async def test_a_guest_is_shown_a_few_lines_only(open_chat_with: Any, written_line: Lining) -> None:
     """The last ones."""
     served, line = await open_chat_with(limits=ChatLimits(recent=2, rate=1e6, burst=1e6)), written_line()

@@ -257,6 +257,7 @@ async def test_without_numbers_everything_is_new(listener: Listening) -> None:
         assert teller.texts == ["hello", "hello"]
 
 
+@pytest.mark.limit("chat.repeats")
 async def test_the_numbers_that_are_remembered_are_bounded(listener: Listening) -> None:
     """At the limit the oldest is still known; one more, and it is not."""
     ana = listener("ana", client=7)
@@ -432,6 +433,7 @@ async def test_somebody_new_gets_the_last_lines(listener: Listening) -> None:
         assert (await history.recent("lobby", 0, history.told)).lines == []
 
 
+@pytest.mark.limit("chat.page")
 async def test_somebody_who_comes_back_gets_everything_after_what_they_saw_in_pages(
     listener: Listening,
 ) -> None:
@@ -512,6 +514,7 @@ async def test_what_is_no_line_is_left_out(listener: Listening) -> None:
         assert [line.text for line in (await history.recent("lobby", 9, history.told)).lines] == ["lobby 0"]
 
 
+@pytest.mark.limit("chat.page_bytes")
 def test_a_chunk_is_cut_by_size() -> None:
     """Within the limit it is one part; over it, more; a line that is larger alone is a part alone; nothing is one empty part."""
     lines = [wire.Line(offset, 0.0, "ana", "é" * 400) for offset in range(5)]
@@ -525,3 +528,16 @@ def test_a_chunk_is_cut_by_size() -> None:
 def test_a_stored_line_keeps_its_fields_by_name() -> None:
     """Later versions add fields; those that are there keep theirs."""
     assert Stored.__struct_fields__ == ("at", "name", "text", "client", "id")
+
+
+@pytest.mark.limit("chat.repeats_read")
+async def test_so_many_lines_are_read_back_for_their_numbers(listener: Listening) -> None:
+    """The last ones; a repeat of an older line is a new line."""
+    async with MemoryStorage() as storage:
+        history, ana = await opened(storage), listener("ana", client=7)
+        for id in (1, 2, 3):
+            await history.say("lobby", ana, str(id), id)
+        again = await opened(storage, repeats_read=2)
+
+        assert await again.say("lobby", ana, "2", 2) is None
+        assert await again.say("lobby", ana, "1", 1) is not None

@@ -62,6 +62,7 @@ def test_leaving_twice_is_leaving_once(world: World) -> None:
     assert ben.heard() == [wire.Went("lobby", "ana")]
 
 
+@pytest.mark.limit("chat.people")
 def test_the_house_is_full_at_its_limit(listener: Listening) -> None:
     """Whichever door the next one comes by."""
     world = World(listener, people=2)
@@ -244,6 +245,7 @@ def test_a_line_is_checked_and_cleaned_before_it_is_said(world: World) -> None:
     )
 
 
+@pytest.mark.limit("chat.text", "chat.text_lines")
 @pytest.mark.parametrize(
     ("room", "text", "sentence"),
     [
@@ -262,6 +264,7 @@ def test_why_a_line_is_refused(world: World, room: str, text: str, sentence: str
         world.house.may_say(world.enter("ana", "lobby"), room, text)
 
 
+@pytest.mark.limit("chat.text", "chat.text_lines")
 @pytest.mark.parametrize("text", ["x" * MAX_TEXT, "é" * (MAX_TEXT // 2), "x\n" * (MAX_LINES - 1) + "x"])
 def test_a_line_at_the_limit_may_be_said(world: World, text: str) -> None:
     """In bytes, in characters of two bytes, and in lines."""

@@ -59,6 +59,7 @@ async def test_nothing_is_done_for_who_has_not_said_who_they_are(open_one: Any) 
     assert await ana.hear() == wire.Sorry(5, "Say who you are first: the first request is Enter.")
 
 
+@pytest.mark.limit("chat.enter_timeout")
 async def test_who_says_nothing_at_all_is_let_go(open_chat_with: Opening) -> None:
     """After a while, with the reason."""
     served = await open_chat_with(limits=ChatLimits(enter_timeout=0.05))
@@ -258,6 +259,7 @@ async def test_who_joins_while_the_past_cannot_be_read_is_told_so_and_hears_what
 # History.
 
 
+@pytest.mark.limit("chat.history")
 async def test_somebody_new_is_shown_the_last_lines(open_chat_with: Opening) -> None:
     """As many as the limit says: all of them at it, the last of them over it."""
     served = await open_chat_with(limits=ChatLimits(history=3, **FAST))
@@ -466,6 +468,7 @@ async def test_whispers_and_calls_between_two(open_one: Any) -> None:
     assert (await cid.hear()).line.text == "done"
 
 
+@pytest.mark.limit("chat.ring_timeout")
 async def test_a_call_that_nobody_answers_stops_ringing(open_chat_with: Opening) -> None:
     """The caller is told."""
     served = await open_chat_with(limits=ChatLimits(ring_timeout=0.01, **FAST))
@@ -671,6 +674,7 @@ async def test_a_whisper_that_is_too_large_for_its_listener_is_not_its_speakers_
 # Bad input.
 
 
+@pytest.mark.limit("chat.bad_messages")
 @pytest.mark.parametrize(
     "rubbish",
     [
@@ -745,6 +749,7 @@ async def test_a_fault_in_serving_one_ends_that_one_alone(
 # The pace.
 
 
+@pytest.mark.limit("chat.rate", "chat.burst")
 async def test_who_is_too_fast_is_slowed_and_loses_nothing(
     open_chat_with: Opening, monkeypatch: pytest.MonkeyPatch
 ) -> None:

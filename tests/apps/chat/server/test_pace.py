@@ -7,6 +7,7 @@ import pytest
 from landline.apps.chat.server.pace import Pace
 
 
+@pytest.mark.limit("chat.burst")
 def test_a_burst_passes_at_once_and_the_next_step_waits() -> None:
     """Five steps at once are free of waiting but for the last, after which half a second is due."""
     pace = Pace(rate=2, burst=5, now=10.0)
@@ -14,6 +15,7 @@ def test_a_burst_passes_at_once_and_the_next_step_waits() -> None:
     assert [pace.step(10.0) for _ in range(5)] == [0, 0, 0, 0, 0.5]
 
 
+@pytest.mark.limit("chat.rate")
 def test_steps_at_the_rate_never_wait_longer_than_the_rate() -> None:
     """Whoever waits as told goes on at the rate for ever."""
     pace = Pace(rate=2, burst=5, now=0.0)

@@ -236,6 +236,7 @@ def test_history_carries_the_readers_own_numbers_only(listener: Listening) -> No
 # Limits, each at and over the edge.
 
 
+@pytest.mark.limit("chat.rooms_each")
 def test_one_person_is_in_so_many_rooms_and_no_more(listener: Listening) -> None:
     """Leaving one makes place for another."""
     rooms, ana = Rooms(ChatLimits(rooms_each=2)), listener("ana")
@@ -248,6 +249,7 @@ def test_one_person_is_in_so_many_rooms_and_no_more(listener: Listening) -> None
     assert rooms.join(ana, "c") is not None
 
 
+@pytest.mark.limit("chat.rooms")
 def test_there_are_so_many_rooms_and_no_more(listener: Listening) -> None:
     """Those with people in them stay, and can be joined."""
     rooms, ana, ben = Rooms(ChatLimits(rooms=2), kept={"kept": 1}), listener("ana"), listener("ben")
@@ -285,6 +287,7 @@ def test_the_lobby_can_be_joined_however_many_rooms_there_are(listener: Listenin
     assert rooms.join(ben, DEFAULT_ROOM) is not None
 
 
+@pytest.mark.limit("chat.rooms_founded")
 def test_one_person_makes_so_many_rooms_at_once_and_no_more(listener: Listening) -> None:
     """Leaving them does not help: it is how the house is filled with rooms. Waiting does, and so does joining one that there is."""
     now = 0.0
@@ -310,6 +313,7 @@ def test_a_client_on_a_new_session_goes_on_at_its_pace(listener: Listening) -> N
         rooms.join(again, "b")
 
 
+@pytest.mark.limit("chat.members")
 def test_a_room_holds_so_many_people_and_no_more(listener: Listening) -> None:
     """The last one in is let in, the next is told why not."""
     rooms = Rooms(ChatLimits(members=2))
@@ -318,6 +322,7 @@ def test_a_room_holds_so_many_people_and_no_more(listener: Listening) -> None:
         rooms.join(listener("c"), "lobby")
 
 
+@pytest.mark.limit("chat.members_told")
 def test_a_crowd_is_not_told_who_comes_and_goes(listener: Listening) -> None:
     """At the limit it is, above it is not; what is said is always told."""
     rooms = Rooms(ChatLimits(members_told=2))

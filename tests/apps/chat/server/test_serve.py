@@ -15,6 +15,7 @@ import pytest
 import landline
 from landline.apps.chat import wire
 from landline.apps.chat.server import serve as server
+from landline.apps.chat.server.serve import open_chat
 from landline.errors import ListenError, StorageDamaged, StorageLocked
 from landline.settings import ServeSettings, Settings
 from landline.storage import MemoryStorage, SQLiteStorage
@@ -274,3 +275,12 @@ def test_a_real_process_drains_at_sigterm(tmp_path: Path) -> None:
     assert any("nc localhost" in line for line in printed)
     assert err == ""
     assert process.returncode == 0
+
+
+@pytest.mark.limit("chat.line.heartbeat_interval", "chat.line.dead_after", "chat.line.max_per_source")
+async def test_the_lines_beneath_a_chat_have_its_figures() -> None:
+    """A dead line is noticed within 8 s, one address has 16 lines; that they hold at their edge is the library's to show."""
+    async with open_chat(MemoryStorage(), ("memory://figures",)) as (_, listening):
+        limits = listening._acceptor._limits
+
+    assert (limits.heartbeat_interval, limits.dead_after, limits.max_per_source) == (5.0, 3.0, 16)

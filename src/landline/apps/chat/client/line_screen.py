@@ -19,10 +19,10 @@ from landline.apps.chat.client.link import Link
 from landline.apps.chat.client.model import Client
 from landline.apps.chat.client.pending import LIMITS
 from landline.apps.chat.client.show import Shown, show, to_say
+from landline.apps.chat.limits import CLIENT
 
 CHUNK: Final = 1 << 16
-MAX_LINE: Final = 1 << 20
-"""Bytes of one input line; more than any line that may be said, and little enough to hold."""
+MAX_LINE: Final = CLIENT.input_line
 
 
 class LineScreen:

@@ -17,19 +17,15 @@ from typing import Any, Final
 import landline
 from landline.apps.chat import wire
 from landline.apps.chat.client.model import Client
+from landline.apps.chat.limits import CLIENT
 
 logger = logging.getLogger("landline.apps.chat")
 
-REDIAL_MIN: Final = 0.2
-"""The pause before a new session is dialled is drawn from 0 to this many seconds; the bound doubles with each failure..."""
-REDIAL_MAX: Final = 8.0
-"""... up to this, as it does for a line beneath a session: a person is waiting."""
-REDIAL_RESET: Final = 10.0
-"""A session that held this many seconds starts the pauses anew; one that ends at once must not be dialled in a tight loop."""
-LEAVE_TIMEOUT: Final = 2.0
-"""Seconds that the last confirmations, and then the close, may take when the program is told to stop."""
-HASTE: Final = 0.3
-"""Seconds for the close of a session that is left in a hurry: a second Ctrl-C, say."""
+REDIAL_MIN: Final = CLIENT.redial_min
+REDIAL_MAX: Final = CLIENT.redial_max
+REDIAL_RESET: Final = CLIENT.redial_reset
+LEAVE_TIMEOUT: Final = CLIENT.leave_timeout
+HASTE: Final = CLIENT.haste
 
 Dial = Callable[[], Awaitable[landline.Session]]
 

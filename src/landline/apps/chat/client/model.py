@@ -17,9 +17,9 @@ from landline.apps.chat.client.events import Aim, Event
 from landline.apps.chat.client.line import Line
 from landline.apps.chat.client.pending import WAITING_AFTER, Numbered, Pending, PendingRequests, Stage, Text
 from landline.apps.chat.client.rooms import RoomViews, room_name
+from landline.apps.chat.limits import CLIENT
 
-MAX_WAITING: Final = 1000
-"""Lines of ours without an answer; a person who types on after that is told."""
+MAX_WAITING: Final = CLIENT.waiting
 
 
 class Client:

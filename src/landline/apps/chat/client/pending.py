@@ -14,14 +14,13 @@ from typing import Final, TypeVar
 
 from landline.apps.chat import wire
 from landline.apps.chat.client import events
-from landline.apps.chat.limits import ChatLimits
+from landline.apps.chat.limits import CLIENT, ChatLimits
 
 WAITING_AFTER: Final = 2.0
 """Seconds without a confirmation after which a line is shown as waiting."""
 LIMITS: Final = ChatLimits()
 """What a server takes unless it was told otherwise: enough to say how long things will take."""
-MAX_DOUBTED: Final = 100
-"""Doubtful lines remembered, in case one of them turns up after all."""
+MAX_DOUBTED: Final = CLIENT.doubted
 
 Text = wire.Say | wire.Whisper | wire.Talk
 """What a person said, as opposed to what they asked for."""

@@ -13,11 +13,11 @@ from collections.abc import Sequence
 from typing import Final, Protocol
 
 from landline.apps.chat.commands import Command
+from landline.apps.chat.limits import PLAIN, ChatLimits
 from landline.apps.chat.plain.conversation import PlainConversation
 from landline.apps.chat.plain.events import Arrived, Asked, Event, HungUp, Left, Said
 
-UNREAD_WAIT: Final = 30.0
-"""Seconds that a caller may take to read what was sent to it before it is hung up on."""
+UNREAD_WAIT: Final = PLAIN.unread_timeout
 
 _log = logging.getLogger("landline.apps.chat")
 
@@ -67,6 +67,9 @@ class Desk(Protocol):
 
     async def enter(self, line: PlainLine) -> Guest:
         """Let a caller in: give it a name, put it into the lobby, call ``line.welcome``. Raises ``Refused``."""
+
+    def hit(self, limit: str, what: str) -> None:
+        """Count that a caller hit the limit of that name; ``what`` is for the log."""
 
 
 class PlainLine:
@@ -148,12 +151,12 @@ class PlainLine:
         self._changed.set()
 
 
-async def serve(caller: Caller, desk: Desk) -> None:
+async def serve(caller: Caller, desk: Desk, limits: ChatLimits | None = None) -> None:
     """Serve one plain caller until it has gone; the connection is closed in every case.
 
     An error of the chat's own ends this caller's connection with a sentence, and is logged; nobody else's is touched.
     """
-    visit = _Visit(caller, desk)
+    visit = _Visit(caller, desk, limits)
     reading = asyncio.create_task(visit.read(), name=f"reading the plain caller {caller.peer}")
     try:
         await visit.run()
@@ -172,12 +175,12 @@ async def serve(caller: Caller, desk: Desk) -> None:
 class _Visit:
     """One plain caller's time in the chat: the driver of its conversation."""
 
-    def __init__(self, caller: Caller, desk: Desk) -> None:
+    def __init__(self, caller: Caller, desk: Desk, limits: ChatLimits | None) -> None:
         self._caller = caller
         self._desk = desk
         self._guest: Guest | None = None
         self._loop = asyncio.get_running_loop()
-        self._conversation = PlainConversation(self._loop.time())
+        self._conversation = PlainConversation(self._loop.time(), limits)
         self._changed = asyncio.Event()
         self._line = PlainLine(caller.peer, self._conversation, self._changed)
         self._wants_data = asyncio.Event()
@@ -191,6 +194,7 @@ class _Visit:
                 for event in events:
                     await self._carry_out(event)
                     self._write()
+            self._count()
             if self._conversation.closed:
                 return
             if self._conversation.wants_data:
@@ -199,6 +203,8 @@ class _Visit:
                 async with asyncio.timeout(UNREAD_WAIT):
                     await self._caller.drain()
             except OSError as error:  # TimeoutError is one
+                if isinstance(error, TimeoutError):
+                    self._conversation.hits.append("chat.plain.unread_timeout")
                 self._conversation.connection_lost(
                     "stopped reading" if isinstance(error, TimeoutError) else "hung up"
                 )
@@ -236,6 +242,10 @@ class _Visit:
     def _write(self) -> None:
         for data in self._conversation.data_to_send():
             self._caller.send(data)
+
+    def _count(self) -> None:
+        while self._conversation.hits:
+            self._desk.hit(self._conversation.hits.pop(), f"the caller {self._caller.peer}")
 
     async def _carry_out(self, event: Event) -> None:
         if isinstance(event, Left):

@@ -12,6 +12,7 @@ from collections import deque
 from dataclasses import dataclass
 from typing import Final
 
+from landline.apps.chat.limits import CLIENT
 from landline.apps.chat.plain.turns import MAX_SEND
 from landline.apps.chat.text import pieces, safe_text
 
@@ -19,16 +20,12 @@ SETTLE_WAIT: Final = 0.15
 """Seconds without a further byte after which what was heard is one answer."""
 EXPLAIN_WAIT: Final = 5.0
 """Seconds without an answer after which the person is told what may be going on."""
-UNATTENDED_WAIT: Final = 60.0
-"""Seconds without an answer after which the next line of a pipe goes out all the same: nobody is there to decide."""
+UNATTENDED_WAIT: Final = CLIENT.classic_unattended
 AHEAD_WAIT: Final = 1.0
 """Seconds until a message counts as answered by what came unasked before it."""
-GOODBYE_WAIT: Final = 2.0
-"""Seconds that the other side has, after ``bye``, to hang up first: a server that still sends would crash otherwise."""
-MAX_WAITING: Final = 100
-"""Messages that wait for their turn."""
-MAX_ANSWER: Final = 64 * 1024
-"""Bytes of an answer that are collected before they are shown."""
+GOODBYE_WAIT: Final = CLIENT.classic_goodbye
+MAX_WAITING: Final = CLIENT.classic_waiting
+MAX_ANSWER: Final = CLIENT.classic_answer
 
 _EXPLANATION: Final = (
     "No answer yet. They may be typing, or busy with somebody else; or they pressed Enter on an empty line, which sends "

@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from landline.apps.chat import commands
+from landline.apps.chat.limits import PLAIN, ChatLimits
 from landline.apps.chat.plain.events import Arrived, Asked, Event, HungUp, Left, Said
 from landline.apps.chat.plain.input import WILL_TIMING_MARK, InputLine, PlainInput
 from landline.apps.chat.plain.turns import Backlog, Turn, Turns
@@ -29,22 +30,14 @@ from landline.apps.chat.plain.words import (
     spoken,
     typed,
 )
-from landline.apps.chat.text import MAX_TEXT, safe_text, valid_line
+from landline.apps.chat.text import MAX_TEXT, TooMuch, safe_text, valid_line
 
 SETTLE_WAIT: Final = 0.15
 """Seconds without a further byte after which bytes without a line end are a message."""
-SPLIT_WAIT: Final = 0.5
-"""Seconds that a message whose last character is incomplete is waited for."""
-RATE: Final = 2.0
-"""Lines a second that a caller may say..."""
-BURST: Final = 5.0
-"""... and at once. A faster caller is slowed: its bytes wait, first here and then in its own socket."""
-MAX_BAD_LINES: Final = 3
-"""Lines that are not UTF-8 before the caller is told to try again with another program."""
-MAX_RECALLED: Final = 10
-"""Lines from before they came that a caller is shown."""
-MAX_UNREAD_LINES: Final = 1000
-MAX_UNREAD_BYTES: Final = 256 * 1024
+SPLIT_WAIT: Final = PLAIN.split_wait
+MAX_BAD_LINES: Final = PLAIN.bad_lines
+MAX_UNREAD_LINES: Final = PLAIN.unread_lines
+MAX_UNREAD_BYTES: Final = PLAIN.unread_size
 
 
 class Mode(enum.Enum):
@@ -60,9 +53,14 @@ class PlainConversation:
 
     Each call that takes ``now`` (seconds, any clock that only rises) may make bytes, events or another deadline: afterwards write
     ``data_to_send()``, carry out ``events()`` and arrange for ``handle_timeout`` at ``timeout_at()``.
+
+    A caller faster than the chat's ``rate`` is slowed: its bytes wait, first here and then in its own socket.
     """
 
-    def __init__(self, now: float) -> None:
+    def __init__(self, now: float, limits: ChatLimits | None = None) -> None:
+        self._limits = limits or ChatLimits()
+        self.hits: list[str] = []
+        """Names of the limits that were hit; whoever counts them takes them out."""
         self.mode = Mode.UNKNOWN
         self.name = ""
         self.room = ""
@@ -70,7 +68,7 @@ class PlainConversation:
         self._ended = False  # no more bytes will come
         self._first_at: float | None = None  # when the first byte of the message at hand came
         self._settle_at: float | None = None
-        self._tokens = BURST
+        self._tokens = self._limits.burst
         self._tokens_at = now
         self._slowed_until: float | None = None
         self._bad_lines = 0
@@ -224,7 +222,7 @@ class PlainConversation:
 
     def recalled(self, lines: Sequence[tuple[str, str]], now: float) -> None:
         """These were said earlier in the room that they came to: (name, text), oldest first."""
-        for name, text in lines[-MAX_RECALLED:]:
+        for name, text in lines[-self._limits.recent :]:
             self._add(spoken(name, text))
         self._write(now)
 
@@ -302,12 +300,12 @@ class PlainConversation:
             else:
                 break
         if self._input.is_endless:
+            self.hits.append("chat.plain.endless")
             self._leave("sent a line without end", farewell=TOO_LONG)
         if self._ended and not (self._left or self._busy):
             self._leave("hung up")
-        if (
-            self.mode is not Mode.UNKNOWN
-        ):  # nothing is sent before the first line, but then telnet still waits for it
+        # Nothing is sent before the first line, but then telnet still waits for it.
+        if self.mode is not Mode.UNKNOWN:
             for _ in range(self._input.timing_marks()):
                 if self.mode is Mode.LINES:
                     self._sends.append(WILL_TIMING_MARK)
@@ -334,11 +332,14 @@ class PlainConversation:
 
     def _may_go_on(self, now: float) -> bool:
         """Take one line's worth of the rate, or arrange for later."""
-        self._tokens = min(BURST, self._tokens + (now - self._tokens_at) * RATE)
+        rate, burst = self._limits.rate, self._limits.burst
+        self._tokens = min(burst, self._tokens + (now - self._tokens_at) * rate)
         self._tokens_at = now
         # A deadline that was computed as a sum is met although the sum of its parts is a hair less.
         if self._tokens < 1 - 1e-9:
-            self._slowed_until = now + (1 - self._tokens) / RATE
+            if self._slowed_until is None:
+                self.hits.append("chat.rate")
+            self._slowed_until = now + (1 - self._tokens) / rate
             return False
         self._tokens -= 1
         self._slowed_until = None
@@ -351,6 +352,7 @@ class PlainConversation:
             self._leave("said bye", farewell=f"You pressed {line.goodbye_key}. {GOODBYE}")
             return
         if line.too_long:
+            self.hits.append("chat.text")
             self._refuse(TOO_LONG, at, now)
             return
         try:
@@ -359,6 +361,7 @@ class PlainConversation:
             self._refuse(NOT_UTF8, at, now)
             self._bad_lines += 1
             if self._bad_lines >= MAX_BAD_LINES:
+                self.hits.append("chat.plain.bad_lines")
                 self._leave("sent what is not text", farewell=ENOUGH)
             return
         command = commands.parse(safe_text(text))
@@ -379,6 +382,7 @@ class PlainConversation:
                 try:
                     event: Event = Said(valid_line(text))
                 except ValueError as error:
+                    self.hits += [error.limit] if isinstance(error, TooMuch) else []
                     self._refuse(str(error), at, now)
                     return
             case commands.Nothing():

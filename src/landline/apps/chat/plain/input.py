@@ -11,6 +11,8 @@ import re
 from dataclasses import dataclass
 from typing import Final
 
+from landline.apps.chat.limits import PLAIN
+
 IAC: Final = 0xFF
 _SE, _EOF, _INTERRUPT, _SB, _WILL, _DO, _DONT = 0xF0, 0xEC, 0xF4, 0xFA, 0xFB, 0xFD, 0xFE
 _TAKEN_FOR_KEYS: Final = {0xF4: 0x83, 0xF5: 0x8F, 0xED: 0x9A, 0xF3: 0x9C}
@@ -19,15 +21,10 @@ _TIMING_MARK: Final = 6
 WILL_TIMING_MARK: Final = bytes([IAC, _WILL, _TIMING_MARK])
 """The one thing that telnet waits for: after Ctrl-C or Ctrl-O it shows nothing until this comes (RFC 860)."""
 
-MAX_ENDLESS: Final = 1 << 20
-"""Bytes of one line that are dropped before it counts as endless."""
-MAX_COMMANDS: Final = 64 << 10
-"""Bytes of telnet's commands, beyond those that its lines account for, before they count as endless: they are no part of any line, so no
-pace for lines holds them, and each of them costs more than a byte of text."""
-COMMANDS_A_LINE: Final = 1024
-"""Bytes of telnet's commands that a line accounts for."""
-MAX_SUBNEGOTIATION: Final = 1024
-"""Bytes of a telnet subnegotiation; what goes on after that is text."""
+MAX_ENDLESS: Final = PLAIN.endless
+MAX_COMMANDS: Final = PLAIN.commands
+COMMANDS_A_LINE: Final = PLAIN.commands_a_line
+MAX_SUBNEGOTIATION: Final = PLAIN.subnegotiation
 
 _END_OF_TEXT, _END_OF_TRANSMISSION = 0x03, 0x04  # Ctrl-C and Ctrl-D, from a terminal that sends each key
 _ENDS: Final = re.compile(rb"[\n\r\x03\x04]")

@@ -13,22 +13,18 @@ from collections import deque
 from dataclasses import dataclass
 from typing import Final
 
+from landline.apps.chat.limits import PLAIN
 from landline.apps.chat.text import head
 
-MAX_SEND: Final = 1024
-"""Bytes in one send: what the ``recv`` of every socket tutorial takes."""
+MAX_SEND: Final = PLAIN.send
 SPACING: Final = 0.15
 """Seconds between two sends that could otherwise be merged, and between two messages of the caller."""
-RECEIPT_WAIT: Final = 0.7
-"""Seconds after a message's first byte until its receipt, when nobody is likely to answer."""
-OPERATOR_WAIT: Final = 60.0
-"""The same when somebody sits at the server and may be typing."""
-UNASKED_WAIT: Final = 5.0
-"""Seconds of silence after which what is said in the room goes to the caller unasked."""
-DOUBT_WAIT: Final = 30.0
-"""Seconds of silence after which a caller that may be waiting gets something all the same."""
-MAX_WAITING_LINES: Final = 200
-MAX_WAITING_BYTES: Final = 64 * 1024
+RECEIPT_WAIT: Final = PLAIN.receipt_wait
+OPERATOR_WAIT: Final = PLAIN.operator_wait
+UNASKED_WAIT: Final = PLAIN.unasked_wait
+DOUBT_WAIT: Final = PLAIN.doubt_wait
+MAX_WAITING_LINES: Final = PLAIN.waiting_lines
+MAX_WAITING_BYTES: Final = PLAIN.waiting_size
 
 CONTINUED: Final = "… "
 """What the rest of a line begins with: no name does, so nobody can place a cut such that another seems to speak."""

@@ -89,10 +89,12 @@ def hang_up(person: Person) -> None:
         end(call, person, "you declined", "they declined")
 
 
-def unanswered(call: Call) -> None:
-    """It has rung long enough; nothing happens if it does not ring any more."""
-    if call.caller.call is call and not call.is_talking:
-        end(call, call.caller, "they did not answer", "you did not answer")
+def unanswered(call: Call) -> bool:
+    """It has rung long enough; return whether it still did."""
+    if call.caller.call is not call or call.is_talking:
+        return False
+    end(call, call.caller, "they did not answer", "you did not answer")
+    return True
 
 
 def gone(person: Person, how: str = "left the chat") -> None:

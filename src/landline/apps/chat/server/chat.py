@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from collections.abc import Callable
 
@@ -13,7 +14,10 @@ from landline.apps.chat.server.history import History
 from landline.apps.chat.server.house import House
 from landline.apps.chat.server.people import Person, Refusal
 from landline.errors import StorageError
+from landline.hits import Hits
 from landline.storage import Storage
+
+logger = logging.getLogger("landline.apps.chat")
 
 
 class Chat:
@@ -23,6 +27,9 @@ class Chat:
         storage: an open one; it is not closed here.
         limits: see there.
         clock: the wall clock in seconds since 1970, for people to read.
+
+    Attributes:
+        hits: how often people hit which limit of the chat.
     """
 
     def __init__(
@@ -32,6 +39,7 @@ class Chat:
         self.history = History(storage, self._tell, self.limits, clock)
         self._loop = asyncio.get_running_loop()
         self.house = House(self.limits, self.history.rooms, self._loop.time)
+        self.hits = Hits(logger, self._loop.time)
         self._storage = storage
 
     async def open(self) -> None:
@@ -41,6 +49,7 @@ class Chat:
     async def close(self) -> None:
         """Wait until everything said is stored."""
         await self.history.close()
+        self.hits.close()
 
     async def trim(self) -> None:
         """Remove what is too old to keep, and forget the rooms of which nothing is left.
@@ -71,7 +80,16 @@ class Chat:
         """
         call = self.house.ring(person, to)
         if call is not None:
-            self._loop.call_later(self.limits.ring_timeout, calls.unanswered, call)
+            self._loop.call_later(self.limits.ring_timeout, self._rung_out, person, call)
+
+    def hit(self, person: Person, limit: str, what: str) -> None:
+        """Count that somebody hit a limit; nothing when ``limit`` names none."""
+        if limit:
+            self.hits.add(limit, person.kind, what)
+
+    def _rung_out(self, person: Person, call: calls.Call) -> None:
+        if calls.unanswered(call):
+            self.hit(person, "chat.ring_timeout", "a call was not answered")
 
     async def recent(self, person: Person, room_name: str) -> list[wire.Line]:
         """Return the last lines of a room that the person just joined; what is said after them they are told."""

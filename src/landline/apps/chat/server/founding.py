@@ -42,10 +42,14 @@ class Founding:
         """
         now = self._clock()
         by_source = self._sources.get(person.source)
-        for who, pace in (("You", person.founding), ("People where you are", by_source)):
+        for who, pace, limit in (
+            ("You", person.founding, "chat.rooms_founded"),
+            ("People where you are", by_source, "chat.rooms_founded_source"),
+        ):
             if pace is not None and (wait := pace.wait(now)) > 0:
                 raise Refusal(
-                    f"{who} made many rooms just now; the next can be made in {math.ceil(wait)} s. /rooms lists those there are."
+                    f"{who} made many rooms just now; the next can be made in {math.ceil(wait)} s. /rooms lists those there are.",
+                    limit,
                 )
 
     def count(self, person: Person) -> None:

@@ -89,7 +89,7 @@ class Guest(Person):
     async def enter(self) -> None:
         """Come into the lobby under a name that the house gives."""
         try:
-            with refusals():
+            with self._refusals():
                 self._claim_name()
                 room = self._house.rooms.join(self, DEFAULT_ROOM)
             assert room is not None, "who comes is in no room yet"
@@ -130,7 +130,7 @@ class Guest(Person):
 
     async def say(self, text: str) -> int:
         """Say a line in their room, or in the call; return to how many others."""
-        with refusals():
+        with self._refusals():
             if self.call is not None and self.call.is_talking:
                 self._house.talk(self, text)
                 return 1
@@ -138,7 +138,7 @@ class Guest(Person):
 
     async def do(self, command: commands.Command) -> None:
         """Carry out a command."""
-        with refusals():
+        with self._refusals():
             await self._do(command)
 
     async def _do(self, command: commands.Command) -> None:
@@ -171,7 +171,7 @@ class Guest(Person):
 
     async def hang_up(self) -> None:
         """End the call."""
-        with refusals():
+        with self._refusals():
             calls.hang_up(self)
 
     async def leave(self, reason: str) -> None:
@@ -191,6 +191,15 @@ class Guest(Person):
         self.line.told(f"You are in {room.name} now. {company}")
         self.line.recalled([(line.name, line.text) for line in lines])
 
+    @contextmanager
+    def _refusals(self) -> Iterator[None]:
+        """Say the house's refusals in the words of the plain line."""
+        try:
+            yield
+        except Refusal as refusal:
+            self._chat.hit(self, refusal.limit, f"{self.name or 'somebody'} was refused")
+            raise plain_caller.Refused(str(refusal)) from None
+
 
 class Desk:
     """Lets plain callers in."""
@@ -204,6 +213,10 @@ class Desk:
         await guest.enter()
         return guest
 
+    def hit(self, limit: str, what: str) -> None:
+        """Count that a caller hit a limit."""
+        self._chat.hits.add(limit, Guest.kind, what)
+
     def operator_present(self, present: bool) -> None:
         """Somebody sits at the server now, or no longer does."""
         for guest in self._guests():
@@ -216,12 +229,3 @@ class Desk:
 
     def _guests(self) -> Iterator[Guest]:
         return (person for person in self._chat.house.names if isinstance(person, Guest))
-
-
-@contextmanager
-def refusals() -> Iterator[None]:
-    """Say the house's refusals in the words of the plain line."""
-    try:
-        yield
-    except Refusal as refusal:
-        raise plain_caller.Refused(str(refusal)) from None

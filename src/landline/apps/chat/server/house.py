@@ -93,7 +93,10 @@ class House:
 
     def _has_room(self) -> None:
         if len(self.names) >= self.limits.people:
-            raise Refusal(f"The chat is full: {self.limits.people} people are in it. Please try again later.")
+            raise Refusal(
+                f"The chat is full: {self.limits.people} people are in it. Please try again later.",
+                "chat.people",
+            )
 
     # ... and going.
 
@@ -191,7 +194,7 @@ class House:
         try:
             return text.valid_line(said)
         except ValueError as error:
-            raise Refusal(str(error)) from None
+            raise Refusal.of(error) from None
 
 
 def _must_be_here(person: Person) -> None:

@@ -114,6 +114,7 @@ class Member(Person):
                     )
                     await asyncio.sleep(1 / limits.rate)
         except TimeoutError:
+            self._chat.hit(self, "chat.enter_timeout", "somebody did not say who they are")
             await self._session.close(f"you did not say who you are within {limits.enter_timeout:g} s")
         return None
 
@@ -124,6 +125,7 @@ class Member(Person):
             self.client = request.client
             notice = self._house.enter(self, request.name)
         except Refusal as refusal:
+            self._refused(refusal)
             await self._session.close(str(refusal))
             return False
         await self._send(wire.Entered(self.name, self._chat.history.told.epoch, notice))
@@ -141,12 +143,17 @@ class Member(Person):
                 else:
                     await self._join(name, seen)
             except Refusal as refusal:
+                self._refused(refusal)
                 await self._send(wire.Barred(name, str(refusal)))
         for name in inherited:
             if name in self.rooms:  # unless yet another session has taken them over meanwhile
                 self._house.rooms.leave(self, name)
         if len(wished) > most:
+            self._chat.hit(self, "chat.rooms_each", "somebody wished for more rooms")
             await self._send(wire.Notice(f"Nobody is in more than {most} rooms at once."))
+
+    def _refused(self, refusal: Refusal) -> None:
+        self._chat.hit(self, refusal.limit, f"{self.name or 'somebody'} was refused")
 
     def _check(self, request: wire.Enter) -> None:
         if request.version != wire.VERSION:
@@ -165,9 +172,13 @@ class Member(Person):
                 try:
                     await self._carry_out(request)
                 except Refusal as refusal:
+                    self._refused(refusal)
                     await self._send(wire.Sorry(request.id, str(refusal)))
             # The next request waits here, or at their end when credit is used up: a faster client is slowed, and nothing is lost.
-            await asyncio.sleep(pace.step(self._loop.time()))
+            wait = pace.step(self._loop.time())
+            if wait > 0:
+                self._chat.hit(self, "chat.rate", f"{self.name} was slowed")
+            await asyncio.sleep(wait)
 
     async def _next(self) -> wire.Request | None:
         """Return their next request; None when there were too many that are none, and the session is closed."""
@@ -187,6 +198,7 @@ class Member(Person):
         """Say what was wrong; return False when it was once too often."""
         self._bad_messages += 1
         if self._bad_messages >= self._limits.bad_messages:
+            self._chat.hit(self, "chat.bad_messages", f"{self.name or 'somebody'} was let go")
             await self._session.close(f"too much was not understood. {why}")
             return False
         await self._send(wire.Notice(why))

@@ -67,7 +67,7 @@ class Names:
         try:
             name = text.valid_name(wished)
         except ValueError as error:
-            raise Refusal(str(error)) from None
+            raise Refusal.of(error) from None
         if text.is_guest_name(name) and text.name_key(name) != text.name_key(person.name):
             raise Refusal(_ARE_GIVEN)
         holder = self._people.get(text.name_key(name), person)

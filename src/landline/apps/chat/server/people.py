@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, Self
 
 from landline.apps.chat import wire
+from landline.apps.chat.text import TooMuch
 
 if TYPE_CHECKING:
     from landline.apps.chat.server.calls import Call
@@ -14,7 +15,20 @@ if TYPE_CHECKING:
 
 
 class Refusal(Exception):
-    """What somebody asked for cannot be done; ``str()`` is the sentence that they are told."""
+    """What somebody asked for cannot be done; ``str()`` is the sentence that they are told.
+
+    Attributes:
+        limit: the name of the limit that it would go over, if that is why.
+    """
+
+    def __init__(self, sentence: str, limit: str = "") -> None:
+        super().__init__(sentence)
+        self.limit = limit
+
+    @classmethod
+    def of(cls, error: ValueError) -> Self:
+        """Return the refusal of a text that will not do."""
+        return cls(str(error), error.limit if isinstance(error, TooMuch) else "")
 
 
 class Telling:

@@ -115,14 +115,15 @@ class Rooms:
         limits = self._limits
         if len(person.rooms) >= limits.rooms_each:
             raise Refusal(
-                f"You are in {limits.rooms_each} rooms, which is the most; /leave one of them first."
+                f"You are in {limits.rooms_each} rooms, which is the most; /leave one of them first.",
+                "chat.rooms_each",
             )
         room = self._open.get(name)
         if room is None:
             self._open_up(person, name)
             room = self._open[name] = Room(name)
         elif len(room.members) >= limits.members:
-            raise Refusal(f"The room {name} is full: {limits.members} people are in it.")
+            raise Refusal(f"The room {name} is full: {limits.members} people are in it.", "chat.members")
         self._tell_of(room, wire.Came(name, person.name), person)
         room.members[person] = None
         room.catching_up.add(person)
@@ -143,7 +144,10 @@ class Rooms:
             silent = (name for name in self.kept if name not in self._open and name != DEFAULT_ROOM)
             oldest = min(silent, key=self.kept.__getitem__, default=None)
             if oldest is None:
-                raise Refusal(f"There are {self._limits.rooms} rooms, which is the most; /rooms lists them.")
+                raise Refusal(
+                    f"There are {self._limits.rooms} rooms, which is the most; /rooms lists them.",
+                    "chat.rooms",
+                )
             del self.kept[oldest]
 
     def caught_up(self, person: Person, room: Room) -> None:
@@ -232,4 +236,4 @@ def valid_room(wished: str) -> str:
     try:
         return text.valid_room(wished)
     except ValueError as error:
-        raise Refusal(str(error)) from None
+        raise Refusal.of(error) from None

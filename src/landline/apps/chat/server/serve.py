@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Final
 
 import landline
-from landline.apps.chat.limits import ChatLimits
+from landline.apps.chat.limits import LINE, ChatLimits
 from landline.apps.chat.plain import caller as plain_caller
 from landline.apps.chat.server import operator
 from landline.apps.chat.server.chat import Chat
@@ -23,11 +23,9 @@ from landline.storage import SQLiteStorage, Storage
 
 logger = logging.getLogger("landline.apps.chat")
 
-HEARTBEAT_INTERVAL: Final = 5.0
-DEAD_AFTER: Final = 3.0
-"""With the heartbeat's interval: seconds after which a dead line is noticed at the latest; people wait for each other here."""
-MAX_PER_SOURCE: Final = 16
-"""Connections from one address that is not of this machine."""
+HEARTBEAT_INTERVAL: Final = LINE.heartbeat_interval
+DEAD_AFTER: Final = LINE.dead_after
+MAX_PER_SOURCE: Final = LINE.max_per_source
 TRIM_INTERVAL: Final = 3600.0
 """Seconds between looks for lines that are too old to keep."""
 CLOSING: Final = "The chat server is closing. Goodbye."
@@ -86,7 +84,7 @@ async def open_chat(
 
     @server.plain
     async def serve_caller(caller: landline.Caller) -> None:
-        await plain_caller.serve(caller, desk)
+        await plain_caller.serve(caller, desk, chat.limits)
 
     async with contextlib.AsyncExitStack() as stack:
         stack.push_async_callback(storage.close)

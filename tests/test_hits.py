@@ -1,0 +1,103 @@
+"""Hits of limits: all are counted, and few enough are logged, whatever the pressure."""
+
+from __future__ import annotations
+
+import logging
+
+import pytest
+
+from landline.hits import Hits
+from landline.limits import HITS
+
+
+class Lines(logging.Handler):
+    """What was logged."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.texts: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.texts.append(record.getMessage())
+
+
+class World:
+    """Hits with a clock and a log of their own."""
+
+    def __init__(self) -> None:
+        self.now = 100.0
+        self.lines = Lines()
+        log = logging.Logger("hits", logging.INFO)  # noqa: LOG001 - nobody else's
+        log.addHandler(self.lines)
+        self.hits = Hits(log, lambda: self.now)
+
+    def add(self, limit: str = "window", kind: str = "this machine", times: int = 1) -> list[str]:
+        """Add hits; return the lines that they made."""
+        before = len(self.lines.texts)
+        for number in range(times):
+            self.hits.add(limit, kind, f"number {number}")
+        return self.lines.texts[before:]
+
+
+def test_every_hit_is_counted_by_the_limits_name() -> None:
+    """Whoever caused it; who holds the counts sees them rise, and cannot change them."""
+    world = World()
+    counts = world.hits.counts
+    world.add("window", times=3)
+    world.add("window", "another machine", times=2)
+    world.add("max_message")
+
+    assert counts == {"window": 5, "max_message": 1}
+    with pytest.raises(TypeError):
+        counts["window"] = 0  # type: ignore[index]
+
+
+@pytest.mark.limit("hits.interval")
+def test_one_line_in_ten_seconds_says_how_many_more_there_were() -> None:
+    """Until the ten seconds are over the hits are counted; the next line has their number, and it begins anew."""
+    world = World()
+    assert world.add(times=38) == ["limit window, this machine: number 0"]
+    world.now += 9.5
+    assert world.add() == []
+    world.now += 0.5
+    assert world.add() == ["limit window, this machine: number 0; 38 more since the last such line"]
+    world.now += HITS.interval
+
+    assert world.add() == ["limit window, this machine: number 0"]
+
+
+def test_other_limits_and_other_kinds_of_source_have_lines_of_their_own() -> None:
+    """A flood from outside hides nothing that happens here."""
+    world = World()
+    world.add("window", "another machine", times=1000)
+
+    assert world.add("window", "this machine") == ["limit window, this machine: number 0"]
+    assert world.add("max_message", "another machine") == ["limit max_message, another machine: number 0"]
+
+
+@pytest.mark.limit("hits.lines")
+def test_ten_lines_a_second_are_the_most() -> None:
+    """However many limits are hit; what found no room is counted and told with the next line of its own."""
+    world = World()
+    lines = [line for number in range(12) for line in world.add(f"limit-{number}", times=5)]
+    assert len(lines) == HITS.lines
+    assert world.hits.counts["limit-11"] == 5
+    world.now += 0.5
+    assert world.add("limit-11") == []
+    world.now += 0.5
+
+    assert world.add("limit-11") == [
+        "limit limit-11, this machine: number 0; 6 more since the last such line"
+    ]
+
+
+def test_the_end_tells_what_was_not_told_yet() -> None:
+    """Once, and within the same bound."""
+    world = World()
+    world.add("window", times=4)
+    world.add("max_message")
+    world.lines.texts.clear()
+    world.hits.close()
+    world.hits.close()
+
+    assert world.lines.texts == ["limit window, this machine: 3 more since the last such line"]
