@@ -1,7 +1,6 @@
-"""The server's end: counts who comes, shows each through its door, and keeps the sessions.
+"""The server's end: shows each caller through its door, finds out who it is, and runs the ``protocol.host`` that decides the rest.
 
-A session's first line and every later one come the same way: greeted, judged (``protocol.resume``), welcomed, confirmed. Only the newest
-welcomed connection carries the session; the one before is fenced off first.
+Whom to let connect at all is decided before, in ``admission``.
 """
 
 from __future__ import annotations
@@ -10,47 +9,32 @@ import asyncio
 import inspect
 import random
 import secrets
-from collections import Counter
 from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Any
 
-from ..errors import ProtocolError, SessionClosed
+from ..errors import SessionClosed
 from ..limits import Limits
 from ..protocol.connection import Connection
-from ..protocol.events import Confirmed, ConnectionEnded, Event, HelloReceived, ResumeReceived
+from ..protocol.events import ConnectionEnded
 from ..protocol.frames import CloseCode
-from ..protocol.handshake import ID_SIZE, TOKEN_SIZE, Hello, Refusal, Resume, Welcome
-from ..protocol.resume import Record, SessionTable, hash_token
+from ..protocol.handshake import ID_SIZE, Refusal
+from ..protocol.host import Host
+from ..protocol.resume import SessionTable
 from ..protocol.session import Session
-from ..protocol.states import Phase, Role
+from ..protocol.states import Role
 from ..transports import Transport
+from .admission import Admission
 from .auth import Authenticate
-from .bare import BareSession, Signal
-from .door import Door, Way
+from .bare import BareSession
+from .door import Way
 from .driver import Driver, log
-
-SILENT_GRACE = 5.0
-"""Seconds that nobody is hung up on for being silent, however many are: they may have been accepted this very moment."""
 
 _NO_PAGE = b"There is no web page here: this port takes landline sessions and plain text.\n"
 _NOT_HERE = (
     b"HTTP/1.1 501 Not Implemented\r\nContent-Type: text/plain; charset=utf-8\r\nConnection: close\r\n"
     b"Content-Length: %d\r\n\r\n%s" % (len(_NO_PAGE), _NO_PAGE)
 )
-
-
-class _Kept:
-    """A session of ours with its record and the connection that was welcomed last."""
-
-    __slots__ = ("carrier", "is_told", "record", "session", "source")
-
-    def __init__(self, record: Record, session: BareSession, source: str) -> None:
-        self.record = record
-        self.session = session
-        self.source = source
-        self.carrier: Driver | None = None
-        self.is_told = False
 
 
 class Acceptor:
@@ -70,75 +54,37 @@ class Acceptor:
         authenticate: Authenticate,
     ) -> None:
         self._limits = limits
-        self._begin = begin
         self._plain = plain
         self._authenticate = authenticate
-        self._life = secrets.token_bytes(ID_SIZE)
-        self._table = SessionTable(limits)
-        self._kept: dict[bytes, _Kept] = {}
         self._loop = asyncio.get_running_loop()
-        self._silent: dict[Door, None] = {}
-        self._sweeping: asyncio.TimerHandle | None = None
-        self._greeting: dict[Driver, None] = {}
-        self._carried: dict[Driver, None] = {}
-        self._open: dict[Transport, None] = {}
-        self._by_source: Counter[str] = Counter()
-        self._held_by_source: Counter[str] = Counter()
+        self._admission = Admission(limits, self._enter)
+        self._host: Host[Driver, BareSession] = Host(
+            SessionTable(limits),
+            limits,
+            life=secrets.token_bytes(ID_SIZE),
+            draw=secrets.token_bytes,
+            make_end=self._make_session,
+            identify=self._find_principal,
+            begin=begin,
+            turned_away=_tell_turned_away,
+            wake=self._arm,
+        )
         self._deciding: set[asyncio.Task[None]] = set()
-        self._expiring: asyncio.TimerHandle | None = None
-        self._is_draining = False
-        self._line_gone = Signal()
+        self._timer: asyncio.TimerHandle | None = None
+        self._timer_at = 0.0
 
     @property
     def sessions(self) -> list[BareSession]:
         """The sessions that live now."""
-        return [kept.session for kept in self._kept.values()]
+        return [kept.end for kept in self._host.kept.values()]
 
     # Somebody comes...
 
     def accept(self, transport: Transport) -> None:
         """Receive a new transport, if there is room for it."""
-        if self._is_draining or self._is_crowded_by(transport.source):
-            log.warning("turned %s away: %d connections are open", transport.peer, len(self._open))
-            transport.abort()
-            return
-        self._open[transport] = None
-        self._by_source[transport.source] += 1
-        transport.on_lost = partial(self._gone, transport)
-        door = Door(transport, self._enter, self._left, self._limits.silent_timeout)
-        self._silent[door] = None
-        if len(self._silent) > self._limits.max_silent and self._sweeping is None:
-            self._sweeping = self._loop.call_later(SILENT_GRACE, self._sweep)
+        self._admission.accept(transport)
 
-    def _sweep(self) -> None:
-        """Hang up on the oldest of the silent, as long as there are too many of them."""
-        self._sweeping = None
-        surplus = len(self._silent) - self._limits.max_silent
-        now = self._loop.time()
-        for door in list(self._silent)[: max(surplus, 0)]:
-            if now < door.since + SILENT_GRACE:
-                self._sweeping = self._loop.call_at(door.since + SILENT_GRACE, self._sweep)
-                return
-            door.hang_up()
-
-    def _is_crowded_by(self, source: str) -> bool:
-        if len(self._open) >= self._limits.max_connections:
-            return True
-        return bool(source) and self._by_source[source] >= self._limits.max_per_source
-
-    def _left(self, door: Door) -> None:
-        self._silent.pop(door, None)
-
-    def _gone(self, transport: Transport) -> None:
-        del self._open[transport]
-        self._line_gone.wake()
-        self._by_source[transport.source] -= 1
-        if not self._by_source[transport.source]:
-            del self._by_source[transport.source]
-
-    def _enter(self, door: Door, way: Way, head: bytes) -> None:
-        transport = door.transport
-        self._silent.pop(door, None)
+    def _enter(self, transport: Transport, way: Way, head: bytes) -> None:
         if way is Way.SESSION:
             self._greet(transport, head)
         elif way is Way.PLAIN and self._plain is not None:
@@ -150,261 +96,89 @@ class Acceptor:
 
     def _greet(self, transport: Transport, head: bytes) -> None:
         connection = Connection(Role.SERVER, self._limits, self._loop.time(), jitter=random.random())
-        driver = Driver(connection, transport, lambda event: self._greeted(driver, event))
-        if len(self._greeting) >= self._limits.max_handshakes:
-            # The oldest goes, not the newest: who means it has said hello long ago, and a crowd that never does must not shut the door.
-            oldest = next(iter(self._greeting))
-            oldest.connection.refuse(
-                Refusal(code=CloseCode.BUSY, reason="too many are being greeted", retry_in=1.0)
-            )
-            oldest.schedule()
-            del self._greeting[oldest]
-        self._greeting[driver] = None
+        driver = Driver(
+            connection, transport, lambda event: self._host.receive(driver, event, self._loop.time())
+        )
+        self._host.greet(driver, transport.source)
         driver.start(head)
 
-    def _greeted(self, driver: Driver, event: Event) -> None:
-        """Take what a connection without a session reports."""
-        if isinstance(event, HelloReceived):
-            self._find_principal(driver, event.hello.credentials, partial(self._welcome, driver, event.hello))
-        elif isinstance(event, ResumeReceived):
-            self._find_principal(
-                driver, event.resume.credentials, partial(self._resume, driver, event.resume)
-            )
-        elif isinstance(event, ConnectionEnded):
-            if event.local and event.code is not CloseCode.REPLACED:
-                log.info("a caller from %s was not let in: %s", driver.transport.peer, event.reason)
-            self._greeting.pop(driver, None)
+    # ... who is it? ...
 
-    def _find_principal(self, driver: Driver, credentials: Any, go_on: Callable[[str], None]) -> None:
+    def _find_principal(self, driver: Driver, credentials: Any) -> None:
         answer = self._authenticate(credentials)
         if inspect.isawaitable(answer):
-            task = self._loop.create_task(self._await_principal(driver, answer, go_on))
+            task = self._loop.create_task(self._await_principal(driver, answer))
             self._deciding.add(task)
             task.add_done_callback(self._deciding.discard)
         else:
-            self._decide(driver, answer, go_on)
+            self._host.admit(driver, answer, self._loop.time())
 
-    async def _await_principal(
-        self, driver: Driver, answer: Awaitable[str | None], go_on: Callable[[str], None]
-    ) -> None:
+    async def _await_principal(self, driver: Driver, answer: Awaitable[str | None]) -> None:
         try:
             async with asyncio.timeout(self._limits.handshake_timeout):
                 principal = await answer
         except TimeoutError:
-            driver.connection.refuse(
-                Refusal(code=CloseCode.BUSY, reason="authentication took too long", retry_in=1.0)
+            self._host.refuse(
+                driver,
+                Refusal(code=CloseCode.BUSY, reason="authentication took too long", retry_in=1.0),
             )
         except Exception:  # noqa: BLE001 - the application's own code: its bug refuses this caller and no other
             log.exception("authentication failed")
-            driver.connection.refuse(Refusal(code=CloseCode.FAILED, reason="internal error"))
+            self._host.refuse(driver, Refusal(code=CloseCode.FAILED, reason="internal error"))
         else:
-            self._decide(driver, principal, go_on)
-        driver.schedule()
+            self._host.admit(driver, principal, self._loop.time())
 
-    def _decide(self, driver: Driver, principal: str | None, go_on: Callable[[str], None]) -> None:
-        if driver not in self._greeting:
-            return  # it went while we were asking
-        if principal is None:
-            driver.connection.refuse(
-                Refusal(code=CloseCode.UNAUTHORIZED, reason="the credentials are not good")
-            )
-        elif self._is_draining:
-            driver.connection.refuse(
-                Refusal(code=CloseCode.GOING_AWAY, reason="the server is going away", retry_in=1.0)
-            )
-        else:
-            go_on(principal)
+    # ... and its session.
 
-    # ... with a new session ...
-
-    def _welcome(self, driver: Driver, hello: Hello, principal: str) -> None:
-        surplus = self._table.surplus
-        if surplus is not None:
-            self._kept[surplus.id].session.lose(CloseCode.EXPIRED, "the server needed the room")
-        source = driver.transport.source
-        if self._table.is_full or (source and self._held_by_source[source] >= self._limits.max_per_source):
-            driver.connection.refuse(
-                Refusal(code=CloseCode.BUSY, reason="the server holds no more sessions", retry_in=5.0)
-            )
-            return
-        self._held_by_source[source] += 1
-        state = Session(
-            self._limits,
-            peer_window=hello.window,
-            peer_max_message=min(hello.max_message, self._limits.max_message),
-        )
-        session_id, token = secrets.token_bytes(ID_SIZE), secrets.token_bytes(TOKEN_SIZE)
-        session = BareSession(state, session_id=session_id, principal=principal, limits=self._limits)
+    def _make_session(self, core: Session, session_id: bytes, principal: str, driver: Driver) -> BareSession:
+        session = BareSession(core, session_id=session_id, principal=principal, limits=self._limits)
         session.peer = driver.transport.peer
-        now = self._loop.time()
-        record = Record(session_id, principal, state, attempt=1, current=hash_token(token), born_at=now)
-        kept = self._kept[session_id] = _Kept(record, session, source)
-        self._table.add(record)
-        session.on_end = partial(self._ended, kept)
-        self._carry(kept, driver, token, peer_received=0, resumed=False)
+        session.on_end = partial(self._ended, session)
+        return session
 
-    # ... or with one that we know.
-
-    def _resume(self, driver: Driver, resume: Resume, principal: str) -> None:
-        verdict = self._table.judge(resume, principal, self._loop.time())
-        if isinstance(verdict, Refusal):
-            kept = self._kept.get(resume.session)
-            if kept is not None and verdict.code in (CloseCode.REVOKED, CloseCode.EXPIRED):
-                kept.session.lose(
-                    verdict.code, verdict.reason
-                )  # at once: what was told of its counts stays true
-            driver.connection.refuse(verdict)
-            return
-        kept = self._kept[verdict.id]
-        if kept.carrier is not None:
-            kept.carrier.connection.fence()
-            kept.carrier.schedule()
-            self._detach(kept, "another line takes over")
-        token = secrets.token_bytes(TOKEN_SIZE)
-        verdict.offer(token)
-        try:
-            self._carry(kept, driver, token, peer_received=resume.received, resumed=True)
-        except ProtocolError as error:
-            driver.connection.refuse(Refusal(code=CloseCode.MISCOUNT, reason=error.reason))
-            kept.session.lose(CloseCode.MISCOUNT, error.reason)
-
-    def _carry(self, kept: _Kept, driver: Driver, token: bytes, *, peer_received: int, resumed: bool) -> None:
-        limits, state = self._limits, kept.session.core
-        welcome = Welcome(
-            session=kept.record.id,
-            token=token,
-            life=self._life,
-            received=state.received,
-            resumed=resumed,
-            window=limits.window,
-            max_message=limits.max_message,
-            heartbeat=limits.heartbeat_interval,
-            dead_after=limits.dead_after,
-            resume_window=limits.resume_window,
-        )
-        driver.connection.welcome(welcome, state, peer_received, self._loop.time())
-        kept.carrier = driver
-        self._greeting.pop(driver, None)
-        self._carried[driver] = None
-        driver.deliver = lambda event: self._carried_event(kept, driver, event)
-        driver.schedule()
-
-    # A session's connection reports...
-
-    def _carried_event(self, kept: _Kept, driver: Driver, event: Event) -> None:
-        if isinstance(event, ConnectionEnded):
-            self._carried.pop(driver, None)
-        if kept.carrier is not driver or kept.session.ended is not None:
-            return  # fenced off: whatever it still says does not count
-        if isinstance(event, Confirmed):
-            self._confirmed(kept, driver, event)
-        elif isinstance(event, ConnectionEnded):
-            self._line_ended(kept, event)
-        else:
-            kept.session.deliver(event)
-
-    def _confirmed(self, kept: _Kept, driver: Driver, event: Confirmed) -> None:
-        if not kept.record.confirm(event.token):
-            driver.connection.break_off(CloseCode.UNAUTHORIZED, "that is not the token that was given")
-            return
-        self._table.attached(kept.record)
-        kept.session.attach(driver)
-        if not kept.is_told:
-            kept.is_told = True
-            self._begin(kept.session)
-
-    def _line_ended(self, kept: _Kept, event: ConnectionEnded) -> None:
-        end = kept.session.connection_ended(event)
-        if end is not None:
-            kept.session.end(end)
-        elif self._is_draining:  # nobody will be let in to go on with it
-            kept.session.lose(CloseCode.EXPIRED, "the server is going away")
-        else:
-            self._detach(kept, event.reason or event.code.text)
-            if not kept.is_told:  # its client may hold the welcome, and come back to confirm
-                self._loop.call_later(self._limits.handshake_timeout, self._forget_unconfirmed, kept)
-
-    def _forget_unconfirmed(self, kept: _Kept) -> None:
-        if not kept.is_told and kept.carrier is None:
-            kept.session.lose(CloseCode.EXPIRED, "it was never confirmed")
-
-    def _detach(self, kept: _Kept, reason: str) -> None:
-        kept.carrier = None
-        if kept.session.driver is not None:
-            kept.session.detach(reason)
-        if kept.record.detached_at is None:
-            self._table.detached(kept.record, self._loop.time())
-        self._expire_later()
-
-    def _ended(self, kept: _Kept) -> None:
-        session = kept.session
+    def _ended(self, session: BareSession) -> None:
         code = CloseCode.NORMAL if isinstance(session.ended, SessionClosed) else session.end_code
-        reason = getattr(session.ended, "reason", "")
-        self._table.remove(kept.record, code, reason[:500], self._loop.time())
-        self._kept.pop(kept.record.id, None)
-        self._held_by_source[kept.source] -= 1
-        if not self._held_by_source[kept.source]:
-            del self._held_by_source[kept.source]
-        carrier, kept.carrier = kept.carrier, None
-        # Not the session's own driver yet, so nobody has told this peer.
-        if carrier is not None and carrier.connection.phase is Phase.CONFIRMING:
-            carrier.connection.break_off(code, reason[:500])
-            carrier.schedule()
+        self._host.ended(session.id, code, getattr(session.ended, "reason", ""), self._loop.time())
 
     # Time passes...
 
-    def _expire_later(self) -> None:
-        at = self._table.timeout_at()
-        if self._expiring is None and at is not None:
-            self._expiring = self._loop.call_at(at, self._expire)
+    def _arm(self) -> None:
+        at = self._host.timeout_at()
+        if at is None or (self._timer is not None and self._timer_at <= at):
+            return  # an earlier timer looks again when it fires
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer = self._loop.call_at(at, self._on_timer)
+        self._timer_at = at
 
-    def _expire(self) -> None:
-        self._expiring = None
-        for record in self._table.expired(self._loop.time()):
-            self._kept[record.id].session.lose(CloseCode.EXPIRED, "the resume window passed")
-        self._expire_later()
+    def _on_timer(self) -> None:
+        self._timer = None
+        self._host.handle_timeout(self._loop.time())
+        self._arm()
 
     # The server goes...
 
     async def drain(self, *, retry_in: float) -> None:
         """Let nobody in any more, and end every session in an orderly way; its client is told to come back."""
-        self._is_draining = True
-        for door in list(self._silent):
-            door.hang_up()
+        self._host.close()
+        self._admission.close()
         closing = [
             session.close("the server is going away", CloseCode.GOING_AWAY, retry_in=retry_in)
             for session in self.sessions
             if session.driver is not None
         ]
         await asyncio.gather(*closing)
-        for session in self.sessions:
-            session.lose(CloseCode.EXPIRED, "the server is going away")
-        for driver in self._greeting:
-            driver.connection.refuse(
-                Refusal(code=CloseCode.GOING_AWAY, reason="the server is going away", retry_in=retry_in)
-            )
-            driver.schedule()
-        for driver in self._carried:
-            driver.connection.close(
-                CloseCode.GOING_AWAY, "the server is going away", self._loop.time(), retry_in
-            )
-            driver.schedule()
+        self._host.leave(retry_in, self._loop.time())
         for task in self._deciding:
             task.cancel()
-        for timer in (self._expiring, self._sweeping):
-            if timer is not None:
-                timer.cancel()
+        if self._timer is not None:
+            self._timer.cancel()
 
     async def hang_up(self) -> None:
         """Wait until every line is gone; who keeps its own open is hung up on after ``close_timeout`` seconds."""
-        try:
-            async with asyncio.timeout(self._limits.close_timeout):
-                await self._until_empty()
-        except TimeoutError:
-            for transport in list(self._open):
-                transport.abort()
-            await self._until_empty()
+        await self._admission.hang_up()
 
-    async def _until_empty(self) -> None:
-        while self._open:
-            await self._line_gone.wait()
+
+def _tell_turned_away(driver: Driver, event: ConnectionEnded) -> None:
+    if event.local and event.code is not CloseCode.REPLACED:
+        log.info("a caller from %s was not let in: %s", driver.transport.peer, event.reason)

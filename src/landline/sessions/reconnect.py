@@ -147,9 +147,7 @@ class ClientEnd:
         return retry_in * (0.5 + self._chance())
 
     def _line_ended(self, session: BareSession, event: ConnectionEnded) -> None:
-        end = session.connection_ended(event)
-        if end is not None:
-            session.end(end)
+        if session.connection_ended(event):
             return
         if self._loop.time() - self._attached_at >= self._limits.redial_reset:
             self._pauses = 0

@@ -219,11 +219,9 @@ class Client:
         elif isinstance(event, ConnectionEnded):
             check_honest(event, "the client")
             check_verdict(event, self.node, self.limits)
-            how = end.connection_ended(event)
-            if how:
-                end.end(how)
+            if end.connection_ended(event):
                 return
-            end.detach()
+            end.detach(event.reason)
             self._lost_line_at = self.node.now
             self._redial_later()
 

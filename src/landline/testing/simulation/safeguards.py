@@ -21,10 +21,10 @@ from ...protocol.flow import Flow
 from ...protocol.frames import COUNTS, CloseCode
 from ...protocol.handshake import Refusal
 from ...protocol.heartbeat import Heartbeat, Progress, Verdict
+from ...protocol.host import Host
 from ...protocol.resume import Record, SessionTable, hash_token
 from ...protocol.session import Session
 from ...protocol.states import ACCEPTED, Phase, Role
-from .host import Host
 from .line import Port
 
 Patch = tuple[Any, str, Any]
