@@ -82,6 +82,7 @@ def draw_shape(chance: random.Random) -> Shape:
         dead_after=3.0 if fast else 8.0,
         redial_min=pick((0.001, 0.001, 0.05, 0.2)),
         redial_max=2.0,
+        redial_reset=pick((0.001, 0.001, 60.0)),
         resume_window=pick((12.0, 60.0, 300.0)),
         tombstone_window=pick((20.0, 86_400.0)),
         max_tombstones=pick((1, 3, 10_000)),
