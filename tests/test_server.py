@@ -359,7 +359,7 @@ async def test_a_drain_ends_whoever_is_there(who: str, stack: AsyncExitStack) ->
         if who in ("silent", "plain", "half a hello"):
             sock = socket.create_connection(("127.0.0.1", port))
             sock.sendall({"silent": b"", "plain": b"hello\n", "half a hello": MAGIC + b"\0\0"}[who])
-            while not (acceptor._greeting if who == "half a hello" else acceptor._open):  # noqa: ASYNC110 - nobody announces it
+            while not (acceptor._host._greeting if who == "half a hello" else acceptor._admission._open):  # noqa: ASYNC110 - nobody announces it
                 await asyncio.sleep(0)
             if who == "plain":
                 await entered.wait()
@@ -368,11 +368,11 @@ async def test_a_drain_ends_whoever_is_there(who: str, stack: AsyncExitStack) ->
             await entered.wait()
             if who == "detached":
                 session.drop(60)
-                while not acceptor._table._detached:  # noqa: ASYNC110 - nobody announces it
+                while not acceptor._host._table._detached:  # noqa: ASYNC110 - nobody announces it
                     await asyncio.sleep(0)
 
     assert listening.sessions == 0
-    assert not acceptor._open
+    assert not acceptor._admission._open
     if session is not None:
         await session.close()
     if sock is not None:

@@ -457,7 +457,7 @@ async def test_nothing_is_left_of_a_session(pair: Pair) -> None:
         await [ours, theirs][number % 3 % 2].close()
         await asyncio.gather(ours.wait_closed(), theirs.wait_closed())
         pair._leave.set()
-    while asyncio.all_tasks() - before or pair.listening._acceptor._open:  # noqa: ASYNC110 - nobody announces it
+    while asyncio.all_tasks() - before or pair.listening._acceptor._admission._open:  # noqa: ASYNC110 - nobody announces it
         await asyncio.sleep(0)
     gc.collect()
 

@@ -46,13 +46,14 @@ from .errors import (
 )
 from .limits import LIMITS, Limit, Limits
 from .patterns.messages import Outcome, Receipt
+from .protocol.redial import Pause
 from .protocol.states import State
 from .server import Listening, PlainProgram, Program, Server, serve
 from .session import Session
 from .sessions.auth import Authenticate
 from .sessions.bare import StateChange
 from .sessions.caller import Caller
-from .sessions.reconnect import Pause, full_jitter
+from .sessions.reconnect import full_jitter
 from .storage.base import Gap, Position, Publication
 
 __version__ = "0.1.0"

@@ -8,9 +8,10 @@ from typing import Any
 
 from .errors import AddressError, ConnectTimeout
 from .limits import Limits
+from .protocol.redial import Pause
 from .session import Session
 from .sessions.caller import Caller
-from .sessions.reconnect import ClientEnd, Pause
+from .sessions.reconnect import ClientEnd
 from .transports import open_transport, parse_address
 
 

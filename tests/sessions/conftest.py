@@ -240,9 +240,41 @@ async def place() -> AsyncIterator[Place]:
         place.hang_up()
 
 
+class FromAfar:
+    """A transport of a stranger, as far as a server looks at it."""
+
+    def __init__(self, source: str) -> None:
+        self.source = source
+        self.peer = f"tcp://{source}:1"
+        self.backlog = 0
+        self.is_writable = True
+        self.on_lost: Any = None
+        self.is_open = True
+        self._receiver: Any = None
+
+    def start(self, receiver: Any) -> None:
+        self._receiver = receiver
+
+    def hold(self, is_held: bool) -> None: ...
+
+    def write(self, data: bytes) -> None: ...
+
+    def end(self) -> None: ...
+
+    def close(self) -> None:
+        self.abort()
+
+    def abort(self) -> None:
+        if self.is_open:
+            self.is_open = False
+            if self._receiver is not None:
+                self._receiver.lost(None)
+                self.on_lost()
+
+
 @pytest.fixture
 def wired() -> Any:
     """This module's words, for tests that speak the wire."""
     import types
 
-    return types.SimpleNamespace(hello=hello, text=text, ack=ack, handled=handled)
+    return types.SimpleNamespace(hello=hello, text=text, ack=ack, handled=handled, FromAfar=FromAfar)

@@ -338,7 +338,7 @@ async def test_a_session_that_is_told_to_be_expired_is_over(place: Place) -> Non
     wire, welcome = await place.session()
     wire.transport.abort()
     await asyncio.sleep(1)
-    sweep = place.listening._acceptor._expiring
+    sweep = place.listening._acceptor._timer
     assert sweep is not None
     sweep.cancel()
     await asyncio.sleep(61)
@@ -515,10 +515,10 @@ async def test_nothing_is_left_when_the_lines_are_gone(place: Place, wired: Any)
 
     assert len(asyncio.all_tasks()) == before
     assert place.listening.sessions == 0
-    assert place.listening._acceptor._open == {}
-    assert place.listening._acceptor._silent == {}
-    assert place.listening._acceptor._greeting == {}
-    assert place.listening._acceptor._carried == {}
+    assert place.listening._acceptor._admission._open == {}
+    assert place.listening._acceptor._admission._silent == {}
+    assert place.listening._acceptor._host._greeting == {}
+    assert place.listening._acceptor._host._carried == {}
 
 
 @pytest.mark.parametrize("who", ["silent", "dropped this very moment"])

@@ -10,7 +10,7 @@ import pytest
 
 import landline
 from landline.protocol.frames import HEADER, FrameType
-from landline.sessions.accept import SILENT_GRACE
+from landline.sessions.admission import SILENT_GRACE
 
 if TYPE_CHECKING:
     from .conftest import Place

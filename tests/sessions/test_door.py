@@ -119,5 +119,5 @@ async def test_a_caller_that_comes_and_goes_is_nobody(place: Place) -> None:
     await asyncio.sleep(5)
 
     assert called == []
-    assert place.listening._acceptor._silent == {}
-    assert place.listening._acceptor._open == {}
+    assert place.listening._acceptor._admission._silent == {}
+    assert place.listening._acceptor._admission._open == {}

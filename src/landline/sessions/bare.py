@@ -121,7 +121,9 @@ class BareSession:
             self.set_state(State.CONNECTED)
 
     def detach(self, reason: str, retry_in: float | None = None) -> None:
-        """The line is gone, the session is not."""
+        """The line is gone, the session is not; nothing happens where there was none."""
+        if self.driver is None:
+            return
         self.driver = None
         if not self.is_closing and not self.is_peer_closed:
             self.set_state(State.RECONNECTING, reason, retry_in)
@@ -168,18 +170,20 @@ class BareSession:
             self.end(SessionClosed(self._close_reason))
         self._wake_all()
 
-    def connection_ended(self, event: ConnectionEnded) -> SessionEnded | None:
-        """Return what the end of our connection means: the session's end, or None when it may go on over another one."""
+    def connection_ended(self, event: ConnectionEnded) -> bool:
+        """End where the end of our connection means that; return whether it does, or we may go on over another one."""
         if (
             event.code is CloseCode.NORMAL
             or self.is_peer_closed
             or (self.is_closing and event.code is self._close_code)
         ):
-            return SessionClosed(self._close_reason or event.reason)
+            self.end(SessionClosed(self._close_reason or event.reason))
+            return True
         if event.code.resumable:
-            return None
+            return False
         self.end_code = event.code
-        return self.loss(f"{event.code.text}: {event.reason}" if event.reason else event.code.text)
+        self.end(self.loss(f"{event.code.text}: {event.reason}" if event.reason else event.code.text))
+        return True
 
     # The session ends...
 

@@ -13,9 +13,10 @@ from ..limits import SESSION, Limits
 from ..protocol.codec import encode_data
 from ..protocol.events import ConnectionEnded, Event, PeerClosed
 from ..protocol.frames import CloseCode
-from ..protocol.handshake import ID_SIZE, Hello, Resume
+from ..protocol.handshake import ID_SIZE, Hello
+from ..protocol.redial import Fate, Pause, Redial
+from ..protocol.redial import full_jitter as jitter_from
 from ..protocol.session import Session
-from ..protocol.states import Role
 from ..transports import Address
 from .bare import BareSession
 from .dial import Answer, Turndown, dial_any, prefer
@@ -26,17 +27,10 @@ LIFE: Final = secrets.token_bytes(ID_SIZE)
 
 MAX_CREDENTIALS: Final = SESSION.credentials
 
-Pause = Callable[[int], float]
-"""How long to wait, in seconds, before the dial of that number (1 is the first after a drop)."""
-
 
 def full_jitter(limits: Limits, chance: Callable[[], float] = random.random) -> Pause:
     """Return the default pause: drawn evenly from 0 to ``redial_min`` doubled with every dial, up to ``redial_max``."""
-
-    def pause(number: int) -> float:
-        return chance() * min(limits.redial_max, limits.redial_min * 2.0 ** min(number - 1, 32))
-
-    return pause
+    return jitter_from(limits, chance)
 
 
 class ClientEnd:
@@ -60,16 +54,10 @@ class ClientEnd:
         self._home: Address | None = None
         self._limits = limits
         self._credentials = credentials
-        self._pause = pause or full_jitter(limits, chance)
         self._chance = chance
-        self._token = b""
-        self._attempt = 1
+        self._state = Redial(limits, pause or full_jitter(limits, chance), chance)
         self._session: BareSession | None = None
         self._redialling: asyncio.Task[None] | None = None
-        self._hold = 0.0
-        self._pauses = 0
-        self._attached_at = 0.0
-        self._resume_window = 0.0
         self._loop = asyncio.get_running_loop()
 
     async def connect(self, timeout: float) -> BareSession:
@@ -98,7 +86,6 @@ class ClientEnd:
             peer_window=welcome.window,
             peer_max_message=min(welcome.max_message, limits.max_message),
             peer_max_flows=welcome.max_flows,
-            role=Role.CLIENT,
         )
         session = BareSession(state, session_id=welcome.session, principal="", limits=limits)
         self._session = session
@@ -121,7 +108,7 @@ class ClientEnd:
         """Hang up beneath the session, and stay away that long."""
         session = self._session
         if session is not None and session.driver is not None:
-            self._hold = max(self._hold, seconds)
+            self._state.stay_away(seconds)
             session.driver.abort()
 
     def stop(self) -> None:
@@ -137,9 +124,7 @@ class ClientEnd:
         prefer(self._addresses, str(self._home))
         driver.deliver = lambda event: self._deliver(session, driver, event)
         driver.connection.carry(welcome, session.core, self._loop.time())
-        self._token = welcome.token
-        self._resume_window = welcome.resume_window
-        self._attached_at = self._loop.time()
+        self._state.welcomed(welcome, self._loop.time())
         session.attach(driver)
 
     def _deliver(self, session: BareSession, driver: Driver, event: Event) -> None:
@@ -147,22 +132,16 @@ class ClientEnd:
             return
         session.deliver(event)
         if isinstance(event, PeerClosed):
-            self._hold = self._spread(event.retry_in or 0.0)
+            if event.retry_in is not None:
+                self._state.come_back_in(event.retry_in)
             prefer(self._addresses, event.redirect)
         elif isinstance(event, ConnectionEnded):
             self._line_ended(session, event)
 
-    def _spread(self, retry_in: float) -> float:
-        """Return half to one and a half of the time, so that those who were told the same do not come back together."""
-        return retry_in * (0.5 + self._chance())
-
     def _line_ended(self, session: BareSession, event: ConnectionEnded) -> None:
-        end = session.connection_ended(event)
-        if end is not None:
-            session.end(end)
+        if session.connection_ended(event):
             return
-        if self._loop.time() - self._attached_at >= self._limits.redial_reset:
-            self._pauses = 0
+        self._state.line_ended(self._loop.time())
         session.detach(event.reason or event.code.text)
         self._redialling = self._loop.create_task(self._redial(session), name="landline redial")
 
@@ -170,34 +149,24 @@ class ClientEnd:
 
     async def _redial(self, session: BareSession) -> None:
         try:
-            async with asyncio.timeout(self._resume_window):
+            async with asyncio.timeout_at(self._state.gives_up_at):
                 await self._redial_until_answered(session)
         except TimeoutError:
-            session.lose(CloseCode.EXPIRED, f"no server was reached for {self._resume_window:g} s")
+            session.lose(CloseCode.EXPIRED, f"no server was reached for {self._state.resume_window:g} s")
         except Exception as error:  # noqa: BLE001 - the application's `pause` above all: nobody else would tell who waits
             log.exception("a session cannot be redialled")
             session.lose(CloseCode.FAILED, f"it cannot be redialled: {error!r}")
 
     async def _redial_until_answered(self, session: BareSession) -> None:
         while session.ended is None:
-            self._pauses += 1
-            pause = max(self._hold, self._pause(self._pauses))
-            self._hold = 0.0
+            pause = self._state.next_pause()
             if not session.is_closing:
                 session.set_state(session.state, "", pause)
             await asyncio.sleep(pause)
-            self._attempt += 1
-            resume = Resume(
-                session=session.id,
-                token=self._token,
-                attempt=self._attempt,
-                received=session.core.received,
-                credentials=self._credentials,
-            )
             try:
                 answer = await dial_any(
                     self._addresses,
-                    resume,
+                    self._state.greeting(session.core.received, self._credentials),
                     self._limits,
                     timeout=self._limits.connect_timeout,
                     jitter=self._chance,
@@ -207,7 +176,7 @@ class ClientEnd:
                 if self._refused(session, error):
                     return
             except ConnectError as error:
-                log.info("redial %d of a session failed: %s", self._pauses, error)
+                log.info("redial %d of a session failed: %s", self._state.dials, error)
             else:
                 self._resumed(session, answer)
                 return
@@ -228,17 +197,12 @@ class ClientEnd:
     def _refused(self, session: BareSession, error: Turndown) -> bool:
         """Return whether a refusal ends the session."""
         refusal = error.refusal
-        if refusal.code is CloseCode.STALE and refusal.attempt is not None:
-            self._attempt = refusal.attempt
-            return False
-        if refusal.code.resumable:
-            self._hold = max(self._hold, self._spread(refusal.retry_in or 0.0))
-            prefer(self._addresses, refusal.redirect)
-            return False
+        fate = self._state.refused(refusal)
+        prefer(self._addresses, refusal.redirect)
         counts = {"peer_received": refusal.received, "peer_handled": refusal.handled}
-        if refusal.code is CloseCode.NORMAL:
+        if fate is Fate.CLOSED:
             session.core.end(**counts)
             session.end(SessionClosed(refusal.reason))
-        else:
+        elif fate is Fate.LOST:
             session.lose(refusal.code, refusal.code.text, **counts)
-        return True
+        return fate is not Fate.DIAL_AGAIN

@@ -33,7 +33,7 @@ def test_a_client_that_hangs_up_resumes() -> None:
     assert client.talk is talk
     assert client.port is not port
     assert client.old == [port]
-    assert world.host.kept[talk.session_id if talk else b""].attempt == 2
+    assert world.server.book.accounts[talk.session_id if talk else b""].attempt == 2
 
 
 def test_a_client_whose_server_forgot_it_begins_anew() -> None:
@@ -41,7 +41,7 @@ def test_a_client_whose_server_forgot_it_begins_anew() -> None:
     world = make_world()
     client = world.clients[0]
     talk = client.talk
-    world.host.die()
+    world.server.die()
     play(world, *["flow", "tick"] * 8)
 
     assert talk is not None

@@ -15,7 +15,7 @@ from landline.testing.simulation.world import World
 
 def make_world() -> World:
     """One client, attached, with nothing under way."""
-    world = new_world(1, draw_shape(random.Random(13)))
+    world = new_world(1, draw_shape(random.Random(10)))
     for name in ("flow", "tick") * 4:
         do(world, name)
     return world
@@ -83,9 +83,9 @@ def test_a_stalled_loop_takes_no_bytes_until_it_wakes() -> None:
     """Time passes meanwhile; then it goes on."""
     world = make_world()
     do(world, "stall", 1, 3 << 4 | 3)
-    states = [world.host.node.is_stalled]
+    states = [world.server.node.is_stalled]
     world.heal()
-    states.append(world.host.node.is_stalled)
+    states.append(world.server.node.is_stalled)
 
     assert states == [True, False]
     assert world.faults["stall"] == 1

@@ -36,10 +36,10 @@ def test_a_world_without_faults_delivers_what_is_sent() -> None:
         (name, chance.getrandbits(16), chance.getrandbits(16))
         for name in ("flow", "send", "tick", "take") * 100
     ]
-    result = play(1, draw_shape(random.Random(13)), steps)
+    result = play(1, draw_shape(random.Random(10)), steps)
 
     assert not result.faults
-    assert result.sessions == draw_shape(random.Random(13)).clients
+    assert result.sessions == draw_shape(random.Random(10)).clients
     assert result.delivered > 10
 
 
@@ -55,4 +55,4 @@ def test_a_world_that_never_rests_is_a_violation(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(Session, "_add_acks_now", lambda self, out: None)
 
     with pytest.raises(Violation, match="never comes to rest"):
-        play(1, draw_shape(random.Random(13)), [*[("flow", 0, 0), ("tick", 0, 0)] * 3, ("send", 1, 0)])
+        play(1, draw_shape(random.Random(10)), [*[("flow", 0, 0), ("tick", 0, 0)] * 3, ("send", 1, 0)])

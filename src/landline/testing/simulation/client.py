@@ -1,4 +1,4 @@
-"""A client without a loop: what ``sessions.reconnect`` and ``sessions.dial`` do, the same calls into the protocol in the same order.
+"""A client without a loop: runs the real ``protocol.redial`` as ``sessions.reconnect`` and ``sessions.dial`` do.
 
 It dials, keeps its session on a line, and redials until the session is over; then it begins another one.
 """
@@ -11,6 +11,7 @@ from ...protocol.connection import Connection
 from ...protocol.events import ConnectionEnded, Event, PeerClosed, Turned, Welcomed
 from ...protocol.frames import MAGIC, CloseCode, FrameType
 from ...protocol.handshake import ID_SIZE, Hello, Refusal, Resume, Welcome, encode_payload
+from ...protocol.redial import Fate, Redial, full_jitter
 from ...protocol.session import Session
 from ...protocol.states import Role
 from .checks import check_honest, check_verdict
@@ -43,18 +44,12 @@ class Client:
         self.greetings: list[tuple[int, bytes]] = []
         self.is_dialling = False
         self._redial_tag = 0
-        self._session = b""
-        self._token = b""
-        self._attempt = 1
-        self._pauses = 0
-        self._hold = 0.0
-        self._lost_line_at = 0.0
-        self._resume_window = 0.0
+        self.redial = self._new_redial()
 
     def begin(self) -> None:
         """Ask for a new session."""
         self.end = self.talk = None
-        self._attempt, self._pauses, self._hold = 1, 0, 0.0
+        self.redial = self._new_redial()
         self.greetings.clear()
         self._redial_tag += 1
         limits = self.limits
@@ -67,6 +62,10 @@ class Client:
                 credentials=self.principal,
             )
         )
+
+    def _new_redial(self) -> Redial:
+        chance = self.world.chance.random
+        return Redial(self.limits, full_jitter(self.limits, chance), chance)
 
     def die(self) -> None:
         """The process is killed and started again; it knows nothing any more."""
@@ -86,9 +85,8 @@ class Client:
                 self.world.forget(self.old.pop(0))
 
     def hang_up(self) -> None:
-        """Give the line up, as ``session.drop`` does: the next one is dialled at once."""
+        """Give the line up, as ``session.drop`` does."""
         if self.end is not None and not self.is_dialling and self.port is not None:
-            self._pauses = -1
             self.port.abort()
 
     def _stop(self) -> None:
@@ -111,7 +109,7 @@ class Client:
         port = self.port = Port(self.node, connection, world.capacity)
         connection.greet(greeting)
         kind = FrameType.HELLO if isinstance(greeting, Hello) else FrameType.RESUME
-        self.greetings.append((self._attempt, MAGIC + encode_payload(kind, greeting)))
+        self.greetings.append((self.redial.attempt, MAGIC + encode_payload(kind, greeting)))
         self.is_dialling = True
         port.deliver = partial(self._answered, port)
         world.connect(port)
@@ -160,13 +158,10 @@ class Client:
         if end.ended:
             return
         self.talk.check_refusal(refusal)
-        if refusal.code is CloseCode.STALE and refusal.attempt is not None:
-            self._attempt = refusal.attempt
+        fate = self.redial.refused(refusal)
+        if fate is Fate.DIAL_AGAIN:
             self._redial_later()
-        elif refusal.code.resumable:
-            self._hold = max(self._hold, refusal.retry_in or 0.0)
-            self._redial_later()
-        elif refusal.code is CloseCode.NORMAL:
+        elif fate is Fate.CLOSED:
             end.core.end(refusal.received, refusal.handled)
             end.end("closed")
         else:
@@ -195,7 +190,6 @@ class Client:
             end = self.end = End(self.node, core, self.talk, 0, self.limits)
             self.talk.ends[0] = end
             end.on_end = self._stop
-            self._session = welcome.session
         elif end.ended:
             port.abort()
             return
@@ -206,9 +200,7 @@ class Client:
         )  # a ProtocolError is a violation: nobody here lies
         port.is_confirmed = True
         port.heard_at = self.node.now
-        self._pauses = 0
-        self._token = welcome.token
-        self._resume_window = welcome.resume_window
+        self.redial.welcomed(welcome, self.node.now)
         end.attach(port)
 
     def _deliver(self, port: Port, event: Event) -> None:
@@ -217,27 +209,20 @@ class Client:
             return
         end.deliver(event)
         if isinstance(event, PeerClosed) and event.retry_in is not None:
-            self._hold = event.retry_in
+            self.redial.come_back_in(event.retry_in)
         elif isinstance(event, ConnectionEnded):
             check_honest(event, "the client")
             check_verdict(event, self.node, self.limits)
-            how = end.connection_ended(event)
-            if how:
-                end.end(how)
+            if end.connection_ended(event):
                 return
-            end.detach()
-            self._lost_line_at = self.node.now
+            end.detach(event.reason)
+            self.redial.line_ended(self.node.now)
             self._redial_later()
 
     # ... and when it is not.
 
     def _redial_later(self) -> None:
-        self._pauses += 1
-        spread = min(
-            self.limits.redial_max, self.limits.redial_min * 2.0 ** min(max(self._pauses - 1, 0), 32)
-        )
-        pause = max(self._hold, self.world.chance.random() * spread, 0.2 if self.world.is_refusing else 0.0)
-        self._hold = 0.0
+        pause = max(self.redial.next_pause(), 0.2 if self.world.is_refusing else 0.0)
         self._redial_tag += 1
         self.node.after(pause, partial(self._redial, self._redial_tag))
 
@@ -245,20 +230,11 @@ class Client:
         end = self.end
         if tag != self._redial_tag or end is None or end.ended or end.port is not None:
             return
-        if self.node.now >= self._lost_line_at + self._resume_window:
+        if self.node.now >= self.redial.gives_up_at:
             end.talk.excuses.add("no server")
             end.lose(CloseCode.EXPIRED, "no server was reached")
             return
-        self._attempt += 1
-        self._dial(
-            Resume(
-                session=self._session,
-                token=self._token,
-                attempt=self._attempt,
-                received=end.core.received,
-                credentials=self.principal,
-            )
-        )
+        self._dial(self.redial.greeting(end.core.received, self.principal))
 
 
 def _ignore(event: Event) -> None:

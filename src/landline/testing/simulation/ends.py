@@ -26,6 +26,7 @@ class End:
         side: 0 at the client, 1 at the server.
         port: the line that carries it now, if any.
         ended: ``closed`` or ``lost``, once it is over, with ``code`` and ``reason``.
+        on_loss: called before whoever keeps the session loses it, with the code and the reason.
     """
 
     def __init__(self, node: Node, core: Session, talk: Talk, side: int, limits: Limits) -> None:
@@ -38,6 +39,7 @@ class End:
         self.ended = ""
         self.code = CloseCode.NORMAL
         self.reason = ""
+        self.on_loss: Callable[[CloseCode, str], None] = _ignore
         self.on_end: Callable[[], None] = _nothing
         self.is_closing = False
         self.is_peer_closed = False
@@ -54,8 +56,9 @@ class End:
         if self.is_closing:
             port.connection.close(CloseCode.NORMAL, "", self.node.now)
 
-    def detach(self) -> None:
+    def detach(self, reason: str) -> None:
         """The line is gone, the session is not."""
+        del reason  # nobody watches
         self.port = None
 
     def deliver(self, event: Event) -> None:
@@ -72,14 +75,16 @@ class End:
             if self.is_closing or self.core.is_everything_handled:
                 self.end("closed")
 
-    def connection_ended(self, event: ConnectionEnded) -> str:
-        """Return how the end of the line ends the session, or nothing when it goes on."""
+    def connection_ended(self, event: ConnectionEnded) -> bool:
+        """End where the end of the line means that; return whether it does, or the session goes on."""
         if event.code is CloseCode.NORMAL or self.is_peer_closed:
-            return "closed"
+            self.end("closed")
+            return True
         if event.code.resumable:
-            return ""
+            return False
         self.code, self.reason = event.code, event.reason
-        return "lost"
+        self.end("lost")
+        return True
 
     # The session ends...
 
@@ -98,7 +103,7 @@ class End:
         if not self.ended:
             if self.core.outbox_frames:
                 self.talk.excuses.add("closed late")
-                self.lose(CloseCode.EXPIRED, "closed before everything was delivered")
+                self._lose(CloseCode.EXPIRED, "closed before everything was delivered")
             self.end("closed")
 
     def lose(
@@ -109,13 +114,17 @@ class End:
         peer_received: int | None = None,
         peer_handled: int | None = None,
     ) -> None:
-        """The session cannot go on."""
+        """The session cannot go on, says who keeps it."""
         if not self.ended:
+            self.on_loss(code, reason)
             self.core.end(peer_received, peer_handled)
-            self.code, self.reason = code, reason
-            if self.port is not None:
-                self.port.connection.break_off(code, reason)
-            self.end("lost")
+            self._lose(code, reason)
+
+    def _lose(self, code: CloseCode, reason: str) -> None:
+        self.code, self.reason = code, reason
+        if self.port is not None:
+            self.port.connection.break_off(code, reason)
+        self.end("lost")
 
     def die(self) -> None:
         """The process of this end is gone; nobody is told."""
@@ -185,3 +194,7 @@ class End:
 
 def _nothing() -> None:
     pass
+
+
+def _ignore(code: CloseCode, reason: str) -> None:
+    del code, reason

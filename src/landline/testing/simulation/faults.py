@@ -180,53 +180,54 @@ def refuse(world: World, a: int, b: int) -> None:
 
 def thief(world: World, a: int, b: int) -> None:
     """Somebody else asks for a session: with a retired token, a made-up one, as another principal, or by a recording."""
-    if world.host.node.is_stalled:
+    if world.server.node.is_stalled:
         return
     client = _pick(world, a)
-    kept = world.host.kept.get(client.talk.session_id) if client.talk is not None else None
-    if kept is None or not kept.is_told:
+    account = world.server.book.accounts.get(client.talk.session_id) if client.talk is not None else None
+    if account is None or not account.talk.is_confirmed:
         return
     principal, token, attempt, session = (
-        kept.principal,
-        kept.shown[-1],
-        kept.attempt + 1 + b % 3,
-        kept.record.id,
+        account.principal,
+        account.shown[-1],
+        account.attempt + 1 + b % 3,
+        account.id,
     )
     data = b""
     kind = a % 6
     if kind == 0:
-        if len(kept.shown) < 2 or b & 0x3C0:
+        if len(account.shown) < 2 or b & 0x3C0:
             return  # this one ends the session: not too often
-        token = kept.shown[-2]
+        token = account.shown[-2]
     elif kind == 1:
         token = b"?" * TOKEN_SIZE
     elif kind == 2:
         principal = "somebody else"
     elif kind == 3:
-        known = [greeting for attempt, greeting in client.greetings if 1 < attempt <= kept.attempt]
+        known = [greeting for attempt, greeting in client.greetings if 1 < attempt <= account.attempt]
         if not known:
             return
         data = known[b % len(known)]
     elif kind == 4:
         session = b"?" * ID_SIZE
     else:
-        attempt = 1 + b % kept.attempt
+        attempt = 1 + b % account.attempt
     if not data:
         resume = Resume(session=session, token=token, attempt=attempt, received=b % 9, credentials=principal)
         data = MAGIC + encode_payload(FrameType.RESUME, resume)
-    carrier = kept.carrier
+    carrier = account.carrier
     was_open = carrier is not None and carrier.connection.phase is not Phase.CLOSED
     port = _stranger(world, data)
     world.faults["thief"] += 1
     if port.connection.session is not None:
         raise Violation("a thief was let in")
-    if kind != 0 and (kept.carrier is not carrier or (was_open and carrier.connection.phase is Phase.CLOSED)):  # type: ignore[union-attr]
+    is_open = carrier is not None and carrier.connection.phase is not Phase.CLOSED
+    if kind != 0 and (account.carrier is not carrier or was_open is not is_open):
         raise Violation("a thief who was refused disturbed the session")
 
 
 def rubbish(world: World, a: int, b: int) -> None:
     """A stranger who speaks badly: noise, a hello that never ends or is too long, a size that nobody may declare, or talk out of turn."""
-    if world.host.node.is_stalled:
+    if world.server.node.is_stalled:
         return
     kind = a % 6
     if kind == 0:
@@ -251,7 +252,7 @@ def rubbish(world: World, a: int, b: int) -> None:
 def _stranger(world: World, data: bytes) -> Port:
     if len(world.strangers) >= _STRANGERS:
         world.forget(world.strangers.popleft())
-    port = world.host.accept(world.capacity)
+    port = world.server.accept(world.capacity)
     world.strangers.append(port)
     port.arrive(data)
     return port
@@ -269,25 +270,25 @@ def client_dies(world: World, a: int, b: int) -> None:
 def server_dies(world: World, a: int, b: int) -> None:
     """The server's process is killed and starts anew, with empty hands."""
     del a, b
-    if not world.host.node.is_stalled:
+    if not world.server.node.is_stalled:
         world.faults["server dies"] += 1
-        world.host.die()
+        world.server.die()
 
 
 def bar(world: World, a: int, b: int) -> None:
     """A principal is not let in any more, for a while."""
     client = _pick(world, a)
     principal = client.principal
-    if principal in world.host.barred:
+    if principal in world.server.barred:
         return
-    world.host.barred.add(principal)
-    world.host.ever_barred.add(principal)
+    world.server.barred.add(principal)
+    world.server.ever_barred.add(principal)
     world.faults["bar"] += 1
     if not client.node.is_stalled:
         client.hang_up()
 
     def admit() -> None:
-        world.host.barred.discard(principal)
+        world.server.barred.discard(principal)
 
     world.later(3 + b % 20, admit)
 

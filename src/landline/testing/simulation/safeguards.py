@@ -20,12 +20,12 @@ from ...protocol.flow import Flow
 from ...protocol.frames import COUNTS, CloseCode
 from ...protocol.handshake import Refusal
 from ...protocol.heartbeat import Heartbeat, Progress, Verdict
+from ...protocol.host import Host
 from ...protocol.outbox import Outbox
 from ...protocol.resume import Record, SessionTable, hash_token
 from ...protocol.session import Session
 from ...protocol.states import ACCEPTED, Phase, Role
 from .flow_safeguards import FLOW_ABLATIONS
-from .host import Host
 from .line import Port
 from .switched_off import Ablation
 

@@ -19,7 +19,15 @@ LONGEST = 200
 
 _EXCUSES = {
     CloseCode.UNKNOWN_SESSION: {"server died", "forgotten"},
-    CloseCode.EXPIRED: {"expired", "never confirmed", "no room", "no server", "closed late", "server died"},
+    CloseCode.EXPIRED: {
+        "expired",
+        "never confirmed",
+        "no room",
+        "no memory",
+        "no server",
+        "closed late",
+        "server died",
+    },
     CloseCode.REVOKED: {"revoked"},
     CloseCode.UNAUTHORIZED: {"barred"},
 }

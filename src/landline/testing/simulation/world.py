@@ -19,7 +19,7 @@ from ...protocol.session import Session
 from .checks import check_times
 from .client import Client
 from .ends import End
-from .host import Host
+from .host import ServerProcess
 from .line import Port, Violation, join
 from .schedule import Shape, Step
 from .strands import Strand
@@ -66,9 +66,9 @@ class World:
         self._step = 0
         self._talks: list[Talk] = []
         self.sessions = 0
-        self.host = Host(self)
+        self.server = ServerProcess(self)
         self.clients = [Client(self, number, 1000.0 * number) for number in range(1, shape.clients + 1)]
-        self.nodes = [self.host.node, *(client.node for client in self.clients)]
+        self.nodes = [self.server.node, *(client.node for client in self.clients)]
         self._operations: dict[str, Callable[[int, int], None]] = {
             "send": self.do_send, "take": self.do_take, "ask": self.do_ask, "close": self.do_close, "flow": self.do_flow,
             "strand": self.do_strand, "tick": self.do_tick,
@@ -93,7 +93,7 @@ class World:
 
     def connect(self, port: Port) -> None:
         """A client opened a line."""
-        join(port, self.host.accept(self.capacity))
+        join(port, self.server.accept(self.capacity))
 
     def forget(self, port: Port) -> None:
         """A line that was given up long ago is not looked at any more; both its ends have noticed."""
@@ -109,11 +109,11 @@ class World:
 
     def talk_of(self, session_id: bytes) -> Talk:
         """Return the books of a session."""
-        return self.host.talks[session_id]
+        return self.server.talks[session_id]
 
     def explain(self, talk: Talk, refusal: Refusal) -> None:
         """Why a RESUME may have been refused: the server knows."""
-        self.host.explain(talk, refusal)
+        self.server.explain(talk, refusal)
 
     # The run...
 
@@ -149,7 +149,7 @@ class World:
             self.is_touched = False
             for talk in self._talks:
                 talk.check()
-            self.host.check_pressure()
+            self.server.check_pressure()
         if self.has_ended:
             self._bury()
 

@@ -1,0 +1,405 @@
+"""What a server decides, without I/O: who is let in, which connection carries which session, and what the end of either means.
+
+A session's first line and every later one come the same way: greeted, judged (``resume``), welcomed, confirmed. Only the newest welcomed
+connection carries the session; the one before is fenced off first. ``sessions.accept`` runs this on the loop, ``testing.simulation`` in
+virtual time.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, deque
+from collections.abc import Callable
+from typing import Any, Generic, Protocol, TypeVar
+
+from ..errors import ProtocolError
+from ..limits import PROTOCOL, Limits
+from .connection import Connection
+from .credit import Pressure
+from .events import Confirmed, ConnectionEnded, Event, HelloReceived, ResumeReceived
+from .frames import CloseCode
+from .handshake import ID_SIZE, TOKEN_SIZE, Hello, Refusal, Resume, Welcome
+from .resume import Record, SessionTable, hash_token
+from .session import Session
+from .states import Phase, Role
+
+_GOING = "the server is going away"
+
+
+class Carrier(Protocol):
+    """A connection together with what drives it; one that is welcomed carries a session."""
+
+    connection: Connection
+
+    def schedule(self) -> None:
+        """Write what the connection wants sent, at the end of this turn of the loop."""
+        ...
+
+
+C = TypeVar("C", bound=Carrier)
+C_contra = TypeVar("C_contra", bound=Carrier, contravariant=True)
+
+
+class SessionEnd(Protocol[C_contra]):
+    """The server's end of a session, as far as the host deals with it; when it ends, ``Host.ended`` must be called."""
+
+    core: Session
+
+    def attach(self, carrier: C_contra, /) -> None:
+        """Go on over this connection."""
+        ...
+
+    def detach(self, reason: str, /) -> None:
+        """The line is gone (if it had a confirmed one), the session is not."""
+        ...
+
+    def deliver(self, event: Event, /) -> None:
+        """Take what the connection that carries it reports."""
+        ...
+
+    def connection_ended(self, event: ConnectionEnded, /) -> bool:
+        """Take the end of that connection; return whether it is the session's end too."""
+        ...
+
+    def lose(self, code: CloseCode, reason: str, /) -> None:
+        """End: the session cannot go on."""
+        ...
+
+
+E = TypeVar("E", bound=SessionEnd[Any])
+
+
+class Kept(Generic[C, E]):
+    """A session that lives here.
+
+    Attributes:
+        record: what is known of it for whoever wants to resume it.
+        source: where its first connection came from.
+        carrier: the connection that was welcomed last, confirmed or not; None while there is none.
+        is_told: a client confirmed it once, so that the program knows of it.
+    """
+
+    __slots__ = ("carrier", "end", "is_told", "record", "source")
+
+    def __init__(self, record: Record, end: E, source: str) -> None:
+        self.record = record
+        self.end = end
+        self.source = source
+        self.carrier: C | None = None
+        self.is_told = False
+
+
+class _Caller:
+    """Somebody who is not let in yet: where it comes from, and what it asks for once it did."""
+
+    __slots__ = ("asked", "source")
+
+    def __init__(self, source: str) -> None:
+        self.source = source
+        self.asked: Hello | Resume | None = None
+
+
+class Host(Generic[C, E]):
+    """The sessions of one life of a server, and who carries them.
+
+    Args:
+        table: where sessions are judged; empty.
+        life: names this life of the server's process.
+        draw: returns that many bytes that nobody can guess: ids and tokens.
+        make_end: called with the state, the id, the principal and the first carrier of a new session; returns its end.
+        identify: called with a caller and its credentials; answer now or later with ``admit`` or ``refuse``.
+        begin: called with each new session, once its client confirmed.
+        turned_away: called with a caller and how its connection ended, when that was before it was let in.
+        hit: called with the source, the limit's name, and what was done, when a limit was hit.
+        wake: called when ``timeout_at`` may be earlier than it was.
+        pressure: counts what all sessions hold together; new.
+        redirect: the address that clients are told to go on with, when this server goes or is full.
+
+    Attributes:
+        kept: the sessions that live, by their id.
+        pressure: see there.
+    """
+
+    def __init__(
+        self,
+        table: SessionTable,
+        limits: Limits,
+        *,
+        life: bytes,
+        draw: Callable[[int], bytes],
+        make_end: Callable[[Session, bytes, str, C], E],
+        identify: Callable[[C, Any], None],
+        begin: Callable[[E], None],
+        turned_away: Callable[[C, ConnectionEnded], None],
+        hit: Callable[[str, str, str], None],
+        wake: Callable[[], None],
+        pressure: Pressure,
+        redirect: str | None = None,
+    ) -> None:
+        self.kept: dict[bytes, Kept[C, E]] = {}
+        self._table = table
+        self._limits = limits
+        self._life = life
+        self._draw = draw
+        self._make_end = make_end
+        self._identify = identify
+        self._begin = begin
+        self._turned_away = turned_away
+        self._hit = hit
+        self._wake = wake
+        self.pressure = pressure
+        pressure.on_rise = self._make_room
+        self._redirect = redirect
+        self._greeting: dict[C, _Caller] = {}
+        self._carried: dict[C, Kept[C, E]] = {}
+        self._unconfirmed: deque[tuple[float, Kept[C, E]]] = deque()
+        self._held_by_source: Counter[str] = Counter()
+        self._is_closed = False
+
+    # Somebody comes...
+
+    def greet(self, carrier: C, source: str) -> None:
+        """Expect a greeting of this caller; hand every event of its connection to ``receive``.
+
+        Args:
+            carrier: the caller.
+            source: whom it counts for among the sessions of one source; empty for who is not counted.
+        """
+        if len(self._greeting) >= self._limits.max_handshakes:
+            # The oldest goes, not the newest: who means it has said hello long ago, and a crowd that never does must not shut the door.
+            oldest = next(iter(self._greeting))
+            self._hit(self._greeting[oldest].source, "max_handshakes", "the oldest caller was too slow")
+            self.refuse(oldest, self._not_now(CloseCode.BUSY, "too many are being greeted", 1.0))
+            del self._greeting[oldest]
+        self._greeting[carrier] = _Caller(source)
+
+    def receive(self, carrier: C, event: Event, now: float) -> None:
+        """Take what a connection reports."""
+        kept = self._carried.get(carrier)
+        if kept is None:
+            self._greeted(carrier, event)
+            return
+        if isinstance(event, ConnectionEnded):
+            del self._carried[carrier]
+            if event.limit:
+                self._hit(kept.source, event.limit, event.reason)
+        if kept.carrier is not carrier:
+            return  # fenced off, or its session is over: whatever it still says does not count
+        if isinstance(event, Confirmed):
+            self._confirmed(kept, carrier, event)
+        elif isinstance(event, ConnectionEnded):
+            self._line_ended(kept, event, now)
+        else:
+            kept.end.deliver(event)
+
+    def _greeted(self, carrier: C, event: Event) -> None:
+        """Take what a connection without a session reports."""
+        caller = self._greeting.get(carrier)
+        if isinstance(event, ConnectionEnded):
+            self._greeting.pop(carrier, None)
+            if event.limit:
+                self._hit("" if caller is None else caller.source, event.limit, event.reason)
+            self._turned_away(carrier, event)
+        elif caller is not None and isinstance(event, HelloReceived):
+            caller.asked = event.hello
+            self._identify(carrier, event.hello.credentials)
+        elif caller is not None and isinstance(event, ResumeReceived):
+            caller.asked = event.resume
+            self._identify(carrier, event.resume.credentials)
+
+    def refuse(self, carrier: C, refusal: Refusal, *, limit: str = "") -> None:
+        """Turn a caller away that was not let in yet, because of the limit of that name if there is one."""
+        carrier.connection.refuse(refusal, limit=limit)
+        carrier.schedule()
+
+    def _not_now(self, code: CloseCode, reason: str, retry_in: float) -> Refusal:
+        """Return the refusal of somebody who may come back, or go elsewhere."""
+        return Refusal(code=code, reason=reason, retry_in=retry_in, redirect=self._redirect)
+
+    def admit(self, carrier: C, principal: str | None, now: float) -> None:
+        """Give a caller what it asked for, now that it is known who it is; None is nobody, and refused."""
+        caller = self._greeting.get(carrier)
+        if caller is None:
+            return  # it went while it was asked about
+        if principal is None:
+            self.refuse(carrier, Refusal(code=CloseCode.UNAUTHORIZED, reason="the credentials are not good"))
+        elif self._is_closed:
+            self.refuse(carrier, self._not_now(CloseCode.GOING_AWAY, _GOING, 1.0))
+        elif isinstance(caller.asked, Resume):
+            self._resume(carrier, caller.asked, principal, now)
+        elif caller.asked is not None:
+            self._welcome(carrier, caller.asked, principal, caller.source, now)
+
+    # ... with a new session ...
+
+    def _welcome(self, carrier: C, hello: Hello, principal: str, source: str, now: float) -> None:
+        surplus = self._table.surplus
+        if surplus is not None:
+            self._hit(source, "max_sessions", "the one longest without a line went")
+            self.kept[surplus.id].end.lose(CloseCode.EXPIRED, "the server needed the room")
+        crowded = bool(source) and self._held_by_source[source] >= self._limits.max_per_source
+        if self._table.is_full or crowded:
+            self.refuse(
+                carrier,
+                self._not_now(CloseCode.BUSY, "the server holds no more sessions", 5.0),
+                limit="max_per_source" if crowded else "max_sessions",
+            )
+            return
+        self._held_by_source[source] += 1
+        core = Session(
+            self._limits,
+            peer_window=hello.window,
+            peer_max_message=min(hello.max_message, self._limits.max_message),
+            peer_max_flows=hello.max_flows,
+            role=Role.SERVER,
+            pressure=self.pressure,
+        )
+        session_id, token = self._draw(ID_SIZE), self._draw(TOKEN_SIZE)
+        end = self._make_end(core, session_id, principal, carrier)
+        record = Record(session_id, principal, core, attempt=1, current=hash_token(token), born_at=now)
+        kept = self.kept[session_id] = Kept[C, E](record, end, source)
+        self._table.add(record)
+        self._carry(kept, carrier, token, core.sent, now, resumed=False)  # who is new lacks nothing
+
+    # ... or with one that we know.
+
+    def _resume(self, carrier: C, resume: Resume, principal: str, now: float) -> None:
+        verdict = self._table.judge(resume, principal, now)
+        if isinstance(verdict, Refusal):
+            known = self.kept.get(resume.session)
+            if known is not None and verdict.code in (CloseCode.REVOKED, CloseCode.EXPIRED):
+                known.end.lose(
+                    verdict.code, verdict.reason
+                )  # at once: what was told of its counts stays true
+            self.refuse(carrier, verdict)
+            return
+        kept = self.kept[verdict.id]
+        if kept.carrier is not None:
+            kept.carrier.connection.fence()
+            kept.carrier.schedule()
+            self._detach(kept, "another line takes over", now)
+        token = self._draw(TOKEN_SIZE)
+        verdict.offer(token)
+        try:
+            self._carry(kept, carrier, token, resume.received, now, resumed=True)
+        except ProtocolError as error:
+            self.refuse(carrier, Refusal(code=CloseCode.MISCOUNT, reason=error.reason))
+            kept.end.lose(CloseCode.MISCOUNT, error.reason)
+
+    def _carry(
+        self, kept: Kept[C, E], carrier: C, token: bytes, peer_received: int, now: float, *, resumed: bool
+    ) -> None:
+        limits, core = self._limits, kept.end.core
+        welcome = Welcome(
+            session=kept.record.id,
+            token=token,
+            life=self._life,
+            received=core.received,
+            resumed=resumed,
+            window=limits.window,
+            max_message=limits.max_message,
+            heartbeat=limits.heartbeat_interval,
+            dead_after=limits.dead_after,
+            resume_window=limits.resume_window,
+            max_flows=limits.max_flows,
+        )
+        carrier.connection.welcome(welcome, core, peer_received, now)
+        kept.carrier = carrier
+        self._greeting.pop(carrier, None)
+        self._carried[carrier] = kept
+        carrier.schedule()
+
+    # A session's connection reports...
+
+    def _confirmed(self, kept: Kept[C, E], carrier: C, event: Confirmed) -> None:
+        if not kept.record.confirm(event.token):
+            carrier.connection.break_off(CloseCode.UNAUTHORIZED, "that is not the token that was given")
+            return
+        self._table.attached(kept.record)
+        kept.end.attach(carrier)
+        if not kept.is_told:
+            kept.is_told = True
+            self._begin(kept.end)
+
+    def _line_ended(self, kept: Kept[C, E], event: ConnectionEnded, now: float) -> None:
+        if kept.end.connection_ended(event):
+            return
+        if self._is_closed:  # nobody will be let in to go on with it
+            kept.end.lose(CloseCode.EXPIRED, _GOING)
+            return
+        self._detach(kept, event.reason or event.code.text, now)
+        if not kept.is_told:  # its client may hold the welcome, and come back to confirm
+            self._unconfirmed.append((now + self._limits.handshake_timeout, kept))
+            self._wake()
+
+    def _detach(self, kept: Kept[C, E], reason: str, now: float) -> None:
+        kept.carrier = None
+        kept.end.detach(reason)
+        if kept.record.detached_at is None:
+            self._table.detached(kept.record, now)
+        self._wake()
+
+    def ended(self, session_id: bytes, code: CloseCode, reason: str, now: float) -> None:
+        """A session is over, whoever ended it; ``code`` and ``reason`` are told to who comes back for it."""
+        kept = self.kept.pop(session_id)
+        self._table.remove(kept.record, code, reason[: PROTOCOL.reason], now)
+        self._held_by_source[kept.source] -= 1
+        if not self._held_by_source[kept.source]:
+            del self._held_by_source[kept.source]
+        carrier, kept.carrier = kept.carrier, None
+        if carrier is not None and carrier.connection.phase is Phase.CONFIRMING:
+            self._turn_out(carrier, code, reason[: PROTOCOL.reason])
+
+    def _turn_out(self, carrier: C, code: CloseCode, reason: str) -> None:
+        """A connection waits for its token to be shown, and its session is over: it is not the session's yet, so nobody else would tell it."""
+        carrier.connection.break_off(code, reason)
+        carrier.schedule()
+
+    # Time passes...
+
+    def timeout_at(self) -> float | None:
+        """When ``handle_timeout`` must be called, or None for never."""
+        expires_at = self._table.timeout_at()
+        if not self._unconfirmed:
+            return expires_at
+        forgotten_at = self._unconfirmed[0][0]
+        return forgotten_at if expires_at is None else min(expires_at, forgotten_at)
+
+    def handle_timeout(self, now: float) -> None:
+        """End the sessions whose time is over: their window passed, or nobody came to confirm them."""
+        while self._unconfirmed and self._unconfirmed[0][0] <= now:
+            _, kept = self._unconfirmed.popleft()
+            if not kept.is_told and kept.carrier is None:
+                self._hit(kept.source, "handshake_timeout", "nobody confirmed a welcome")
+                kept.end.lose(CloseCode.EXPIRED, "it was never confirmed")
+        for record in self._table.expired(now):
+            self._hit(self.kept[record.id].source, "resume_window", "nobody came back to a session")
+            self.kept[record.id].end.lose(CloseCode.EXPIRED, "the resume window passed")
+
+    # There is too much of it all...
+
+    def _make_room(self) -> None:
+        """All sessions together hold too much: those without a line keep a quarter of the memory at most, and the oldest go first."""
+        self._hit("", "memory", "senders wait, and credit is withheld")
+        held = {record.id: record.session.held for record in self._table.without_line}
+        surplus = sum(held.values()) - self._limits.memory // 4
+        for session_id, size in held.items():
+            if surplus <= 0:
+                return
+            surplus -= size
+            self.kept[session_id].end.lose(CloseCode.EXPIRED, "the server needed the memory")
+
+    # The server goes...
+
+    def close(self) -> None:
+        """Let nobody in any more, and let no session wait for another line."""
+        self._is_closed = True
+
+    def leave(self, retry_in: float, now: float) -> None:
+        """Lose every session that is left, and tell everybody who is connected to come back after so many seconds."""
+        for kept in list(self.kept.values()):
+            kept.end.lose(CloseCode.EXPIRED, _GOING)
+        for caller in self._greeting:
+            self.refuse(caller, self._not_now(CloseCode.GOING_AWAY, _GOING, retry_in))
+        for carrier in self._carried:
+            carrier.connection.close(CloseCode.GOING_AWAY, _GOING, now, retry_in, self._redirect)
+            carrier.schedule()

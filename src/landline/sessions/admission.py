@@ -1,0 +1,122 @@
+"""Who may be connected at all, before anything is known of them but where they come from.
+
+Counts every open transport, in all and by source, and sees callers who say nothing out when there are too many of them. What a caller
+is, once it spoke, is ``accept``'s business.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Callable
+from functools import partial
+from typing import Final
+
+from ..limits import SESSION, Limits
+from ..transports import Transport
+from .door import Door, Way
+from .signal import Signal
+
+SILENT_GRACE: Final = SESSION.silent_grace
+
+Hit = Callable[[str, str, str], None]
+"""Is told of a limit that was hit: by which source, the limit's name, and what was done about it."""
+
+
+class Admission:
+    """Takes transports in, and keeps count of them until they are gone.
+
+    Args:
+        enter: called with each transport whose first bytes tell which way in it takes, that way, and those bytes.
+        hit: called with each hit of a limit.
+    """
+
+    def __init__(self, limits: Limits, enter: Callable[[Transport, Way, bytes], None], hit: Hit) -> None:
+        self._limits = limits
+        self._enter = enter
+        self._hit = hit
+        self._loop = asyncio.get_running_loop()
+        self._open: dict[Transport, None] = {}
+        self._by_source: Counter[str] = Counter()
+        self._silent: dict[Door, None] = {}
+        self._sweeping: asyncio.TimerHandle | None = None
+        self._is_closed = False
+        self._line_gone = Signal()
+
+    def accept(self, transport: Transport) -> None:
+        """Receive a new transport, if there is room for it."""
+        limit = self._limit_of_a_crowd(transport.source)
+        if limit:
+            self._hit(transport.source, limit, f"turned {transport.peer} away")
+        if limit or self._is_closed:
+            transport.abort()
+            return
+        self._open[transport] = None
+        self._by_source[transport.source] += 1
+        transport.on_lost = partial(self._gone, transport)
+        door = Door(transport, self._spoke, self._left, self._limits.silent_timeout)
+        self._silent[door] = None
+        if len(self._silent) > self._limits.max_silent and self._sweeping is None:
+            self._sweeping = self._loop.call_later(SILENT_GRACE, self._sweep)
+
+    def _limit_of_a_crowd(self, source: str) -> str:
+        """Return the limit that a further connection would go over, or nothing."""
+        if len(self._open) >= self._limits.max_connections:
+            return "max_connections"
+        is_crowd = source and self._by_source[source] >= self._limits.max_per_source
+        return "max_per_source" if is_crowd else ""
+
+    def _gone(self, transport: Transport) -> None:
+        del self._open[transport]
+        self._line_gone.wake()
+        self._by_source[transport.source] -= 1
+        if not self._by_source[transport.source]:
+            del self._by_source[transport.source]
+
+    # Who says nothing...
+
+    def _spoke(self, door: Door, way: Way, head: bytes) -> None:
+        self._silent.pop(door, None)
+        self._enter(door.transport, way, head)
+
+    def _left(self, door: Door) -> None:
+        self._silent.pop(door, None)
+        if door.is_too_silent:
+            self._hit(door.transport.source, "silent_timeout", f"hung up on {door.transport.peer}")
+
+    def _sweep(self) -> None:
+        """Hang up on the oldest of the silent, as long as there are too many of them."""
+        self._sweeping = None
+        surplus = len(self._silent) - self._limits.max_silent
+        now = self._loop.time()
+        for door in list(self._silent)[: max(surplus, 0)]:
+            if now < door.since + SILENT_GRACE:
+                self._sweeping = self._loop.call_at(door.since + SILENT_GRACE, self._sweep)
+                return
+            self._hit(door.transport.source, "max_silent", "hung up on the oldest of the silent")
+            door.hang_up()
+
+    # The server goes...
+
+    def close(self) -> None:
+        """Take nobody in any more, and hang up on the silent."""
+        self._is_closed = True
+        if self._sweeping is not None:
+            self._sweeping.cancel()
+        for door in list(self._silent):
+            door.hang_up()
+
+    async def hang_up(self) -> None:
+        """Wait until every transport is gone; who keeps its own open is hung up on after ``close_timeout`` seconds."""
+        try:
+            async with asyncio.timeout(self._limits.close_timeout):
+                await self._until_empty()
+        except TimeoutError:
+            for transport in list(self._open):
+                self._hit(transport.source, "close_timeout", f"hung up on {transport.peer}")
+                transport.abort()
+            await self._until_empty()
+
+    async def _until_empty(self) -> None:
+        while self._open:
+            await self._line_gone.wait()
