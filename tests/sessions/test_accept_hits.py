@@ -167,7 +167,7 @@ async def test_a_welcome_that_nobody_confirms(place: Place) -> None:
 
 @pytest.mark.parametrize(
     ("limits", "limit"),
-    [({"outbox_messages": 2}, "outbox_messages"), ({"outbox_bytes": 20}, "outbox_bytes")],
+    [({"outbox_messages": 2}, "outbox_messages"), ({"outbox_bytes": 32}, "outbox_bytes")],
 )
 async def test_a_full_outbox(place: Place, limits: Any, limit: str) -> None:
     """Who is told, and who waits, under the bound that was reached."""

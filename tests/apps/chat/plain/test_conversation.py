@@ -1062,5 +1062,6 @@ def test_a_limit_that_was_hit_is_named_once(said: str | bytes, limit: str) -> No
     assert phone.conversation.hits == []
     phone.sends(said)
     phone.passes(0.1)
+    phone.sends("more\n")
 
     assert phone.conversation.hits == [limit]
