@@ -26,6 +26,7 @@ TESTED_ELSEWHERE: dict[str, str] = {
 """Source files without a test file of their own name, and where they are tested."""
 
 TESTS_OF_THE_WHOLE: dict[str, str] = {
+    "protocol/test_vectors.py": "docs/protocol-vectors.json",
     "test_benchmarks.py": "benchmarks/",
     "test_bootstrap.py": "scripts/bootstrap.py",
     "test_conftest.py": "tests/conftest.py",

@@ -383,6 +383,20 @@ def test_a_line_that_waits_for_its_token_ends_with_its_session() -> None:
     assert end.log[-1] == (CloseCode.FAILED, "the program failed")
 
 
+def test_a_line_whose_token_was_only_just_shown_ends_with_its_session() -> None:
+    """Its CONFIRM was read, and before the host heard of it the session was lost to make room: it is not the session's line either."""
+    house = House()
+    _, welcome, end = house.session()
+    waiting = house.resume(welcome)
+    token = welcome_of(waiting).token
+    waiting.connection.receive_data(encode_frame(FrameType.CONFIRM, 0, token), house.now)
+    end.lose(CloseCode.EXPIRED, "the server needed the memory")
+    house.tell(waiting)
+
+    assert waiting.connection.phase is Phase.CLOSED
+    assert end.carrier is not waiting
+
+
 def test_what_ended_a_session_is_told_to_who_comes_back() -> None:
     """At most as many words as a refusal holds."""
     house = House()

@@ -20,7 +20,7 @@ from .frames import CloseCode
 from .handshake import ID_SIZE, TOKEN_SIZE, Hello, Refusal, Resume, Welcome
 from .resume import Record, SessionTable, hash_token
 from .session import Session
-from .states import Phase, Role
+from .states import Role
 
 _GOING = "the server is going away"
 
@@ -75,16 +75,18 @@ class Kept(Generic[C, E]):
         record: what is known of it for whoever wants to resume it.
         source: where its first connection came from.
         carrier: the connection that was welcomed last, confirmed or not; None while there is none.
+        is_confirmed: the client has shown its token on that connection, which is the session's since.
         is_told: a client confirmed it once, so that the program knows of it.
     """
 
-    __slots__ = ("carrier", "end", "is_told", "record", "source")
+    __slots__ = ("carrier", "end", "is_confirmed", "is_told", "record", "source")
 
     def __init__(self, record: Record, end: E, source: str) -> None:
         self.record = record
         self.end = end
         self.source = source
         self.carrier: C | None = None
+        self.is_confirmed = False
         self.is_told = False
 
 
@@ -304,6 +306,7 @@ class Host(Generic[C, E]):
         )
         carrier.connection.welcome(welcome, core, peer_received, now)
         kept.carrier = carrier
+        kept.is_confirmed = False
         self._greeting.pop(carrier, None)
         self._carried[carrier] = kept
         carrier.schedule()
@@ -315,6 +318,7 @@ class Host(Generic[C, E]):
             carrier.connection.break_off(CloseCode.UNAUTHORIZED, "that is not the token that was given")
             return
         self._table.attached(kept.record)
+        kept.is_confirmed = True
         kept.end.attach(carrier)
         if not kept.is_told:
             kept.is_told = True
@@ -346,7 +350,7 @@ class Host(Generic[C, E]):
         if not self._held_by_source[kept.source]:
             del self._held_by_source[kept.source]
         carrier, kept.carrier = kept.carrier, None
-        if carrier is not None and carrier.connection.phase is Phase.CONFIRMING:
+        if carrier is not None and not kept.is_confirmed:
             self._turn_out(carrier, code, reason[: PROTOCOL.reason])
 
     def _turn_out(self, carrier: C, code: CloseCode, reason: str) -> None:

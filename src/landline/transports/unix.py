@@ -42,12 +42,11 @@ async def open_listener(address: Address, accept: Accept, *, backlog: int) -> _U
         server = await asyncio.get_running_loop().create_unix_server(
             lambda: StreamTransport(str(address), accept), sock=sock, backlog=backlog
         )
-    except ListenError:
+    except BaseException as error:
         sock.close()
+        if isinstance(error, OSError) and not isinstance(error, ListenError):
+            raise ListenError(str(address), why(error), error.errno) from error
         raise
-    except OSError as error:
-        sock.close()
-        raise ListenError(str(address), why(error), error.errno) from error
     log.debug("listening on %s", address)
     return _UnixListener(server, address, inode)
 
