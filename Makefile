@@ -5,6 +5,7 @@
 #   make test     the tests                             make test ARGS="-k resume"
 #   make check    format, lint, types, import contracts, tests
 #   make simulate the protocol under faults, from seeds  make simulate ARGS="--minutes 10"
+#   make fuzz     bytes at the decoder and at connections, for a minute   make fuzz ARGS=-max_total_time=3600
 #   make bench    the benchmarks
 #   make lock     compiles requirements/*.in anew
 #   make clean    removes what make made, but never the chat's data (.landline/)
@@ -15,7 +16,7 @@ BIN := .venv/bin
 # More test workers than cores here: many tests wait for other processes.
 WORKERS ?= 3
 
-.PHONY: default run chat test check simulate bench clean lock setup-run setup-test
+.PHONY: default run chat test check simulate fuzz bench clean lock setup-run setup-test setup-fuzz
 
 default:
 	@sed -n -e '/^#/!q' -e 's/^# \{0,1\}//p' Makefile
@@ -46,6 +47,10 @@ check: setup-test
 simulate: setup-test
 	@exec $(BIN)/python -m landline.testing.simulation -j $(WORKERS) $(ARGS)
 
+# What is found is written to a file that is named then; python scripts/fuzz.py FILE tries it again.
+fuzz: setup-fuzz
+	@PYTHONPATH=src exec .cache/fuzz/bin/python scripts/fuzz.py $(ARGS)
+
 bench: setup-test
 	@exec $(BIN)/python -m benchmarks $(ARGS)
 
@@ -55,7 +60,7 @@ clean:
 
 # After a change in requirements/*.in: compile the lock anew. No registry's address is written into it.
 lock: setup-test
-	@uv=$$(command -v uv || echo $(BIN)/uv); for group in run test uv; do \
+	@uv=$$(command -v uv || echo $(BIN)/uv); for group in run test fuzz uv; do \
 		$$uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
 			requirements/$$group.in --output-file requirements/$$group.txt || exit 1; done
 
@@ -64,3 +69,8 @@ setup-run:
 
 setup-test:
 	@$(PYTHON) scripts/bootstrap.py test
+
+# An environment of its own: the fuzzer is no tool that everybody needs.
+setup-fuzz: setup-test
+	@test -f .cache/fuzz/ready || { rm -rf .cache/fuzz && $(PYTHON) -m venv .cache/fuzz && \
+		.cache/fuzz/bin/pip install --quiet --require-hashes -r requirements/fuzz.txt && touch .cache/fuzz/ready; }
