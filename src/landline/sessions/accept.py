@@ -16,7 +16,7 @@ from typing import Any
 from ..errors import SessionClosed
 from ..limits import Limits
 from ..protocol.connection import Connection
-from ..protocol.events import ConnectionEnded
+from ..protocol.events import ConnectionEnded, Event
 from ..protocol.frames import CloseCode
 from ..protocol.handshake import ID_SIZE, Refusal
 from ..protocol.host import Host
@@ -29,6 +29,7 @@ from .auth import Authenticate
 from .bare import BareSession
 from .door import Way
 from .driver import Driver, log
+from .penalties import Fault, fault_of
 
 _NO_PAGE = b"There is no web page here: this port takes landline sessions and plain text.\n"
 _NOT_HERE = (
@@ -92,15 +93,22 @@ class Acceptor:
         else:
             if way is Way.HTTP:
                 transport.write(_NOT_HERE)
+            self._admission.charge(transport, Fault.LEFT)
             transport.close()
 
     def _greet(self, transport: Transport, head: bytes) -> None:
         connection = Connection(Role.SERVER, self._limits, self._loop.time(), jitter=random.random())
-        driver = Driver(
-            connection, transport, lambda event: self._host.receive(driver, event, self._loop.time())
-        )
+        driver = Driver(connection, transport, lambda event: self._deliver(driver, event))
         self._host.greet(driver, transport.source)
         driver.start(head)
+
+    def _deliver(self, driver: Driver, event: Event) -> None:
+        if isinstance(event, ConnectionEnded):
+            was_let_in = driver.connection.session is not None
+            fault = Fault.CRASH if driver.has_crashed else fault_of(event, was_let_in=was_let_in)
+            if fault is not None:
+                self._admission.charge(driver.transport, fault)
+        self._host.receive(driver, event, self._loop.time())
 
     # ... who is it? ...
 
@@ -124,6 +132,7 @@ class Acceptor:
             )
         except Exception:  # noqa: BLE001 - the application's own code: its bug refuses this caller and no other
             log.exception("authentication failed")
+            driver.has_crashed = True
             self._host.refuse(driver, Refusal(code=CloseCode.FAILED, reason="internal error"))
         else:
             self._host.admit(driver, principal, self._loop.time())

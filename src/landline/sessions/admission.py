@@ -1,7 +1,7 @@
 """Who may be connected at all, before anything is known of them but where they come from.
 
-Counts every open transport, in all and by source, and sees callers who say nothing out when there are too many of them. What a caller
-is, once it spoke, is ``accept``'s business.
+Counts every open transport, in all and by source, refuses sources that have too much to answer for (``penalties``), and sees callers who
+say nothing out when there are too many of them. What a caller is, once it spoke, is ``accept``'s business.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from ..transports import Transport
 from .bare import Signal
 from .door import Door, Way
 from .driver import log
+from .penalties import Fault, Penalties
 
 SILENT_GRACE: Final = 5.0
 """Seconds that nobody is hung up on for being silent, however many are: they may have been accepted this very moment."""
@@ -35,13 +36,17 @@ class Admission:
         self._loop = asyncio.get_running_loop()
         self._open: dict[Transport, None] = {}
         self._by_source: Counter[str] = Counter()
+        self._penalties = Penalties(limits)
         self._silent: dict[Door, None] = {}
         self._sweeping: asyncio.TimerHandle | None = None
         self._is_closed = False
         self._line_gone = Signal()
 
     def accept(self, transport: Transport) -> None:
-        """Receive a new transport, if there is room for it."""
+        """Receive a new transport, if there is room for it and its source is not refused."""
+        if self._penalties.is_refused(transport.source, self._loop.time()):
+            transport.abort()  # before any work is done for it, a line in the log included
+            return
         if not self._has_room_for(transport.source):
             log.warning("turned %s away: %d connections are open", transport.peer, len(self._open))
             transport.abort()
@@ -66,6 +71,12 @@ class Admission:
         if not self._by_source[transport.source]:
             del self._by_source[transport.source]
 
+    def charge(self, transport: Transport, fault: Fault) -> None:
+        """Let the source of a transport answer for what came over it."""
+        refused_for = self._penalties.charge(transport.source, fault, self._loop.time())
+        if refused_for is not None:
+            log.warning("refusing every line from %s for %.0f seconds", transport.source, refused_for)
+
     # Who says nothing...
 
     def _spoke(self, door: Door, way: Way, head: bytes) -> None:
@@ -73,7 +84,10 @@ class Admission:
         self._enter(door.transport, way, head)
 
     def _left(self, door: Door) -> None:
-        self._silent.pop(door, None)
+        if door in self._silent:
+            del self._silent[door]
+            if not self._is_closed:
+                self.charge(door.transport, Fault.LEFT)
 
     def _sweep(self) -> None:
         """Hang up on the oldest of the silent, as long as there are too many of them."""
