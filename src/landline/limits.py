@@ -131,6 +131,23 @@ class Limits:
         "from one address (IPv4) or /64 (IPv6), and as many sessions; loopback and Unix sockets are exempt",
     )
     preauth_bytes: int = limit(4096, "bytes", "read from a caller before it is let in, its hello included")
+
+    # Seconds that a source is charged for misbehaviour; they pass as time does. Loopback and Unix sockets are exempt.
+    penalty_from: float = limit(
+        15.0,
+        "seconds",
+        "charged to one source: from here on it is refused until they have passed; above penalty_max nobody ever is",
+    )
+    penalty_max: float = limit(600.0, "seconds", "that one source has before it at the most")
+    penalty_left: float = limit(1.0, "seconds", "for a caller that goes, or is silent, without being let in")
+    penalty_unauthorized: float = limit(5.0, "seconds", "for bad credentials, or a token that is not good")
+    penalty_slow: float = limit(10.0, "seconds", "for a hello that is not complete in time")
+    penalty_rule: float = limit(10.0, "seconds", "for a broken rule of the wire")
+    penalty_crash: float = limit(90.0, "seconds", "for input that our own code, or authenticate, failed over")
+    max_penalized: int = limit(
+        65_536, "sources", "with a penalty that has not passed; who has the smallest is forgiven first"
+    )
+
     backlog: int = limit(
         4096, "connections", "waiting in the kernel to be accepted; the kernel may hold fewer"
     )

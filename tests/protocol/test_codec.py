@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import sys
 from typing import Any
 
 import pytest
@@ -10,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from landline.errors import DataError, ProtocolError
-from landline.protocol.codec import BYTES, PACKED, TEXT, Packed, decode_data, encode_data
+from landline.protocol.codec import BYTES, PACKED, SMALL, TEXT, Packed, decode_data, encode_data
 
 BIG = 1 << 20
 
@@ -39,6 +40,20 @@ def test_a_packed_value_stays_bytes_until_it_is_taken() -> None:
     assert isinstance(decode_data(kind, payload), Packed)
     with pytest.raises(ProtocolError):
         decode_data(PACKED, payload[:-1])
+
+
+@pytest.mark.parametrize("letter", ["x", "ß", "я", "字", "👋"])
+@pytest.mark.parametrize("size", [0, 10, 1000, 100_000])
+def test_a_text_that_waits_takes_at_most_twice_its_bytes(letter: str, size: int) -> None:
+    """One wide character among many narrow ones would make it four times: then the bytes wait, and become text when it is taken."""
+    text = letter + "x" * size
+    payload = text.encode()
+    waiting = decode_data(TEXT, payload)
+
+    held = waiting._payload if isinstance(waiting, Packed) else waiting
+    assert sys.getsizeof(held) <= 2 * len(payload) + SMALL
+    assert taken(TEXT, payload) == text
+    assert isinstance(waiting, Packed) is (letter == "👋" and size >= 1000)
 
 
 @given(values)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tracemalloc
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -132,6 +133,64 @@ def test_nothing_is_allocated_for_a_declared_size() -> None:
         tracemalloc.stop()
 
     assert peak < 1.5 * 10_000
+
+
+SIZE = 1 << 20
+
+
+@pytest.mark.parametrize("chunk", [1000, 65_536, SIZE])
+def test_a_large_message_is_never_here_three_times(chunk: int) -> None:
+    """What it was gathered in and the payload are together the most; the gathering is gone when the payload is handed out."""
+    decoder = FrameDecoder(SIZE)
+    stream = encode_frame(FrameType.BYTES, 0, bytes(SIZE))
+    measured: list[tuple[int, int]] = []
+    tracemalloc.start()
+    try:
+        for start in range(0, len(stream), chunk):
+            for frame in decoder.feed(stream[start : start + chunk]):
+                measured.append(tracemalloc.get_traced_memory())
+                del frame
+        left, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+
+    ((held, peak),) = measured
+    assert peak < 2.2 * SIZE, "a bytearray grows an eighth ahead of what it holds"
+    assert held < 1.1 * SIZE + chunk
+    assert left < 0.1 * SIZE
+
+
+class Counted(bytearray):
+    """A bytearray that counts the bytes that are copied into it, and out of it by way of ``bytes``."""
+
+    copied = 0
+
+    def __iadd__(self, data: Any) -> Any:  # type: ignore[misc]  # of whatever is added
+        Counted.copied += len(data)
+        return super().__iadd__(data)
+
+    @staticmethod
+    def out(data: Any) -> bytes:
+        Counted.copied += len(data)
+        return bytes(data)
+
+
+@pytest.mark.parametrize("chunk", [1, 7, 1000])
+def test_fragments_are_copied_in_once_and_out_once(chunk: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However small they are: twice the bytes are twice the work, and not four times."""
+    monkeypatch.setattr("landline.protocol.frames.bytearray", Counted, raising=False)
+    monkeypatch.setattr("landline.protocol.frames.bytes", Counted.out, raising=False)
+
+    def copied(size: int) -> int:
+        Counted.copied = 0
+        stream = encode_frame(FrameType.BYTES, 0, bytes(size))
+        chunks = [stream[start : start + chunk] for start in range(0, len(stream), chunk)]
+        assert decode_in(chunks) == [(FrameType.BYTES, 0, bytes(size))]
+        return Counted.copied
+
+    once, twice = copied(20_000), copied(40_000)
+    assert 20_000 < once <= 2 * (20_000 + HEADER.size)
+    assert twice <= 2 * once
 
 
 def test_only_codes_after_which_the_session_lives_are_resumable() -> None:

@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from landline.sessions.caller import HELD_ABOVE, Caller
+from landline.sessions.caller import CHUNK_COST, HELD_ABOVE, Caller
 from landline.transports import Transport, open_listener, open_transport, parse_address
 
 VIRTUAL_TIME = True
@@ -74,6 +74,21 @@ async def test_a_slow_reader_holds_the_line() -> None:
         size += len(await theirs.receive())
     await speaking
     assert size == 100 * 32768
+
+
+async def test_a_slow_reader_holds_a_line_of_single_bytes() -> None:
+    """Each chunk costs its object too: of bytes that come one by one fewer are taken."""
+    _, theirs = await two()
+    was_held = []
+    for _ in range(HELD_ABOVE // CHUNK_COST):
+        theirs.data_received(b"x")
+        was_held.append(theirs._is_held)
+    while theirs._chunks:
+        await theirs.receive()
+
+    assert was_held.index(True) == pytest.approx(HELD_ABOVE / (1 + CHUNK_COST), abs=2)
+    assert not theirs._is_held
+    assert theirs._size == 0
 
 
 async def test_who_waits_is_told_that_the_line_is_gone() -> None:

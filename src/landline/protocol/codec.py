@@ -6,6 +6,7 @@ its sender's error and never a third party's.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from typing import Any, Final
 
@@ -23,13 +24,18 @@ _unpack = msgspec.msgpack.Decoder().decode
 _skip = msgspec.msgpack.Decoder(msgspec.Raw).decode
 
 
+SMALL: Final = 128
+"""Bytes that a text may take besides twice its payload, before it is kept as its payload."""
+
+
 class Packed:
-    """A packed value that is still bytes: it becomes objects, which may take seventy times the memory, only when the program takes it."""
+    """A value that is still bytes: it becomes objects, which may take seventy times the memory, only when the program takes it."""
 
-    __slots__ = ("_payload",)
+    __slots__ = ("_decode", "_payload")
 
-    def __init__(self, payload: bytes) -> None:
+    def __init__(self, payload: bytes, decode: Callable[[bytes], Any] = _unpack) -> None:
         self._payload = payload
+        self._decode = decode
 
     def unpack(self) -> Any:
         """Return the value.
@@ -37,7 +43,7 @@ class Packed:
         Raises:
             ProtocolError: it holds what msgpack does not allow, invalid text for example (``bad-data``).
         """
-        return _checked(_unpack, self._payload)
+        return _checked(self._decode, self._payload)
 
 
 def encode_data(value: Any, max_message: int) -> tuple[int, bytes]:
@@ -71,13 +77,17 @@ def _encode(value: Any) -> tuple[int, bytes]:
 def decode_data(kind: int, payload: bytes) -> Any:
     """Return the value that a counted frame carries; a packed one as ``Packed``, whose form alone is checked.
 
+    So is text that takes much more memory than its bytes: one character beyond the first 65,536 makes Python keep four bytes for each.
+
     Raises:
         ProtocolError: the payload is not what its type says (``bad-data``).
     """
     if kind == BYTES:
         return payload
     if kind == TEXT:
-        return _checked(_text, payload)
+        text: str = _checked(_text, payload)
+        is_plain = len(text) == len(payload)  # ASCII: the usual case, told apart for nothing
+        return text if is_plain or sys.getsizeof(text) <= 2 * len(payload) + SMALL else Packed(payload, _text)
     _checked(_skip, payload)
     return Packed(payload)
 

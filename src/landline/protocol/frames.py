@@ -159,26 +159,49 @@ class FrameDecoder:
         Raises:
             ProtocolError: a header declares more than the limit (``too-large``).
         """
+        at, header_size = 0, HEADER.size
         if self._buffer:
-            self._buffer += data
+            at = self._fill(data)
             if len(self._buffer) < self._needed:
                 return
-            data = bytes(self._buffer)
-            self._buffer.clear()
-        unpack, header_size, max_message = HEADER.unpack_from, HEADER.size, self._max_message
-        at, end = 0, len(data)
+            # One copy, and what it was gathered in goes before anybody works on it: a large message is never here three times.
+            whole, self._buffer, self._needed = self._buffer, bytearray(), header_size
+            _, kind, number = HEADER.unpack_from(whole)
+            payload = bytes(memoryview(whole)[header_size:])
+            del whole
+            yield kind, number, payload
+        unpack, max_message = HEADER.unpack_from, self._max_message
+        end = len(data)
         while end - at >= header_size:
             length, kind, number = unpack(data, at)
             if length > (max_message if FIRST_COUNTED <= kind <= LAST_DATA else MAX_CONTROL):
-                limit = "max_message" if FIRST_COUNTED <= kind <= LAST_DATA else "protocol.control"
-                raise ProtocolError(f"a frame of {length} bytes is over the limit", "too-large", limit=limit)
+                raise _too_large(kind, length)
             stop = at + header_size + length
             if stop > end:
                 self._needed = stop - at
                 break
             yield kind, number, data[at + header_size : stop]
             at = stop
-        else:
-            self._needed = header_size
         if at < end:
             self._buffer += data[at:]
+
+    def _fill(self, data: bytes) -> int:
+        """Add what the unfinished frame lacks; return how much of ``data`` that took."""
+        buffer, at = self._buffer, 0
+        if len(buffer) < HEADER.size:
+            at = HEADER.size - len(buffer)
+            buffer += data[:at]
+            if len(buffer) < HEADER.size:
+                return len(data)
+            length, kind, _ = HEADER.unpack_from(buffer)
+            if length > (self._max_message if FIRST_COUNTED <= kind <= LAST_DATA else MAX_CONTROL):
+                raise _too_large(kind, length)
+            self._needed = HEADER.size + length
+        stop = at + self._needed - len(buffer)
+        buffer += data[at:stop]
+        return min(stop, len(data))
+
+
+def _too_large(kind: int, length: int) -> ProtocolError:
+    limit = "max_message" if FIRST_COUNTED <= kind <= LAST_DATA else "protocol.control"
+    return ProtocolError(f"a frame of {length} bytes is over the limit", "too-large", limit=limit)

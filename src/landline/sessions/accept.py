@@ -19,7 +19,7 @@ from ..hits import Hits
 from ..limits import Limits
 from ..protocol.connection import Connection
 from ..protocol.credit import Pressure
-from ..protocol.events import ConnectionEnded
+from ..protocol.events import ConnectionEnded, Event
 from ..protocol.frames import CloseCode
 from ..protocol.handshake import ID_SIZE, Refusal
 from ..protocol.host import Host
@@ -32,6 +32,7 @@ from .auth import Authenticate
 from .bare import BareSession
 from .door import NO_PAGE_HERE, Way
 from .driver import Driver, log
+from .penalties import Fault, fault_of
 
 _CROWD = {"max_connections", "max_handshakes", "max_per_source", "max_sessions", "max_silent", "memory"}
 """Limits that are hit where more come than there is room for: whoever runs the server should know."""
@@ -106,15 +107,22 @@ class Acceptor:
         else:
             if way is Way.HTTP:
                 transport.write(NO_PAGE_HERE)
+            self._admission.charge(transport, Fault.LEFT)
             transport.close()
 
     def _greet(self, transport: Transport, head: bytes) -> None:
         connection = Connection(Role.SERVER, self._limits, self._loop.time(), jitter=random.random())
-        driver = Driver(
-            connection, transport, lambda event: self._host.receive(driver, event, self._loop.time())
-        )
+        driver = Driver(connection, transport, lambda event: self._deliver(driver, event))
         self._host.greet(driver, transport.source)
         driver.start(head)
+
+    def _deliver(self, driver: Driver, event: Event) -> None:
+        if isinstance(event, ConnectionEnded):
+            was_let_in = driver.connection.session is not None
+            fault = Fault.CRASH if driver.has_crashed else fault_of(event, was_let_in=was_let_in)
+            if fault is not None:
+                self._admission.charge(driver.transport, fault)
+        self._host.receive(driver, event, self._loop.time())
 
     # ... who is it? ...
 
@@ -139,6 +147,7 @@ class Acceptor:
             )
         except Exception:  # noqa: BLE001 - the application's own code: its bug refuses this caller and no other
             log.exception("authentication failed")
+            driver.has_crashed = True
             self._host.refuse(driver, Refusal(code=CloseCode.FAILED, reason="internal error"))
         else:
             self._host.admit(driver, principal, self._loop.time())

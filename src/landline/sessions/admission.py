@@ -1,7 +1,7 @@
 """Who may be connected at all, before anything is known of them but where they come from.
 
-Counts every open transport, in all and by source, and sees callers who say nothing out when there are too many of them. What a caller
-is, once it spoke, is ``accept``'s business.
+Counts every open transport, in all and by source, refuses sources that have too much to answer for (``penalties``), and sees callers who
+say nothing out when there are too many of them. What a caller is, once it spoke, is ``accept``'s business.
 """
 
 from __future__ import annotations
@@ -15,6 +15,8 @@ from typing import Final
 from ..limits import SESSION, Limits
 from ..transports import Transport
 from .door import Door, Way
+from .driver import log
+from .penalties import Fault, Penalties
 from .signal import Signal
 
 SILENT_GRACE: Final = SESSION.silent_grace
@@ -38,13 +40,18 @@ class Admission:
         self._loop = asyncio.get_running_loop()
         self._open: dict[Transport, None] = {}
         self._by_source: Counter[str] = Counter()
+        self._penalties = Penalties(limits)
         self._silent: dict[Door, None] = {}
         self._sweeping: asyncio.TimerHandle | None = None
         self._is_closed = False
         self._line_gone = Signal()
 
     def accept(self, transport: Transport) -> None:
-        """Receive a new transport, if there is room for it."""
+        """Receive a new transport, if there is room for it and its source is not refused."""
+        if self._penalties.is_refused(transport.source, self._loop.time()):
+            self._hit(transport.source, "penalty_from", "refused a source that did not behave")
+            transport.abort()  # before any other work is done for it
+            return
         limit = self._limit_of_a_crowd(transport.source)
         if limit:
             self._hit(transport.source, limit, f"turned {transport.peer} away")
@@ -73,6 +80,12 @@ class Admission:
         if not self._by_source[transport.source]:
             del self._by_source[transport.source]
 
+    def charge(self, transport: Transport, fault: Fault) -> None:
+        """Let the source of a transport answer for what came over it."""
+        refused_for = self._penalties.charge(transport.source, fault, self._loop.time())
+        if refused_for is not None:
+            log.warning("refusing every line from %s for %.0f seconds", transport.source, refused_for)
+
     # Who says nothing...
 
     def _spoke(self, door: Door, way: Way, head: bytes) -> None:
@@ -80,7 +93,10 @@ class Admission:
         self._enter(door.transport, way, head)
 
     def _left(self, door: Door) -> None:
-        self._silent.pop(door, None)
+        if door in self._silent:
+            del self._silent[door]
+            if not self._is_closed:
+                self.charge(door.transport, Fault.LEFT)
         if door.is_too_silent:
             self._hit(door.transport.source, "silent_timeout", f"hung up on {door.transport.peer}")
 

@@ -11,6 +11,9 @@ from .signal import Signal
 
 HELD_ABOVE = SESSION.caller_bytes
 
+CHUNK_COST = 64
+"""What a chunk counts there besides its bytes: who sends them one by one fills no memory with it."""
+
 
 class Caller:
     """One line of bytes. Use it from one task for reading; writing never waits, ``drain`` does.
@@ -23,7 +26,7 @@ class Caller:
         self.peer = transport.peer
         self._transport = transport
         self._chunks: deque[bytes] = deque([first] if first else [])
-        self._size = len(first)
+        self._size = len(first) + CHUNK_COST if first else 0
         self._is_held = False
         self._has_ended = False
         self._is_lost = False
@@ -44,7 +47,7 @@ class Caller:
         if not self._chunks:
             return b""
         chunk = self._chunks.popleft()
-        self._size -= len(chunk)
+        self._size -= len(chunk) + CHUNK_COST
         if self._is_held and self._size <= HELD_ABOVE // 2:
             self._is_held = False
             self._transport.hold(False)
@@ -92,7 +95,7 @@ class Caller:
     def data_received(self, data: bytes) -> None:
         """Bytes arrived."""
         self._chunks.append(data)
-        self._size += len(data)
+        self._size += len(data) + CHUNK_COST
         if self._size > HELD_ABOVE and not self._is_held:
             self._is_held = True
             self._transport.hold(True)

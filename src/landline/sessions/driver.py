@@ -23,6 +23,7 @@ class Driver:
 
     Attributes:
         gone: done when the transport is.
+        has_crashed: what the peer sent made our own code fail.
     """
 
     def __init__(
@@ -36,6 +37,7 @@ class Driver:
         self._timer_at = 0.0
         self._is_scheduled = False
         self._is_over = False
+        self.has_crashed = False
         self.gone: asyncio.Future[None] = self._loop.create_future()
 
     def start(self, first: bytes = b"") -> None:
@@ -86,6 +88,7 @@ class Driver:
                 self.deliver(event)
             except Exception:  # one connection's bug must not be another's
                 log.exception("a connection from %s failed", self.transport.peer)
+                self.has_crashed = True
                 self.connection.break_off(CloseCode.FAILED, "internal error")
                 self.schedule()
 

@@ -18,7 +18,6 @@ SLOW = {
     "no deadline for writes",
     "pressure holds nobody back",
     "an unconfirmed line outlives its session",
-    "who attaches to an ended line is not told",
 }
 """Take more seeds than a test should."""
 

@@ -403,7 +403,12 @@ ABLATIONS: tuple[Ablation, ...] = (
     Ablation("a close overtakes messages", ((Session, "has_unsent", property(_close_at_once)),)),
     Ablation("a close without last words", ((Session, "last_words", _no_last_words),)),
     Ablation("an unconfirmed line outlives its session", ((Host, "_turn_out", _ignore),)),
-    Ablation("who attaches to an ended line is not told", ((Port, "tell_late", _ignore),)),
+    Ablation(
+        "who attaches to an ended line is not told",
+        ((Port, "tell_late", _ignore),),
+        "how rarely a line ends between its welcome and the moment that its program looks",
+        "tests/sessions/test_reconnect.py",
+    ),
     Ablation("talk is heard before the token is shown", ((connection_module, "ACCEPTED", _unconfirmed_talk()),)),
     *FLOW_ABLATIONS,
 )  # fmt: skip
