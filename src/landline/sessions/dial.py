@@ -76,7 +76,8 @@ async def dial_any(
                 failure = error
             else:
                 refused = error
-            prefer(left, error.refusal.redirect)
+            if error.refusal.redirect in map(str, left):
+                prefer(left, error.refusal.redirect)
         except ConnectError as error:
             failure = error
     raise failure or refused or ConnectError("", "there is no address to dial")

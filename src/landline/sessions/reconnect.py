@@ -55,7 +55,7 @@ class ClientEnd:
         self._limits = limits
         self._credentials = credentials
         self._chance = chance
-        self._state = Redial(limits, pause or full_jitter(limits, chance), chance)
+        self._way_back = Redial(limits, pause or full_jitter(limits, chance), chance)
         self._session: BareSession | None = None
         self._redialling: asyncio.Task[None] | None = None
         self._loop = asyncio.get_running_loop()
@@ -108,7 +108,7 @@ class ClientEnd:
         """Hang up beneath the session, and stay away that long."""
         session = self._session
         if session is not None and session.driver is not None:
-            self._state.stay_away(seconds)
+            self._way_back.stay_away(seconds)
             session.driver.abort()
 
     def stop(self) -> None:
@@ -124,7 +124,7 @@ class ClientEnd:
         prefer(self._addresses, str(self._home))
         driver.deliver = lambda event: self._deliver(session, driver, event)
         driver.connection.carry(welcome, session.core, self._loop.time())
-        self._state.welcomed(welcome, self._loop.time())
+        self._way_back.welcomed(welcome, self._loop.time())
         session.attach(driver)
 
     def _deliver(self, session: BareSession, driver: Driver, event: Event) -> None:
@@ -133,7 +133,7 @@ class ClientEnd:
         session.deliver(event)
         if isinstance(event, PeerClosed):
             if event.retry_in is not None:
-                self._state.come_back_in(event.retry_in)
+                self._way_back.come_back_in(event.retry_in)
             prefer(self._addresses, event.redirect)
         elif isinstance(event, ConnectionEnded):
             self._line_ended(session, event)
@@ -141,7 +141,7 @@ class ClientEnd:
     def _line_ended(self, session: BareSession, event: ConnectionEnded) -> None:
         if session.connection_ended(event):
             return
-        self._state.line_ended(self._loop.time())
+        self._way_back.line_ended(self._loop.time())
         session.detach(event.reason or event.code.text)
         self._redialling = self._loop.create_task(self._redial(session), name="landline redial")
 
@@ -149,24 +149,24 @@ class ClientEnd:
 
     async def _redial(self, session: BareSession) -> None:
         try:
-            async with asyncio.timeout_at(self._state.gives_up_at):
+            async with asyncio.timeout_at(self._way_back.gives_up_at):
                 await self._redial_until_answered(session)
         except TimeoutError:
-            session.lose(CloseCode.EXPIRED, f"no server was reached for {self._state.resume_window:g} s")
+            session.lose(CloseCode.EXPIRED, f"no server was reached for {self._way_back.resume_window:g} s")
         except Exception as error:  # noqa: BLE001 - the application's `pause` above all: nobody else would tell who waits
             log.exception("a session cannot be redialled")
             session.lose(CloseCode.FAILED, f"it cannot be redialled: {error!r}")
 
     async def _redial_until_answered(self, session: BareSession) -> None:
         while session.ended is None:
-            pause = self._state.next_pause()
+            pause = self._way_back.next_pause()
             if not session.is_closing:
                 session.set_state(session.state, "", pause)
             await asyncio.sleep(pause)
             try:
                 answer = await dial_any(
                     self._addresses,
-                    self._state.greeting(session.core.received, self._credentials),
+                    self._way_back.greeting(session.core.received, self._credentials),
                     self._limits,
                     timeout=self._limits.connect_timeout,
                     jitter=self._chance,
@@ -176,7 +176,7 @@ class ClientEnd:
                 if self._refused(session, error):
                     return
             except ConnectError as error:
-                log.info("redial %d of a session failed: %s", self._state.dials, error)
+                log.info("redial %d of a session failed: %s", self._way_back.dials, error)
             else:
                 self._resumed(session, answer)
                 return
@@ -197,7 +197,7 @@ class ClientEnd:
     def _refused(self, session: BareSession, error: Turndown) -> bool:
         """Return whether a refusal ends the session."""
         refusal = error.refusal
-        fate = self._state.refused(refusal)
+        fate = self._way_back.refused(refusal)
         prefer(self._addresses, refusal.redirect)
         counts = {"peer_received": refusal.received, "peer_handled": refusal.handled}
         if fate is Fate.CLOSED:

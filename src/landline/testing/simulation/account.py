@@ -146,8 +146,6 @@ class Book:
         """The server gives a session up and says why: it must be so, and is then an excuse."""
         now, limits = self.node.now, self.limits
         since, left_at = account.detached_at, account.left_at
-        if code is CloseCode.MISCOUNT:
-            raise Violation(f"an honest client's count was not believed: {reason}")
         if code is CloseCode.REVOKED:
             what, is_so = "revoked", account.is_stolen
         elif reason == "the server needed the room":
