@@ -76,7 +76,7 @@ async def dial_any(
                 failure = error
             else:
                 refused = error
-            if error.refusal.redirect in map(str, left):
+            if error.refusal.redirect in [str(each) for each in left]:
                 prefer(left, error.refusal.redirect)
         except ConnectError as error:
             failure = error
