@@ -23,6 +23,12 @@ USER_TIMEOUT: Final = int(TRANSPORT.unacknowledged * 1000)  # milliseconds, as t
 
 KEEPALIVE: Final = int(TRANSPORT.keepalive)
 
+ACCEPT_BURST: Final = 64
+"""Connections accepted in one turn of the loop, so that in a flood of them those who are connected have their turn too.
+
+Asyncio takes its ``backlog`` for this too, and would accept as many at once as may wait in the kernel.
+"""
+
 _LOOPBACK: Final = [
     (socket.AF_INET, str(ipaddress.IPv4Address(socket.INADDR_LOOPBACK))),
     (socket.AF_INET6, str(ipaddress.IPv6Address(1))),
@@ -58,9 +64,11 @@ async def open_listener(address: Address, accept: Accept, *, backlog: int) -> _T
     sockets = await _bind_all(address, backlog)
     try:
         servers = [
-            await loop.create_server(lambda: _TcpTransport(accept=accept), sock=sock, backlog=backlog)
+            await loop.create_server(lambda: _TcpTransport(accept=accept), sock=sock, backlog=ACCEPT_BURST)
             for sock in sockets
         ]
+        for sock in sockets:
+            sock.listen(backlog)  # asyncio has set the kernel's to its own
     except BaseException:
         for sock in sockets:
             sock.close()
