@@ -6,8 +6,8 @@ import pytest
 
 from landline.limits import Limits
 from landline.protocol.codec import encode_data
-from landline.protocol.frames import HEADER
-from tests.protocol.lines import make_session, say
+from landline.protocol.frames import HEADER, FrameType
+from tests.protocol.lines import frames_of, make_session, say
 
 
 def test_messages_have_room_up_to_their_limits() -> None:
@@ -57,3 +57,21 @@ def test_what_the_peer_does_not_receive_fills_flows_too() -> None:
     assert session.outbox_frames == 5  # OPEN, three messages, END
     assert not session.has_room_in(session.open_flow(""))
     assert not session.has_room
+
+
+def test_nothing_of_a_flow_goes_before_its_open() -> None:
+    """However little is written at a time: several flows are opened and ended at once, and each OPEN comes first."""
+    session = make_session()
+    session.attach(0)
+    session.data_to_send(0.0, 1 << 20)
+    for _ in range(5):
+        flow = session.open_flow("x")
+        session.end_flow(flow)
+    written: list[tuple[int, int]] = []
+    while session.has_unsent:
+        frames = frames_of(session.data_to_send(0.0, 1))
+        assert len(frames) <= 6
+        written += [(kind, number) for kind, number, _ in frames]
+
+    for number in (1, 3, 5, 7, 9):
+        assert written.index((FrameType.OPEN, number)) < written.index((FrameType.END, number))

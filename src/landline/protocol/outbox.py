@@ -122,6 +122,8 @@ class Outbox:
         """Add what was never written, as far as credit and ``budget`` allow."""
         if self._about:
             budget = self._add_about(out, budget)
+            if self._about:
+                return  # an OPEN may be among them, and nothing of its flow goes before it
         if len(self.flows) > 1:
             self._add_turns(out, budget)
         elif self.messages.pending and budget > 0:
@@ -159,7 +161,8 @@ class Outbox:
         ready = ready[first:] + ready[:first]
         while ready and budget > 0:
             for flow in ready:
-                budget -= _TURN - self._add_frames(out, flow, min(budget, _TURN))
+                turn = min(budget, _TURN)
+                budget -= turn - self._add_frames(out, flow, turn)
                 if budget <= 0:
                     break
             ready = [flow for flow in ready if flow.pending and flow.sent_cost < flow.credit]
