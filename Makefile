@@ -16,6 +16,11 @@ BIN := .venv/bin
 # More test workers than cores here: many tests wait for other processes.
 WORKERS ?= 3
 
+# Compiled code stays in the checkout, also where the environment wants none: else every start of a program compiles everything anew,
+# and the tests start hundreds.
+unexport PYTHONDONTWRITEBYTECODE
+export PYTHONPYCACHEPREFIX := $(CURDIR)/.cache/pycache
+
 .PHONY: default run chat test check simulate fuzz bench clean lock setup-run setup-test setup-fuzz
 
 default:

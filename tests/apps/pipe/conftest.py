@@ -61,8 +61,8 @@ class Ends:
         """Free whoever is stuck, and only when they are gone the numbers: a late write would land in the next test's pipe."""
         self.source.stop()
         _close(self._consumer)
-        _close(self._ours_in)
-        _close(self._ours_out)
+        for number in (self._ours_in, self._ours_out):
+            _put_away(number)
         for thread in self._threads:
             thread.join(BOUND)
             assert not thread.is_alive()
@@ -98,13 +98,21 @@ class Ends:
 
 async def until(is_so: Callable[[], bool]) -> None:
     """Let the loop and the threads go on until it is so."""
-    while not is_so():  # noqa: ASYNC110 - what changes it is a thread, or has no event
-        await asyncio.sleep(0)
+    async with asyncio.timeout(BOUND):
+        while not is_so():  # noqa: ASYNC110 - what changes it is a thread, or has no event
+            await asyncio.sleep(0)
 
 
 def _write_all(descriptor: int, data: bytes) -> None:
     while data:
         data = data[os.write(descriptor, data) :]
+
+
+def _put_away(descriptor: int) -> None:
+    """Let go of what is open there, and keep the number: a thread of the source or the sink may be about to use it once more."""
+    nowhere = os.open(os.devnull, os.O_RDWR)
+    os.dup2(nowhere, descriptor)
+    os.close(nowhere)
 
 
 def _close(descriptor: int) -> None:
