@@ -5,6 +5,7 @@
 #   make test     the tests                             make test ARGS="-k resume"
 #   make check    format, lint, types, import contracts, tests
 #   make simulate the protocol under faults, from seeds  make simulate ARGS="--minutes 10"
+#   make flood    a server under floods, its memory and its honest clients
 #   make bench    the benchmarks
 #   make lock     compiles requirements/*.in anew
 #   make clean    removes what make made, but never the chat's data (.landline/)
@@ -15,7 +16,7 @@ BIN := .venv/bin
 # More test workers than cores here: many tests wait for other processes.
 WORKERS ?= 3
 
-.PHONY: default run chat test check simulate bench clean lock setup-run setup-test
+.PHONY: default run chat test check simulate flood bench clean lock setup-run setup-test
 
 default:
 	@sed -n -e '/^#/!q' -e 's/^# \{0,1\}//p' Makefile
@@ -45,6 +46,10 @@ check: setup-test
 # A few minutes; a seed that fails is shrunk and says how to replay it. ARGS=--ablations proves that it can fail.
 simulate: setup-test
 	@exec $(BIN)/python -m landline.testing.simulation -j $(WORKERS) $(ARGS)
+
+# Two minutes; ends with 1 when a bound does not hold. ARGS="--only silent" plays the floods of that name.
+flood: setup-test
+	@exec $(BIN)/python -m benchmarks.flood --check $(ARGS)
 
 bench: setup-test
 	@exec $(BIN)/python -m benchmarks $(ARGS)

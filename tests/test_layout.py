@@ -29,6 +29,7 @@ TESTS_OF_THE_WHOLE: dict[str, str] = {
     "test_everybody.py": "the whole program at its main job",
     "test_examples.py": "examples/",
     "test_exports.py": "the front door, src/landline/__init__.py",
+    "test_floods.py": "benchmarks/flood/, the server's memory and its honest clients under floods",
     "test_layout.py": "the tree",
     "test_makefile.py": "Makefile",
     "test_no_literal_addresses.py": "a rule for all sources",
