@@ -6,6 +6,7 @@
 #   make check    format, lint, types, import contracts, tests
 #   make simulate the protocol under faults, from seeds  make simulate ARGS="--minutes 10"
 #   make fuzz     bytes at the decoder and at connections, for a minute   make fuzz ARGS=-max_total_time=3600
+#   make flood    a server under floods, its memory and its honest clients
 #   make bench    the benchmarks
 #   make lock     compiles requirements/*.in anew
 #   make clean    removes what make made, but never the chat's data (.landline/)
@@ -21,7 +22,7 @@ WORKERS ?= 3
 unexport PYTHONDONTWRITEBYTECODE
 export PYTHONPYCACHEPREFIX := $(CURDIR)/.cache/pycache
 
-.PHONY: default run chat test check simulate fuzz bench clean lock setup-run setup-test setup-fuzz
+.PHONY: default run chat test check simulate fuzz flood bench clean lock setup-run setup-test setup-fuzz
 
 default:
 	@sed -n -e '/^#/!q' -e 's/^# \{0,1\}//p' Makefile
@@ -55,6 +56,10 @@ simulate: setup-test
 # What is found is written to a file that is named then; python scripts/fuzz.py FILE tries it again.
 fuzz: setup-fuzz
 	@PYTHONPATH=src exec .cache/fuzz/bin/python scripts/fuzz.py $(ARGS)
+
+# Two minutes; ends with 1 when a bound does not hold. ARGS="--only silent" plays the floods of that name.
+flood: setup-test
+	@exec $(BIN)/python -m benchmarks.flood --check $(ARGS)
 
 bench: setup-test
 	@exec $(BIN)/python -m benchmarks $(ARGS)

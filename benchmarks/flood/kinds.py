@@ -20,8 +20,10 @@ from landline.protocol.handshake import ID_SIZE, Hello, Welcome, decode_payload,
 from .server import HONEST
 
 KIB: Final = 1 << 10
-STRANGER: Final = 16 * KIB
-"""Bytes that somebody who was not let in may cost besides twice what it said."""
+GONE: Final = KIB
+"""Bytes that a connection which is over may cost besides twice what it said."""
+STRANGER: Final = 8 * KIB
+"""The same for somebody who stays and was not let in."""
 GUEST: Final = 64 * KIB
 """The same for a session, and for whoever is in by the plain door."""
 
@@ -207,8 +209,8 @@ class Flood:
 FLOODS: Final = {
     "silent crowd": Flood(_are_silent, 5000, 600),
     "slow handshakes": Flood(_dribble, 2000, 600),
-    "connect flood": Flood(_come_and_go, 20_000, 2000),
-    "connect flood, one source": Flood(_come_from_one_source, 20_000, 2000),
+    "connect flood": Flood(_come_and_go, 20_000, 2000, GONE),
+    "connect flood, one source": Flood(_come_from_one_source, 20_000, 2000, GONE),
     "pings before hello": Flood(_chatter_before_hello(encode_frame(FrameType.PING)), 2000, 200),
     "messages before hello": Flood(
         _chatter_before_hello(encode_frame(FrameType.TEXT, 0, b"x" * 100)), 2000, 200

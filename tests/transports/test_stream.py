@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import select
 import socket
+import tracemalloc
 from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING
 
@@ -132,3 +133,30 @@ async def test_a_reset_is_lost_and_nothing_else(accepted: Accepted) -> None:
 def test_an_error_as_a_clause(error: OSError, clause: str) -> None:
     """What the system says, as the end of a sentence."""
     assert stream.why(error) == clause
+
+
+async def test_what_was_read_is_not_read_over(accepted: Accepted) -> None:
+    """All sockets are read into one buffer; what each of them is told is its own."""
+    loop = asyncio.get_running_loop()
+    await loop.sock_sendall(accepted.peer, b"one")
+    await accepted.hears.until(lambda: accepted.hears.data == b"one")
+    await loop.sock_sendall(accepted.peer, b"two")
+    await accepted.hears.until(lambda: accepted.hears.data == b"onetwo")
+
+    assert accepted.hears.chunks == [b"one", b"two"]
+
+
+async def test_a_read_takes_no_more_memory_than_what_arrived(accepted: Accepted) -> None:
+    """However much might have come: a crowd of small callers is no crowd of large buffers."""
+    loop = asyncio.get_running_loop()
+    await loop.sock_sendall(accepted.peer, b"warm")
+    await accepted.hears.until(lambda: accepted.hears.data == b"warm")
+    tracemalloc.start()
+    try:
+        await loop.sock_sendall(accepted.peer, b"hello")
+        await accepted.hears.until(lambda: accepted.hears.data == b"warmhello")
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+
+    assert peak < stream.READ_SIZE // 2

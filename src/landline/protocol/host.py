@@ -168,6 +168,7 @@ class Host(Generic[C, E]):
         """
         if len(self._greeting) >= self._limits.max_handshakes:
             # The oldest goes, not the newest: who means it has said hello long ago, and a crowd that never does must not shut the door.
+            # Nor does chance decide: of callers that say hello at once, dropping newcomers at random turned away a third under a slow crowd.
             oldest = next(iter(self._greeting))
             self._hit(self._greeting[oldest].source, "max_handshakes", "the oldest caller was too slow")
             self.refuse(oldest, self._not_now(CloseCode.BUSY, "too many are being greeted", 1.0))

@@ -11,6 +11,7 @@ import logging
 import socket
 import struct
 import sys
+import threading
 from typing import Final, cast
 
 from ..limits import TRANSPORT
@@ -25,7 +26,25 @@ _AT_ONCE: Final = struct.pack("ii", 1, 0)
 HIGH_WATER: Final = TRANSPORT.backlog
 
 
-class StreamTransport(asyncio.Protocol):
+READ_SIZE: Final = 256 << 10
+"""Bytes that one read takes at the most."""
+
+
+class _Reading(threading.local):
+    """What a thread's loop reads into, whichever socket it reads: each read is copied out of it before the next.
+
+    A buffer for each read would be as large, however few bytes come; what is kept of them would lie scattered between such holes, and
+    a crowd of callers that are hung up on would cost ten times what they sent.
+    """
+
+    def __init__(self) -> None:
+        self.buffer = memoryview(bytearray(READ_SIZE))
+
+
+_reading = _Reading()
+
+
+class StreamTransport(asyncio.BufferedProtocol):
     """A stream socket; asyncio's protocol and our transport in one.
 
     Args:
@@ -147,8 +166,16 @@ class StreamTransport(asyncio.Protocol):
         if self._receiver is None:
             self._transport.pause_reading()
 
-    def data_received(self, data: bytes) -> None:
+    def get_buffer(self, sizehint: int) -> memoryview:
+        """Asyncio is about to read."""
+        return _reading.buffer
+
+    def buffer_updated(self, nbytes: int) -> None:
         """Asyncio read something."""
+        self.data_received(bytes(_reading.buffer[:nbytes]))
+
+    def data_received(self, data: bytes) -> None:
+        """These bytes arrived."""
         if self._receiver is None:
             self._early += data  # uvloop begins to read although it was told not to
             if self._transport is not None:
