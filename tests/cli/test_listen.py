@@ -94,12 +94,12 @@ def make_random(path: Path, size: int) -> Path:
     return path
 
 
-async def test_64_mebibytes_survive_cuts_freezes_and_a_sleeping_side(pipes: Pipes) -> None:
+async def test_32_mebibytes_survive_cuts_freezes_and_a_sleeping_side(pipes: Pipes) -> None:
     """Both directions at once, through a network that cuts and freezes, and each process stopped for a while: not a byte lost or doubled."""
-    there = make_random(pipes.folder / "there", 64 * MEBIBYTE)
+    there = make_random(pipes.folder / "there", 32 * MEBIBYTE)
     back = make_random(pipes.folder / "back", 8 * MEBIBYTE)
     heard_there, heard_back = pipes.folder / "heard-there", pipes.folder / "heard-back"
-    faults = Faults(cut_every=14 * MEBIBYTE, freeze_every=9 * MEBIBYTE, freeze_for=0.05)
+    faults = Faults(cut_every=7 * MEBIBYTE, freeze_every=5 * MEBIBYTE, freeze_for=0.05)
     with back.open("rb") as stdin, heard_there.open("wb") as stdout:
         listener, address = await pipes.listen("tcp://127.0.0.1:0", stdin=stdin, stdout=stdout)
     async with bad_network(address, faults, seed=1) as proxy:

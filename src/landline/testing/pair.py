@@ -76,10 +76,12 @@ async def pair(
         server = Server(hold, limits=server_limits or limits)
         address = f"memory://pair-{next(_numbers)}" if over == "memory" else f"tcp://{DEFAULT_HOST}:0"
         listening = await stack.enter_async_context(server.listen(address))
-        stack.callback(over_now.set)
         address, network = listening.addresses[0], None
         if over == "tcp":
             network = await stack.enter_async_context(bad_network(address, faults))
             address = network.address
         client = await stack.enter_async_context(connect(address, limits=limits, **options))
+        stack.callback(
+            over_now.set
+        )  # the server's end first: what nobody read there must not keep the client's close waiting
         yield Pair(client, await begun, network)
