@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.flood.kinds import FLOODS
 from landline.limits import Limits
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -20,22 +21,11 @@ MESSAGES = {"half messages": 26_000_000, "single bytes": 4 * 16_384, "plain sing
 """What the server must have received at the least, where it has to read what is said; after 1,009 unread chunks a plain line is held."""
 
 
-def kinds() -> list[str]:
-    found = subprocess.run(
-        [sys.executable, "-c", "from benchmarks.flood.kinds import FLOODS; print(*FLOODS, sep='\\n')"],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        timeout=30,
-        check=True,
-    )
-    return found.stdout.splitlines()
-
-
+@pytest.mark.flood
 @pytest.mark.skipif(
     sys.platform != "linux", reason="floods come from all of 127.0.0.0/8, and memory is read from /proc"
 )
-@pytest.mark.parametrize("kind", kinds() if sys.platform == "linux" else [])
+@pytest.mark.parametrize("kind", FLOODS)
 def test_a_flood_costs_twice_what_it_says_and_keeps_nobody_out(kind: str, tmp_path: Path) -> None:
     """The server grows by twice what arrived and a little for each connection, whatever is declared; every honest client is served."""
     figures = tmp_path / "figures.json"

@@ -20,7 +20,7 @@ from landline.testing.ledger import Ledger
 from tests.protocol.lines import Guest, Host, Line, say
 
 STEPS = 80
-RUNS = 200
+RUNS = 120
 """Runs of one test; there are four, so that they can be spread over processes."""
 
 LONGEST = 120
