@@ -8,7 +8,7 @@ from landline.limits import Limits
 from landline.protocol.codec import encode_data
 from landline.protocol.credit import Pressure, window_for
 from landline.protocol.flow import Flow
-from landline.protocol.frames import COUNT, FIRST_CREDIT, FRAME_COST, FrameType
+from landline.protocol.frames import COUNT, FIRST_CREDIT, FRAME_COST, FrameType, ResetCode
 from landline.protocol.session import Session
 from landline.protocol.states import Role
 from tests.protocol.lines import frames_of, hear, make_session, open_pair, say
@@ -191,7 +191,7 @@ def test_the_account_is_exact_over_a_whole_talk() -> None:
     flow = ours.open_flow("")
     ours.send(flow, *encode_data("dropped", 100))
     pair.settle()
-    theirs.abandon_flow(theirs.flows[1], 0)  # type: ignore[arg-type]
+    theirs.abandon_flow(theirs.flows[1], ResetCode.CANCELLED)
     pair.settle()
     pair.wait(1.0)
 

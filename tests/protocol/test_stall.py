@@ -7,7 +7,7 @@ import pytest
 from landline.limits import Limits
 from landline.protocol.events import Event, Stalled
 from landline.protocol.flow import Flow
-from landline.protocol.frames import COUNT, FrameType, encode_frame
+from landline.protocol.frames import COUNT, FrameType, ResetCode, encode_frame
 from landline.protocol.stall import Stall
 from tests.protocol.lines import Pair, hear, open_pair, say
 
@@ -106,7 +106,7 @@ def test_different_flows_may_wait_for_each_other() -> None:
 
     assert (stalls(pair.guest.log), stalls(pair.host.log)) == (1, 1)
 
-    pair.host.core.abandon_flow(flow, 0)  # type: ignore[arg-type]
+    pair.host.core.abandon_flow(flow, ResetCode.CANCELLED)
     pair.settle()
     assert not pair.host.core.stall.is_on
     assert not pair.guest.core.stall.is_on
