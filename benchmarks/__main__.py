@@ -25,7 +25,7 @@ def main() -> None:
     """Run what was asked for, and print the table."""
     parser = argparse.ArgumentParser(prog="benchmarks", description=__doc__)
     parser.add_argument("--short", action="store_true", help="small sizes, two rounds")
-    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--rounds", type=int, help="how often everything is measured; 5, or 2 with --short")
     parser.add_argument("--loop", choices=("uvloop", "asyncio"), default="uvloop")
     parser.add_argument("--only", default="", help="jobs whose name contains this")
     parser.add_argument("--json", type=Path, help="write the figures there")
@@ -43,7 +43,7 @@ def main() -> None:
 
 
 def _compare(options: argparse.Namespace) -> None:
-    rounds = 2 if options.short else options.rounds
+    rounds = options.rounds or (2 if options.short else 5)
     figures: dict[str, dict[str, list[float]]] = {}
     for job in JOBS:
         if options.only in job:

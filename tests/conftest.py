@@ -55,25 +55,33 @@ if LOOP != "asyncio":  # asyncio is what pytest-asyncio does by itself
         return {"uvloop": uvloop.new_event_loop}
 
 
-@pytest.fixture(autouse=True)
-def clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
+@pytest.fixture(autouse=True, scope="session")
+def clean_environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """The settings, names and folders of whoever runs the tests are not theirs."""
-    for name in list(os.environ):
-        if name.startswith("LANDLINE_") and not name.startswith("LANDLINE_TEST_"):
-            monkeypatch.delenv(name)
-    # What `make test` itself passes on must not reach a `make` that a test starts.
-    for name in (
-        "MAKEFLAGS",
-        "MAKELEVEL",
-        "MFLAGS",
-        "NO_COLOR",
-        "STATE_DIRECTORY",
-        "CONFIGURATION_DIRECTORY",
-    ):
-        monkeypatch.delenv(name, raising=False)
     home = tmp_path_factory.getbasetemp() / "home"
-    for name in ("XDG_CACHE_HOME", "XDG_CONFIG_HOME", "XDG_DATA_HOME", "XDG_STATE_HOME"):
-        monkeypatch.setenv(name, str(home / name.lower()))
+    with pytest.MonkeyPatch.context() as patch:
+        for name in list(os.environ):
+            if name.startswith("LANDLINE_") and not name.startswith("LANDLINE_TEST_"):
+                patch.delenv(name)
+        # What `make test` itself passes on must not reach a `make` that a test starts.
+        for name in (
+            "MAKEFLAGS",
+            "MAKELEVEL",
+            "MFLAGS",
+            "NO_COLOR",
+            "STATE_DIRECTORY",
+            "CONFIGURATION_DIRECTORY",
+        ):
+            patch.delenv(name, raising=False)
+        for name in ("XDG_CACHE_HOME", "XDG_CONFIG_HOME", "XDG_DATA_HOME", "XDG_STATE_HOME"):
+            patch.setenv(name, str(home / name.lower()))
+        yield
+
+
+def pytest_collection_finish() -> None:
+    """What the tests are made of stays for the whole run: the collections between modules need not walk through it."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(autouse=True, scope="module")

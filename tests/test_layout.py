@@ -6,6 +6,7 @@ What does not follow the rule stands here with its reason; a reason that has gon
 from __future__ import annotations
 
 import ast
+import functools
 from pathlib import Path
 
 import pytest
@@ -68,6 +69,11 @@ def python_files() -> list[Path]:
     return sorted(path.relative_to(ROOT) for path in found)
 
 
+@functools.cache
+def parsed(path: Path) -> ast.Module:
+    return ast.parse(path.read_text(encoding="utf-8"))
+
+
 def mirror(source: Path) -> Path:
     """Where the tests of a source file are: ``protocol/codec.py`` → ``protocol/test_codec.py``; a package's in its own name."""
     if source.name == "__init__.py":
@@ -77,7 +83,7 @@ def mirror(source: Path) -> Path:
 
 def holds_code(source: Path) -> bool:
     """More than a docstring, imports and plain values."""
-    tree = ast.parse((SOURCE / source).read_text(encoding="utf-8"))
+    tree = parsed(SOURCE / source)
     return any(isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef) for node in tree.body)
 
 
@@ -116,13 +122,15 @@ def test_every_test_file_has_its_source_file() -> None:
     )
 
 
-@pytest.mark.parametrize("path", python_files(), ids=str)
-def test_every_file_opens_with_what_it_is_for(path: Path) -> None:
+def test_every_file_opens_with_what_it_is_for() -> None:
     """A module docstring, of more than a word."""
-    docstring = ast.get_docstring(ast.parse((ROOT / path).read_text(encoding="utf-8")))
+    silent = {
+        path.as_posix()
+        for path in python_files()
+        if len((ast.get_docstring(parsed(ROOT / path)) or "").split()) < 4
+    }
 
-    assert docstring is not None
-    assert len(docstring.split()) >= 4
+    nothing_in(silent, "without a docstring that says what the file is for")
 
 
 def test_no_source_file_is_longer_than_one_idea() -> None:
@@ -153,7 +161,7 @@ def test_every_test_is_a_sentence() -> None:
     silent = {
         f"{path}:{node.lineno} {node.name}"
         for path in files_of_tests()
-        for node in ast.walk(ast.parse((TESTS / path).read_text(encoding="utf-8")))
+        for node in ast.walk(parsed(TESTS / path))
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
         and node.name.startswith("test_")
         and ast.get_docstring(node) is None

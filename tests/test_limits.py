@@ -11,7 +11,7 @@ from typing import Final
 import pytest
 
 from landline.cli.config import limit_groups
-from landline.limits import LIMITS, LONGEST, Limit, Limits
+from landline.limits import LIMITS, LONGEST, Limits
 
 TESTS = Path(__file__).resolve().parent
 TIMES = [limit.name for limit in LIMITS if limit.unit == "seconds"]
@@ -73,28 +73,25 @@ def test_no_two_limits_share_a_name() -> None:
     assert len(NAMES) == len(ROWS)
 
 
-@pytest.mark.parametrize("limit", ROWS, ids=lambda limit: limit.name)
-def test_every_limit_is_finite_and_says_why(limit: Limit) -> None:
+def test_every_limit_is_finite_and_says_why() -> None:
     """Nothing is unlimited, and the table can be read by a person."""
-    assert 0 < limit.default < math.inf
-    assert limit.unit
-    assert limit.reason
+    assert [row for row in ROWS if not (0 < row.default < math.inf and row.unit and row.reason)] == []
 
 
 @pytest.mark.limit("protocol.longest")
-@pytest.mark.parametrize("name", TIMES)
 @pytest.mark.parametrize("value", [0, -1.0, math.inf, math.nan, LONGEST + 1, None, "10"])
-def test_a_time_that_is_none_is_refused(name: str, value: object) -> None:
+def test_a_time_that_is_none_is_refused(value: object) -> None:
     """By its name, before anything waits for it."""
-    with pytest.raises(ValueError, match=name):
-        limits(name, value)
-    assert getattr(limits(name, LONGEST), name) == LONGEST
+    for name in TIMES:
+        with pytest.raises(ValueError, match=name):
+            limits(name, value)
+        assert getattr(limits(name, LONGEST), name) == LONGEST
 
 
-@pytest.mark.parametrize("name", COUNTS)
 @pytest.mark.parametrize("value", [0, -1, 1.5, 1 << 63, None, "10"])
-def test_a_count_that_is_none_is_refused(name: str, value: object) -> None:
+def test_a_count_that_is_none_is_refused(value: object) -> None:
     """A window of 0 would wait for ever."""
-    with pytest.raises(ValueError, match=name):
-        limits(name, value)
-    assert getattr(limits(name, 1), name) == 1
+    for name in COUNTS:
+        with pytest.raises(ValueError, match=name):
+            limits(name, value)
+        assert getattr(limits(name, 1), name) == 1

@@ -8,16 +8,16 @@ from __future__ import annotations
 import contextlib
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
+
+import msgspec
 
 _LISTENING: Final = "0A"  # TCP_LISTEN in include/net/tcp_states.h
 _PROC: Final = Path("/proc")
 
 
-@dataclass(frozen=True, slots=True)
-class Owner:
+class Owner(msgspec.Struct, frozen=True):
     """A process, or at least a user, that listens on a port."""
 
     pid: int | None

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Generator
-from dataclasses import dataclass
 from typing import Any, Final, Literal
+
+import msgspec
 
 from ..errors import Full, LandlineError, ProtocolError
 from ..protocol.codec import encode_data
@@ -13,8 +14,7 @@ from ..sessions.bare import BareSession
 from ..sessions.flow import BareFlow
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(msgspec.Struct, frozen=True):
     """What became of something that was sent.
 
     Attributes:

@@ -2,57 +2,50 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import msgspec
 
 from .frames import CloseCode, ResetCode
 from .handshake import Hello, Refusal, Resume, Welcome
 
 
-@dataclass(frozen=True, slots=True)
-class HelloReceived:
+class HelloReceived(msgspec.Struct, frozen=True):
     """A caller asks for a new session; answer with ``welcome`` or ``refuse``."""
 
     hello: Hello
 
 
-@dataclass(frozen=True, slots=True)
-class ResumeReceived:
+class ResumeReceived(msgspec.Struct, frozen=True):
     """A caller asks to go on with a session; answer with ``welcome`` or ``refuse``."""
 
     resume: Resume
 
 
-@dataclass(frozen=True, slots=True)
-class Welcomed:
+class Welcomed(msgspec.Struct, frozen=True):
     """The server answered our first frame: the session is (again) on a line."""
 
     welcome: Welcome
 
 
-@dataclass(frozen=True, slots=True)
-class Turned:
+class Turned(msgspec.Struct, frozen=True):
     """The server refused our first frame."""
 
     refusal: Refusal
 
 
-@dataclass(frozen=True, slots=True)
-class Confirmed:
+class Confirmed(msgspec.Struct, frozen=True):
     """The client showed the token that it was given."""
 
     token: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class FlowOpened:
+class FlowOpened(msgspec.Struct, frozen=True):
     """The peer opened a flow; take it, or reset it."""
 
     flow: int
     purpose: str
 
 
-@dataclass(frozen=True, slots=True)
-class FlowAbandoned:
+class FlowAbandoned(msgspec.Struct, frozen=True):
     """The peer abandoned a flow: nothing more comes of it, and nothing more is taken."""
 
     flow: int
@@ -60,50 +53,42 @@ class FlowAbandoned:
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class MessagesReceived:
+class MessagesReceived(msgspec.Struct, frozen=True):
     """A flow's inbox has something that it had not, or its end was reached."""
 
     flow: int
 
 
-@dataclass(frozen=True, slots=True)
-class OutcomesKnown:
+class OutcomesKnown(msgspec.Struct, frozen=True):
     """The peer handled more of a flow."""
 
     flow: int
     handled: int
 
 
-@dataclass(frozen=True, slots=True)
-class RoomMade:
+class RoomMade(msgspec.Struct, frozen=True):
     """The outbox became shorter."""
 
 
-@dataclass(frozen=True, slots=True)
-class Stalled:
+class Stalled(msgspec.Struct, frozen=True):
     """Both ends have waited for each other's credit for too long: neither program takes what the other sent. Each end reports it once."""
 
 
-@dataclass(frozen=True, slots=True)
-class Suspected:
+class Suspected(msgspec.Struct, frozen=True):
     """Nothing was heard since the ping that silence caused."""
 
 
-@dataclass(frozen=True, slots=True)
-class Heard:
+class Heard(msgspec.Struct, frozen=True):
     """A suspected line turned out to be alive."""
 
 
-@dataclass(frozen=True, slots=True)
-class LoopBlocked:
+class LoopBlocked(msgspec.Struct, frozen=True):
     """The program's own loop, or its machine, stood still for this many seconds; the line is probed before it is judged."""
 
     seconds: float
 
 
-@dataclass(frozen=True, slots=True)
-class PeerClosed:
+class PeerClosed(msgspec.Struct, frozen=True):
     """The peer closed: the session when ``code`` is not resumable, else only this connection."""
 
     code: CloseCode
@@ -112,8 +97,7 @@ class PeerClosed:
     redirect: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class ConnectionEnded:
+class ConnectionEnded(msgspec.Struct, frozen=True):
     """Nothing more comes or goes here; the last event of every connection.
 
     ``local`` says whose fault it is when ``code`` is one: true when the peer broke a rule or a time that we keep.

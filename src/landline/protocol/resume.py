@@ -14,6 +14,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import chain, islice
 
+import msgspec
+
 from ..limits import PROTOCOL, Limits
 from .frames import CloseCode
 from .handshake import Refusal, Resume
@@ -70,8 +72,7 @@ class Record:
         return any(hmac.compare_digest(shown, old) for old in self.retired)
 
 
-@dataclass(frozen=True, slots=True)
-class Tombstone:
+class Tombstone(msgspec.Struct, frozen=True):
     """What is remembered of an ended session, for whoever holds its token."""
 
     principal: str

@@ -9,8 +9,9 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import AsyncGenerator, Callable
-from dataclasses import dataclass
 from typing import Final
+
+import msgspec
 
 from ..errors import SessionClosed, SessionEnded, SessionLost
 from ..limits import SESSION, Limits
@@ -45,8 +46,7 @@ STALLED: Final = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class StateChange:
+class StateChange(msgspec.Struct, frozen=True):
     """A session came into another state, or there is news of the same one: another dial is planned, or it is stalled.
 
     Attributes:

@@ -10,10 +10,11 @@ import os
 import sys
 import tomllib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from enum import IntEnum
 from pathlib import Path
 from typing import Any, Final
+
+import msgspec
 
 from landline.errors import SettingsError
 from landline.settings.table import NOT_SETTINGS, SETTINGS, YES_NO, Kind, Setting
@@ -42,8 +43,7 @@ class Rank(IntEnum):
     DEFAULT = 3
 
 
-@dataclass(frozen=True, slots=True)
-class Value:
+class Value(msgspec.Struct, frozen=True):
     """The value of one setting, and where it came from."""
 
     value: Any
@@ -52,8 +52,7 @@ class Value:
     """For people: ``--port``, ``LANDLINE_PORT``, the file's path, or ``default``."""
 
 
-@dataclass(frozen=True, slots=True)
-class Loaded:
+class Loaded(msgspec.Struct, frozen=True):
     """What ``load()`` found."""
 
     settings: Settings

@@ -8,10 +8,11 @@ from __future__ import annotations
 import getpass
 import unicodedata
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any, Final
+
+import msgspec
 
 from landline.limits import SETTING
 from landline.settings.tree import (
@@ -26,8 +27,7 @@ from landline.settings.tree import (
 # What a value may be.
 
 
-@dataclass(frozen=True, slots=True)
-class Kind:
+class Kind(msgspec.Struct, frozen=True):
     """What the value of a setting may be."""
 
     expects: str
@@ -108,8 +108,7 @@ FOLDER: Final = Kind("the path of a folder", str, _read_folder)
 EVERYWHERE: Final = ("serve", "chat", "listen", "connect")
 
 
-@dataclass(frozen=True, slots=True)
-class Setting:
+class Setting(msgspec.Struct, frozen=True):
     """One row of the table."""
 
     key: str

@@ -10,9 +10,10 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from types import TracebackType
 from typing import Final, Self
+
+import msgspec
 
 from ..errors import DataError
 from ..limits import STORAGE
@@ -32,8 +33,7 @@ DAMAGED: Final = "damaged"
 """It is on the disk, but not as it was written; it is withheld."""
 
 
-@dataclass(frozen=True, slots=True)
-class Position:
+class Position(msgspec.Struct, frozen=True):
     """A place in the history, and which life of that history. Compare offsets only within one store."""
 
     epoch: str
@@ -42,8 +42,7 @@ class Position:
     """Rises by one with each publication over the whole store, from 1; 0 is the place before the first."""
 
 
-@dataclass(frozen=True, slots=True)
-class Publication:
+class Publication(msgspec.Struct, frozen=True):
     """One item of a topic."""
 
     topic: str
@@ -51,8 +50,7 @@ class Publication:
     data: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Gap:
+class Gap(msgspec.Struct, frozen=True):
     """From here to there something is missing, and why.
 
     With the reason ``history replaced`` the reader's position is of a life this store does not know or of a part it no longer has
@@ -71,8 +69,7 @@ class Gap:
     """``HISTORY_REPLACED``, ``EXPIRED``, ``DAMAGED``; storages and later versions may have others, all readable clauses."""
 
 
-@dataclass(frozen=True, slots=True)
-class Page:
+class Page(msgspec.Struct, frozen=True):
     """What one reading found: everything selected within (``after``, ``end``], oldest first, is in ``publications`` or in ``gaps``."""
 
     publications: list[Publication]
@@ -85,8 +82,7 @@ class Page:
     """Whether there may be more in the direction that was read; a page with ``more`` may well be empty."""
 
 
-@dataclass(frozen=True, slots=True)
-class Value:
+class Value(msgspec.Struct, frozen=True):
     """A small value."""
 
     key: str
@@ -95,24 +91,21 @@ class Value:
     """The last publication when it was put, one of the same write included: the Position to give to a repeat of that write."""
 
 
-@dataclass(frozen=True, slots=True)
-class Append:
+class Append(msgspec.Struct, frozen=True):
     """Add a publication to a topic."""
 
     topic: str
     data: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Put:
+class Put(msgspec.Struct, frozen=True):
     """Set the value of a key."""
 
     key: str
     data: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Delete:
+class Delete(msgspec.Struct, frozen=True):
     """Remove a key; nothing happens if it is not there."""
 
     key: str
@@ -121,8 +114,7 @@ class Delete:
 Change = Append | Put | Delete
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Retention:
+class Retention(msgspec.Struct, frozen=True, kw_only=True):
     """How much of a topic is kept; whichever is reached first. None: not limited by this measure (say so on purpose).
 
     Applied to a topic when something is appended to it, and to all by ``Storage.trim``. The newest publication always stays, unless
@@ -284,8 +276,7 @@ _ALL: Final = "**"
 # For those who write a storage: the checks that all make alike.
 
 
-@dataclass(frozen=True, slots=True)
-class Write:
+class Write(msgspec.Struct, frozen=True):
     """One call of ``Storage.write``, checked, and with copies of what the caller may change meanwhile."""
 
     changes: tuple[Change, ...]

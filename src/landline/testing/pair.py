@@ -13,8 +13,9 @@ import asyncio
 import itertools
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
 from typing import Any, Literal
+
+import msgspec
 
 from ..client import connect
 from ..limits import Limits
@@ -26,8 +27,7 @@ from .network import Faults, Proxy, bad_network
 _numbers = itertools.count(1)
 
 
-@dataclass(frozen=True, slots=True)
-class Pair:
+class Pair(msgspec.Struct, frozen=True):
     """Both ends; unpack it as ``client, server``.
 
     Attributes:

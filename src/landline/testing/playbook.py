@@ -8,8 +8,9 @@ as ours. When the end says something else, the whole conversation is shown, with
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any, Protocol, Self
+
+import msgspec
 
 from ..protocol.frames import MAGIC, Frame, FrameDecoder
 from .words import does_say, frame_words, words_frame
@@ -38,8 +39,7 @@ class Mismatch(AssertionError):
     """The conversation went otherwise; the message shows how."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Step:
+class _Step(msgspec.Struct, frozen=True):
     verb: str
     what: Any
 

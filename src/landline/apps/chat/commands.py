@@ -1,6 +1,6 @@
 """The commands of the chat, read from a line that somebody typed: the same for plain callers, the operator and the terminal client.
 
-``parse`` turns one line into one small dataclass and never fails: what cannot be understood is a ``Mistake`` that carries the sentence to
+``parse`` turns one line into one small value and never fails: what cannot be understood is a ``Mistake`` that carries the sentence to
 show. Whether a name or a room exists, or may exist, is for the one who carries the command out.
 """
 
@@ -9,8 +9,9 @@ from __future__ import annotations
 import difflib
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Final
+
+import msgspec
 
 from landline.apps.chat.limits import CLIENT
 
@@ -19,85 +20,72 @@ DROP_SECONDS: Final = 5.0
 MAX_DROP_SECONDS: Final = CLIENT.drop
 
 
-@dataclass(frozen=True, slots=True)
-class Say:
+class Say(msgspec.Struct, frozen=True):
     """A line for the room, or for the other one in a call."""
 
     text: str
 
 
-@dataclass(frozen=True, slots=True)
-class Nick:
+class Nick(msgspec.Struct, frozen=True):
     """Be called otherwise."""
 
     name: str
 
 
-@dataclass(frozen=True, slots=True)
-class Join:
+class Join(msgspec.Struct, frozen=True):
     """Enter a room."""
 
     room: str
 
 
-@dataclass(frozen=True, slots=True)
-class Leave:
+class Leave(msgspec.Struct, frozen=True):
     """Leave a room; an empty one is the current room."""
 
     room: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Rooms:
+class Rooms(msgspec.Struct, frozen=True):
     """Which rooms there are."""
 
 
-@dataclass(frozen=True, slots=True)
-class Who:
+class Who(msgspec.Struct, frozen=True):
     """Who is in a room; an empty one is the current room."""
 
     room: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Message:
+class Message(msgspec.Struct, frozen=True):
     """One private message to one person."""
 
     to: str
     text: str
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
+class Call(msgspec.Struct, frozen=True):
     """Ring one person, or answer them when they ring."""
 
     name: str
 
 
-@dataclass(frozen=True, slots=True)
-class Drop:
+class Drop(msgspec.Struct, frozen=True):
     """Hang up beneath the session and stay away for ``seconds``."""
 
     seconds: float = DROP_SECONDS
 
 
-@dataclass(frozen=True, slots=True)
-class Help:
+class Help(msgspec.Struct, frozen=True):
     """What can be typed."""
 
 
-@dataclass(frozen=True, slots=True)
-class Bye:
+class Bye(msgspec.Struct, frozen=True):
     """End the call, or leave the chat when there is none."""
 
 
-@dataclass(frozen=True, slots=True)
-class Nothing:
+class Nothing(msgspec.Struct, frozen=True):
     """An empty line."""
 
 
-@dataclass(frozen=True, slots=True)
-class Mistake:
+class Mistake(msgspec.Struct, frozen=True):
     """A command that cannot be understood; ``why`` is the sentence to show."""
 
     why: str
@@ -146,8 +134,7 @@ def help_text(*, with_drop: bool = False) -> str:
 # How each command is read: None says that the arguments do not fit.
 
 
-@dataclass(frozen=True, slots=True)
-class _Verb:
+class _Verb(msgspec.Struct, frozen=True):
     name: str
     usage: str
     what: str

@@ -7,8 +7,10 @@ import contextlib
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
 from typing import Final
+
+import msgspec
+from msgspec import field
 
 import landline
 
@@ -18,8 +20,7 @@ DROP_TOLD_AFTER: Final = 1.0
 """Seconds that a line is down before a person hears of it: what comes back at once is no news."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Pipe:
+class Pipe(msgspec.Struct, frozen=True, kw_only=True):
     """What was asked for.
 
     Attributes:

@@ -9,6 +9,8 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from dataclasses import dataclass, field
 
+import msgspec
+
 from .faults import make_world
 from .line import Violation
 from .schedule import Shape, Step, draw_world, shrink
@@ -19,8 +21,7 @@ STEPS = 1000
 _BATCH = 20
 
 
-@dataclass(frozen=True, slots=True)
-class Result:
+class Result(msgspec.Struct, frozen=True):
     """What one seed came to.
 
     Attributes:
@@ -39,8 +40,7 @@ class Result:
     seconds: float
 
 
-@dataclass(frozen=True, slots=True)
-class Failure:
+class Failure(msgspec.Struct, frozen=True):
     """A seed that failed.
 
     Attributes:

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+
+import msgspec
 
 from ...limits import Limits
 
@@ -42,8 +43,7 @@ FAULTS: dict[str, float] = {
 _SWARM = (0.0, 0.5, 1.0, 2.0, 4.0)
 
 
-@dataclass(frozen=True, slots=True)
-class Shape:
+class Shape(msgspec.Struct, frozen=True):
     """What is drawn once for a world.
 
     Attributes:

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
+
+import msgspec
 
 Patch = tuple[Any, str, Any]
 """An object, the name of an attribute of it, and what stands there instead."""
 
 
-@dataclass(frozen=True, slots=True)
-class Ablation:
+class Ablation(msgspec.Struct, frozen=True):
     """A safeguard switched off.
 
     Attributes:

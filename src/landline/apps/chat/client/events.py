@@ -5,13 +5,12 @@ Text and names in here come from other people as they sent them; whoever shows t
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import msgspec
 
 from landline.apps.chat import wire
 
 
-@dataclass(frozen=True, slots=True)
-class Aim:
+class Aim(msgspec.Struct, frozen=True):
     """Where a typed line goes: into a room, or into the call with somebody; nowhere when both are empty."""
 
     room: str = ""
@@ -21,8 +20,7 @@ class Aim:
 # Lines...
 
 
-@dataclass(frozen=True, slots=True)
-class Heard:
+class Heard(msgspec.Struct, frozen=True):
     """A line is in a room's history; one's own come this way too, when they are stored."""
 
     room: str
@@ -32,24 +30,21 @@ class Heard:
     """It was said before we came, or while we were away."""
 
 
-@dataclass(frozen=True, slots=True)
-class Missed:
+class Missed(msgspec.Struct, frozen=True):
     """The next ``count`` lines were said in this room while we were away."""
 
     room: str
     count: int
 
 
-@dataclass(frozen=True, slots=True)
-class Unreachable:
+class Unreachable(msgspec.Struct, frozen=True):
     """Lines of this room between what we had seen and what follows cannot be shown."""
 
     room: str
     why: str
 
 
-@dataclass(frozen=True, slots=True)
-class Whispered:
+class Whispered(msgspec.Struct, frozen=True):
     """A private message to us, or (``own``) one of ours that arrived."""
 
     name: str
@@ -57,8 +52,7 @@ class Whispered:
     own: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Talked:
+class Talked(msgspec.Struct, frozen=True):
     """A line within the call, from the other one or (``own``) one of ours that arrived."""
 
     name: str
@@ -69,16 +63,14 @@ class Talked:
 # ... and what became of our own.
 
 
-@dataclass(frozen=True, slots=True)
-class Waiting:
+class Waiting(msgspec.Struct, frozen=True):
     """A line of ours is not confirmed yet, longer than it should take; it still goes out by itself."""
 
     text: str
     aim: str
 
 
-@dataclass(frozen=True, slots=True)
-class Arrived:
+class Arrived(msgspec.Struct, frozen=True):
     """A line that was told as ``Waiting``, or as ``Doubtful``, arrived."""
 
     text: str
@@ -86,16 +78,14 @@ class Arrived:
     doubted: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Doubtful:
+class Doubtful(msgspec.Struct, frozen=True):
     """Nobody can know whether this line of ours arrived; it is not sent again."""
 
     text: str
     aim: str
 
 
-@dataclass(frozen=True, slots=True)
-class NotSent:
+class NotSent(msgspec.Struct, frozen=True):
     """This line of ours did not go out, and will not by itself."""
 
     text: str
@@ -108,47 +98,41 @@ class NotSent:
 # Rooms and people...
 
 
-@dataclass(frozen=True, slots=True)
-class Named:
+class Named(msgspec.Struct, frozen=True):
     """We are called this now; ``wished`` is what we asked for, when that is another name."""
 
     name: str
     wished: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Entered:
+class Entered(msgspec.Struct, frozen=True):
     """We are in this room, for the first time since we started."""
 
     room: str
     members: tuple[wire.Member, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Turned:
+class Turned(msgspec.Struct, frozen=True):
     """What is typed goes to this room now."""
 
     room: str
 
 
-@dataclass(frozen=True, slots=True)
-class Left:
+class Left(msgspec.Struct, frozen=True):
     """We are no longer in this room; ``now`` is the room that is typed into from here, or empty."""
 
     room: str
     now: str
 
 
-@dataclass(frozen=True, slots=True)
-class Came:
+class Came(msgspec.Struct, frozen=True):
     """Somebody came into a room."""
 
     room: str
     name: str
 
 
-@dataclass(frozen=True, slots=True)
-class Went:
+class Went(msgspec.Struct, frozen=True):
     """Somebody left a room."""
 
     room: str
@@ -156,31 +140,27 @@ class Went:
     why: str
 
 
-@dataclass(frozen=True, slots=True)
-class Renamed:
+class Renamed(msgspec.Struct, frozen=True):
     """Somebody else is called otherwise now."""
 
     old: str
     new: str
 
 
-@dataclass(frozen=True, slots=True)
-class Away:
+class Away(msgspec.Struct, frozen=True):
     """Somebody's line went down, or is back."""
 
     name: str
     away: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Rooms:
+class Rooms(msgspec.Struct, frozen=True):
     """The rooms there are."""
 
     rooms: tuple[wire.Room, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Members:
+class Members(msgspec.Struct, frozen=True):
     """Who is in a room."""
 
     room: str
@@ -190,29 +170,25 @@ class Members:
 # Calls...
 
 
-@dataclass(frozen=True, slots=True)
-class Calling:
+class Calling(msgspec.Struct, frozen=True):
     """Somebody is being rung for us."""
 
     name: str
 
 
-@dataclass(frozen=True, slots=True)
-class Rang:
+class Rang(msgspec.Struct, frozen=True):
     """Somebody is ringing us."""
 
     name: str
 
 
-@dataclass(frozen=True, slots=True)
-class CallBegan:
+class CallBegan(msgspec.Struct, frozen=True):
     """What is typed goes to this person alone now."""
 
     name: str
 
 
-@dataclass(frozen=True, slots=True)
-class CallEnded:
+class CallEnded(msgspec.Struct, frozen=True):
     """The call is over; what is typed goes to ``now`` (a room, or nothing)."""
 
     name: str
@@ -220,15 +196,13 @@ class CallEnded:
     now: str
 
 
-@dataclass(frozen=True, slots=True)
-class CallMissed:
+class CallMissed(msgspec.Struct, frozen=True):
     """Somebody rang us, and does not any more."""
 
     name: str
 
 
-@dataclass(frozen=True, slots=True)
-class NoCall:
+class NoCall(msgspec.Struct, frozen=True):
     """The ringing is over before anybody talked."""
 
     name: str
@@ -238,29 +212,25 @@ class NoCall:
 # The line itself, and everything else.
 
 
-@dataclass(frozen=True, slots=True)
-class Paced:
+class Paced(msgspec.Struct, frozen=True):
     """More was said at once than the chat takes; the rest goes out by itself, ``rate`` lines a second."""
 
     rate: float
 
 
-@dataclass(frozen=True, slots=True)
-class LineDown:
+class LineDown(msgspec.Struct, frozen=True):
     """The line to the server is gone; it is being redialled, and what is typed waits."""
 
     why: str
 
 
-@dataclass(frozen=True, slots=True)
-class Redialling:
+class Redialling(msgspec.Struct, frozen=True):
     """The server no longer holds our conversation: we dial it again and take it up from what we have seen."""
 
     why: str
 
 
-@dataclass(frozen=True, slots=True)
-class LineBack:
+class LineBack(msgspec.Struct, frozen=True):
     """The line is back after ``gone`` seconds."""
 
     gone: float
@@ -268,8 +238,7 @@ class LineBack:
     """The server was started again meanwhile."""
 
 
-@dataclass(frozen=True, slots=True)
-class Said:
+class Said(msgspec.Struct, frozen=True):
     """Something for the person to read: an answer, the server's notice, or (``trouble``) what was wrong with what they typed."""
 
     text: str

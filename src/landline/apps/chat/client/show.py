@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Final
+
+import msgspec
 
 from landline.apps.chat import wire
 from landline.apps.chat.client import events
@@ -40,8 +41,7 @@ NAMES_SHOWN: Final = 12
 """Members that are named when one enters a room; the others are a number, and /who names them all."""
 
 
-@dataclass(frozen=True, slots=True)
-class Shown:
+class Shown(msgspec.Struct, frozen=True):
     """What to show of one event."""
 
     pieces: Pieces

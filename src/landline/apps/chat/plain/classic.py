@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import codecs
 from collections import deque
-from dataclasses import dataclass
 from typing import Final
+
+import msgspec
 
 from landline.apps.chat.limits import CLIENT
 from landline.apps.chat.plain.turns import MAX_SEND
@@ -33,22 +34,19 @@ _EXPLANATION: Final = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Heard:
+class Heard(msgspec.Struct, frozen=True):
     """The other side said this."""
 
     text: str
 
 
-@dataclass(frozen=True, slots=True)
-class Notice:
+class Notice(msgspec.Struct, frozen=True):
     """Something about the line that the person should know."""
 
     text: str
 
 
-@dataclass(frozen=True, slots=True)
-class Ended:
+class Ended(msgspec.Struct, frozen=True):
     """The last event: the call is over."""
 
     reason: str

@@ -5,37 +5,32 @@ They come in order, and the next but ``Left`` only when the one before is done: 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import msgspec
 
 from landline.apps.chat import commands
 
 
-@dataclass(frozen=True, slots=True)
-class Arrived:
+class Arrived(msgspec.Struct, frozen=True):
     """The first complete line or message is here: let them in, then ``welcome``."""
 
 
-@dataclass(frozen=True, slots=True)
-class Said:
+class Said(msgspec.Struct, frozen=True):
     """A line for the room (or the call). When it is stored, or refused, say ``finished``."""
 
     text: str
 
 
-@dataclass(frozen=True, slots=True)
-class Asked:
+class Asked(msgspec.Struct, frozen=True):
     """A command to carry out. When that is done, say ``finished``."""
 
     command: commands.Command
 
 
-@dataclass(frozen=True, slots=True)
-class HungUp:
+class HungUp(msgspec.Struct, frozen=True):
     """They said bye in a call: it ends, they stay."""
 
 
-@dataclass(frozen=True, slots=True)
-class Left:
+class Left(msgspec.Struct, frozen=True):
     """The last event: when everything before it is carried out, say ``end``, write what there is and hang up."""
 
     reason: str

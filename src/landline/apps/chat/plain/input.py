@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import enum
 import re
-from dataclasses import dataclass
 from typing import Final
+
+import msgspec
 
 from landline.apps.chat.limits import PLAIN
 
@@ -30,8 +31,7 @@ _END_OF_TEXT, _END_OF_TRANSMISSION = 0x03, 0x04  # Ctrl-C and Ctrl-D, from a ter
 _ENDS: Final = re.compile(rb"[\n\r\x03\x04]")
 
 
-@dataclass(frozen=True, slots=True)
-class InputLine:
+class InputLine(msgspec.Struct, frozen=True):
     """One complete line."""
 
     data: bytes
