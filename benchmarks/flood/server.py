@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import landline
-from landline.transports import tcp
+from landline.transports import tcp_listener
 from landline.transports.stream import StreamTransport
 
 HONEST = "honest"
@@ -49,8 +49,10 @@ async def _echo(session: landline.Session) -> None:
 
 def _count() -> None:
     """Have strangers from loopback, and the counts."""
-    source_of = tcp._source
-    tcp._source = lambda host: "" if host == LOOPBACK else host if host[:4] == "127." else source_of(host)
+    source_of = tcp_listener.source_of
+    tcp_listener.source_of = lambda host: (
+        "" if host == LOOPBACK else host if host[:4] == "127." else source_of(host)
+    )
     connection_made, data_received = StreamTransport.connection_made, StreamTransport.data_received
 
     def made(self: StreamTransport, transport: asyncio.BaseTransport) -> None:

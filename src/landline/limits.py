@@ -242,6 +242,15 @@ class TransportLimits:
         20.0, "seconds", "that what was written may stay unacknowledged by the peer's kernel"
     )
     keepalive: float = limit(60.0, "seconds", "of silence before the kernel asks the peer's kernel")
+    accept_burst: int = limit(
+        64,
+        "connections",
+        "taken in one turn of the loop, so that in a flood of them those who are connected have their turn too",
+    )
+    refuse_burst: int = limit(512, "connections", "refused in one turn of the loop; each costs little")
+    accept_pause: float = limit(
+        1.0, "seconds", "without accepting, when the system has no more sockets for us"
+    )
     port_tries: int = limit(16, "ports", "tried before a free one must be free at every address of the name")
 
 

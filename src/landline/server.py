@@ -111,7 +111,11 @@ class Server:
         try:
             for address in addresses:
                 where = parse_address(address)
-                listeners.append(await open_listener(where, acceptor.accept, backlog=self._limits.backlog))
+                listeners.append(
+                    await open_listener(
+                        where, acceptor.accept, backlog=self._limits.backlog, gate=acceptor.gate
+                    )
+                )
             yield Listening([text for listener in listeners for text in listener.addresses], acceptor)
         finally:
             for listener in listeners:

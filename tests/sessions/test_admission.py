@@ -140,3 +140,20 @@ async def test_who_is_silent_at_the_end_is_hung_up_on_and_nobody_comes_after(
     await admission.hang_up()
     assert not talking.is_open
     assert asyncio.get_running_loop().time() - begun == 5
+
+
+async def test_the_gate_knows_what_a_source_did(admission_of: Any) -> None:
+    """Who keeps leaving before it is taken is refused before it is taken; others, and this machine, are not."""
+    admission, _ = admission_of()
+    for source in ("192.0.2.1", ""):
+        for _ in range(15):
+            assert admission.admits(source)
+            admission.left(source)
+
+    assert not admission.admits("192.0.2.1")
+    assert admission.admits("192.0.2.2")
+    assert admission.admits("")
+    await asyncio.sleep(15)
+    assert admission.admits("192.0.2.1")
+    admission.close()
+    assert not admission.admits("192.0.2.2")

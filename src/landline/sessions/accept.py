@@ -48,6 +48,7 @@ class Acceptor:
 
     Attributes:
         hits: how often which limit was hit.
+        gate: says, before anything is made of a connection, whether it may come in.
     """
 
     def __init__(
@@ -65,7 +66,7 @@ class Acceptor:
         self._loop = asyncio.get_running_loop()
         self._redirect = redirect
         self.hits = Hits(log, self._loop.time)
-        self._admission = Admission(limits, self._enter, self._hit)
+        self._admission = self.gate = Admission(limits, self._enter, self._hit)
         self._host: Host[Driver, BareSession] = Host(
             SessionTable(limits),
             limits,

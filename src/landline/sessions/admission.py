@@ -46,16 +46,23 @@ class Admission:
         self._is_closed = False
         self._line_gone = Signal()
 
-    def accept(self, transport: Transport) -> None:
-        """Receive a new transport, if there is room for it and its source is not refused."""
-        if self._penalties.is_refused(transport.source, self._loop.time()):
-            self._hit(transport.source, "penalty_from", "refused a source that did not behave")
-            transport.abort()  # before any other work is done for it
-            return
-        limit = self._limit_of_a_crowd(transport.source)
+    def admits(self, source: str) -> bool:
+        """Whether there is room for one more of this source, and it is not refused; asked first, before a transport is made."""
+        if self._penalties.is_refused(source, self._loop.time()):
+            self._hit(source, "penalty_from", "refused a source that did not behave")
+            return False
+        limit = self._limit_of_a_crowd(source)
         if limit:
-            self._hit(transport.source, limit, f"turned {transport.peer} away")
-        if limit or self._is_closed:
+            self._hit(source, limit, "turned a caller away")
+        return not limit and not self._is_closed
+
+    def left(self, source: str) -> None:
+        """Somebody hung up before there was a transport of it."""
+        self._charge(source, Fault.LEFT)
+
+    def accept(self, transport: Transport) -> None:
+        """Receive a new transport; asked once more, since others may have come meanwhile."""
+        if not self.admits(transport.source):
             transport.abort()
             return
         self._open[transport] = None
@@ -82,9 +89,12 @@ class Admission:
 
     def charge(self, transport: Transport, fault: Fault) -> None:
         """Let the source of a transport answer for what came over it."""
-        refused_for = self._penalties.charge(transport.source, fault, self._loop.time())
+        self._charge(transport.source, fault)
+
+    def _charge(self, source: str, fault: Fault) -> None:
+        refused_for = self._penalties.charge(source, fault, self._loop.time())
         if refused_for is not None:
-            log.warning("refusing every line from %s for %.0f seconds", transport.source, refused_for)
+            log.warning("refusing every line from %s for %.0f seconds", source, refused_for)
 
     # Who says nothing...
 

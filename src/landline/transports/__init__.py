@@ -1,7 +1,7 @@
 """Moves bytes; knows nothing of sessions.
 
 ``address`` says where, ``base`` what a transport is and guarantees; ``stream`` is any stream socket on asyncio, which ``tcp`` and ``unix``
-open and accept, and ``memory`` is the same without a socket. ``open_transport`` and ``open_listener`` choose by the address.
+open and accept (``tcp_listener`` for the former), and ``memory`` is the same without a socket. ``open_transport`` and ``open_listener`` choose by the address.
 """
 
 from __future__ import annotations
@@ -9,13 +9,14 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 
 from ..errors import AddressError
-from . import memory, tcp, unix
+from . import memory, tcp, tcp_listener, unix
 from .address import Address, parse_address
-from .base import Accept, Listener, Receiver, Transport
+from .base import Accept, Gate, Listener, Receiver, Transport
 
 __all__ = [
     "Accept",
     "Address",
+    "Gate",
     "Listener",
     "Receiver",
     "Transport",
@@ -30,7 +31,7 @@ _OPENERS: dict[str, Callable[[Address], Awaitable[Transport]]] = {
     "memory": memory.open_transport,
 }
 _LISTENERS: dict[str, Callable[..., Awaitable[Listener]]] = {
-    "tcp": tcp.open_listener,
+    "tcp": tcp_listener.open_listener,
     "unix": unix.open_listener,
     "memory": memory.open_listener,
 }
@@ -49,8 +50,12 @@ async def open_transport(address: Address) -> Transport:
     return await _OPENERS[address.scheme](address)
 
 
-async def open_listener(address: Address, accept: Accept, *, backlog: int) -> Listener:
+async def open_listener(
+    address: Address, accept: Accept, *, backlog: int, gate: Gate | None = None
+) -> Listener:
     """Listen on ``address``; ``accept`` is called with each new transport and must start it.
+
+    ``gate`` is asked before, about connections from other machines; without one they are all taken.
 
     Raises:
         ListenError: the address cannot be served; the reason says why.
@@ -59,4 +64,4 @@ async def open_listener(address: Address, accept: Accept, *, backlog: int) -> Li
         raise AddressError(
             f"nothing here can listen on {address.scheme}://; one of {', '.join(_LISTENERS)} can be served"
         )
-    return await _LISTENERS[address.scheme](address, accept, backlog=backlog)
+    return await _LISTENERS[address.scheme](address, accept, backlog=backlog, gate=gate)

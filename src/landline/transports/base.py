@@ -74,6 +74,16 @@ class Transport(Protocol):
 Accept = Callable[[Transport], None]
 
 
+class Gate(Protocol):
+    """Who is asked about a connection before anything is made of it. Sources of this machine are exempt, and may not be asked about."""
+
+    def admits(self, source: str) -> bool:
+        """Whether one more connection of this source is taken; else it is hung up on."""
+
+    def left(self, source: str) -> None:
+        """One of this source was gone before it was taken."""
+
+
 class Listener(Protocol):
     """Something that accepts transports until it is closed."""
 

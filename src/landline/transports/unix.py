@@ -14,7 +14,7 @@ from pathlib import Path
 
 from ..errors import ConnectError, ListenError
 from .address import Address
-from .base import Accept, Transport
+from .base import Accept, Gate, Transport
 from .stream import StreamTransport, log, why
 
 
@@ -32,8 +32,10 @@ async def open_transport(address: Address) -> Transport:
     return transport
 
 
-async def open_listener(address: Address, accept: Accept, *, backlog: int) -> _UnixListener:
-    """Listen on a path."""
+async def open_listener(
+    address: Address, accept: Accept, *, backlog: int, gate: Gate | None = None
+) -> _UnixListener:
+    """Listen on a path; its callers are exempt from any gate."""
     sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
         log.debug("created a socket for %s", address)
