@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from landline.limits import TRANSPORT
 from landline.transports import Transport, open_listener, parse_address, stream
 
 if TYPE_CHECKING:
@@ -144,6 +145,19 @@ async def test_what_was_read_is_not_read_over(accepted: Accepted) -> None:
     await accepted.hears.until(lambda: accepted.hears.data == b"onetwo")
 
     assert accepted.hears.chunks == [b"one", b"two"]
+
+
+@pytest.mark.limit("transport.read")
+async def test_a_read_takes_so_much_and_leaves_the_rest(accepted: Accepted) -> None:
+    """Whatever the loop asks for: 256 KiB are told at once when they came at once, and the next byte is a read of its own."""
+    loop = asyncio.get_running_loop()
+    sending = loop.create_task(loop.sock_sendall(accepted.peer, bytes(4 * TRANSPORT.read)))
+    await accepted.hears.until(lambda: len(accepted.hears.data) == 4 * TRANSPORT.read)
+    await sending
+
+    assert max(map(len, accepted.hears.chunks)) <= TRANSPORT.read
+    assert isinstance(accepted.transport, stream.StreamTransport)
+    assert len(accepted.transport.get_buffer(8 * TRANSPORT.read)) == TRANSPORT.read
 
 
 async def test_a_read_takes_no_more_memory_than_what_arrived(accepted: Accepted) -> None:

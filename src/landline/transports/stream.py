@@ -25,9 +25,7 @@ _AT_ONCE: Final = struct.pack("ii", 1, 0)
 
 HIGH_WATER: Final = TRANSPORT.backlog
 
-
-READ_SIZE: Final = 256 << 10
-"""Bytes that one read takes at the most."""
+READ_SIZE: Final = TRANSPORT.read
 
 
 class _Reading(threading.local):
