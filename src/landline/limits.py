@@ -139,11 +139,15 @@ class Limits:
         "charged to one source: from here on it is refused until they have passed; above penalty_max nobody ever is",
     )
     penalty_max: float = limit(600.0, "seconds", "that one source has before it at the most")
-    penalty_left: float = limit(1.0, "seconds", "for a caller that goes, or is silent, without being let in")
+    penalty_left: float = limit(
+        1.0,
+        "seconds",
+        "for a caller that goes, or is silent, without being let in; or for whom authenticate fails",
+    )
     penalty_unauthorized: float = limit(5.0, "seconds", "for bad credentials, or a token that is not good")
     penalty_slow: float = limit(10.0, "seconds", "for a hello that is not complete in time")
     penalty_rule: float = limit(10.0, "seconds", "for a broken rule of the wire")
-    penalty_crash: float = limit(90.0, "seconds", "for input that our own code, or authenticate, failed over")
+    penalty_crash: float = limit(90.0, "seconds", "for input that our own code failed over")
     max_penalized: int = limit(
         65_536, "sources", "with a penalty that has not passed; who has the smallest is forgiven first"
     )

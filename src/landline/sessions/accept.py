@@ -128,7 +128,11 @@ class Acceptor:
     # ... who is it? ...
 
     def _find_principal(self, driver: Driver, credentials: Any) -> None:
-        answer = self._authenticate(credentials)
+        try:
+            answer = self._authenticate(credentials)
+        except Exception:  # noqa: BLE001 - the application's own code: its bug refuses this caller and no other
+            self._find_nobody(driver)
+            return
         if inspect.isawaitable(answer):
             task = self._loop.create_task(self._await_principal(driver, answer))
             self._deciding.add(task)
@@ -146,12 +150,16 @@ class Acceptor:
                 Refusal(code=CloseCode.BUSY, reason="authentication took too long", retry_in=1.0),
                 limit="handshake_timeout",
             )
-        except Exception:  # noqa: BLE001 - the application's own code: its bug refuses this caller and no other
-            log.exception("authentication failed")
-            driver.has_crashed = True
-            self._host.refuse(driver, Refusal(code=CloseCode.FAILED, reason="internal error"))
+        except Exception:  # noqa: BLE001 - as above
+            self._find_nobody(driver)
         else:
             self._host.admit(driver, principal, self._loop.time())
+
+    def _find_nobody(self, driver: Driver) -> None:
+        """``authenticate`` failed. Its database may be away: that is not the caller's fault, and yet may not be had for nothing."""
+        log.exception("authentication failed")
+        self._host.refuse(driver, Refusal(code=CloseCode.FAILED, reason="internal error"))
+        self._admission.charge(driver.transport, Fault.LEFT)
 
     # ... and its session.
 
