@@ -149,7 +149,7 @@ async def test_what_was_read_is_not_read_over(accepted: Accepted) -> None:
 
 @pytest.mark.limit("transport.read")
 async def test_a_read_takes_so_much_and_leaves_the_rest(accepted: Accepted) -> None:
-    """Whatever the loop asks for: 256 KiB are told at once when they came at once, and the next byte is a read of its own."""
+    """Whatever the loop asks for: 64 KiB are told at once when they came at once, and the next byte is a read of its own."""
     loop = asyncio.get_running_loop()
     sending = loop.create_task(loop.sock_sendall(accepted.peer, bytes(4 * TRANSPORT.read)))
     await accepted.hears.until(lambda: len(accepted.hears.data) == 4 * TRANSPORT.read)

@@ -30,6 +30,10 @@ from .states import ACCEPTED, Phase, Role
 
 WRITE_BUDGET = PROTOCOL.write
 
+_TYPES = {int(frame_type): frame_type for frame_type in FrameType}
+_GREETINGS = frozenset(
+    {FrameType.HELLO, FrameType.RESUME, FrameType.WELCOME, FrameType.REFUSE, FrameType.CONFIRM}
+)
 _TALKING = (Phase.OPEN, Phase.CLOSING, Phase.DRAINING)
 
 _CODES = {
@@ -202,16 +206,21 @@ class Connection:
             self._preauth_left -= len(data)
             if self._preauth_left < 0:
                 raise ProtocolError("too many bytes before being let in", "too-large", limit="preauth_bytes")
-        kind = -1
+        kind, phase, accepted = -1, self.phase, ACCEPTED[self.role, self.phase]
         for kind, number, payload in self._decoder.feed(data):
-            if kind >= FIRST_COUNTED and self.phase is Phase.OPEN and self.session is not None:
-                if kind > FrameType.RESET:
+            if kind not in accepted:
+                if kind not in _TYPES:
                     raise ProtocolError(f"frame type {kind:#x} is unknown")
+                raise ProtocolError(f"{_TYPES[kind].name} may not come while {phase.value}")
+            if kind >= FIRST_COUNTED:
+                assert self.session is not None  # every phase that accepts these has one
                 self.session.receive(kind, number, payload)
             else:
-                self._receive_frame(kind, number, payload, now)
-            if self.phase is Phase.CLOSED:
-                return
+                self._receive_frame(_TYPES[kind], number, payload, now)
+            if self.phase is not phase:
+                if self.phase is Phase.CLOSED:
+                    return
+                phase, accepted = self.phase, ACCEPTED[self.role, self.phase]
         if self._decoder.is_between_frames:
             self._frame_deadline = None
         else:
@@ -220,13 +229,19 @@ class Connection:
             allowed = self._limits.frame_timeout + self._decoder.needed / 1024
             self._frame_deadline = self._frame_began_at + allowed
 
-    def _receive_frame(self, kind: int, number: int, payload: bytes, now: float) -> None:
-        try:
-            frame_type = FrameType(kind)
-        except ValueError:
-            raise ProtocolError(f"frame type {kind:#x} is unknown") from None
-        if frame_type not in ACCEPTED[self.role, self.phase]:
-            raise ProtocolError(f"{frame_type.name} may not come while {self.phase.value}")
+    def _receive_frame(self, frame_type: FrameType, number: int, payload: bytes, now: float) -> None:
+        if frame_type is FrameType.PING:
+            self._is_pong_due = True
+        elif frame_type is FrameType.PONG:
+            pass
+        elif frame_type is FrameType.CLOSE:
+            self._receive_close(decode_payload(Close, payload), now)
+        elif frame_type in _GREETINGS:
+            self._receive_greeting(frame_type, payload)
+        else:
+            self._receive_talk(frame_type, number, payload)
+
+    def _receive_greeting(self, frame_type: FrameType, payload: bytes) -> None:
         if frame_type is FrameType.HELLO:
             self._decide(HelloReceived(decode_payload(Hello, payload)))
         elif frame_type is FrameType.RESUME:
@@ -237,16 +252,8 @@ class Connection:
             refusal = decode_payload(Refusal, payload)
             self._events.append(Turned(refusal))
             self._end(refusal.code, refusal.reason, local=False)
-        elif frame_type is FrameType.CONFIRM:
-            self._receive_confirm(payload)
-        elif frame_type is FrameType.PING:
-            self._is_pong_due = True
-        elif frame_type is FrameType.PONG:
-            pass
-        elif frame_type is FrameType.CLOSE:
-            self._receive_close(decode_payload(Close, payload), now)
         else:
-            self._receive_talk(frame_type, number, payload)
+            self._receive_confirm(payload)
 
     def _receive_talk(self, frame_type: FrameType, number: int, payload: bytes) -> None:
         session = self.session
@@ -261,10 +268,8 @@ class Connection:
             session.receive_credit(number, _count(payload))
         elif frame_type is FrameType.ASK:
             session.receive_ask(number, _count(payload))
-        elif frame_type is FrameType.WAITING:
-            session.receive_waiting(number, _count(payload))
         else:
-            session.receive(frame_type, number, payload)
+            session.receive_waiting(number, _count(payload))
 
     def _decide(self, event: Event) -> None:
         self.phase = Phase.DECIDING
