@@ -85,7 +85,8 @@ class Limits:
     memory: int = limit(
         256 << 20,
         "bytes",
-        "in the inboxes and outboxes of all sessions of a server together; then credit is withheld, and senders wait",
+        "in the inboxes and outboxes of all sessions of a server together; then credit is withheld, and senders wait;"
+        " what was granted before may still come: a window and a message for each session",
     )
 
     # How long anything may take.

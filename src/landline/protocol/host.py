@@ -298,7 +298,7 @@ class Host(Generic[C, E]):
             life=self._life,
             received=core.received,
             resumed=resumed,
-            window=limits.window,
+            window=limits.window if resumed else core.messages.granted,
             max_message=limits.max_message,
             heartbeat=limits.heartbeat_interval,
             dead_after=limits.dead_after,
@@ -383,11 +383,14 @@ class Host(Generic[C, E]):
     # There is too much of it all...
 
     def _make_room(self) -> None:
-        """All sessions together hold too much: those without a line keep a quarter of the memory at most, and the oldest go first."""
+        """All sessions together hold too much: those without a line keep a quarter of the memory at most.
+
+        Those that hold the most go first, so that few go, and nobody for what others hold; of equal ones the oldest.
+        """
         self._hit("", "memory", "senders wait, and credit is withheld")
-        held = {record.id: record.session.held for record in self._table.without_line}
+        held = {record.id: record.session.memory for record in self._table.without_line}
         surplus = sum(held.values()) - self._limits.memory // 4
-        for session_id, size in held.items():
+        for session_id, size in sorted(held.items(), key=lambda item: -item[1]):
             if surplus <= 0:
                 return
             surplus -= size

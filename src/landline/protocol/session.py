@@ -68,6 +68,13 @@ class Session(Outbox):
         self.handled: dict[int, Flow] = {}
         self.opened: list[Flow] = []
         self.reset: list[Flow] = []
+        if self.pressure.holds_back(self):
+            self.messages.window = self.messages.granted = min(FIRST_CREDIT, limits.window)
+
+    @property
+    def memory(self) -> int:
+        """Bytes that count as pressure: what waits for our program, and for the peer."""
+        return self.inbox_bytes + self.held
 
     # The program sends...
 
@@ -175,7 +182,7 @@ class Session(Outbox):
     def release(self) -> None:
         """The session is over: what it holds counts as pressure no longer."""
         pressure, self.pressure = self.pressure, Pressure(self.limits.memory)
-        pressure.leave(self, self.inbox_bytes + self.held)
+        pressure.leave(self, self.memory)
 
     def relieved(self) -> None:
         """The pressure that held us back is over: grant what was withheld, and let senders go on."""

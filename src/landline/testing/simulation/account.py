@@ -151,7 +151,10 @@ class Book:
         elif reason == "the server needed the room":
             what, is_so = "no room", since is not None and len(self.accounts) >= limits.max_sessions
         elif reason == "the server needed the memory":
-            what, is_so = "no memory", since is not None and self.pressure.used >= limits.memory / 4
+            is_so = (
+                since is not None and self.pressure.used >= limits.memory / 4 and account.end.core.memory > 0
+            )
+            what = "no memory"
         elif reason == "it was never confirmed":
             what = "never confirmed"
             is_so = left_at is not None and now >= left_at + limits.handshake_timeout - _SLACK
