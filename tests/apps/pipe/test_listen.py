@@ -76,11 +76,11 @@ async def test_a_caller_that_goes_before_our_first_word_leaves_its_place(
     await asyncio.sleep(0)
     for _ in range(2):
         hasty = await landline.connect("memory://pipe")
-        hasty.send_nowait(OPEN)
+        _ = hasty.send_nowait(OPEN)
         await hasty.close("never mind")
     async with landline.connect("memory://pipe") as session:
         for word in (OPEN, b"piped", END):
-            session.send_nowait(word)
+            _ = session.send_nowait(word)
         heard = [message async for message in session]
 
     assert heard == [OPEN, END]
@@ -106,7 +106,7 @@ async def test_a_caller_that_goes_as_we_are_told_to_stop_keeps_nobody(
     running = asyncio.create_task(listen.run(Pipe(address="memory://pipe", limits=hasty), stop))
     await asyncio.sleep(0)
     session = await landline.connect("memory://pipe")
-    session.send_nowait(OPEN)
+    _ = session.send_nowait(OPEN)
     monkeypatch.setattr(landline.Session, "send", send_late)
     await session.close("never mind")
 
