@@ -245,6 +245,36 @@ def test_a_full_house_ends_a_session_without_a_line_or_is_busy() -> None:
     assert len(house.host.kept) == 2
 
 
+def test_nobody_makes_room_for_who_gets_none() -> None:
+    """A source that holds as many as it may is refused, and costs nobody a session."""
+    house = House(max_sessions=2, max_per_source=1)
+    house.confirm(house.hello(source="192.0.2.1"))
+    other, _, end = house.session()
+    house.cut(other)
+
+    assert refusal_of(house.hello(source="192.0.2.1")).code is CloseCode.BUSY
+    assert not end.is_over
+
+
+def test_a_line_that_drops_while_memory_is_short_frees_what_its_session_held() -> None:
+    """It may keep a quarter; else what it holds would hold everybody back until its window has passed. Who holds nothing stays."""
+    house = House(memory=1000)
+    idle, _, idle_end = house.session()
+    small, _, small_end = house.session()
+    large, _, large_end = house.session()
+    house.cut(idle)
+    for end, size in ((small_end, 100), (large_end, 2000)):
+        end.core.send(end.core.messages, FrameType.BYTES, bytes(size))
+    assert house.host.pressure.holds_back(large_end.core)
+    assert [end.is_over for end in (idle_end, small_end, large_end)] == [False, False, False]
+    house.cut(large)
+    house.cut(small)
+
+    assert large_end.log[-1] == (CloseCode.EXPIRED, "the server needed the memory")
+    assert [end.is_over for end in (idle_end, small_end, large_end)] == [False, False, True]
+    assert house.hits == [("", "memory")]
+
+
 # ... who may have one ...
 
 

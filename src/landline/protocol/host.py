@@ -149,7 +149,7 @@ class Host(Generic[C, E]):
         self._hit = hit
         self._wake = wake
         self.pressure = pressure
-        pressure.on_rise = self._make_room
+        pressure.on_rise = self._pressed
         self._redirect = redirect
         self._greeting: dict[C, _Caller] = {}
         self._carried: dict[C, Kept[C, E]] = {}
@@ -235,11 +235,13 @@ class Host(Generic[C, E]):
     # ... with a new session ...
 
     def _welcome(self, carrier: C, hello: Hello, principal: str, source: str, now: float) -> None:
-        surplus = self._table.surplus
-        if surplus is not None:
-            self._hit(source, "max_sessions", "the one longest without a line went")
-            self.kept[surplus.id].end.lose(CloseCode.EXPIRED, "the server needed the room")
         crowded = bool(source) and self._held_by_source[source] >= self._limits.max_per_source
+        surplus = None if crowded else self._table.surplus  # nobody makes room for who gets none
+        if surplus is not None:
+            self._hit(
+                source, "max_sessions", "of those without a line, one that had lived for a short time went"
+            )
+            self.kept[surplus.id].end.lose(CloseCode.EXPIRED, "the server needed the room")
         if self._table.is_full or crowded:
             self.refuse(
                 carrier,
@@ -335,6 +337,8 @@ class Host(Generic[C, E]):
         if not kept.is_told:  # its client may hold the welcome, and come back to confirm
             self._unconfirmed.append((now + self._limits.handshake_timeout, kept))
             self._wake()
+        if self.pressure.is_on:  # what it holds counts among those without a line only now
+            self._make_room()
 
     def _detach(self, kept: Kept[C, E], reason: str, now: float) -> None:
         kept.carrier = None
@@ -382,10 +386,16 @@ class Host(Generic[C, E]):
 
     # There is too much of it all...
 
-    def _make_room(self) -> None:
-        """All sessions together hold too much: those without a line keep a quarter of the memory at most, and the oldest go first."""
+    def _pressed(self) -> None:
         self._hit("", "memory", "senders wait, and credit is withheld")
-        held = {record.id: record.session.held for record in self._table.without_line}
+        self._make_room()
+
+    def _make_room(self) -> None:
+        """All sessions together hold too much: those without a line keep a quarter of the memory at most, and the oldest go first.
+
+        Who holds nothing is left alone: its end would make no room.
+        """
+        held = {record.id: size for record in self._table.without_line if (size := record.session.held)}
         surplus = sum(held.values()) - self._limits.memory // 4
         for session_id, size in held.items():
             if surplus <= 0:
