@@ -297,7 +297,8 @@ async def test_a_count_that_cannot_be_ends_the_session(place: Place) -> None:
     assert (await again.refusal()).code is CloseCode.MISCOUNT
     await place.until(lambda: bool(place.ends))
     assert isinstance(place.ends[0], landline.SessionLost)
-    assert "miscount" in str(place.ends[0]) or "cannot be" in str(place.ends[0])
+    assert isinstance(place.ends[0], landline.SessionLost)
+    assert place.ends[0].reason.startswith("miscount: ")
 
 
 async def test_a_stranger_learns_nothing_of_a_session(place: Place) -> None:
@@ -461,6 +462,32 @@ async def test_a_caller_that_leaves_while_it_is_judged(place: Place) -> None:
     await asyncio.sleep(0.1)
 
     assert place.listening.sessions == 0
+
+
+@pytest.mark.xfail(
+    strict=True, reason="who left is judged to the end: a task for each, for up to handshake_timeout seconds"
+)
+async def test_who_left_is_judged_no_further(place: Place) -> None:
+    """What decides about callers is bounded by how many are there, not by how many come and go."""
+    asked = 0
+
+    async def hang(credentials: Any) -> str:
+        nonlocal asked
+        asked += 1
+        await asyncio.Event().wait()
+        return ""
+
+    await place.serve(authenticate=hang, limits=landline.Limits(max_handshakes=2))
+    before = len(asyncio.all_tasks())
+    for _ in range(20):
+        wire = await place.line()
+        wire.hello()
+        await asyncio.sleep(0.1)
+        wire.transport.abort()
+    await asyncio.sleep(0.1)
+
+    assert asked == 20
+    assert len(asyncio.all_tasks()) == before
 
 
 # The server goes...

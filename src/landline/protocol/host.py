@@ -288,7 +288,7 @@ class Host(Generic[C, E]):
             self._carry(kept, carrier, token, resume.received, now, resumed=True)
         except ProtocolError as error:
             self.refuse(carrier, Refusal(code=CloseCode.MISCOUNT, reason=error.reason))
-            kept.end.lose(CloseCode.MISCOUNT, error.reason)
+            kept.end.lose(CloseCode.MISCOUNT, f"{CloseCode.MISCOUNT.text}: {error.reason}")
 
     def _carry(
         self, kept: Kept[C, E], carrier: C, token: bytes, peer_received: int, now: float, *, resumed: bool
