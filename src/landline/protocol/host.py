@@ -149,7 +149,7 @@ class Host(Generic[C, E]):
         self._hit = hit
         self._wake = wake
         self.pressure = pressure
-        pressure.on_rise = self._pressed
+        pressure.on_rise = self._make_room
         self._redirect = redirect
         self._greeting: dict[C, _Caller] = {}
         self._carried: dict[C, Kept[C, E]] = {}
@@ -337,8 +337,6 @@ class Host(Generic[C, E]):
         if not kept.is_told:  # its client may hold the welcome, and come back to confirm
             self._unconfirmed.append((now + self._limits.handshake_timeout, kept))
             self._wake()
-        if self.pressure.is_on:  # what it holds counts among those without a line only now
-            self._make_room()
 
     def _detach(self, kept: Kept[C, E], reason: str, now: float) -> None:
         kept.carrier = None
@@ -386,15 +384,12 @@ class Host(Generic[C, E]):
 
     # There is too much of it all...
 
-    def _pressed(self) -> None:
-        self._hit("", "memory", "senders wait, and credit is withheld")
-        self._make_room()
-
     def _make_room(self) -> None:
         """All sessions together hold too much: those without a line keep a quarter of the memory at most, and the oldest go first.
 
         Who holds nothing is left alone: its end would make no room.
         """
+        self._hit("", "memory", "senders wait, and credit is withheld")
         held = {record.id: size for record in self._table.without_line if (size := record.session.held)}
         surplus = sum(held.values()) - self._limits.memory // 4
         for session_id, size in held.items():
