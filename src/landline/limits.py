@@ -121,7 +121,9 @@ class Limits:
     )
     max_tombstones: int = limit(10_000, "sessions", "and for at most this many sessions; the oldest go first")
     max_sessions: int = limit(
-        10_000, "sessions", "held by one server; then the session that is longest without a line ends"
+        10_000,
+        "sessions",
+        "held by one server; then one without a line ends, of those the one that had lived shortest",
     )
     max_connections: int = limit(10_000, "connections", "open at one server, every door together")
     max_handshakes: int = limit(512, "connections", "past their first byte and not yet let in")

@@ -13,8 +13,10 @@ from landline.errors import DataError, Full, SessionClosed, SessionLost
 from landline.limits import Limits
 from landline.patterns.messages import ACKED, Messages, Outcome
 from landline.protocol.codec import BYTES, PACKED
+from landline.protocol.events import PeerClosed
 from landline.protocol.frames import CloseCode
 from landline.protocol.session import Session
+from landline.protocol.states import State
 from landline.sessions.bare import BareSession
 
 
@@ -100,3 +102,19 @@ async def test_a_packed_value_that_is_none_ends_the_session_when_it_is_taken(bar
     with pytest.raises(SessionLost):
         await messages.receive()
     assert bare.end_code is CloseCode.BAD_DATA
+
+
+async def test_an_ack_of_everything_ends_what_the_peer_has_closed(bare: BareSession) -> None:
+    """Who has acked the last message need not ask for another one; before that, nothing ends."""
+    messages = Messages(bare)
+    bare.set_state(State.CONNECTED)
+    for _ in range(2):
+        bare.core.receive(BYTES, 0, b"last")
+    bare.deliver(PeerClosed(CloseCode.NORMAL, "bye", None))
+    assert await messages.receive() == b"last"
+    messages.ack()
+    assert bare.ended is None
+    assert await messages.receive() == b"last"
+    messages.ack()
+
+    assert isinstance(bare.ended, SessionClosed)

@@ -508,7 +508,9 @@ def test_a_line_that_ends_behind_its_welcome_is_not_carried_on(is_told: bool) ->
 
     client.carry(make_welcome(), session, 0.0)
 
-    end = end_of(client)
+    *told, end = client.events()
+    assert told == ([PeerClosed(CloseCode.GOING_AWAY, "", 1.0)] if is_told else [])
+    assert isinstance(end, ConnectionEnded)
     assert end.code is (CloseCode.GOING_AWAY if is_told else CloseCode.DEAD)
     assert client.data_to_send(0.0) == []
 

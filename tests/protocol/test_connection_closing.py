@@ -285,22 +285,28 @@ def test_a_server_that_closes_during_the_greeting_refuses() -> None:
         client.greet(make_hello())
         server.receive_data(first, 0.0)
 
-        server.close(CloseCode.GOING_AWAY, "going", 0.0, retry_in=1.0)
+        server.close(CloseCode.GOING_AWAY, "going", 0.0, retry_in=1.0, redirect="memory://next")
         client.receive_data(b"".join(server.data_to_send(0.0)), 0.0)
 
         turned, end = client.events()
-        assert turned.refusal == Refusal(code=CloseCode.GOING_AWAY, reason="going", retry_in=1.0)  # type: ignore[union-attr]
+        assert turned.refusal == Refusal(  # type: ignore[union-attr]
+            code=CloseCode.GOING_AWAY, reason="going", retry_in=1.0, redirect="memory://next"
+        )
         assert end == ConnectionEnded(CloseCode.GOING_AWAY, "going", local=False)
 
 
 def test_a_server_says_nothing_to_who_has_not_spoken() -> None:
-    """The server never speaks first."""
-    server = Connection(Role.SERVER, Limits(), 0.0)
+    """The server never speaks first, and the first byte of the magic is not the magic."""
+    for said in (b"", MAGIC[:1], MAGIC[:-1]):
+        closing, refusing = Connection(Role.SERVER, Limits(), 0.0), Connection(Role.SERVER, Limits(), 0.0)
+        closing.receive_data(said, 0.0)
+        refusing.receive_data(said, 0.0)
 
-    server.close(CloseCode.GOING_AWAY, "going", 0.0)
+        closing.close(CloseCode.GOING_AWAY, "going", 0.0)
+        refusing.refuse(Refusal(code=CloseCode.BUSY))
 
-    assert server.data_to_send(0.0) == []
-    assert server.phase is Phase.CLOSED
+        assert closing.data_to_send(0.0) == refusing.data_to_send(0.0) == []
+        assert closing.phase is refusing.phase is Phase.CLOSED
 
 
 def test_a_client_that_gives_up_its_greeting_just_goes() -> None:
@@ -328,7 +334,7 @@ def test_a_server_that_ends_right_behind_its_welcome_is_understood(how: str) -> 
     server.welcome(make_welcome(), session, 0, 0.0)
     say(session, "not yet")
     if how == "close":
-        server.close(CloseCode.GOING_AWAY, "", 0.0)
+        server.close(CloseCode.GOING_AWAY, "", 0.0, retry_in=1.0, redirect="memory://next")
     elif how == "fence":
         server.fence()
     else:
@@ -338,7 +344,9 @@ def test_a_server_that_ends_right_behind_its_welcome_is_understood(how: str) -> 
     client.receive_data(b"".join(data), 0.0)
 
     assert kinds_of(data) == ["WELCOME", "CLOSE"]
-    *_, end = client.events()
+    *_, closed, end = client.events()
+    if how == "close":
+        assert closed == PeerClosed(CloseCode.GOING_AWAY, "", 1.0, "memory://next")
     assert end == ConnectionEnded(
         CloseCode.REPLACED if how == "fence" else CloseCode.GOING_AWAY,
         "another connection carries this session now" if how == "fence" else "",

@@ -245,6 +245,45 @@ def test_a_full_house_ends_a_session_without_a_line_or_is_busy() -> None:
     assert len(house.host.kept) == 2
 
 
+def test_nobody_makes_room_for_who_gets_none() -> None:
+    """A source that holds as many as it may is refused, and costs nobody a session."""
+    house = House(max_sessions=2, max_per_source=1)
+    house.confirm(house.hello(source="192.0.2.1"))
+    other, _, end = house.session()
+    house.cut(other)
+
+    assert refusal_of(house.hello(source="192.0.2.1")).code is CloseCode.BUSY
+    assert not end.is_over
+
+
+def test_who_holds_nothing_is_not_ended_for_the_memory() -> None:
+    """Who holds the most goes first, and nobody whose end would make no room."""
+    house = House(memory=1000)
+    (idle, _, idle_end), (large, _, large_end) = house.session(), house.session()
+    house.cut(idle)
+    large_end.core.send(large_end.core.messages, FrameType.BYTES, bytes(2000))
+    house.cut(large)
+    house.host.pressure.holds_back(large_end.core)
+
+    assert large_end.log[-1] == (CloseCode.EXPIRED, "the server needed the memory")
+    assert not idle_end.is_over
+    assert house.hits == [("", "memory")]
+
+
+def test_a_line_that_drops_while_memory_is_short_frees_what_its_session_held() -> None:
+    """It may keep a quarter; else what it holds would hold everybody back until its window has passed."""
+    house = House(memory=1000)
+    large, _, large_end = house.session()
+    large_end.core.send(large_end.core.messages, FrameType.BYTES, bytes(2000))
+    assert house.host.pressure.holds_back(large_end.core)
+    house.cut(large)
+    assert house.host.timeout_at() == 0
+    house.host.handle_timeout(house.now)
+
+    assert large_end.is_over
+    assert house.host.timeout_at() != 0
+
+
 # ... who may have one ...
 
 

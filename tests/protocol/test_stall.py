@@ -112,6 +112,40 @@ def test_different_flows_may_wait_for_each_other() -> None:
     assert not pair.guest.core.stall.is_on
 
 
+def test_more_credit_that_is_not_enough_does_not_hide_a_stall() -> None:
+    """A large frame cost more than was granted since: its end waits anew, and says so again."""
+    pair = open_pair(SMALL)
+    for text in ["x" * 100] * 5 + ["x" * 5000] + ["x"] * 5:
+        say(pair.guest.core, text)
+    fill(pair, up=False)
+    pair.wait(6.0)
+    assert (stalls(pair.guest.log), stalls(pair.host.log)) == (1, 1)
+
+    for _ in range(4):
+        pair.host.core.take(pair.host.core.messages)
+    pair.wait(1.0)
+    assert not pair.guest.core.stall.is_on
+    assert not pair.host.core.stall.is_on
+    pair.wait(6.0)
+
+    assert (stalls(pair.guest.log), stalls(pair.host.log)) == (2, 2)
+
+
+def test_a_waiting_that_crossed_our_reset_says_nothing() -> None:
+    """The flow is abandoned: nobody need wait for it, and its number is not kept."""
+    pair = open_pair(SMALL)
+    flow = pair.host.core.open_flow("")
+    pair.settle()
+    ours = pair.guest.core.flows[flow.number]
+    pair.guest.core.abandon_flow(ours, ResetCode.CANCELLED)
+    pair.guest.core.receive_waiting(ours.number, ours.granted)
+    pair.settle()
+    fill(pair, down=False)
+    pair.wait(6.0)
+
+    assert stalls(pair.guest.log) == 0
+
+
 def test_a_waiting_that_crossed_a_credit_says_nothing() -> None:
     """More was granted meanwhile than the peer knew of."""
     stall, flow = Stall(5.0), Flow(0, 1000, 0)

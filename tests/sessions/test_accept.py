@@ -297,7 +297,8 @@ async def test_a_count_that_cannot_be_ends_the_session(place: Place) -> None:
     assert (await again.refusal()).code is CloseCode.MISCOUNT
     await place.until(lambda: bool(place.ends))
     assert isinstance(place.ends[0], landline.SessionLost)
-    assert "miscount" in str(place.ends[0]) or "cannot be" in str(place.ends[0])
+    assert isinstance(place.ends[0], landline.SessionLost)
+    assert place.ends[0].reason.startswith("miscount: ")
 
 
 async def test_a_stranger_learns_nothing_of_a_session(place: Place) -> None:
@@ -463,10 +464,36 @@ async def test_a_caller_that_leaves_while_it_is_judged(place: Place) -> None:
     assert place.listening.sessions == 0
 
 
+@pytest.mark.xfail(
+    strict=True, reason="who left is judged to the end: a task for each, for up to handshake_timeout seconds"
+)
+async def test_who_left_is_judged_no_further(place: Place) -> None:
+    """What decides about callers is bounded by how many are there, not by how many come and go."""
+    asked = 0
+
+    async def hang(credentials: Any) -> str:
+        nonlocal asked
+        asked += 1
+        await asyncio.Event().wait()
+        return ""
+
+    await place.serve(authenticate=hang, limits=landline.Limits(max_handshakes=2))
+    before = len(asyncio.all_tasks())
+    for _ in range(20):
+        wire = await place.line()
+        wire.hello()
+        await asyncio.sleep(0.1)
+        wire.transport.abort()
+    await asyncio.sleep(0.1)
+
+    assert asked == 20
+    assert len(asyncio.all_tasks()) == before
+
+
 # The server goes...
 
 
-@pytest.mark.parametrize("stage", ["half a magic", "half a hello", "judged", "welcomed"])
+@pytest.mark.parametrize("stage", ["half a hello", "judged", "welcomed"])
 async def test_who_is_being_greeted_is_told_that_the_server_goes(
     stage: str, wired: Any, place: Place
 ) -> None:
@@ -481,8 +508,7 @@ async def test_who_is_being_greeted_is_told_that_the_server_goes(
     else:
         await place.serve()
     wire = await place.line()
-    size = {"half a magic": 3, "half a hello": 20}.get(stage)
-    wire.say(wired.hello()[:size])
+    wire.say(wired.hello()[: 20 if stage == "half a hello" else None])
     await asyncio.sleep(0.1)
     await place.stop()
     if stage == "welcomed":
@@ -493,6 +519,18 @@ async def test_who_is_being_greeted_is_told_that_the_server_goes(
         assert refusal.code is CloseCode.GOING_AWAY
         assert refusal.retry_in is not None
     await wire.over()
+
+
+async def test_who_has_not_shown_the_magic_is_told_nothing_when_the_server_goes(place: Place) -> None:
+    """Half of it might be anything: the server does not speak first, it hangs up."""
+    await place.serve()
+    wire = await place.line()
+    wire.say(MAGIC[:3])
+    await asyncio.sleep(0.1)
+    await place.stop()
+    await wire.over()
+
+    assert wire.raw == b""
 
 
 async def answer_close(wire: Any) -> None:

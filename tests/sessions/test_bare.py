@@ -19,7 +19,7 @@ VIRTUAL_TIME = True
 
 @pytest.fixture
 async def bare() -> BareSession:
-    state = Session(Limits(), peer_window=1 << 18, peer_max_message=1 << 20)
+    state = Session(Limits(), peer_window=1 << 18, peer_max_message=1 << 20, peer_max_flows=1)
     return BareSession(state, session_id=b"i" * 16, principal="", limits=Limits())
 
 
@@ -108,3 +108,31 @@ async def test_a_close_with_nothing_to_deliver_does_not_wait_for_long(bare: Bare
 
     assert asyncio.get_running_loop().time() - begun == SESSION.farewell
     assert isinstance(bare.ended, SessionClosed)
+
+
+async def test_a_close_waits_for_what_waits_in_any_flow(bare: BareSession) -> None:
+    """Also for what was never written, because the peer had given no credit; then it is a loss, and a hit."""
+    hits: list[str] = []
+    bare.on_limit = lambda limit, what: hits.append(limit)
+    bare.set_state(State.CONNECTED)
+    bare.core.send(bare.open_flow("talk").core, 0x20, b"unsaid")
+    begun = asyncio.get_running_loop().time()
+    await bare.close("bye")
+
+    assert asyncio.get_running_loop().time() - begun == Limits().close_timeout
+    assert isinstance(bare.ended, SessionLost)
+    assert hits == ["close_timeout"]
+
+
+async def test_a_close_that_a_loss_overtakes_hit_no_limit(bare: BareSession) -> None:
+    """It ended for another reason, and had time left."""
+    hits: list[str] = []
+    bare.on_limit = lambda limit, what: hits.append(limit)
+    bare.set_state(State.CONNECTED)
+    bare.core.send(bare.core.messages, 0x20, b"unsaid")
+    closing = asyncio.ensure_future(bare.close("bye"))
+    await asyncio.sleep(0)
+    bare.lose(CloseCode.REVOKED, "stolen")
+    await closing
+
+    assert hits == []

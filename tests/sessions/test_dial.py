@@ -102,6 +102,19 @@ async def test_a_server_that_is_full_leaves_the_others(place: Place) -> None:
     assert turned.value.refusal.code is CloseCode.BUSY
 
 
+@pytest.mark.parametrize(
+    "order", [("memory://full", "memory://nobody"), ("memory://nobody", "memory://full")]
+)
+async def test_when_to_come_back_counts_more_than_who_is_not_there(order: tuple[str, str]) -> None:
+    """A server that is full has said when to ask again; that nobody is at another address takes nothing from it."""
+    full = landline.Server(lambda session: session.wait_closed(), limits=landline.Limits(max_sessions=1))
+    async with full.listen("memory://full"), landline.connect("memory://full"):
+        with pytest.raises(Turndown) as turned:
+            await dial(*order)
+
+    assert turned.value.refusal.retry_in == 5.0
+
+
 def test_a_redirect_goes_to_an_address_of_ours_only(caplog: pytest.LogCaptureFixture) -> None:
     """Whoever names another one is told nothing and trusted with nothing; the log says it."""
     ours = [parse_address(f"memory://{name}") for name in "abc"]

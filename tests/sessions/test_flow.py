@@ -136,6 +136,46 @@ async def test_an_unread_flow_makes_its_sender_wait_and_nobody_else(ends: Ends) 
     _ = await writing
 
 
+async def test_a_close_waits_until_every_flow_is_read(ends: Ends) -> None:
+    """The peer has closed: who reads the messages to their end does not end it for who still reads another flow."""
+    _, saying, _, hearing = await ends.open()
+    receipts = [await saying.send(number) for number in range(2)]
+    reading = asyncio.ensure_future(Messages(ends.server).receive())
+    closing = asyncio.ensure_future(ends.client.close())
+    async for change in ends.server.states():
+        if change.state is landline.State.CLOSING:
+            break
+    for _ in range(5):
+        await asyncio.sleep(0)
+    assert not reading.done()
+    assert [await hearing.receive(), await hearing.receive()] == [0, 1]
+    with pytest.raises(SessionClosed):
+        await hearing.receive()
+    await closing
+
+    assert [(await receipt).status for receipt in receipts] == ["acked", "acked"]
+    with pytest.raises(SessionClosed):
+        await reading
+
+
+async def test_a_reset_wakes_who_waits_for_room_although_the_line_is_down(ends: Ends) -> None:
+    """Nothing need be heard of the peer for that."""
+    ours, saying, _, _ = await ends.open()
+    ends.client.core.wake = lambda: None
+    while ends.client.core.has_room_in(ours.core):
+        _ = saying.send_nowait(b"x" * 1000)
+    writing = asyncio.ensure_future(saying.send(b"x" * 1000))
+    await asyncio.sleep(0)
+    ours.reset()
+    for _ in range(3):
+        await asyncio.sleep(0)
+
+    assert writing.done()
+    with pytest.raises(FlowReset):
+        _ = await writing
+    ends.client.lose(ends.client.end_code, "for the test")
+
+
 async def test_the_end_of_a_session_is_the_end_of_its_flows(ends: Ends) -> None:
     """Who waits in one is told, and none can be opened any more."""
     _, saying, _, _ = await ends.open()

@@ -140,6 +140,17 @@ async def confirmed(call: Call) -> bool:
     return any(kind == FrameType.CONFIRM for kind, _, _ in call.frames)
 
 
+async def test_a_welcome_with_a_count_that_cannot_be_ends_the_session(played: Played) -> None:
+    """A server that has received more than was sent is not one to go on with; the reason begins with the code's name."""
+    session = await played.session(pause=no_pause)
+    played.calls[-1].transport.abort()
+    (await played.call(1)).welcome(b"2" * 32, received=99)
+
+    with pytest.raises(landline.SessionLost) as lost:
+        await session.receive()
+    assert lost.value.reason.startswith("miscount: ")
+
+
 async def test_a_welcome_whose_line_drops_at_once_is_dialled_again(played: Played) -> None:
     """The end may follow the welcome before the client has looked at it."""
     connecting = asyncio.ensure_future(_connect(pause=no_pause))

@@ -46,7 +46,25 @@ def test_every_type_of_frame_has_words() -> None:
 
 @pytest.mark.parametrize(
     "words",
-    ["", "ping", "PING 3", "NONSENSE", "ACK", "HANDLED 0", "TEXT 0 unquoted", "CLOSE 5", "ACK received=1"],
+    [
+        "",
+        "ping",
+        "PING 3",
+        "NONSENSE",
+        "ACK",
+        "HANDLED 0",
+        "TEXT 0 unquoted",
+        "CLOSE 5",
+        "ACK received=1",
+        "BYTES 0 5",
+        "TEXT 0 1.5",
+        "PACKED 0 {1, (2,), object}",
+        "PACKED 0 1j",
+        "HANDLED 0 -1",
+        "ACK received='a' sent=1",
+        "END 4294967296",
+        "CLOSE code=1j",
+    ],
 )
 def test_what_is_no_frame_says_so(words: str) -> None:
     """A typing error in a test is not the peer's."""

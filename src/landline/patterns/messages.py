@@ -131,6 +131,7 @@ class Messages:
     def ack(self) -> None:
         """Say that every message received so far is handled."""
         self._core.handle_taken(self._flow)
+        self._bare.drained()
 
     async def flush(self) -> None:
         """Wait until the peer's program handled everything sent so far."""

@@ -36,6 +36,9 @@ _GREETINGS = frozenset(
 )
 _TALKING = (Phase.OPEN, Phase.CLOSING, Phase.DRAINING)
 
+_Back = tuple[float | None, str | None]
+"""When and where the peer may come back."""
+
 _CODES = {
     "protocol-error": CloseCode.PROTOCOL_ERROR,
     "miscount": CloseCode.MISCOUNT,
@@ -75,6 +78,7 @@ class Connection:
         self._frame_began_at = now
         self._frame_deadline: float | None = None
         self._progress = Progress(limits.write_timeout)
+        self._peer_closed: PeerClosed | None = None
         self._end_event: ConnectionEnded | None = None
 
     # The client greets...
@@ -102,9 +106,10 @@ class Connection:
         self._begin(session, welcome, now)
 
     def refuse(self, refusal: Refusal, *, limit: str = "") -> None:
-        """Turn the caller away, because of the limit of that name if there is one; the connection is closed."""
+        """Turn the caller away, because of the limit of that name if there is one; who has not shown the magic is told nothing."""
         if self.phase is not Phase.CLOSED:
-            self._control.append(MAGIC + encode_payload(FrameType.REFUSE, refusal))
+            if self._is_magic_seen:
+                self._control.append(MAGIC + encode_payload(FrameType.REFUSE, refusal))
             self._end(refusal.code, refusal.reason, local=True, limit=limit)
 
     # The client, once welcomed...
@@ -116,7 +121,8 @@ class Connection:
             ProtocolError: the server's count of what it received cannot be.
         """
         if self._end_event is not None:
-            self._events.append(self._end_event)  # again: who waited for the answer did not look for this
+            # Again: who waited for the answer did not look for this.
+            self._events += [event for event in (self._peer_closed, self._end_event) if event is not None]
             return
         session.attach(welcome.received)
         self._control.append(encode_frame(FrameType.CONFIRM, 0, welcome.token))
@@ -145,11 +151,11 @@ class Connection:
         the peer had closed before us, ours ends the connection.
         """
         if self.phase is Phase.OPEN:
-            self._close_with(code, reason, retry_in, redirect)
+            self._close_with(code, reason, (retry_in, redirect))
             self.phase = Phase.CLOSING
             self._deadline = now + self._limits.close_timeout
         elif self.phase is not Phase.CLOSING:
-            self._fail(code, reason, retry_in)
+            self._fail(code, reason, (retry_in, redirect))
 
     def break_off(self, code: CloseCode, reason: str) -> None:
         """End at once, and tell the peer why."""
@@ -291,7 +297,8 @@ class Connection:
     def _receive_close(self, close: Close, now: float) -> None:
         session = self.session
         self._report()
-        self._events.append(PeerClosed(close.code, close.reason, close.retry_in, close.redirect))
+        self._peer_closed = PeerClosed(close.code, close.reason, close.retry_in, close.redirect)
+        self._events.append(self._peer_closed)
         if self.phase is Phase.OPEN and close.code is CloseCode.NORMAL:
             self.phase = Phase.DRAINING
             self._deadline = now + self._limits.close_timeout
@@ -364,12 +371,8 @@ class Connection:
             return
         if self._deadline is not None and now >= self._deadline:
             if self.phase is Phase.CLOSING:
-                self._end(
-                    CloseCode.TIMED_OUT,
-                    "the peer did not answer our close",
-                    local=True,
-                    limit="close_timeout",
-                )
+                why = "the peer did not answer our close"
+                self._end(CloseCode.TIMED_OUT, why, local=True, limit="close_timeout")
             elif self.phase is Phase.DRAINING:
                 self.close(CloseCode.NORMAL, "", now)
             else:
@@ -404,27 +407,25 @@ class Connection:
         events, self._events = self._events, []
         return events
 
-    def _fail(self, code: CloseCode, reason: str, retry_in: float | None = None, *, limit: str = "") -> None:
+    def _fail(self, code: CloseCode, reason: str, back: _Back = (None, None), *, limit: str = "") -> None:
         """End at once, and tell the peer why, in the one frame that it may be told with by now."""
         if self.phase in (Phase.GREETING, Phase.DECIDING):
-            if self.role is Role.SERVER and self._is_magic_seen:
-                self.refuse(
-                    Refusal(code=code, reason=reason[: PROTOCOL.reason], retry_in=retry_in), limit=limit
-                )
+            if self.role is Role.SERVER:
+                text = reason[: PROTOCOL.reason]
+                refusal = Refusal(code=code, reason=text, retry_in=back[0], redirect=back[1])
+                self.refuse(refusal, limit=limit)
         elif self.phase is not Phase.CLOSED and (
             self.phase is not Phase.CLOSING or self._closing is not None
         ):
-            self._close_with(code, reason, retry_in)  # CLOSE is written once
+            self._close_with(code, reason, back)  # CLOSE is written once
             if self.phase is Phase.DRAINING and self.session is not None:
                 self._control += self.session.last_words()
         self._end(code, reason, local=True, limit=limit)
 
-    def _close_with(
-        self, code: CloseCode, reason: str, retry_in: float | None = None, redirect: str | None = None
-    ) -> None:
+    def _close_with(self, code: CloseCode, reason: str, back: _Back = (None, None)) -> None:
         # A program's words may not be Unicode.
         text = reason[: PROTOCOL.reason].encode(errors="replace").decode()
-        close = Close(code=code, reason=text, retry_in=retry_in, redirect=redirect)
+        close = Close(code=code, reason=text, retry_in=back[0], redirect=back[1])
         self._closing = encode_payload(FrameType.CLOSE, close)
 
     def _end(self, code: CloseCode, reason: str, *, local: bool, limit: str = "") -> None:

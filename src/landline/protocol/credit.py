@@ -1,7 +1,7 @@
 """How much a receiver lets its peer send: one budget for all flows of a session, and the pressure of all sessions together.
 
-A flow is granted at most a window beyond what its program has taken; each takes half of what the others leave free of the budget, and
-never less than ``FIRST_CREDIT``. Under pressure that is all. Nobody stops reading a socket: control frames go on.
+A flow is granted at most a window beyond what its program has taken, and all of it while it is alone; of several each takes half of what
+the others leave free of the budget, and never less than ``FIRST_CREDIT``. Under pressure that is all. Nobody stops reading a socket: control frames go on.
 """
 
 from __future__ import annotations

@@ -124,11 +124,13 @@ class Flow:
         self.handled_by_peer = count
         return True
 
-    def was_granted(self, credit: int) -> None:
-        """Note the peer's CREDIT; totals never fall."""
+    def was_granted(self, credit: int) -> bool:
+        """Note the peer's CREDIT; return whether it is more. Totals never fall."""
         if credit < self.credit:
             raise ProtocolError(f"credit of flow {self.number} fell from {self.credit} to {credit}")
+        is_more = credit > self.credit
         self.credit = credit
+        return is_more
 
     def was_reset(self, reset: Reset) -> None:
         """Note the peer's RESET: what its program was not given by now it never will be."""

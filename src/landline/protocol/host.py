@@ -149,13 +149,14 @@ class Host(Generic[C, E]):
         self._hit = hit
         self._wake = wake
         self.pressure = pressure
-        pressure.on_rise = self._make_room
+        pressure.on_rise = self._memory_is_short
         self._redirect = redirect
         self._greeting: dict[C, _Caller] = {}
         self._carried: dict[C, Kept[C, E]] = {}
         self._unconfirmed: deque[tuple[float, Kept[C, E]]] = deque()
         self._held_by_source: Counter[str] = Counter()
         self._is_closed = False
+        self._must_make_room = False
 
     # Somebody comes...
 
@@ -235,11 +236,13 @@ class Host(Generic[C, E]):
     # ... with a new session ...
 
     def _welcome(self, carrier: C, hello: Hello, principal: str, source: str, now: float) -> None:
-        surplus = self._table.surplus
-        if surplus is not None:
-            self._hit(source, "max_sessions", "the one longest without a line went")
-            self.kept[surplus.id].end.lose(CloseCode.EXPIRED, "the server needed the room")
         crowded = bool(source) and self._held_by_source[source] >= self._limits.max_per_source
+        surplus = None if crowded else self._table.surplus  # nobody makes room for who gets none
+        if surplus is not None:
+            self._hit(
+                source, "max_sessions", "of those without a line, one that had lived for a short time went"
+            )
+            self.kept[surplus.id].end.lose(CloseCode.EXPIRED, "the server needed the room")
         if self._table.is_full or crowded:
             self.refuse(
                 carrier,
@@ -286,7 +289,7 @@ class Host(Generic[C, E]):
             self._carry(kept, carrier, token, resume.received, now, resumed=True)
         except ProtocolError as error:
             self.refuse(carrier, Refusal(code=CloseCode.MISCOUNT, reason=error.reason))
-            kept.end.lose(CloseCode.MISCOUNT, error.reason)
+            kept.end.lose(CloseCode.MISCOUNT, f"{CloseCode.MISCOUNT.text}: {error.reason}")
 
     def _carry(
         self, kept: Kept[C, E], carrier: C, token: bytes, peer_received: int, now: float, *, resumed: bool
@@ -341,6 +344,7 @@ class Host(Generic[C, E]):
         kept.end.detach(reason)
         if kept.record.detached_at is None:
             self._table.detached(kept.record, now)
+        self._must_make_room |= self.pressure.is_on
         self._wake()
 
     def ended(self, session_id: bytes, code: CloseCode, reason: str, now: float) -> None:
@@ -363,6 +367,8 @@ class Host(Generic[C, E]):
 
     def timeout_at(self) -> float | None:
         """When ``handle_timeout`` must be called, or None for never."""
+        if self._must_make_room:
+            return 0.0
         expires_at = self._table.timeout_at()
         if not self._unconfirmed:
             return expires_at
@@ -370,7 +376,11 @@ class Host(Generic[C, E]):
         return forgotten_at if expires_at is None else min(expires_at, forgotten_at)
 
     def handle_timeout(self, now: float) -> None:
-        """End the sessions whose time is over: their window passed, or nobody came to confirm them."""
+        """End the sessions whose time is over: their window passed, nobody came to confirm them, or their memory is needed."""
+        if self._must_make_room:
+            self._must_make_room = False
+            if self.pressure.is_on:
+                self._make_room()
         while self._unconfirmed and self._unconfirmed[0][0] <= now:
             _, kept = self._unconfirmed.popleft()
             if not kept.is_told and kept.carrier is None:
@@ -382,13 +392,16 @@ class Host(Generic[C, E]):
 
     # There is too much of it all...
 
+    def _memory_is_short(self) -> None:
+        self._hit("", "memory", "senders wait, and credit is withheld")
+        self._make_room()
+
     def _make_room(self) -> None:
         """All sessions together hold too much: those without a line keep a quarter of the memory at most.
 
         Those that hold the most go first, so that few go, and nobody for what others hold; of equal ones the oldest.
         """
-        self._hit("", "memory", "senders wait, and credit is withheld")
-        held = {record.id: record.session.memory for record in self._table.without_line}
+        held = {record.id: size for record in self._table.without_line if (size := record.session.memory)}
         surplus = sum(held.values()) - self._limits.memory // 4
         for session_id, size in sorted(held.items(), key=lambda item: -item[1]):
             if surplus <= 0:

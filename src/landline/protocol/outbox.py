@@ -245,6 +245,7 @@ class Outbox:
         self._ending.pop(flow.number, None)
         self.stall.go_on(flow)
         self.pressure.eased()
+        self.on_room()  # who waits to send in it is told that nothing can be
 
     def _write_about(self, number: int, frame: bytes) -> None:
         self._about.append((number, frame))

@@ -365,10 +365,10 @@ class Session(Outbox):
     def receive_credit(self, number: int, credit: int) -> None:
         """The peer grants a flow this total."""
         flow = self._flows.find(number)
-        if flow is not None:
-            flow.was_granted(credit)
-            if not flow.is_waiting:
-                self.stall.go_on(flow)
+        if flow is not None and flow.was_granted(credit):
+            self.stall.go_on(flow)
+            if flow.is_waiting:
+                self.stall.wait(flow)  # one frame may cost more than was granted: from now on it waits anew
 
     def receive_ask(self, number: int, count: int) -> None:
         """The peer wants to hear at once when ``count`` of a flow are handled."""
@@ -381,7 +381,7 @@ class Session(Outbox):
     def receive_waiting(self, number: int, credit: int) -> None:
         """The peer has waited long for more than this total of a flow's credit."""
         flow = self._flows.find(number)
-        if flow is not None:
+        if flow is not None and not flow.ours & RESET:  # what we abandoned, it need not wait for
             self.stall.peer_waits(flow, credit)
 
     # Letting go...

@@ -201,7 +201,7 @@ class BareSession:
             await self._see_line_gone()
             return
         timeout = self.limits.close_timeout if timeout is None else timeout
-        if self.driver is None and not self.core.outbox_frames:
+        if self.driver is None and not self._is_undelivered:
             timeout = min(timeout, FAREWELL)
         if not self.is_closing:
             self.is_closing = True
@@ -219,11 +219,16 @@ class BareSession:
         except TimeoutError:
             pass
         finally:
-            if self.core.outbox_frames:
+            if self._is_undelivered and self.ended is None:
                 self.on_limit("close_timeout", "a session was closed before everything was delivered")
                 self.lose(CloseCode.EXPIRED, "closed before everything was delivered")
             self.end(SessionClosed(reason))
         await self._see_line_gone()
+
+    @property
+    def _is_undelivered(self) -> bool:
+        """Whether something was sent that the peer is not known to have, in any flow."""
+        return self.core.outbox_frames > 0 or self.core.has_unsent
 
     async def _see_line_gone(self) -> None:
         """Wait a moment for the last socket to be closed, so that a loop which ends now leaves none behind."""
@@ -276,8 +281,8 @@ class BareSession:
         self.on_end()
 
     def drained(self) -> None:
-        """The program has handled everything that came before the peer's close: say so, and end."""
-        if self.is_peer_closed:
+        """The program has handled all of a flow: if that is all that came before the peer's close, say so, and end."""
+        if self.is_peer_closed and self.core.is_everything_handled:
             self.end(SessionClosed(self._close_reason))
 
     # Watching the state...

@@ -46,18 +46,19 @@ async def dial_any(
     jitter: Callable[[], float],
     home: Address | None = None,
 ) -> Answer:
-    """Try the addresses in turn; return the first that welcomes us. What the driver hears from then on waits until it is given a ``deliver``.
+    """Try the addresses in turn; return the first that welcomes us. A connection that ends before it carries a session tells that again then.
 
     ``home`` is the address that carried the session before. Only if that one does not know it, or nobody at all does, is it lost: another
     server may simply be another server.
 
     Raises:
-        Turndown: a server refused, and no other may be asked; or all that answered did.
-        ConnectError: none answered; the last failure, with its address.
-        ConnectTimeout: ``timeout`` seconds were not enough for all of them together.
+        Turndown: a server refused, and no other may be asked; or one is full or going, and says when to come back; or none knows the session.
+        ConnectError: no such answer came; the last failure, with its address.
+        ConnectTimeout: that failure is that its share of the ``timeout`` seconds was not enough.
     """
     loop = asyncio.get_running_loop()
     until = loop.time() + timeout
+    busy: Turndown | None = None
     refused: Turndown | None = None
     failure: ConnectError | None = None
     left = list(addresses)
@@ -73,14 +74,14 @@ async def dial_any(
             if not _may_ask_others(error.refusal, is_home=address == home):
                 raise
             if error.refusal.code.resumable:
-                failure = error
+                busy = error
             else:
                 refused = error
             if error.refusal.redirect in [str(each) for each in left]:
                 prefer(left, error.refusal.redirect)
         except ConnectError as error:
             failure = error
-    raise failure or refused or ConnectError("", "there is no address to dial")
+    raise busy or failure or refused or ConnectError("", "there is no address to dial")
 
 
 def _may_ask_others(refusal: Refusal, *, is_home: bool) -> bool:

@@ -192,7 +192,7 @@ class ClientEnd:
         except ProtocolError as error:
             driver.connection.break_off(CloseCode.MISCOUNT, error.reason)
             driver.schedule()
-            session.lose(CloseCode.MISCOUNT, error.reason)
+            session.lose(CloseCode.MISCOUNT, f"{CloseCode.MISCOUNT.text}: {error.reason}")
 
     def _refused(self, session: BareSession, error: Turndown) -> bool:
         """Return whether a refusal ends the session."""

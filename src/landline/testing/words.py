@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 import re
+import struct
 from typing import Any, Final
 
 import msgspec
@@ -68,24 +69,26 @@ def words_frame(words: str) -> bytes:
     number, rest = match[2], match[3] or ""
     if kind not in _OF_A_FLOW and number is not None:
         raise ValueError(f"{words!r} is no frame: {kind.name} is about no flow")
-    return encode_frame(kind, int(number or 0), _payload(kind, rest, words))
-
-
-def _payload(kind: FrameType, rest: str, words: str) -> bytes:
     try:
-        if kind in _MAPS:
-            return msgspec.msgpack.encode(fields(rest))
-        if kind is FrameType.ACK:
-            counts = fields(rest)
-            return COUNTS.pack(counts["received"], counts["sent"])
-        if kind in _COUNT:
-            return COUNT.pack(int(rest))
-        value = ast.literal_eval(rest) if rest else b""
-    except (ValueError, SyntaxError, KeyError) as error:
+        return encode_frame(kind, int(number or 0), _payload(kind, rest))
+    except (ValueError, SyntaxError, KeyError, TypeError, OverflowError, struct.error) as error:
         raise ValueError(f"{words!r} is no frame: {error}") from error
+
+
+def _payload(kind: FrameType, rest: str) -> bytes:
+    if kind in _MAPS:
+        return msgspec.msgpack.encode(fields(rest))
+    if kind is FrameType.ACK:
+        counts = fields(rest)
+        return COUNTS.pack(counts["received"], counts["sent"])
+    if kind in _COUNT:
+        return COUNT.pack(int(rest))
+    value = ast.literal_eval(rest) if rest else b""
     if kind is FrameType.PACKED:
         return msgspec.msgpack.encode(value)
-    return value.encode() if isinstance(value, str) else bytes(value)
+    if not isinstance(value, str | bytes):
+        raise TypeError(f"{rest} is neither text nor bytes")  # bytes(5) would be five zeros
+    return value.encode() if isinstance(value, str) else value
 
 
 def fields(text: str) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import landline
 from landline import transports
 from landline.apps.pipe import listen
 from landline.apps.pipe.limits import PIPE
+from landline.apps.pipe.line import END, OPEN
 from landline.apps.pipe.meeting import Pipe
 
 pytestmark = pytest.mark.timeout(20)
@@ -60,3 +62,53 @@ async def test_so_many_callers_of_a_bare_socket_wait(tmp_path: Path, monkeypatch
     await listen.run(Pipe(address=f"unix://{tmp_path}/s", is_plain=True), stop)
 
     assert told == [PIPE.backlog]
+
+
+async def test_a_caller_that_goes_before_our_first_word_leaves_its_place(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """It asked, and closed in the same breath: nothing was piped, and the next caller is served."""
+    source, sink = os.pipe(), os.pipe()
+    os.close(source[1])
+    monkeypatch.setattr(listen, "standard_input", lambda: source[0])
+    monkeypatch.setattr(listen, "standard_output", lambda: sink[1])
+    running = asyncio.create_task(listen.run(Pipe(address="memory://pipe"), asyncio.Event()))
+    await asyncio.sleep(0)
+    for _ in range(2):
+        hasty = await landline.connect("memory://pipe")
+        _ = hasty.send_nowait(OPEN)
+        await hasty.close("never mind")
+    async with landline.connect("memory://pipe") as session:
+        for word in (OPEN, b"piped", END):
+            _ = session.send_nowait(word)
+        heard = [message async for message in session]
+
+    assert heard == [OPEN, END]
+    assert await running == 0
+    assert os.read(sink[0], 100) == b"piped"
+    for descriptor in (source[0], *sink):
+        os.close(descriptor)
+
+
+async def test_a_caller_that_goes_as_we_are_told_to_stop_keeps_nobody(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Its place was taken when we were told, and is free without anything having been piped."""
+    stop = asyncio.Event()
+    send = landline.Session.send
+
+    async def send_late(session: landline.Session, value: object) -> object:
+        stop.set()
+        await session.wait_closed()
+        return await send(session, value)
+
+    hasty = landline.Limits(close_timeout=0.1)
+    running = asyncio.create_task(listen.run(Pipe(address="memory://pipe", limits=hasty), stop))
+    await asyncio.sleep(0)
+    session = await landline.connect("memory://pipe")
+    _ = session.send_nowait(OPEN)
+    monkeypatch.setattr(landline.Session, "send", send_late)
+    await session.close("never mind")
+
+    async with asyncio.timeout(10):
+        assert await running == 0

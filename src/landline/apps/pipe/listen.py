@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 
 import landline
 from landline.transports import Transport, open_listener, parse_address
@@ -50,9 +50,19 @@ class _Post:
         """Whether the next caller is welcome."""
         return not (self.is_taken or self._done.done() or self._stop.is_set())
 
-    async def serve(self, line: Line) -> None:
-        """Pump for this caller; what goes wrong is for ``wait_done``."""
+    @contextmanager
+    def taken(self) -> Iterator[None]:
+        """Within the block, a caller has this place; afterwards it is free, also when nothing came of it."""
         self.is_taken = True
+        try:
+            yield
+        finally:
+            self.is_taken = False
+            if self._stop.is_set() and not self._done.done():
+                self._done.set_result(None)
+
+    async def serve(self, line: Line) -> None:
+        """Pump for the caller who has the place; what goes wrong is for ``wait_done``."""
         try:
             await self._pump(line)
         except CutShort as error:
@@ -64,10 +74,6 @@ class _Post:
             self._fail(error)
         else:
             if not self._pipe.is_kept and not self._done.done():
-                self._done.set_result(None)
-        finally:
-            self.is_taken = False
-            if self._stop.is_set() and not self._done.done():
                 self._done.set_result(None)
 
     async def wait_done(self) -> None:
@@ -104,10 +110,10 @@ async def _listen(pipe: Pipe, post: _Post) -> AsyncIterator[list[str]]:
             pipe.say(f"A second caller, {session.peer}, was refused: one is being served.")
             await session.close("busy: it is serving another caller")
         else:
-            post.is_taken = True  # from now on, although the answer may have to wait for a line
-            _ = await session.send(OPEN)
-            async with told_of_drops(pipe, session):
-                await post.serve(SessionLine(session))
+            with post.taken():  # from now on: the caller may be gone before it hears our first word
+                _ = await session.send(OPEN)
+                async with told_of_drops(pipe, session):
+                    await post.serve(SessionLine(session))
 
     server = landline.Server(answer, limits=pipe.limits)
 
@@ -142,7 +148,7 @@ async def _listen_plain(pipe: Pipe, post: _Post) -> AsyncIterator[list[str]]:
             pipe.say(f"A second caller, {transport.peer}, was hung up on: one is being served.")
             transport.abort()
             return
-        post.is_taken = True
+        post.is_taken = True  # already now: the task begins later
         task = asyncio.create_task(serve(landline.Caller(transport)), name="pipe caller")
         serving.add(task)
         task.add_done_callback(serving.discard)
@@ -151,7 +157,8 @@ async def _listen_plain(pipe: Pipe, post: _Post) -> AsyncIterator[list[str]]:
 
     async def serve(caller: landline.Caller) -> None:
         try:
-            await post.serve(PlainLine(caller))
+            with post.taken():
+                await post.serve(PlainLine(caller))
         finally:
             await caller.close()
 
