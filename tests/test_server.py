@@ -10,7 +10,7 @@ import gc
 import logging
 import socket
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from pathlib import Path
 from typing import Any
 
@@ -110,6 +110,31 @@ async def test_the_programs_return_closes_its_session() -> None:
     async with landline.serve(program, TCP) as listening, landline.connect(listening.addresses[0]) as session:
         assert [message async for message in session] == list(range(10))
         assert session.state is State.CLOSED
+
+
+@pytest.mark.parametrize("who", ["server", "client"])
+@pytest.mark.parametrize("fails", [False, True])
+async def test_who_leaves_in_peace_has_handled_what_it_took(who: str, fails: bool) -> None:
+    """The last message before a return was handled, and its sender learns that; what an error interrupted is unknown."""
+    outcomes: list[str] = []
+
+    async def take(session: landline.Session) -> None:
+        await session.receive()
+        if fails:
+            raise RuntimeError("while it was being handled")
+
+    async def give(session: landline.Session) -> None:
+        receipt = await session.send("the last one")
+        _ = await session.send("nobody asks for this")
+        outcomes.append((await receipt).status)
+
+    served, dialled = (take, give) if who == "server" else (give, take)
+    async with landline.serve(served, "memory://leave") as listening:
+        with suppress(RuntimeError):
+            async with landline.connect(listening.addresses[0]) as session:
+                await dialled(session)
+
+    assert outcomes == ["unknown" if fails else "acked"]
 
 
 async def test_the_programs_last_words_wait_for_a_line() -> None:

@@ -68,7 +68,7 @@ class connect:  # noqa: N801 - used like the function it replaces: `async with c
 
     async def __aexit__(self, *exc: object) -> None:
         if self._session is not None:
-            await self._session.close()
+            await self._session.__aexit__(*exc)
 
 
 async def dial(address: str, *, timeout: float = Limits().connect_timeout) -> Caller:

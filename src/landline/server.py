@@ -137,6 +137,7 @@ class Server:
         try:
             if self._program is not None:
                 await self._program(session)
+            session.ack()  # who returns is done with what it took
         except Exception as error:
             if not _is_only_the_end(bare, error):
                 log.exception("the program of a session failed")

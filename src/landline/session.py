@@ -98,6 +98,8 @@ class Session:
         return self
 
     async def __aexit__(self, *exc: object) -> None:
+        if exc[0] is None:
+            self.ack()  # who leaves in peace is done with what it took
         await self.close()
 
     # Looking at it...
