@@ -11,7 +11,7 @@ from typing import Final
 import pytest
 
 from landline.cli.config import limit_groups
-from landline.limits import LIMITS, LONGEST, Limits
+from landline.limits import LIMITS, LONGEST, MOST, Limits
 
 TESTS = Path(__file__).resolve().parent
 TIMES = [limit.name for limit in LIMITS if limit.unit == "seconds"]
@@ -88,10 +88,19 @@ def test_a_time_that_is_none_is_refused(value: object) -> None:
         assert getattr(limits(name, LONGEST), name) == LONGEST
 
 
-@pytest.mark.parametrize("value", [0, -1, 1.5, 1 << 63, None, "10"])
+@pytest.mark.parametrize("value", [0, -1, 1.5, (1 << 50) + 1, None, "10"])
 def test_a_count_that_is_none_is_refused(value: object) -> None:
     """A window of 0 would wait for ever."""
     for name in COUNTS:
         with pytest.raises(ValueError, match=name):
             limits(name, value)
         assert getattr(limits(name, 1), name) == 1
+
+
+def test_a_count_has_an_end() -> None:
+    """What no size on the wire and no number of the kernel's can hold is refused here, not in the middle of a talk; memory may be large."""
+    for name in COUNTS:
+        most = 1 << 50 if name == "memory" else MOST
+        assert getattr(limits(name, most), name) == most
+        with pytest.raises(ValueError, match=f"{name} .* at most {most:,}"):
+            limits(name, most + 1)

@@ -11,6 +11,9 @@ import dataclasses
 from dataclasses import dataclass
 from typing import Any, Final, cast
 
+MOST: Final = (1 << 31) - 1
+"""What a count may be set to: more than any that is of use, and within what sizes on the wire and the kernel's numbers hold."""
+
 
 @dataclass(frozen=True, slots=True)
 class Limit:
@@ -32,9 +35,9 @@ class LimitGroup:
     limits: tuple[Limit, ...]
 
 
-def limit(default: Any, unit: str, reason: str) -> Any:
-    """Return a field of a table of limits."""
-    return dataclasses.field(default=default, metadata={"unit": unit, "reason": reason})
+def limit(default: Any, unit: str, reason: str, *, most: int = MOST) -> Any:
+    """Return a field of a table of limits; one that can be set to a count takes at most ``most``."""
+    return dataclasses.field(default=default, metadata={"unit": unit, "reason": reason, "most": most})
 
 
 def rows(table: type, prefix: str = "") -> tuple[Limit, ...]:
@@ -52,7 +55,8 @@ class Limits:
     """The limits of one client or server; every field is finite and can be set.
 
     Raises:
-        ValueError: a time is not above 0 and at most 31 days, or a count is not a whole number of at least 1.
+        ValueError: a time is not above 0 and at most 31 days, or a count is not a whole number from 1 to ``MOST``
+            (``memory``: 2**50).
     """
 
     # Messages and memory.
@@ -87,6 +91,7 @@ class Limits:
         "bytes",
         "in the inboxes and outboxes of all sessions of a server together; then credit is withheld, and senders wait;"
         " what was granted before may still come: a window and a message for each session",
+        most=1 << 50,
     )
 
     # How long anything may take.
@@ -167,9 +172,10 @@ class Limits:
                     raise ValueError(
                         f"{field.name} is {value!r}, and must be above 0 and at most {LONGEST:.0f} seconds"
                     )
-            elif not (isinstance(value, int) and 1 <= value < 1 << 63):
+            elif not (isinstance(value, int) and 1 <= value <= field.metadata["most"]):
                 raise ValueError(
-                    f"{field.name} is {value!r}, and must be a whole number of {field.metadata['unit']}, 1 or more"
+                    f"{field.name} is {value!r}, and must be a whole number of {field.metadata['unit']},"
+                    f" at least 1 and at most {field.metadata['most']:,}"
                 )
 
 
