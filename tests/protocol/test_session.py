@@ -193,6 +193,14 @@ def test_who_waits_for_an_outcome_asks_once() -> None:
     assert written(session) == []
 
 
+def test_who_sent_nothing_asks_nothing() -> None:
+    """There is no outcome to wait for."""
+    session = attached()
+    session.ask(session.messages)
+
+    assert written(session) == []
+
+
 def test_who_is_asked_answers_as_soon_as_it_can() -> None:
     """Not with the first message handled, but with the one that was asked for."""
     session = attached()
