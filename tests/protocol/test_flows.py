@@ -311,8 +311,11 @@ def test_a_peer_that_opens_and_abandons_without_end_is_shown_out() -> None:
         session.data_to_send(0.0, 1 << 20)
 
     assert session.outbox_frames == allowed + 10
-    with pytest.raises(ProtocolError, match="acks nothing"):
+    with pytest.raises(ProtocolError, match="acks nothing") as caught:
         session.receive(*about(2 * allowed + 1))
+    assert caught.value.limit == "protocol.flow_frames"
+    session.receive_ack(session.sent, session.received)
+    session.receive(*about(2 * allowed + 1))
 
 
 def test_an_unread_flow_stalls_no_other() -> None:
