@@ -31,6 +31,8 @@ def test_the_messages_alone_have_their_whole_window() -> None:
     flow = Flow(0, LIMITS.window, 0)
 
     assert window_for(flow, [flow], LIMITS, is_pressed=False) == LIMITS.window
+    tight = Limits(window=1 << 20, credit=1 << 20)
+    assert window_for(flow, [flow], tight, is_pressed=False) == 1 << 20
 
 
 @pytest.mark.limit("credit")
@@ -99,8 +101,26 @@ def test_who_watches_pressure_may_end_it_at_once() -> None:
         pressure.used = 0
 
     pressure.on_rise = let_go
+    waiting = Waiting()
 
-    assert not pressure.holds_back(Waiting())
+    assert not pressure.holds_back(waiting)
+    pressure.on_rise = lambda: None
+    pressure.used = 1000
+    assert pressure.holds_back(Waiting())
+    pressure.leave(Waiting(), 1000)
+    assert waiting.relieved_times == 0
+
+
+def test_who_is_over_may_end_the_pressure() -> None:
+    """The others are told; who left is not, although it waited."""
+    pressure, one, two = Pressure(1000), Waiting(), Waiting()
+    pressure.used = 1000
+    assert pressure.holds_back(one)
+    assert pressure.holds_back(two)
+    pressure.leave(one, 1000)
+
+    assert (pressure.used, pressure.is_on) == (0, False)
+    assert (one.relieved_times, two.relieved_times) == (0, 1)
 
 
 def full(session: Session) -> bool:

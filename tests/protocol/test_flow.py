@@ -108,16 +108,14 @@ def test_taking_the_next_handles_the_one_before() -> None:
     assert (flow.take(), flow.handled) == ("b", 1)
 
 
-def test_news_is_urgent_at_half_the_window() -> None:
+@pytest.mark.parametrize(("cost", "is_urgent"), [(499, False), (500, True)])
+def test_news_is_urgent_at_half_the_window(cost: int, is_urgent: bool) -> None:
     """Before that it may wait for company."""
     flow = make_flow(window=1000)
-    flow.accept("a", 435)
+    flow.accept("a", cost - FRAME_COST)
     flow.take()
-    assert not flow.is_news_urgent
 
-    flow.accept("b", 0)
-    flow.take()
-    assert flow.is_news_urgent is (2 * FRAME_COST + 435 >= 500)
+    assert flow.is_news_urgent is is_urgent
 
 
 def test_news_is_urgent_when_it_was_asked_for() -> None:

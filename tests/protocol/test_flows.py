@@ -153,6 +153,20 @@ def test_resets_that_cross_end_the_flow_once() -> None:
     assert (ours.outbox_frames, theirs.outbox_frames) == (0, 0)
 
 
+def test_nothing_is_said_of_a_flow_after_its_reset() -> None:
+    """Not even that all of it is handled, when its program comes to that as it leaves."""
+    pair = open_pair()
+    ours, flow, theirs, other = both(pair)
+    theirs.end_flow(other)
+    pair.settle()
+    ours.abandon_flow(flow, ResetCode.CANCELLED)
+    assert read(ours, flow) == []
+    pair.settle()
+
+    assert list(ours.flows) == list(theirs.flows) == [0]
+    assert pair.guest.end is None
+
+
 def test_what_arrives_after_our_reset_is_counted_and_dropped() -> None:
     """It was under way; the counts of both ends agree."""
     pair = open_pair()
@@ -180,8 +194,9 @@ def test_too_many_flows_are_refused_here_and_an_error_there() -> None:
     theirs = make_session(Limits(max_flows=2), role=Role.SERVER)
     for number in (1, 3):
         theirs.receive(*about(number))
-    with pytest.raises(ProtocolError, match="more than 2 flows"):
+    with pytest.raises(ProtocolError, match="more than 2 flows") as caught:
         theirs.receive(*about(5))
+    assert caught.value.limit == "max_flows"
 
 
 def test_a_session_that_has_used_up_its_numbers_opens_no_more() -> None:
@@ -252,17 +267,31 @@ def test_who_is_through_with_a_flow_says_no_more_about_it(
             session.receive(*more)
 
 
-def test_control_frames_may_cross_the_end_of_their_flow() -> None:
-    """About a flow that was open once they say nothing; about another they are an error."""
-    session = make_session(role=Role.SERVER)
-    session.receive(*about(1))
-    session.receive(FrameType.RESET, 1, reset(0, 0))
+@pytest.mark.parametrize(("role", "ours", "theirs"), [(Role.CLIENT, 1, 2), (Role.SERVER, 2, 1)])
+@pytest.mark.parametrize("is_ours", [True, False])
+def test_control_frames_may_cross_the_end_of_their_flow(
+    role: Role, ours: int, theirs: int, is_ours: bool
+) -> None:
+    """About a flow that was open once, whoever opened it, they say nothing; about another they are an error."""
+    session = make_session(role=role)
+    session.attach(0)
+    first = ours if is_ours else theirs
+    for number in (first, first + 2):
+        if is_ours:
+            session.abandon_flow(session.open_flow(""), ResetCode.CANCELLED)
+            session.data_to_send(0.0, 1 << 20)
+        else:
+            session.receive(*about(number))
+        session.receive(FrameType.RESET, number, reset(0, 0))
+    assert list(session.flows) == [0]
     told = (session.receive_handled, session.receive_credit, session.receive_ask, session.receive_waiting)
 
     for tell in told:
-        tell(1, 5)
+        tell(first, 5)
+        tell(first + 2, 5)
+    never = theirs if is_ours else ours
     for tell in told:
-        for number in (2, 3, LAST_NUMBER):
+        for number in (first + 4, never, LAST_NUMBER, LAST_NUMBER - 1):
             with pytest.raises(ProtocolError, match="not open"):
                 tell(number, 5)
 
@@ -282,8 +311,11 @@ def test_a_peer_that_opens_and_abandons_without_end_is_shown_out() -> None:
         session.data_to_send(0.0, 1 << 20)
 
     assert session.outbox_frames == allowed + 10
-    with pytest.raises(ProtocolError, match="acks nothing"):
+    with pytest.raises(ProtocolError, match="acks nothing") as caught:
         session.receive(*about(2 * allowed + 1))
+    assert caught.value.limit == "protocol.flow_frames"
+    session.receive_ack(session.sent, session.received)
+    session.receive(*about(2 * allowed + 1))
 
 
 def test_an_unread_flow_stalls_no_other() -> None:

@@ -12,6 +12,8 @@ from hypothesis import strategies as st
 from landline.errors import ProtocolError
 from landline.protocol.frames import (
     FIRST_COUNTED,
+    FIRST_CREDIT,
+    FRAME_COST,
     HEADER,
     LAST_DATA,
     MAGIC,
@@ -36,6 +38,11 @@ def test_a_frame_is_a_header_and_its_payload() -> None:
     """Length, type and number in network order, nine bytes, then the payload: these bytes are the protocol."""
     assert encode_frame(FrameType.TEXT, 7, b"hi") == bytes.fromhex("00000002 21 00000007 6869")
     assert encode_frame(FrameType.PING) == bytes.fromhex("00000000 06 00000000")
+
+
+def test_the_numbers_that_both_ends_count_with() -> None:
+    """They stand on no wire: an end that counted otherwise would send beyond its credit."""
+    assert (FRAME_COST, FIRST_CREDIT) == (64, 4096)
 
 
 def test_the_magic_begins_with_a_byte_that_no_text_has() -> None:
@@ -89,26 +96,39 @@ def test_empty_payloads_and_no_bytes_at_all_are_fine() -> None:
     assert decode_in([b"", encode_frame(FrameType.BYTES), b""]) == [(FrameType.BYTES, 0, b"")]
 
 
+def cut(data: bytes, at: int) -> list[bytes]:
+    return [data[:at], data[at:]]
+
+
+HEADS = [HEADER.size, 4, 1]
+"""Where a frame is cut: at the end of its header, or within it."""
+
+
 @pytest.mark.limit("max_message")
+@pytest.mark.parametrize("head", HEADS)
 @pytest.mark.parametrize("kind", DATA)
-def test_a_data_frame_may_be_as_large_as_a_message(kind: FrameType) -> None:
+def test_a_data_frame_may_be_as_large_as_a_message(kind: FrameType, head: int) -> None:
     """At the limit it passes, one byte over it does not, and that is said at the header."""
-    assert decode_in([encode_frame(kind, 0, bytes(100))], max_message=100) == [(kind, 0, bytes(100))]
+    whole = encode_frame(kind, 0, bytes(100))
+    assert decode_in([whole], max_message=100) == [(kind, 0, bytes(100))]
+    assert decode_in(cut(whole, head), max_message=100) == [(kind, 0, bytes(100))]
 
     with pytest.raises(ProtocolError) as caught:
-        decode_in([HEADER.pack(101, kind, 0)], max_message=100)
+        decode_in(cut(HEADER.pack(101, kind, 0), head), max_message=100)
     assert (caught.value.code, caught.value.limit) == ("too-large", "max_message")
 
 
 @pytest.mark.limit("protocol.control")
+@pytest.mark.parametrize("head", HEADS)
 @pytest.mark.parametrize("kind", OTHERS)
-def test_a_frame_without_data_has_a_limit_of_its_own(kind: FrameType) -> None:
+def test_a_frame_without_data_has_a_limit_of_its_own(kind: FrameType, head: int) -> None:
     """However large, or small, messages may be."""
     whole = encode_frame(kind, 0, bytes(MAX_CONTROL))
     assert decode_in([whole], max_message=1) == [(kind, 0, bytes(MAX_CONTROL))]
+    assert decode_in(cut(whole, head), max_message=1) == [(kind, 0, bytes(MAX_CONTROL))]
 
     with pytest.raises(ProtocolError) as caught:
-        decode_in([HEADER.pack(MAX_CONTROL + 1, kind, 0)], max_message=1 << 30)
+        decode_in(cut(HEADER.pack(MAX_CONTROL + 1, kind, 0), head), max_message=1 << 30)
     assert (caught.value.code, caught.value.limit) == ("too-large", "protocol.control")
 
 

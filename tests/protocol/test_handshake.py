@@ -14,12 +14,13 @@ from hypothesis import strategies as st
 
 from landline.errors import ProtocolError
 from landline.limits import PROTOCOL
-from landline.protocol.frames import CloseCode, FrameType
+from landline.protocol.frames import CloseCode, FrameType, ResetCode
 from landline.protocol.handshake import (
     Close,
     Hello,
     Open,
     Refusal,
+    Reset,
     Resume,
     Welcome,
     decode_payload,
@@ -86,6 +87,47 @@ def test_a_field_out_of_its_range_is_a_protocol_error(payload: Any, key: str, va
 
     with pytest.raises(ProtocolError, match=f"a {type(payload).__name__} that cannot be read"):
         decode_payload(type(payload), data)
+
+
+@pytest.mark.parametrize(
+    "payload",
+    [
+        make_hello(window=0, max_message=(1 << 63) - 1),
+        make_resume(attempt=1),
+        make_resume(attempt=(1 << 63) - 1, received=(1 << 63) - 1),
+        make_welcome(heartbeat=0.0, dead_after=PROTOCOL.longest, resume_window=0.5),
+    ],
+)
+def test_a_field_at_the_edge_of_its_range_is_read(payload: Any) -> None:
+    """Nothing that the protocol allows is refused."""
+    assert decode_payload(type(payload), msgspec.msgpack.encode(payload)) == payload
+
+
+@pytest.mark.parametrize(
+    ("payload", "keys"),
+    [
+        (make_hello(), {"life", "window", "max_message"}),
+        (make_resume(), {"session", "token", "attempt", "received"}),
+        (Refusal(code=CloseCode.BUSY), {"code"}),
+        (Close(code=CloseCode.NORMAL), {"code"}),
+        (Reset(code=ResetCode.FAILED, handled=0, taken=0), {"code", "handled", "taken"}),
+    ],
+)
+def test_what_is_not_said_is_not_written(payload: Any, keys: set[str]) -> None:
+    """And is read as its default; a peer that says nothing of flows allows none."""
+    data = msgspec.msgpack.encode(payload)
+
+    assert set(msgspec.msgpack.decode(data)) == keys
+    assert decode_payload(type(payload), data) == payload
+    assert getattr(payload, "max_flows", 0) == 0
+
+
+def test_a_welcome_that_says_nothing_of_flows_allows_none() -> None:
+    """As a HELLO does."""
+    data = msgspec.msgpack.encode(make_welcome())
+
+    assert "max_flows" not in msgspec.msgpack.decode(data)
+    assert decode_payload(Welcome, data).max_flows == 0
 
 
 @pytest.mark.parametrize("kind", [Hello, Resume, Welcome, Refusal, Close])

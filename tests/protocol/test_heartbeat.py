@@ -62,7 +62,8 @@ def test_a_timer_that_is_hardly_late_still_judges() -> None:
     """Every timer is a little late."""
     heartbeat = Heartbeat(25.0, 8.0, 0.0)
 
-    assert heartbeat.check(25.0 + LATE) is Verdict.PING
+    assert heartbeat.check(26.0) is Verdict.PING
+    assert LATE == 1.0
 
 
 def test_a_suspicion_outlives_a_loop_that_stood_still() -> None:
@@ -144,6 +145,15 @@ def test_nothing_to_write_needs_no_timer() -> None:
     looks.append(progress.look_at)
 
     assert looks == [None, 7.5, None]
+
+
+def test_a_look_before_its_time_sees_nothing() -> None:
+    """Timers are shared, and may come early; the next look stays where it was."""
+    progress = Progress(10.0)
+    progress.wrote(1000, 0.0)
+    assert progress.check(2.4, 0)
+
+    assert progress.look_at == 2.5
 
 
 def test_a_loop_that_stood_still_wrote_nothing_itself() -> None:

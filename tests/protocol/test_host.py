@@ -10,8 +10,8 @@ import pytest
 from landline.limits import Limits
 from landline.protocol.connection import Connection
 from landline.protocol.credit import Pressure
-from landline.protocol.events import ConnectionEnded, Event
-from landline.protocol.frames import MAGIC, CloseCode, FrameType, encode_frame
+from landline.protocol.events import ConnectionEnded, Event, MessagesReceived
+from landline.protocol.frames import HEADER, MAGIC, CloseCode, FrameType, encode_frame
 from landline.protocol.handshake import Refusal, Welcome, decode_payload, encode_payload
 from landline.protocol.host import Host
 from landline.protocol.resume import SessionTable
@@ -87,6 +87,7 @@ class House:
         self.turned_away: list[CloseCode] = []
         self.hits: list[tuple[str, str]] = []
         self.woken = 0
+        self.due: float | None = None
         self.is_slow = False
         self._numbers = count(1)
         self.table = SessionTable(self.limits)
@@ -106,6 +107,7 @@ class House:
 
     def _wake(self) -> None:
         self.woken += 1
+        self.due = self.host.timeout_at()
 
     def _identify(self, carrier: Carrier, credentials: Any) -> None:
         if self.is_slow:
@@ -218,6 +220,24 @@ def test_a_session_that_nobody_confirms_is_forgotten() -> None:
     house.wait(0.1)
 
     assert list(house.host.kept) == [welcome_of(kept).session]
+    assert house.hits == [("", "handshake_timeout")]
+
+
+def test_each_has_its_own_time_to_confirm() -> None:
+    """The host asks to be woken for the first, and for whatever comes before that."""
+    house = House(handshake_timeout=10, resume_window=300)
+    first, second = house.hello(), house.hello()
+    house.cut(first)
+    assert house.due == 10
+    house.now = 5.0
+    house.cut(second)
+    house.wait(5.0)
+    assert list(house.host.kept) == [welcome_of(second).session]
+    assert house.host.timeout_at() == 15
+
+    brief = House(handshake_timeout=10, resume_window=4)
+    brief.cut(brief.hello())
+    assert (brief.due, brief.host.timeout_at()) == (4, 4)
 
 
 def test_a_source_may_hold_so_many_sessions() -> None:
@@ -227,9 +247,12 @@ def test_a_source_may_hold_so_many_sessions() -> None:
     others = [house.hello(source="192.0.2.2"), *(house.hello() for _ in range(3))]
 
     assert refusal_of(third).code is CloseCode.BUSY
+    house.tell(third)
+    assert house.hits == [("192.0.2.1", "max_per_source")]
     assert [welcome_of(carrier).resumed for carrier in [first, second, *others]] == [False] * 6
     house.host.kept[welcome_of(first).session].end.lose(CloseCode.EXPIRED, "enough")
     assert not welcome_of(house.hello(source="192.0.2.1")).resumed
+    assert refusal_of(house.hello(source="192.0.2.1")).code is CloseCode.BUSY
 
 
 def test_a_full_house_ends_a_session_without_a_line_or_is_busy() -> None:
@@ -344,6 +367,39 @@ def test_a_resume_fences_the_line_before() -> None:
     assert end.carrier is new
 
 
+def test_a_welcome_says_whether_it_resumes() -> None:
+    """The client asked for one or the other."""
+    house = House()
+    _, welcome, _ = house.session()
+
+    assert not welcome.resumed
+    assert welcome_of(house.resume(welcome)).resumed
+
+
+def test_what_the_line_reports_reaches_the_session() -> None:
+    """Whatever the host does not decide itself."""
+    house = House()
+    carrier, _, end = house.session()
+    house.say(carrier, encode_frame(FrameType.TEXT, 0, b"hi"))
+
+    assert end.log == [MessagesReceived(0)]
+
+
+def test_limits_that_callers_hit_are_counted_for_their_source() -> None:
+    """Before they are let in and after; who merely goes has hit none."""
+    house = House(preauth_bytes=10)
+    house.cut(house.call(source="192.0.2.1"))
+    assert house.hits == []
+    house.call(b"x" * 20, source="192.0.2.1")
+    assert house.hits == [("192.0.2.1", "preauth_bytes")]
+
+    house = House(max_message=100)
+    carrier = house.hello(source="192.0.2.2")
+    house.confirm(carrier)
+    house.say(carrier, encode_frame(FrameType.TEXT, 0, b"x" * 101))
+    assert house.hits == [("192.0.2.2", "max_message")]
+
+
 def test_a_count_that_cannot_be_ends_the_session() -> None:
     """Never a guess: both are told that it is a miscount."""
     house = House()
@@ -434,6 +490,40 @@ def test_a_line_whose_token_was_only_just_shown_ends_with_its_session() -> None:
 
     assert waiting.connection.phase is Phase.CLOSED
     assert end.carrier is not waiting
+
+
+def test_a_line_whose_end_is_the_sessions_is_not_detached_as_well() -> None:
+    """The session hears of one end, and that is the last."""
+    house = House()
+    carrier, _, end = house.session()
+    house.say(carrier, encode_frame(0x7F))
+    house.wait(1e6)
+
+    assert [entry[0] for entry in end.log] == [CloseCode.PROTOCOL_ERROR]
+    assert house.host.timeout_at() is None
+
+
+def test_a_session_that_ends_says_good_bye_on_its_own_line_itself() -> None:
+    """The host does not break off what was confirmed."""
+    house = House()
+    carrier, welcome, _ = house.session()
+    house.host.ended(welcome.session, CloseCode.NORMAL, "", house.now)
+
+    assert carrier.connection.phase is Phase.OPEN
+
+
+@pytest.mark.limit("memory")
+@pytest.mark.parametrize(("size", "is_over"), [(100, False), (101, True)])
+def test_sessions_without_a_line_keep_a_quarter_of_the_memory(size: int, is_over: bool) -> None:
+    """When there is too much of all, and to the byte."""
+    house = House(memory=400)
+    carrier, _, end = house.session()
+    house.cut(carrier)
+    end.core.send(end.core.messages, FrameType.BYTES, bytes(size - HEADER.size))
+    house.host.pressure.used = 400
+    house.host.pressure.holds_back(end.core)
+
+    assert end.is_over is is_over
 
 
 def test_what_ended_a_session_is_told_to_who_comes_back() -> None:

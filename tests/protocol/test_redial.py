@@ -91,6 +91,14 @@ def test_a_stale_attempt_goes_on_above_the_highest() -> None:
     assert redial.greeting(0, None).attempt == 41
 
 
+def test_a_stale_attempt_without_the_highest_is_the_end() -> None:
+    """There is nothing to go on above."""
+    redial = make_redial()
+
+    assert refuse(redial, CloseCode.STALE) is Fate.LOST
+    assert redial.attempt == 1
+
+
 @pytest.mark.parametrize("code", [code for code in CloseCode if code is not CloseCode.STALE])
 def test_a_refusal_ends_the_session_unless_it_may_be_resumed(code: CloseCode) -> None:
     """Closed when the server closed it in good order, lost otherwise."""

@@ -63,6 +63,7 @@ def test_a_stale_attempt_changes_nothing_and_is_told_the_highest(attempt: int) -
 def test_a_wrong_token_is_told_nothing() -> None:
     """Not the attempt, not the counts, and it changes nothing."""
     table, record = make_table()
+    record.offer(B)
 
     refusal = table.judge(make_resume(token=C, attempt=9), "ana", 0.0)
 

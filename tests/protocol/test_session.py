@@ -103,6 +103,9 @@ def test_half_a_window_is_acked_at_once() -> None:
 
     assert written(session) == [("ack", (1, 0))]
 
+    session.receive(BYTES, 0, bytes(499 - FRAME_COST))
+    assert written(session) == []
+
 
 def test_an_ack_that_is_due_waits_for_the_transport_without_a_timer() -> None:
     """A transport that takes nothing for a while is not asked again and again: a time that has passed is no time to wait for."""
@@ -193,6 +196,14 @@ def test_who_waits_for_an_outcome_asks_once() -> None:
     assert written(session) == []
 
 
+def test_who_sent_nothing_asks_nothing() -> None:
+    """There is no outcome to wait for."""
+    session = attached()
+    session.ask(session.messages)
+
+    assert written(session) == []
+
+
 def test_who_is_asked_answers_as_soon_as_it_can() -> None:
     """Not with the first message handled, but with the one that was asked for."""
     session = attached()
@@ -214,9 +225,12 @@ def test_a_late_question_is_answered_at_once() -> None:
     session.receive(TEXT, 0, b"a")
     hear(session)
     assert written(session) == []
+    woken: list[int] = []
+    session.wake = lambda: woken.append(1)
 
     session.receive_ask(MESSAGES, 1)
 
+    assert woken == [1]
     assert ("handled", 1) in written(session)
 
 
@@ -323,6 +337,37 @@ def test_an_ack_during_a_replay_reaches_as_far_as_was_written() -> None:
 
     session.receive_ack(1, 0)
     miscounts(lambda: session.receive_ack(2, 0))
+
+
+def test_a_replay_that_ends_has_nothing_to_tell_by_itself() -> None:
+    """Neither is the driver woken for it, nor does a timer run."""
+    session = attached()
+    say(session, "a")
+    written(session)
+    session.attach(0)
+    written(session, budget=0)
+    woken: list[int] = []
+    session.wake = lambda: woken.append(1)
+
+    assert written(session) == [("text", "a")]
+    assert written(session) == []
+    assert (woken, session.timeout_at()) == ([], None)
+
+
+def test_a_question_about_a_flow_that_is_being_replayed_is_answered_at_once() -> None:
+    """The peer may know of it from another line, and ask for more than there was: it is told what there is."""
+    session = attached()
+    flow = session.open_flow("")
+    written_kinds(session)
+    session.attach(0)
+    written_kinds(session)
+    session.receive_ask(flow.number, 5)
+
+    assert written_kinds(session) == [FrameType.HANDLED, FrameType.CREDIT]
+
+
+def written_kinds(session: Session) -> list[int]:
+    return [kind for kind, *_ in frames_of(session.data_to_send(0.0, ALL))]
 
 
 def test_replay_costs_no_credit_twice() -> None:
@@ -481,6 +526,10 @@ def test_everything_is_handled_when_the_program_says_so() -> None:
     seen.append(session.is_everything_handled)
 
     assert seen == [True, False, True]
+
+    flow = session.open_flow("")
+    session.receive(TEXT, flow.number, b"b")
+    assert not session.is_everything_handled
 
 
 # The end...

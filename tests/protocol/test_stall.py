@@ -160,6 +160,54 @@ def test_a_waiting_that_crossed_a_credit_says_nothing() -> None:
     assert stall.is_on
 
 
+def waiting(*since: float) -> tuple[Stall, list[Flow]]:
+    """Return a stall with flows that wait since these times."""
+    stall, flows = Stall(5.0), [Flow(number, 1000, 0) for number in range(len(since))]
+    for flow, now in zip(flows, since, strict=True):
+        stall.wait(flow)
+        stall.data_to_send(now)
+    return stall, flows
+
+
+def test_a_flow_that_waits_is_told_once() -> None:
+    """However often the timer comes after that, and each flow at its own time."""
+    stall, _ = waiting(1.0, 2.0)
+    assert stall.timeout_at() == 6.0
+    stall.handle_timeout(6.0)
+    assert stall.data_to_send(6.0) == [encode_frame(FrameType.WAITING, 0, COUNT.pack(0))]
+    assert stall.timeout_at() == 7.0
+    stall.handle_timeout(7.0)
+    assert stall.data_to_send(7.0) == [encode_frame(FrameType.WAITING, 1, COUNT.pack(0))]
+    stall.handle_timeout(60.0)
+
+    assert stall.data_to_send(60.0) == []
+
+
+def test_a_flow_that_goes_on_before_it_is_told_says_nothing() -> None:
+    """Its credit came while the transport took no bytes."""
+    stall, flows = waiting(0.0, 0.0)
+    stall.handle_timeout(5.0)
+    stall.go_on(flows[0])
+
+    assert stall.data_to_send(9.0) == [encode_frame(FrameType.WAITING, 1, COUNT.pack(0))]
+
+
+def test_a_stall_lasts_while_any_flow_waits_at_each_end() -> None:
+    """The program is not told again because one of several goes on."""
+    stall, flows = waiting(0.0, 0.0)
+    stall.handle_timeout(5.0)
+    for flow in flows:
+        stall.peer_waits(flow, flow.granted)
+    assert stall.is_on
+    stall.is_told = True
+
+    stall.go_on(flows[0])
+    stall.peer_goes_on(flows[0])
+    assert (stall.is_on, stall.is_told) == (True, True)
+    stall.peer_goes_on(flows[1])
+    assert (stall.is_on, stall.is_told) == (False, False)
+
+
 def test_there_is_no_time_to_wait_for_once_it_is_due() -> None:
     """A transport that takes nothing just then must not make the timer fire again and again."""
     stall, flow = Stall(5.0), Flow(0, 1000, 0)

@@ -84,7 +84,7 @@ class Flows:
 
     def finish(self, flow: Flow) -> None:
         """Everything of the peer's, the end included, is handled: say so, once."""
-        if not is_finished(flow.ours) and not flow.ours & DONE:
+        if not flow.ours & (DONE | RESET):
             flow.ours |= DONE
             self._write(flow.number, encode_frame(FrameType.DONE, flow.number))
             self._forget_if_over(flow)
@@ -174,7 +174,7 @@ class Flows:
 
     def _was_open(self, number: int) -> bool:
         is_ours = number % 2 == self._next % 2
-        return 0 < number < self._next if is_ours else 0 < number <= self._highest_of_peer
+        return number < self._next if is_ours else number <= self._highest_of_peer
 
     def _forget_if_over(self, flow: Flow) -> None:
         if flow.number != MESSAGES and flow.is_over and self.open.pop(flow.number, None) is not None:

@@ -334,10 +334,9 @@ class Host(Generic[C, E]):
         if self._is_closed:  # nobody will be let in to go on with it
             kept.end.lose(CloseCode.EXPIRED, _GOING)
             return
-        self._detach(kept, event.reason or event.code.text, now)
         if not kept.is_told:  # its client may hold the welcome, and come back to confirm
             self._unconfirmed.append((now + self._limits.handshake_timeout, kept))
-            self._wake()
+        self._detach(kept, event.reason or event.code.text, now)
 
     def _detach(self, kept: Kept[C, E], reason: str, now: float) -> None:
         kept.carrier = None

@@ -126,7 +126,7 @@ class Outbox:
                 return  # an OPEN may be among them, and nothing of its flow goes before it
         if len(self.flows) > 1:
             self._add_turns(out, budget)
-        elif self.messages.pending and budget > 0:
+        elif self.messages.pending:
             self._add_frames(out, self.messages, budget)
 
     def _add_replay(self, out: list[bytes], budget: int) -> int:

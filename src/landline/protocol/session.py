@@ -99,7 +99,7 @@ class Session(Outbox):
 
     def end_flow(self, flow: Flow) -> None:
         """Send no more: the peer is told after what is queued."""
-        if not flow.is_ending and not flow.ours & (ENDED | RESET):
+        if not flow.ours & (ENDED | RESET):
             flow.is_ending = True
             self._ending[flow.number] = flow
             self._wake()
@@ -246,16 +246,13 @@ class Session(Outbox):
         return all(flow.handled == flow.received for flow in self.flows.values())
 
     def _add_acks(self, out: list[bytes], now: float) -> None:
-        is_urgent = (
-            self._is_ack_late or self._received_told < 0 or self._received_cost >= self.limits.window >> 1
-        )
+        is_urgent = self._is_ack_late or self._received_cost >= self.limits.window >> 1
         for flow in self._news:
             if flow.is_news_urgent or flow.handled_told < 0:
                 is_urgent = True
         if not is_urgent and (self._ack_due_at is None or now < self._ack_due_at):
             if self._ack_due_at is None:
                 self._ack_due_at = now + self.limits.ack_delay
-            self._is_ack_wanted = False
             return
         self._add_acks_now(out)
 
