@@ -21,7 +21,16 @@ from .events import (
     Turned,
     Welcomed,
 )
-from .frames import COUNT, COUNTS, FIRST_COUNTED, MAGIC, CloseCode, FrameDecoder, FrameType, encode_frame
+from .frames import (
+    COUNTS,
+    FIRST_COUNTED,
+    MAGIC,
+    CloseCode,
+    FrameDecoder,
+    FrameType,
+    decode_count,
+    encode_frame,
+)
 from .handshake import TOKEN_SIZE, Close, Hello, Refusal, Resume, Welcome, decode_payload, encode_payload
 from .heartbeat import MIN_BEAT, Heartbeat, Progress, Verdict
 from .news import take_news
@@ -269,13 +278,13 @@ class Connection:
                 raise ProtocolError("an ACK of the wrong size")
             session.receive_ack(*COUNTS.unpack(payload))
         elif frame_type is FrameType.HANDLED:
-            session.receive_handled(number, _count(payload))
+            session.receive_handled(number, decode_count(payload))
         elif frame_type is FrameType.CREDIT:
-            session.receive_credit(number, _count(payload))
+            session.receive_credit(number, decode_count(payload))
         elif frame_type is FrameType.ASK:
-            session.receive_ask(number, _count(payload))
+            session.receive_ask(number, decode_count(payload))
         else:
-            session.receive_waiting(number, _count(payload))
+            session.receive_waiting(number, decode_count(payload))
 
     def _decide(self, event: Event) -> None:
         self.phase = Phase.DECIDING
@@ -433,12 +442,3 @@ class Connection:
             self.phase = Phase.CLOSED
             self._end_event = ConnectionEnded(code, reason, local, limit)
             self._events.append(self._end_event)
-
-
-def _count(payload: bytes) -> int:
-    if len(payload) != COUNT.size:
-        raise ProtocolError("a count of the wrong size")
-    count: int = COUNT.unpack(payload)[0]
-    if count >> 63:
-        raise ProtocolError("a count beyond 63 bits")
-    return count

@@ -126,6 +126,20 @@ def encode_frame(kind: int, number: int = 0, payload: bytes = b"") -> bytes:
     return HEADER.pack(len(payload), kind, number) + payload
 
 
+def decode_count(payload: bytes) -> int:
+    """Read the payload that is one count.
+
+    Raises:
+        ProtocolError: it is none, or beyond 63 bits.
+    """
+    if len(payload) != COUNT.size:
+        raise ProtocolError("a count of the wrong size")
+    count: int = COUNT.unpack(payload)[0]
+    if count >> 63:
+        raise ProtocolError("a count beyond 63 bits")
+    return count
+
+
 class FrameDecoder:
     """Cuts arriving bytes into frames, whatever chunks they come in.
 
