@@ -35,14 +35,10 @@ from .handshake import TOKEN_SIZE, Close, Hello, Refusal, Resume, Welcome, decod
 from .heartbeat import MIN_BEAT, Heartbeat, Progress, Verdict
 from .news import take_news
 from .session import Session
-from .states import ACCEPTED, Phase, Role
+from .states import ACCEPTED, GREETINGS, TYPES, Phase, Role, why_not
 
 WRITE_BUDGET = PROTOCOL.write
 
-_TYPES = {int(frame_type): frame_type for frame_type in FrameType}
-_GREETINGS = frozenset(
-    {FrameType.HELLO, FrameType.RESUME, FrameType.WELCOME, FrameType.REFUSE, FrameType.CONFIRM}
-)
 _TALKING = (Phase.OPEN, Phase.CLOSING, Phase.DRAINING)
 
 _Back = tuple[float | None, str | None]
@@ -224,14 +220,12 @@ class Connection:
         kind, phase, accepted = -1, self.phase, ACCEPTED[self.role, self.phase]
         for kind, number, payload in self._decoder.feed(data):
             if kind not in accepted:
-                if kind not in _TYPES:
-                    raise ProtocolError(f"frame type {kind:#x} is unknown")
-                raise ProtocolError(f"{_TYPES[kind].name} may not come while {phase.value}")
+                raise ProtocolError(why_not(kind, phase))
             if kind >= FIRST_COUNTED:
                 assert self.session is not None  # every phase that accepts these has one
                 self.session.receive(kind, number, payload)
             else:
-                self._receive_frame(_TYPES[kind], number, payload, now)
+                self._receive_frame(TYPES[kind], number, payload, now)
             if self.phase is not phase:
                 if self.phase is Phase.CLOSED:
                     return
@@ -251,7 +245,7 @@ class Connection:
             pass
         elif frame_type is FrameType.CLOSE:
             self._receive_close(decode_payload(Close, payload), now)
-        elif frame_type in _GREETINGS:
+        elif frame_type in GREETINGS:
             self._receive_greeting(frame_type, payload)
         else:
             self._receive_talk(frame_type, number, payload)

@@ -58,6 +58,14 @@ class Phase(enum.Enum):
     CLOSED = "closed"
 
 
+TYPES: Final = {int(frame_type): frame_type for frame_type in FrameType}
+"""Each type by its number."""
+
+GREETINGS: Final = frozenset(
+    {FrameType.HELLO, FrameType.RESUME, FrameType.WELCOME, FrameType.REFUSE, FrameType.CONFIRM}
+)
+"""The frames before a session is on its line."""
+
 _ABOUT: Final = frozenset(
     {
         FrameType.PING,
@@ -89,3 +97,10 @@ ACCEPTED: Final[dict[tuple[Role, Phase], frozenset[FrameType]]] = {
     (Role.SERVER, Phase.CLOSED): frozenset(),
 }
 """Frames that may arrive; any other ends the connection as a protocol error (in CLOSED it is not looked at)."""
+
+
+def why_not(kind: int, phase: Phase) -> str:
+    """Return what is wrong with a frame of a type that ``ACCEPTED`` does not have."""
+    if kind not in TYPES:
+        return f"frame type {kind:#x} is unknown"
+    return f"{TYPES[kind].name} may not come while {phase.value}"
