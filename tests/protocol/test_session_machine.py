@@ -74,7 +74,7 @@ class SessionMachine(RuleBasedStateMachine):
 
     @initialize(window=st.sampled_from((1, 150, 1000, 1 << 18)), outbox_messages=st.sampled_from((1, 5, 100)))
     def begin(self, window: int, outbox_messages: int) -> None:
-        limits = Limits(window=window, outbox_messages=outbox_messages, close_timeout=30.0)
+        limits = Limits(window=window, outbox_messages=outbox_messages, close_timeout=30.0, resume_window=1e6)
         self.now = 0.0
         self.guest, self.host = Guest(limits), Host(limits)
         self.lines: list[Line] = []
