@@ -26,13 +26,14 @@ class Waiting:
         self.relieved_times += 1
 
 
+def others(flow: Flow, flows: list[Flow]) -> int:
+    return sum(other.committed for other in flows if other is not flow)
+
+
 def test_the_messages_alone_have_their_whole_window() -> None:
     """A session without other flows pays nothing for them."""
-    flow = Flow(0, LIMITS.window, 0)
-
-    assert window_for(flow, [flow], LIMITS, is_pressed=False) == LIMITS.window
-    tight = Limits(window=1 << 20, credit=1 << 20)
-    assert window_for(flow, [flow], tight, is_pressed=False) == 1 << 20
+    assert window_for(None, LIMITS, is_pressed=False) == LIMITS.window
+    assert window_for(None, Limits(window=1 << 20, credit=1 << 20), is_pressed=False) == 1 << 20
 
 
 @pytest.mark.limit("credit")
@@ -42,7 +43,7 @@ def test_each_flow_takes_half_of_what_the_others_leave() -> None:
     for number in range(1, 30, 2):
         flow = Flow(number, 0, 0)
         flows.append(flow)
-        flow.window = flow.granted = window_for(flow, flows, LIMITS, is_pressed=False)
+        flow.window = flow.granted = window_for(others(flow, flows), LIMITS, is_pressed=False)
 
     windows = [flow.window for flow in flows]
     assert windows[:4] == [256 << 10, 256 << 10, 256 << 10, 128 << 10]
@@ -53,13 +54,13 @@ def test_each_flow_takes_half_of_what_the_others_leave() -> None:
 
 def test_what_a_flow_has_taken_is_free_for_others() -> None:
     """The budget counts what may lie in the inboxes, not what went through them."""
-    messages, flow = Flow(0, LIMITS.window, 0), Flow(1, 1 << 20, 0)
-    assert window_for(messages, [messages, flow], LIMITS, is_pressed=False) == FIRST_CREDIT
+    flow = Flow(1, 1 << 20, 0)
+    assert window_for(flow.committed, LIMITS, is_pressed=False) == FIRST_CREDIT
 
     flow.accept("", (1 << 20) - FRAME_COST)
     flow.take()
 
-    assert window_for(messages, [messages, flow], LIMITS, is_pressed=False) == LIMITS.window
+    assert window_for(flow.committed, LIMITS, is_pressed=False) == LIMITS.window
 
 
 @pytest.mark.parametrize(
@@ -67,9 +68,7 @@ def test_what_a_flow_has_taken_is_free_for_others() -> None:
 )
 def test_under_pressure_a_flow_has_the_least(window: int, least: int) -> None:
     """So that every session goes on, however slowly."""
-    flow = Flow(0, window, 0)
-
-    assert window_for(flow, [flow], Limits(window=window), is_pressed=True) == least
+    assert window_for(None, Limits(window=window), is_pressed=True) == least
 
 
 @pytest.mark.limit("memory")

@@ -6,11 +6,10 @@ the others leave free of the budget, and never less than ``FIRST_CREDIT``. Under
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from typing import Protocol
 
 from ..limits import Limits
-from .flow import Flow
 from .frames import FIRST_CREDIT
 
 _EASED = 3 / 4
@@ -69,14 +68,19 @@ class Pressure:
         self.eased()
 
 
-def window_for(flow: Flow, flows: Collection[Flow], limits: Limits, *, is_pressed: bool) -> int:
-    """Return how far beyond what its program has taken a flow may be granted now."""
+def window_for(others: int | None, limits: Limits, *, is_pressed: bool) -> int:
+    """Return how far beyond what its program has taken a flow may be granted now.
+
+    Args:
+        others: what the inboxes of the session's other flows may come to hold, in bytes; None where there are none.
+        limits: ours.
+        is_pressed: all sessions together hold too much.
+    """
     least = min(FIRST_CREDIT, limits.window)
     if is_pressed:
         return least
-    if len(flows) == 1:
+    if others is None:
         return limits.window
-    others = sum(other.committed for other in flows if other is not flow)
     return max(least, min(limits.window, (limits.credit - others) // 2))
 
 

@@ -52,7 +52,7 @@ class Flows:
         self._drop = drop
         self._next = 1 if role is Role.CLIENT else 2
         self._highest_of_peer = 0 if role is Role.CLIENT else -1
-        self._opened = 0
+        self._opened = self._opened_by_peer = 0
 
     # We open, end, finish, abandon...
 
@@ -109,14 +109,14 @@ class Flows:
         """
         if number <= self._highest_of_peer or (number - self._highest_of_peer) % 2:
             raise ProtocolError(f"flow {number} cannot be opened by the peer now")
-        theirs = sum(other % 2 == number % 2 for other in self.open if other != MESSAGES)
-        if theirs >= self._limits.max_flows:
+        if self._opened_by_peer >= self._limits.max_flows:
             raise ProtocolError(
                 f"more than {self._limits.max_flows} flows were opened at once", limit="max_flows"
             )
         opening = decode_payload(Open, payload)
         flow = self.open[number] = Flow(number, FIRST_CREDIT, opening.window, purpose=opening.purpose)
         self._highest_of_peer = number
+        self._opened_by_peer += 1
         return flow
 
     def was_ended(self, flow: Flow) -> None:
@@ -178,4 +178,7 @@ class Flows:
 
     def _forget_if_over(self, flow: Flow) -> None:
         if flow.number != MESSAGES and flow.is_over and self.open.pop(flow.number, None) is not None:
-            self._opened -= flow.number % 2 == self._next % 2
+            if flow.number % 2 == self._next % 2:
+                self._opened -= 1
+            else:
+                self._opened_by_peer -= 1

@@ -93,9 +93,8 @@ class Session(Outbox):
         Raises:
             Full: the peer allows no more now.
         """
-        free = self.limits.credit - sum(flow.committed for flow in self.flows.values())
-        window = max(min(FIRST_CREDIT, self.limits.window), min(self.limits.window, free // 2))
-        return self._flows.begin(purpose, window)
+        others = sum(flow.committed for flow in self.flows.values())
+        return self._flows.begin(purpose, window_for(others, self.limits, is_pressed=False))
 
     def end_flow(self, flow: Flow) -> None:
         """Send no more: the peer is told after what is queued."""
@@ -264,6 +263,8 @@ class Session(Outbox):
             self._received_told = self.received
             out.append(encode_frame(FrameType.ACK, 0, COUNTS.pack(self.received, self._written)))
         news, self._news = self._news, []
+        is_alone = len(self.flows) == 1
+        committed = 0 if is_alone else sum(flow.committed for flow in self.flows.values())
         for flow in news:
             if flow.opened_at >= self._written:
                 self._news.append(
@@ -272,22 +273,20 @@ class Session(Outbox):
                 continue
             flow.is_news = False
             if not is_finished(flow.ours):
-                self._add_totals(out, flow)
+                committed -= flow.committed
+                self._add_totals(out, flow, None if is_alone else committed)
+                committed += flow.committed
 
-    def _add_totals(self, out: list[bytes], flow: Flow) -> None:
+    def _add_totals(self, out: list[bytes], flow: Flow, others: int | None) -> None:
         is_repeat = flow.handled_told < 0
         if flow.handled != flow.handled_told:
             flow.handled_told = flow.handled
             out.append(encode_frame(FrameType.HANDLED, flow.number, COUNT.pack(flow.handled)))
-        flow.window = self._window_for(flow)
+        flow.window = window_for(others, self.limits, is_pressed=self.pressure.holds_back(self))
         if flow.grantable > flow.granted or is_repeat:
             flow.granted = max(flow.grantable, flow.granted)
             self.stall.peer_goes_on(flow)
             out.append(encode_frame(FrameType.CREDIT, flow.number, COUNT.pack(flow.granted)))
-
-    def _window_for(self, flow: Flow) -> int:
-        is_pressed = self.pressure.holds_back(self)
-        return window_for(flow, self.flows.values(), self.limits, is_pressed=is_pressed)
 
     def _add_asks(self, out: list[bytes]) -> None:
         asks, self._asks = self._asks, {}
@@ -329,7 +328,7 @@ class Session(Outbox):
             if self._about_unreceived + len(self._about) > PROTOCOL.flow_frames:
                 raise ProtocolError("the peer opens flows, and acks nothing", limit="protocol.flow_frames")
             flow = self._flows.begun(number, payload)
-            flow.window = self._window_for(flow)  # more than it begins with: that is news
+            flow.window = self.limits.window  # more than it begins with: that is news, and worked out then
             self.opened.append(flow)
             self.took(flow)
             return

@@ -17,9 +17,9 @@ _begin = Flows.begin
 _receive_about = Session._receive_about
 
 
-def _no_budget(flow: Flow, flows: Any, limits: Any, *, is_pressed: bool) -> int:
+def _no_budget(others: int | None, limits: Any, *, is_pressed: bool) -> int:
     """Grant each flow a whole window."""
-    del flow, flows, is_pressed
+    del others, is_pressed
     return int(limits.window)
 
 
