@@ -180,6 +180,68 @@ async def test_a_program_that_fails_loses_its_session_alone(caplog: pytest.LogCa
     assert "the secret reason" in caplog.text
 
 
+@pytest.mark.parametrize(
+    "error",
+    [
+        asyncio.CancelledError(),
+        GeneratorExit(),
+        BaseExceptionGroup("two", [RuntimeError("one"), GeneratorExit()]),
+    ],
+    ids=lambda error: type(error).__name__,
+)
+async def test_whatever_a_program_raises_is_its_failure(
+    error: BaseException, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Not only an ``Exception``: what it waited for may have been cancelled, and that is no orderly close."""
+
+    async def program(session: landline.Session) -> None:
+        await session.receive()
+        raise error
+
+    async with landline.serve(program, TCP) as listening, landline.connect(listening.addresses[0]) as session:
+        await session.send("go on")
+        with pytest.raises(landline.SessionLost, match="program failed"):
+            await session.receive()
+
+    assert "the program of a session failed" in caplog.text
+
+
+async def test_a_drain_that_is_cancelled_leaves_nothing() -> None:
+    """Its time was up: programs are cancelled and lines cut, at once, and no task stays."""
+    before = asyncio.all_tasks()
+    entered, left = asyncio.Event(), asyncio.Event()
+    ready: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+
+    async def program(session: landline.Session) -> None:
+        entered.set()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            left.set()
+
+    async def main() -> None:
+        async with landline.serve(program, TCP) as listening:
+            ready.set_result(listening.addresses[0])
+            await asyncio.Event().wait()
+
+    running = asyncio.ensure_future(main())
+    session = await landline.connect(await ready, limits=landline.Limits(close_timeout=0.05))
+    async with asyncio.timeout(10):
+        await entered.wait()
+        session.drop(1000)
+        running.cancel()
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        running.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await running
+        await session.close()
+        await left.wait()
+        await asyncio.gather(*(asyncio.all_tasks() - before), return_exceptions=True)
+
+    assert asyncio.all_tasks() == before
+
+
 @pytest.mark.parametrize("way", ["receive", "group", "send", "iterate"])
 async def test_the_end_of_a_session_is_no_failure_of_its_program(
     way: str, caplog: pytest.LogCaptureFixture

@@ -120,9 +120,15 @@ class Server:
         finally:
             for listener in listeners:
                 listener.close()
-            await acceptor.drain(retry_in=self._retry_in)
-            await self._stop_programs(running)
-            await acceptor.hang_up()
+            try:
+                await acceptor.drain(retry_in=self._retry_in)
+                await self._stop_programs(running)
+                await acceptor.hang_up()
+            except asyncio.CancelledError:  # no time for that: nothing is left behind all the same
+                for task in running:
+                    task.cancel()
+                acceptor.abort()
+                raise
 
     # A program for each who comes...
 
@@ -138,7 +144,11 @@ class Server:
             if self._program is not None:
                 await self._program(session)
             session.ack()  # who returns is done with what it took
-        except Exception as error:
+        except (KeyboardInterrupt, SystemExit):
+            raise
+        except BaseException as error:
+            if _is_cancelled(error):
+                raise
             if not _is_only_the_end(bare, error):
                 log.exception("the program of a session failed")
                 bare.lose(CloseCode.FAILED, "the server's program failed")
@@ -150,7 +160,11 @@ class Server:
         try:
             if self._plain is not None:
                 await self._plain(caller)
-        except Exception:
+        except (KeyboardInterrupt, SystemExit):
+            raise
+        except BaseException as error:
+            if _is_cancelled(error):
+                raise
             log.exception("the program of a plain caller failed")
         finally:
             await caller.close()
@@ -184,6 +198,12 @@ def _is_only_the_end(bare: BareSession, error: BaseException) -> bool:
     return isinstance(error, SessionEnded) and (
         error is bare.ended or (isinstance(error, SessionClosed) and (bare.is_closing or bare.is_peer_closed))
     )
+
+
+def _is_cancelled(error: BaseException) -> bool:
+    """Whether this task was cancelled; a program may raise the same of something else that was."""
+    task = asyncio.current_task()
+    return isinstance(error, asyncio.CancelledError) and task is not None and task.cancelling() > 0
 
 
 def _hang_up(bare: BareSession) -> None:

@@ -527,13 +527,17 @@ def test_sessions_without_a_line_keep_a_quarter_of_the_memory(size: int, is_over
 
 
 def test_what_ended_a_session_is_told_to_who_comes_back() -> None:
-    """At most as many words as a refusal holds."""
+    """At most as many words as a refusal holds, and in Unicode whatever the program said."""
     house = House()
     _, welcome, end = house.session()
     end.lose(CloseCode.FAILED, "x" * 900)
     refusal = refusal_of(house.resume(welcome))
 
     assert (refusal.code, refusal.reason) == (CloseCode.FAILED, "x" * 500)
+
+    _, welcome, end = house.session()
+    end.lose(CloseCode.FAILED, "bye \udcff")
+    assert refusal_of(house.resume(welcome)).reason == "bye ?"
 
 
 # The server goes...

@@ -57,6 +57,26 @@ async def test_messages_over_a_flow_arrive_in_order_and_are_acked(ends: Ends) ->
     assert [(await receipt).status for receipt in receipts] == ["acked"] * 10
 
 
+async def test_waits_that_were_given_up_are_not_kept(ends: Ends) -> None:
+    """However many flushes are cancelled while the peer handles nothing; who waits on is still told."""
+    ours, saying, _, hearing = await ends.open()
+    receipt = await saying.send("slow")
+    patient = asyncio.ensure_future(saying.flush())
+    for _ in range(100):
+        impatient = [asyncio.ensure_future(saying.flush()) for _ in range(10)]
+        await asyncio.sleep(0)
+        for flush in impatient:
+            flush.cancel()
+        await asyncio.wait(impatient)
+    kept = len(ours._waiting)
+    await hearing.receive()
+    hearing.ack()
+    await patient
+
+    assert kept <= 3
+    assert (await receipt).status == "acked"
+
+
 async def test_the_end_of_a_flow_comes_after_everything(ends: Ends) -> None:
     """Each direction has its own; when both have come, nothing is left at either end."""
     ours, saying, theirs, hearing = await ends.open()

@@ -30,8 +30,19 @@ from .frames import (
     FrameType,
     decode_count,
     encode_frame,
+    is_magic,
 )
-from .handshake import TOKEN_SIZE, Close, Hello, Refusal, Resume, Welcome, decode_payload, encode_payload
+from .handshake import (
+    TOKEN_SIZE,
+    Close,
+    Hello,
+    Refusal,
+    Resume,
+    Welcome,
+    clean_reason,
+    decode_payload,
+    encode_payload,
+)
 from .heartbeat import MIN_BEAT, Heartbeat, Progress, Verdict
 from .news import take_news
 from .session import Session
@@ -70,7 +81,7 @@ class Connection:
         self._limits = limits
         self._jitter = jitter
         self._decoder = FrameDecoder(limits.max_message)
-        self._head = bytearray()
+        self._head = b""
         self._is_magic_seen = False
         self._preauth_left = limits.preauth_bytes
         self._resumed: bytes | None = None
@@ -195,22 +206,14 @@ class Connection:
             self._end(CloseCode.DEAD, "the line dropped", local=False)
 
     def _receive_magic(self, data: bytes) -> bytes:
-        head = self._head
-        head += data
-        seen = bytes(head[: len(MAGIC)])
-        if seen != MAGIC[: len(seen)]:
-            if seen[:-1] == MAGIC[:-1] and len(seen) == len(MAGIC):
-                self._is_magic_seen = True  # enough of it to be told in frames
-                raise ProtocolError(
-                    f"the peer speaks version {seen[-1]} of the protocol, we speak {MAGIC[-1]}", "version"
-                )
-            raise ProtocolError(f"the peer does not speak landline: it began with {bytes(head[:40])!r}")
-        if len(head) < len(MAGIC):
-            return b""
-        self._is_magic_seen = True
-        rest = bytes(head[len(MAGIC) :])
-        head.clear()
-        return rest
+        head = self._head + data
+        try:
+            self._is_magic_seen = is_magic(head)
+        except ProtocolError as error:
+            self._is_magic_seen = error.code == "version"  # enough of it to be told in frames
+            raise
+        self._head = b"" if self._is_magic_seen else head
+        return head[len(MAGIC) :]
 
     def _receive_frames(self, data: bytes, now: float) -> None:
         if self.session is None and self.role is Role.SERVER:
@@ -414,8 +417,7 @@ class Connection:
         """End at once, and tell the peer why, in the one frame that it may be told with by now."""
         if self.phase in (Phase.GREETING, Phase.DECIDING):
             if self.role is Role.SERVER:
-                text = reason[: PROTOCOL.reason]
-                refusal = Refusal(code=code, reason=text, retry_in=back[0], redirect=back[1])
+                refusal = Refusal(code=code, reason=clean_reason(reason), retry_in=back[0], redirect=back[1])
                 self.refuse(refusal, limit=limit)
         elif self.phase is not Phase.CLOSED and (
             self.phase is not Phase.CLOSING or self._closing is not None
@@ -426,9 +428,7 @@ class Connection:
         self._end(code, reason, local=True, limit=limit)
 
     def _close_with(self, code: CloseCode, reason: str, back: _Back = (None, None)) -> None:
-        # A program's words may not be Unicode.
-        text = reason[: PROTOCOL.reason].encode(errors="replace").decode()
-        close = Close(code=code, reason=text, retry_in=back[0], redirect=back[1])
+        close = Close(code=code, reason=clean_reason(reason), retry_in=back[0], redirect=back[1])
         self._closing = encode_payload(FrameType.CLOSE, close)
 
     def _end(self, code: CloseCode, reason: str, *, local: bool, limit: str = "") -> None:

@@ -11,10 +11,10 @@ from collections.abc import Callable
 from typing import Final
 
 from ..errors import Full, ProtocolError
-from ..limits import PROTOCOL, Limits
+from ..limits import Limits
 from .flow import DONE, ENDED, RESET, UNKNOWN, Flow, is_finished
 from .frames import FIRST_CREDIT, FrameType, ResetCode, encode_frame
-from .handshake import Open, Reset, decode_payload, encode_payload
+from .handshake import Open, Reset, clean_reason, decode_payload, encode_payload
 from .states import Role
 
 MESSAGES: Final = 0
@@ -93,7 +93,7 @@ class Flows:
         """Neither send nor take anything more of the flow; what waits of it, in either direction, is dropped."""
         if is_finished(flow.ours):
             return
-        reset = Reset(code=code, handled=flow.handled, taken=flow.taken, reason=reason[: PROTOCOL.reason])
+        reset = Reset(code=code, handled=flow.handled, taken=flow.taken, reason=clean_reason(reason))
         flow.ours |= RESET
         self._drop(flow)
         self._write(flow.number, encode_payload(FrameType.RESET, reset, flow.number))

@@ -121,6 +121,22 @@ class CloseCode(IntEnum):
 _RESUMABLE: Final = frozenset({CloseCode.GOING_AWAY, CloseCode.DEAD, CloseCode.BUSY, CloseCode.TIMED_OUT})
 
 
+def is_magic(head: bytes | bytearray) -> bool:
+    """Whether a peer's first bytes begin with ``MAGIC``; no while they may still come to.
+
+    Raises:
+        ProtocolError: they do not; with the code ``version`` when they are another version's.
+    """
+    seen = bytes(head[: len(MAGIC)])
+    if seen == MAGIC[: len(seen)]:
+        return len(seen) == len(MAGIC)
+    if seen[:-1] == MAGIC[:-1] and len(seen) == len(MAGIC):
+        raise ProtocolError(
+            f"the peer speaks version {seen[-1]} of the protocol, we speak {MAGIC[-1]}", "version"
+        )
+    raise ProtocolError(f"the peer does not speak landline: it began with {bytes(head[:40])!r}")
+
+
 def encode_frame(kind: int, number: int = 0, payload: bytes = b"") -> bytes:
     """Return one whole frame."""
     return HEADER.pack(len(payload), kind, number) + payload

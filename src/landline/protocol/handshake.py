@@ -26,9 +26,15 @@ Token = Annotated[bytes, msgspec.Meta(min_length=TOKEN_SIZE, max_length=TOKEN_SI
 Count = Annotated[int, msgspec.Meta(ge=0, le=(1 << 63) - 1)]
 Attempt = Annotated[int, msgspec.Meta(ge=1, le=(1 << 63) - 1)]
 Reason = Annotated[str, msgspec.Meta(max_length=PROTOCOL.reason)]
+"""Made of a program's own words by ``clean_reason``."""
 Purpose = Annotated[str, msgspec.Meta(max_length=PROTOCOL.purpose)]
 Where = Annotated[str, msgspec.Meta(max_length=PROTOCOL.redirect)]
 Seconds = Annotated[float, msgspec.Meta(ge=0, le=LONGEST)]
+
+
+def clean_reason(words: str) -> str:
+    """Return a program's words as a frame can carry them: cut at the limit, and what is not Unicode replaced."""
+    return words[: PROTOCOL.reason].encode(errors="replace").decode()
 
 
 class Hello(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

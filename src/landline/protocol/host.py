@@ -12,12 +12,12 @@ from collections.abc import Callable
 from typing import Any, Generic, Protocol, TypeVar
 
 from ..errors import ProtocolError
-from ..limits import PROTOCOL, Limits
+from ..limits import Limits
 from .connection import Connection
 from .credit import Pressure
 from .events import Confirmed, ConnectionEnded, Event, HelloReceived, ResumeReceived
 from .frames import CloseCode
-from .handshake import ID_SIZE, TOKEN_SIZE, Hello, Refusal, Resume, Welcome
+from .handshake import ID_SIZE, TOKEN_SIZE, Hello, Refusal, Resume, Welcome, clean_reason
 from .resume import Record, SessionTable, hash_token
 from .session import Session
 from .states import Role
@@ -348,14 +348,14 @@ class Host(Generic[C, E]):
 
     def ended(self, session_id: bytes, code: CloseCode, reason: str, now: float) -> None:
         """A session is over, whoever ended it; ``code`` and ``reason`` are told to who comes back for it."""
-        kept = self.kept.pop(session_id)
-        self._table.remove(kept.record, code, reason[: PROTOCOL.reason], now)
+        kept, reason = self.kept.pop(session_id), clean_reason(reason)
+        self._table.remove(kept.record, code, reason, now)
         self._held_by_source[kept.source] -= 1
         if not self._held_by_source[kept.source]:
             del self._held_by_source[kept.source]
         carrier, kept.carrier = kept.carrier, None
         if carrier is not None and not kept.is_confirmed:
-            self._turn_out(carrier, code, reason[: PROTOCOL.reason])
+            self._turn_out(carrier, code, reason)
 
     def _turn_out(self, carrier: C, code: CloseCode, reason: str) -> None:
         """A connection waits for its token to be shown, and its session is over: it is not the session's yet, so nobody else would tell it."""

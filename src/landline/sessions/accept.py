@@ -81,7 +81,7 @@ class Acceptor:
             pressure=Pressure(limits.memory),
             redirect=redirect,
         )
-        self._deciding: set[asyncio.Task[None]] = set()
+        self._deciding: dict[Driver, asyncio.Task[None]] = {}
         self._timer: asyncio.TimerHandle | None = None
         self._timer_at = 0.0
 
@@ -119,6 +119,8 @@ class Acceptor:
 
     def _deliver(self, driver: Driver, event: Event) -> None:
         if isinstance(event, ConnectionEnded):
+            if driver in self._deciding:
+                self._deciding[driver].cancel()  # nobody waits for the answer any more
             was_let_in = driver.connection.session is not None
             fault = Fault.CRASH if driver.has_crashed else fault_of(event, was_let_in=was_let_in)
             if fault is not None:
@@ -130,20 +132,26 @@ class Acceptor:
     def _find_principal(self, driver: Driver, credentials: Any) -> None:
         try:
             answer = self._authenticate(credentials)
+            if not inspect.isawaitable(answer):
+                answer = _check_principal(answer)
         except Exception:  # noqa: BLE001 - the application's own code: its bug refuses this caller and no other
             self._find_nobody(driver)
             return
         if inspect.isawaitable(answer):
-            task = self._loop.create_task(self._await_principal(driver, answer))
-            self._deciding.add(task)
-            task.add_done_callback(self._deciding.discard)
+            self._deciding[driver] = task = self._loop.create_task(self._await_principal(driver, answer))
+            task.add_done_callback(lambda _: self._deciding.pop(driver, None))
         else:
             self._host.admit(driver, answer, self._loop.time())
 
     async def _await_principal(self, driver: Driver, answer: Awaitable[str | None]) -> None:
         try:
             async with asyncio.timeout(self._limits.handshake_timeout):
-                principal = await answer
+                principal = _check_principal(await answer)
+        except asyncio.CancelledError:
+            task = asyncio.current_task()
+            if task is None or task.cancelling():
+                raise
+            self._find_nobody(driver)  # what it waited for was cancelled, and not we
         except TimeoutError:
             self._host.refuse(
                 driver,
@@ -204,8 +212,11 @@ class Acceptor:
             if session.driver is not None
         ]
         await asyncio.gather(*closing)
+        self._leave(retry_in)
+
+    def _leave(self, retry_in: float) -> None:
         self._host.leave(retry_in, self._loop.time())
-        for task in self._deciding:
+        for task in list(self._deciding.values()):
             task.cancel()
         if self._timer is not None:
             self._timer.cancel()
@@ -215,7 +226,26 @@ class Acceptor:
         await self._admission.hang_up()
         self.hits.close()
 
+    def abort(self) -> None:
+        """Let nobody in any more, lose every session and hang up on everybody, at once."""
+        self._host.close()
+        self._admission.close()
+        self._leave(0.0)
+        self._admission.abort()
+        self.hits.close()
+
 
 def _tell_turned_away(driver: Driver, event: ConnectionEnded) -> None:
     if event.local and not event.limit and event.code is not CloseCode.REPLACED:
         log.info("a caller from %s was not let in: %s", driver.transport.peer, event.reason)
+
+
+def _check_principal(principal: str | None) -> str | None:
+    """Return what ``authenticate`` said, if it is what it may say."""
+    if principal is not None:
+        if not isinstance(principal, str):
+            raise TypeError(
+                f"authenticate returned {principal!r:.100}: a principal is a str, or None for nobody"
+            )
+        principal.encode()  # raises for what is not Unicode
+    return principal

@@ -143,6 +143,11 @@ class Admission:
                 transport.abort()
             await self._until_empty()
 
+    def abort(self) -> None:
+        """Hang up on everybody."""
+        for transport in list(self._open):
+            transport.abort()
+
     async def _until_empty(self) -> None:
         while self._open:
             await self._line_gone.wait()

@@ -21,7 +21,7 @@ class BareFlow:
         arrived: woken when there may be something to take, or never will be.
     """
 
-    __slots__ = ("_loop", "_reset", "_session", "_ties", "_waiting", "arrived", "core")
+    __slots__ = ("_given_up", "_loop", "_reset", "_session", "_ties", "_waiting", "arrived", "core")
 
     def __init__(self, session: Session, core: Flow) -> None:
         self.core = core
@@ -30,6 +30,7 @@ class BareFlow:
         self._loop = asyncio.get_running_loop()
         self._waiting: list[tuple[int, int, asyncio.Future[None]]] = []
         self._ties = itertools.count()
+        self._given_up = 0
         self._reset: FlowReset | None = None
 
     @property
@@ -109,4 +110,12 @@ class BareFlow:
         self._session.ask(self.core)
         future: asyncio.Future[None] = self._loop.create_future()
         heapq.heappush(self._waiting, (index, next(self._ties), future))
-        await future
+        try:
+            await future
+        except asyncio.CancelledError:
+            self._given_up += 1
+            if 2 * self._given_up > len(self._waiting):  # seldom enough to cost each of them little
+                self._waiting = [waiting for waiting in self._waiting if not waiting[2].done()]
+                heapq.heapify(self._waiting)
+                self._given_up = 0
+            raise
