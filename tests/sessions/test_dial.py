@@ -115,22 +115,21 @@ async def test_when_to_come_back_counts_more_than_who_is_not_there(order: tuple[
     assert turned.value.refusal.retry_in == 5.0
 
 
-def test_a_redirect_goes_to_an_address_of_ours_only(caplog: pytest.LogCaptureFixture) -> None:
-    """Whoever names another one is told nothing and trusted with nothing; the log says it."""
+@pytest.mark.parametrize(
+    ("redirect", "order", "followed"),
+    [
+        ("memory://c", "cab", "memory://c"),
+        ("memory://a", "abc", "memory://a"),
+        ("memory://evil", "abc", ""),
+        ("rubbish", "abc", ""),
+    ],
+)
+def test_a_redirect_goes_to_an_address_of_ours_only(redirect: str, order: str, followed: str) -> None:
+    """Whoever names another one is told nothing and trusted with nothing."""
     ours = [parse_address(f"memory://{name}") for name in "abc"]
-    for redirect, order in (
-        ("memory://c", "cab"),
-        (None, "cab"),
-        ("memory://evil", "cab"),
-        ("rubbish", "cab"),
-    ):
-        prefer(ours, redirect)
-        assert "".join(address.path for address in ours) == order
 
-    assert ["evil" in record.message or "rubbish" in record.message for record in caplog.records] == [
-        True,
-        True,
-    ]
+    assert str(prefer(ours, redirect) or "") == followed
+    assert "".join(address.path for address in ours) == order
 
 
 @pytest.mark.limit("connect_timeout")

@@ -267,7 +267,7 @@ async def test_a_server_that_stays_away_for_the_whole_window(played: Played) -> 
 
     refusing = asyncio.ensure_future(refuse())
     begun = loop.time()
-    with pytest.raises(landline.SessionLost, match="no server was reached for 300 s"):
+    with pytest.raises(landline.SessionLost, match="no server went on with it for 300 s"):
         await session.receive()
     refusing.cancel()
 
@@ -403,6 +403,44 @@ async def test_a_redirect_is_followed_to_an_address_of_ours(played: Played, is_r
     await session.close()
 
 
+@pytest.mark.parametrize(
+    "code", [CloseCode.UNAUTHORIZED, CloseCode.FAILED, CloseCode.TOO_LARGE, CloseCode.UNKNOWN_SESSION]
+)
+async def test_another_servers_word_does_not_end_a_session(played: Played, code: CloseCode) -> None:
+    """While its own server is away for a moment, another one may say what it likes: it holds no session of ours."""
+    arrived = asyncio.Event()
+
+    def accept(transport: Transport) -> None:
+        there.append(Call(transport, arrived.set))
+
+    there: list[Call] = []
+    listener = await open_listener(parse_address("memory://there"), accept, backlog=8)
+    session = await played.session("memory://there", pause=lambda number: 1.0)
+    played.calls[-1].transport.abort()
+    (await played.call(1)).transport.abort()
+    await arrived.wait()
+    there[0].refuse(code)
+    (await played.call(2)).welcome()
+    await connected(session)
+
+    listener.close()
+    session._bare.lose(CloseCode.EXPIRED, "enough")
+
+
+async def test_a_redirect_to_nowhere_is_logged_once(played: Played, caplog: pytest.LogCaptureFixture) -> None:
+    """Not with every redial; another one is news again."""
+    session = await played.session(pause=lambda number: 1.0)
+    played.calls[-1].transport.abort()
+    for number, redirect in enumerate(("rubbish", "rubbish", "memory://evil", "memory://evil"), 1):
+        (await played.call(number)).refuse(CloseCode.BUSY, redirect=redirect)
+    (await played.call(5)).welcome()
+    await connected(session)
+
+    told = [record.args for record in caplog.records if "not among the addresses" in record.message]
+    assert told == [("rubbish",), ("memory://evil",)]
+    session._bare.lose(CloseCode.EXPIRED, "enough")
+
+
 async def test_a_server_that_goes_names_another(played: Played) -> None:
     """``redirect`` of a server reaches its clients when it drains, and must be an address."""
     del played
@@ -413,10 +451,11 @@ async def test_a_server_that_goes_names_another(played: Played) -> None:
             lambda session: session.wait_closed(), "memory://going", redirect="memory://next"
         ):
             session = await landline.connect("memory://going", "memory://next")
-        with pytest.raises(
-            landline.SessionLost
-        ):  # it went to another server, which does not know the session
+            await asyncio.sleep(1)
+        left = asyncio.get_running_loop().time()
+        with pytest.raises(landline.SessionLost, match="unknown session"):  # which is the home's word now
             await session.receive()
+        assert asyncio.get_running_loop().time() - left < 60
 
         async with landline.connect("memory://going", "memory://next") as anew:
             assert anew.peer == "memory://next"

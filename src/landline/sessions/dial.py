@@ -18,7 +18,7 @@ from ..protocol.frames import CloseCode
 from ..protocol.handshake import Hello, Refusal, Resume, Welcome
 from ..protocol.states import Role
 from ..transports import Address, open_transport, parse_address
-from .driver import Driver, log
+from .driver import Driver
 
 
 class Turndown(ConnectError):
@@ -48,8 +48,8 @@ async def dial_any(
 ) -> Answer:
     """Try the addresses in turn; return the first that welcomes us. A connection that ends before it carries a session tells that again then.
 
-    ``home`` is the address that carried the session before. Only if that one does not know it, or nobody at all does, is it lost: another
-    server may simply be another server.
+    ``home`` is the address that carried the session before, or None for a new one. Only that one's word can end the session: another server
+    may simply be another server.
 
     Raises:
         Turndown: a server refused, and no other may be asked; or one is full or going, and says when to come back; or none knows the session.
@@ -71,7 +71,7 @@ async def dial_any(
         except TimeoutError:
             failure = ConnectTimeout(str(address), f"no answer within {share:.3g} s")
         except Turndown as error:
-            if not _may_ask_others(error.refusal, is_home=address == home):
+            if not error.refusal.code.resumable and home in (None, address):
                 raise
             if error.refusal.code.resumable:
                 busy = error
@@ -84,23 +84,17 @@ async def dial_any(
     raise busy or failure or refused or ConnectError("", "there is no address to dial")
 
 
-def _may_ask_others(refusal: Refusal, *, is_home: bool) -> bool:
-    return refusal.code.resumable or (refusal.code is CloseCode.UNKNOWN_SESSION and not is_home)
-
-
-def prefer(addresses: list[Address], redirect: str | None) -> None:
-    """Move the address that a server named to the front, if it is one of ours: we show our token to nobody else."""
-    if redirect is None:
-        return
+def prefer(addresses: list[Address], redirect: str) -> Address | None:
+    """Move the address that a server named to the front and return it, if it is one of ours: we show our token to nobody else."""
     try:
         address = parse_address(redirect)
     except AddressError:
-        address = None
-    if address in addresses:
-        addresses.remove(address)
-        addresses.insert(0, address)
-    else:
-        log.warning("a server named %.100r to go on with, which is not among the addresses to try", redirect)
+        return None
+    if address not in addresses:
+        return None
+    addresses.remove(address)
+    addresses.insert(0, address)
+    return address
 
 
 async def _dial(address: Address, greeting: Hello | Resume, limits: Limits, jitter: float) -> Answer:

@@ -52,6 +52,7 @@ class ClientEnd:
     ) -> None:
         self._addresses = list(addresses)
         self._home: Address | None = None
+        self._unlisted: str | None = None
         self._limits = limits
         self._credentials = credentials
         self._chance = chance
@@ -134,7 +135,7 @@ class ClientEnd:
         if isinstance(event, PeerClosed):
             if event.retry_in is not None:
                 self._way_back.come_back_in(event.retry_in)
-            prefer(self._addresses, event.redirect)
+            self._follow(event.redirect, event.code)
         elif isinstance(event, ConnectionEnded):
             self._line_ended(session, event)
 
@@ -145,6 +146,19 @@ class ClientEnd:
         session.detach(event.reason or event.code.text)
         self._redialling = self._loop.create_task(self._redial(session), name="landline redial")
 
+    def _follow(self, redirect: str | None, code: CloseCode) -> None:
+        """A server named another address to go on with. One that goes hands the session over with it, to live or to be unknown there."""
+        if redirect is None:
+            return
+        address = prefer(self._addresses, redirect)
+        if address is not None and code is CloseCode.GOING_AWAY:
+            self._home = address
+        elif address is None and redirect != self._unlisted:
+            self._unlisted = redirect
+            log.warning(
+                "a server named %.100r to go on with, which is not among the addresses to try", redirect
+            )
+
     # ... and when it is not.
 
     async def _redial(self, session: BareSession) -> None:
@@ -152,7 +166,9 @@ class ClientEnd:
             async with asyncio.timeout_at(self._way_back.gives_up_at):
                 await self._redial_until_answered(session)
         except TimeoutError:
-            session.lose(CloseCode.EXPIRED, f"no server was reached for {self._way_back.resume_window:g} s")
+            session.lose(
+                CloseCode.EXPIRED, f"no server went on with it for {self._way_back.resume_window:g} s"
+            )
         except Exception as error:  # noqa: BLE001 - the application's `pause` above all: nobody else would tell who waits
             log.exception("a session cannot be redialled")
             session.lose(CloseCode.FAILED, f"it cannot be redialled: {error!r}")
@@ -198,7 +214,7 @@ class ClientEnd:
         """Return whether a refusal ends the session."""
         refusal = error.refusal
         fate = self._way_back.refused(refusal)
-        prefer(self._addresses, refusal.redirect)
+        self._follow(refusal.redirect, refusal.code)
         counts = {"peer_received": refusal.received, "peer_handled": refusal.handled}
         if fate is Fate.CLOSED:
             session.core.end(**counts)
