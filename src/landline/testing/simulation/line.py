@@ -225,9 +225,10 @@ class Port:
             data = bytes(out[:size])
             del out[:size]
         if data:
-            self.moved_at = self.node.now
+            node = self.node
+            self.moved_at = node.world.now + node.offset
             if not self.is_over:
-                self.schedule()  # there is room to write again
+                node.scheduled[self] = None  # there is room to write again
             if not far.is_over:
                 far.arrive(data)
         if self.is_hung_up and not out and not far.is_over:

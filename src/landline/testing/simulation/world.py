@@ -136,31 +136,28 @@ class World:
 
     def _settle(self) -> None:
         """Everybody ends the turn of its loop, and the books are looked at."""
-        nodes = self.nodes
-        for _ in range(100):
+        turns = 0
+        is_quiet = False
+        while not is_quiet:
             is_quiet = True
-            for node in nodes:
+            for node in self.nodes:
                 if (node.scheduled or node.ready) and not node.is_stalled:
                     node.turn()
                     is_quiet = False
-            if is_quiet:
-                break
-        else:
-            raise Violation("a loop never comes to rest")
-        self._check()
-        if self.has_ended:
-            self._bury()
-
-    def _check(self) -> None:
-        """Look at the books of every session that may have changed."""
-        is_any, self.is_touched = self.is_touched, False
-        is_all = is_any
+            turns += 1
+            if turns > 100:
+                raise Violation("a loop never comes to rest")
+        is_all = is_any = self.is_touched
         for talk in self._talks:
             if is_all or talk.is_touched:
-                is_any, talk.is_touched = True, False
+                is_any = True
+                talk.is_touched = False
                 talk.check()
         if is_any:
+            self.is_touched = False
             self.server.check_pressure()
+        if self.has_ended:
+            self._bury()
 
     def _bury(self) -> None:
         """Somewhere a session ended: programs take what is left of it, and clients begin another one."""
@@ -311,9 +308,11 @@ class World:
 
     def _flow(self, port: Port | None) -> None:
         if port is not None:
-            self.move(port, _ALL)
-            if port.far is not None:
-                self.move(port.far, _ALL)
+            if port.out or port.is_hung_up:
+                self.move(port, _ALL)
+            far = port.far
+            if far is not None and (far.out or far.is_hung_up):
+                self.move(far, _ALL)
 
     def _flow_all(self) -> None:
         for client in self.clients:
@@ -419,4 +418,4 @@ class World:
             if end.core.messages.handled_by_peer != end.core.messages.queued:
                 raise Violation("an orderly close left something undelivered")
         self.is_touched = True
-        self._check()
+        self._settle()
