@@ -1,7 +1,8 @@
 """A world: one server, its clients and the lines between them, in one thread and in virtual time, run by a schedule.
 
-Each operation of a schedule is a method here. After every step all books must be in order; when the schedule ends everything is healed,
-and the world must come to rest. Nothing in here depends on chance but through the seed, nor on the order of hashes.
+Each operation of a schedule is a method here. After every step the books of whoever it touched must be in order, at the end all of them;
+when the schedule ends everything is healed, and the world must come to rest. Nothing in here depends on chance but through the seed, nor on
+the order of hashes.
 """
 
 from __future__ import annotations
