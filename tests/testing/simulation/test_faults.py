@@ -79,6 +79,28 @@ def test_what_a_client_left_behind_arrives_late() -> None:
     world.heal()
 
 
+@pytest.mark.parametrize("drawn", range(4))
+def test_something_late_is_looked_for_on_every_line_that_was_given_up(drawn: int) -> None:
+    """The older of two lines is all quiet, the newer is not: whatever is drawn, something arrives."""
+    world = make_world()
+    do(world, "redial")
+    for _ in range(4):
+        do(world, "tick")
+        do(world, "flow")
+    world._flow_all()
+    do(world, "send", 1, 0xFFF2)
+    do(world, "redial")
+    for _ in range(3):
+        do(world, "tick")
+    quiet, busy = world.clients[0].old
+    assert not quiet.out
+    left = len(busy.out)
+    do(world, "late", 0, drawn)
+
+    assert world.faults == {"redial": 2, "late": 1}
+    assert len(busy.out) < left
+
+
 def test_a_stalled_loop_takes_no_bytes_until_it_wakes() -> None:
     """Time passes meanwhile; then it goes on."""
     world = make_world()

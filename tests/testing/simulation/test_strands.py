@@ -117,7 +117,7 @@ def test_memory_that_is_counted_wrong_is_found() -> None:
         check_memory(both.server.core, 200)
     alone = open_pair().guest.core
     alone.inbox_bytes += 1
-    with pytest.raises(Violation, match="is counted"):
+    with pytest.raises(Violation, match="are counted"):
         check_memory(alone, 200)
 
 

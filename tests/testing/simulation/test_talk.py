@@ -56,6 +56,11 @@ def _swell(talk: Talk) -> None:
     talk.ends[0].core.outbox_bytes = 1 << 30
 
 
+def _miscount_the_inbox(talk: Talk) -> None:
+    assert talk.ends[1] is not None
+    talk.ends[1].core.inbox_bytes += 1
+
+
 def _believe_more_credit(talk: Talk) -> None:
     assert talk.ends[0] is not None
     talk.ends[0].core.messages.credit += 1 << 30
@@ -73,6 +78,7 @@ def _call_it_failed(talk: Talk) -> None:
         (_receive_too_much, "were received"),
         (_fill_the_outbox, "the outbox holds 101 messages"),
         (_swell, "the outbox holds 1073741824 bytes"),
+        (_miscount_the_inbox, "the inbox is counted as 1 bytes"),
         (_believe_more_credit, "were granted"),
         (_call_it_failed, "certainly failed was received"),
     ],

@@ -56,3 +56,23 @@ def test_a_world_that_never_rests_is_a_violation(monkeypatch: pytest.MonkeyPatch
 
     with pytest.raises(Violation, match="never comes to rest"):
         play(1, draw_shape(random.Random(10)), [*[("flow", 0, 0), ("tick", 0, 0)] * 3, ("send", 1, 0)])
+
+
+def test_books_are_looked_at_where_something_happened_and_all_of_them_at_the_end() -> None:
+    """A session that lies is found by the next thing that is done with it, not by what is done with another; and it is not forgotten."""
+    shape = next(shape for number in range(1000) if (shape := draw_shape(random.Random(number))).clients == 2)
+    world = new_world(1, shape)
+    for name in ("flow", "tick") * 6:
+        world._operations[name](0, 0)
+        world._settle()
+    talk = world.clients[1].talk
+    assert talk is not None
+    talk.said[0].append("what nobody sent")
+    world._operations["take"](0x001, 0)  # the first client's program asks for a message
+    world._settle()
+
+    with pytest.raises(Violation, match="are counted"):
+        world.heal()
+    world._operations["take"](0x101, 0)
+    with pytest.raises(Violation, match="are counted"):
+        world._settle()

@@ -42,25 +42,23 @@ def check_times(nodes: Iterable[Node], strangers: Iterable[Port], limits: Limits
     for node in nodes:
         if node.is_stalled:
             continue
+        now, late_at = node.now, node.late_at
         for port in node.ports:
-            since = max(port.heard_at, node.late_at)
             if port.connection.phase is Phase.CLOSED:
                 continue
-            if (
-                port.is_confirmed
-                and node.now > since + limits.heartbeat_interval + limits.dead_after + _SLACK
-            ):
-                raise Violation(f"a line is silent since {node.now - since:.1f} s, and nobody noticed")
-            since = max(port.moved_at, node.late_at)
-            if len(port.out) > port.capacity and node.now > since + 1.5 * limits.write_timeout + _SLACK:
-                raise Violation(
-                    f"nothing was taken from a line for {node.now - since:.1f} s, and nobody noticed"
-                )
             if not port.is_confirmed:
-                since = max(port.opened_at, node.late_at)
                 allowed = 2 * limits.handshake_timeout + auth_delay + limits.connect_timeout
-                if node.now > since + allowed + _SLACK:
+                if now > max(port.opened_at, late_at) + allowed + _SLACK:
                     raise Violation("a caller that was not let in is still there")
+            elif now > max(port.heard_at, late_at) + limits.heartbeat_interval + limits.dead_after + _SLACK:
+                since = max(port.heard_at, late_at)
+                raise Violation(f"a line is silent since {now - since:.1f} s, and nobody noticed")
+            if len(port.out) > port.capacity:
+                since = max(port.moved_at, late_at)
+                if now > since + 1.5 * limits.write_timeout + _SLACK:
+                    raise Violation(
+                        f"nothing was taken from a line for {now - since:.1f} s, and nobody noticed"
+                    )
     for port in strangers:
         if not port.is_over and port.connection.session is None and port.taken > limits.preauth_bytes:
             raise Violation(f"a stranger may go on after {port.taken} bytes")

@@ -40,24 +40,35 @@ def slice_(world: World, a: int, b: int) -> None:
     if port is None or port.far is None:
         return
     ends = (port, port.far) if a & 1 else (port.far, port)
-    for piece in range(2 + (a >> 1) % 6):
+    for piece in range(8 + (a >> 1) % 16):
         end = ends[piece & 1]
-        if world.move(end, 1 + (b >> piece) % 40) and end.out:
-            world.faults["slice"] += 1
+        if world.move(end, 1 + (b >> piece % 12) % 16):
+            if end.out:
+                world.faults["slice"] += 1
+        elif not ends[~piece & 1].out:
+            return  # nothing is left in either direction
 
 
 def late(world: World, a: int, b: int) -> None:
     """A zombie: something arrives on a line that its client gave up, perhaps long after a newer one carries the session."""
-    old = _pick(world, a).old
-    if old:
-        port = old[b % len(old)]
-        for end in (port, port.far) if a & 1 else (port.far, port):
-            if end is not None and end.far is not None and not end.far.is_over:
-                had_end = end.is_hung_up
-                moved = world.move(end, 1 + (b >> 2) % 50)
-                if moved or (had_end and not end.out and not end.is_blocked and not end.far.node.is_stalled):
-                    world.faults["late"] += 1
-                    return
+    ways = [
+        end for port in _pick(world, a).old for end in (port, port.far) if end is not None and _brings(end)
+    ]
+    if ways:
+        world.move(ways[(a + b) % len(ways)], 1 + (b >> 2) % 50)
+        world.faults["late"] += 1
+
+
+def _brings(end: Port) -> bool:
+    """Whether bytes, or the end of the line, can arrive now from here."""
+    far = end.far
+    return (
+        (bool(end.out) or end.is_hung_up)
+        and far is not None
+        and not far.is_over
+        and not end.is_blocked
+        and not far.node.is_stalled
+    )
 
 
 def cut(world: World, a: int, b: int) -> None:

@@ -191,16 +191,21 @@ class ServerProcess:
 
     def check_pressure(self) -> None:
         """What all sessions hold together is counted right, and bounded."""
-        cores = [kept.end.core for kept in self.host.kept.values()]
         held = 0
-        for core in cores:
-            is_plain = len(core.flows) == 1 and not core._about
-            held += core.inbox_bytes + (core.outbox_bytes if is_plain else core.held)
+        for kept in self.host.kept.values():
+            core = kept.end.core
+            held += core.inbox_bytes + core.outbox_bytes
+            if len(core.flows) > 1 or core._about:
+                held += (
+                    sum([flow.pending_bytes for flow in core.flows.values()]) - core.messages.pending_bytes
+                )
+                held += sum([len(frame) for _, frame in core._about])
         if held != self.host.pressure.used:
             raise Violation(f"the sessions hold {held} bytes, {self.host.pressure.used} are counted")
         if held > self.limits.memory:
             most = self.limits.memory
-            for core in cores:
+            for kept in self.host.kept.values():
+                core = kept.end.core
                 flows = core.flows.values()
                 most += sum(
                     flow.committed + LONGEST + 100 for flow in flows

@@ -16,6 +16,7 @@ from ...protocol.events import Event
 from ...protocol.states import Phase
 
 _SLACK = 1e-9  # the clocks are floats that were added up in different orders
+_NEVER = float("inf")
 _SOON = 1e-6  # a timer never fires at the very moment at which it was set
 
 
@@ -24,7 +25,7 @@ class Violation(Exception):
 
 
 class Clock(Protocol):
-    """The time of the world, in seconds, and its rolling hash; touched is one where something changed."""
+    """The time of the world, in seconds, and its rolling hash; touched is one where something changed that no session is known to own."""
 
     now: float
     trace: blake2b
@@ -67,26 +68,33 @@ class Node:
 
     def next_due(self) -> float:
         """When something is due here, on the world's clock."""
-        due = self._timers[0][0] if self._timers else float("inf")
+        due = self._timers[0][0] if self._timers else _NEVER
         for port in self.ports:
-            if port.due is not None and port.due < due:
-                due = port.due
+            at = port.due
+            if at is not None and at < due:
+                due = at
         return due - self.offset
 
     def run_due(self) -> None:
         """Fire the timers that are due."""
-        now = self.now + _SLACK
+        now = self.world.now + self.offset + _SLACK
         while self._timers and self._timers[0][0] <= now:
             heapq.heappop(self._timers)[2]()
+        for port in self.ports:
+            if port.due is not None and port.due <= now:
+                break
+        else:
+            return
         for port in list(self.ports):
             if port.due is not None and port.due <= now:
                 port.fire()
 
     def turn(self) -> None:
         """End the loop's turn: write, tell, re-arm."""
-        ready, self.ready = self.ready, []
-        for call in ready:
-            call()
+        if self.ready:
+            ready, self.ready = self.ready, []
+            for call in ready:
+                call()
         scheduled, self.scheduled = self.scheduled, {}
         for port in scheduled:
             port.advance()
@@ -145,23 +153,32 @@ class Port:
         if self.is_over:
             self.tell_late()
             return
-        connection, out = self.connection, self.out
+        connection, out, node = self.connection, self.out, self.node
         if len(out) < self.capacity or connection.phase is Phase.CLOSED:
-            data = connection.data_to_send(self.node.now)
+            now = node.world.now + node.offset
+            data = connection.data_to_send(now)
             if data:
-                self.node.world.is_touched = True
-            if data and not self.is_hung_up:
-                for piece in data:
-                    out += piece
-                if len(out) > self.capacity:
-                    self.moved_at = self.node.now
-                if connection.has_more_to_send and len(out) < self.capacity:
-                    self.schedule()
-        self.tell()
+                self.touch()
+                if not self.is_hung_up:
+                    for piece in data:
+                        out += piece
+                    if len(out) > self.capacity:
+                        self.moved_at = now
+                    elif len(out) < self.capacity and connection.has_more_to_send:
+                        node.scheduled[self] = None
+        for event in connection.events():
+            self.deliver(event)
         if connection.phase is Phase.CLOSED:
             self._finish()
         else:
             self.due = connection.timeout_at()
+
+    def touch(self) -> None:
+        """Have the books looked at: those of the session that this line belongs to, or all while that is not known."""
+        if self.owner is None:
+            self.node.world.is_touched = True
+        else:
+            self.owner.talk.is_touched = True
 
     def tell(self) -> None:
         """Hand on what happened."""
@@ -208,9 +225,10 @@ class Port:
             data = bytes(out[:size])
             del out[:size]
         if data:
-            self.moved_at = self.node.now
+            node = self.node
+            self.moved_at = node.world.now + node.offset
             if not self.is_over:
-                self.schedule()  # there is room to write again
+                node.scheduled[self] = None  # there is room to write again
             if not far.is_over:
                 far.arrive(data)
         if self.is_hung_up and not out and not far.is_over:
@@ -220,14 +238,15 @@ class Port:
 
     def arrive(self, data: bytes) -> None:
         """Take bytes, as one chunk."""
-        now = self.node.now
-        self.node.world.is_touched = True
-        self.heard_at = now
+        node = self.node
+        self.touch()
+        self.heard_at = now = node.world.now + node.offset
         self.taken += len(data)
-        self.node.world.trace.update(data)
+        node.world.trace.update(data)
         self.connection.receive_data(data, now)
-        self.tell()
-        self.node.scheduled[self] = None
+        for event in self.connection.events():
+            self.deliver(event)
+        node.scheduled[self] = None
 
 
 def join(near: Port, far: Port) -> None:

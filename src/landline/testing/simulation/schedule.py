@@ -17,22 +17,22 @@ Step = tuple[str, int, int]
 """Name of the operation, and two numbers below 65,536."""
 
 TRAFFIC: dict[str, float] = {
-    "send": 6, "take": 4, "flow": 5, "strand": 4, "tick": 1.5, "ask": 0.3, "close": 0.03,
+    "send": 6, "take": 4, "flow": 4.5, "strand": 5, "tick": 1.5, "ask": 0.3, "close": 0.03,
 }  # fmt: skip
 """What programs and a perfect network do, and its weight."""
 
 FAULTS: dict[str, float] = {
-    "slice": 8,
-    "late": 5,
-    "cut": 1.2,
-    "redial": 1,
-    "block": 0.5,
+    "slice": 10,
+    "late": 4,
+    "cut": 1.4,
+    "redial": 1.4,
+    "block": 0.8,
     "silence": 0.08,
-    "stall": 0.3,
+    "stall": 0.4,
     "jump": 0.06,
-    "lazy": 0.3,
+    "lazy": 0.4,
     "refuse": 0.15,
-    "thief": 0.8,
+    "thief": 0.9,
     "rubbish": 0.6,
     "client_dies": 0.03,
     "server_dies": 0.02,

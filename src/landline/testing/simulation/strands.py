@@ -105,52 +105,54 @@ class Strand:
     @property
     def is_over(self) -> bool:
         """Whether both ends have forgotten it."""
-        return all(flow is not None and flow.is_over for flow in self.flows)
+        ours, theirs = self.flows
+        return ours is not None and theirs is not None and ours.is_over and theirs.is_over
 
     def check(self) -> None:
         """What must be true of each direction."""
-        for side in (0, 1):
-            flow, other = self.flows[side], self.flows[1 - side]
-            if flow is None:
-                continue
-            name = f"flow {self.number} from side {side}"
-            if flow.queued != len(self.said[side]):
-                raise Violation(f"{name}: {len(self.said[side])} were sent, {flow.queued} are counted")
-            if flow.handled_by_peer > self.handled[side] + self._may_be_handled(side):
-                raise Violation(
-                    f"{name}: {flow.handled_by_peer} are acked, {self.handled[side]} were handled"
-                )
-            if self.heard[side] > flow.reach:
-                raise Violation(f"{name}: {self.heard[side]} were heard, all after {flow.reach} had failed")
-            if flow.is_over and not self.left and flow.handled_by_peer != len(self.said[side]):
-                raise Violation(f"{name} is over, and was not handled to its end")
-            if other is not None:
-                if other.received > flow.sent:
-                    raise Violation(f"{name}: {other.received} were received, {flow.sent} were sent")
-                if flow.credit > max(other.granted, FIRST_CREDIT):
-                    raise Violation(
-                        f"{name}: a credit of {flow.credit} is believed, {other.granted} were granted"
-                    )
+        ours, theirs = self.flows
+        if ours is not None:
+            self._check_direction(0, ours, theirs)
+        if theirs is not None:
+            self._check_direction(1, theirs, ours)
 
-    def _may_be_handled(self, side: int) -> int:
-        """Whoever comes back to find the end has handled the last message by that."""
-        other = self.flows[1 - side]
-        return 1 if other is not None and other.is_read_out else 0
+    def _check_direction(self, side: int, flow: Flow, other: Flow | None) -> None:
+        said = len(self.said[side])
+        acked = flow.handled_by_peer
+        if flow.queued != said:
+            raise self._violation(side, f"{said} were sent, {flow.queued} are counted")
+        if acked > self.handled[side] and acked > self.handled[side] + (
+            other is not None and other.is_read_out
+        ):
+            # Whoever comes back to find the end has handled the last message by that.
+            raise self._violation(side, f"{acked} are acked, {self.handled[side]} were handled")
+        if self.heard[side] > flow.reach:
+            raise self._violation(side, f"{self.heard[side]} were heard, all after {flow.reach} had failed")
+        if acked != said and not self.left and flow.is_over:
+            raise self._violation(side, "it is over, and was not handled to its end")
+        if other is not None:
+            if other.received > flow.sent:
+                raise self._violation(side, f"{other.received} were received, {flow.sent} were sent")
+            if flow.credit > other.granted and flow.credit > FIRST_CREDIT:
+                raise self._violation(
+                    side, f"a credit of {flow.credit} is believed, {other.granted} were granted"
+                )
+
+    def _violation(self, side: int, what: str) -> Violation:
+        return Violation(f"flow {self.number} from side {side}: {what}")
 
 
 def check_memory(core: Session, longest: int) -> None:
     """A session's inboxes fit its budget, and its own account of them is right."""
-    if len(core.flows) == 1:  # most sessions, and this is asked after every step
-        messages = core.messages
-        if messages.received_cost - messages.taken_cost != core.inbox_bytes:
-            raise Violation(f"the inbox is counted as {core.inbox_bytes} bytes")
-        return
-    flows = core.flows.values()
-    inboxes = sum(flow.received_cost - flow.taken_cost for flow in flows)
+    inboxes = granted = 0
+    for flow in core.flows.values():
+        received, taken, most = flow.received_cost, flow.taken_cost, flow.granted
+        inboxes += received - taken
+        granted += max(received, most) - taken
     if inboxes != core.inbox_bytes:
         raise Violation(f"the inboxes hold {inboxes} bytes, {core.inbox_bytes} are counted")
     limits = core.limits
-    budget = max(limits.credit, limits.window) + len(flows) * (FIRST_CREDIT + longest + FRAME_COST)
-    committed = sum(flow.committed for flow in flows)
-    if committed > budget:
-        raise Violation(f"{committed} bytes were granted, of a budget of {budget}")
+    budget = max(limits.window, limits.credit)
+    budget += len(core.flows) * (FIRST_CREDIT + longest + FRAME_COST)
+    if granted > budget:
+        raise Violation(f"{granted} bytes were granted, of a budget of {budget}")

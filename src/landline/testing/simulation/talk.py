@@ -36,8 +36,6 @@ _EXCUSES = {
 
 def _messages_in(core: Session) -> tuple[int, int]:
     """Return how many messages the outbox holds, and their bytes: what other flows wrote lies there too, under limits of its own."""
-    if len(core.flows) == 1 and not core._replay:
-        return core.outbox_frames, core.outbox_bytes
     others = [len(frame) for number, frame in core._replay if number != 0]
     return core.outbox_frames - len(others), core.outbox_bytes - sum(others)
 
@@ -103,11 +101,12 @@ class Talk:
         is_stranger: whoever asked for it means no good; it is never confirmed.
         excuses: what happened that may end it otherwise.
         strands: the books of its other flows, by number.
+        is_touched: something of it may have changed since it was checked.
     """
 
     __slots__ = (
-        "base", "ends", "excuses", "handled", "heard", "is_confirmed", "is_stranger", "number", "principal", "said",
-        "session_id", "strands", "was_closed", "world",
+        "base", "ends", "excuses", "handled", "heard", "is_confirmed", "is_stranger", "is_touched", "number", "principal",
+        "said", "session_id", "strands", "was_closed", "world",
     )  # fmt: skip
 
     def __init__(self, world: Witness, number: int, session_id: bytes, base: int) -> None:
@@ -125,6 +124,7 @@ class Talk:
         self.principal = ""
         self.excuses: set[str] = set()
         self.strands: dict[int, Strand] = {}
+        self.is_touched = True
 
     @property
     def is_over(self) -> bool:
@@ -152,45 +152,59 @@ class Talk:
 
     def check(self) -> None:
         """What must be true after every step, of each direction."""
-        for side in (0, 1):
-            end, other = self.ends[side], self.ends[1 - side]
-            if end is None:
-                continue
-            core, base = end.core, self.base
-            flow, limits = core.messages, core.limits
-            if flow.queued - base != len(self.said[side]):
-                raise Violation(f"{len(self.said[side])} were sent, {flow.queued - base} are counted")
-            count, size = _messages_in(core)
-            if count > limits.outbox_messages:
-                raise Violation(f"the outbox holds {count} messages")
-            if size >= limits.outbox_bytes + LONGEST + HEADER.size:
-                raise Violation(f"the outbox holds {size} bytes")
-            if not end.ended:
+        client, server = self.ends
+        if client is not None:
+            self._check_direction(0, client, server)
+        if server is not None:
+            self._check_direction(1, server, client)
+            if not self.is_confirmed and server.core.received != self.base:
+                raise Violation("messages were received before the client was let in")
+        if self.strands:
+            for number, strand in list(self.strands.items()):
+                strand.check()
+                if strand.is_over:
+                    del self.strands[number]
+
+    def _check_direction(self, side: int, end: Speaker, other: Speaker | None) -> None:
+        core, base = end.core, self.base
+        flow, limits = core.messages, core.limits
+        if flow.queued - base != len(self.said[side]):
+            raise Violation(f"{len(self.said[side])} were sent, {flow.queued - base} are counted")
+        if (
+            core.outbox_frames > limits.outbox_messages
+            or core.outbox_bytes >= limits.outbox_bytes + LONGEST + HEADER.size
+        ):
+            self._check_outbox(core)
+        if not end.ended:
+            if len(core.flows) > 1:
                 check_memory(core, LONGEST)
-            if flow.handled_by_peer - base > self.handled[side]:
-                raise Violation(f"{flow.handled_by_peer - base} are acked, {self.handled[side]} were handled")
-            if other is None:
-                continue
-            theirs = other.core.messages
-            if theirs.received_cost - theirs.taken_cost >= limits.window + LONGEST + FRAME_COST:
-                raise Violation(f"the inbox holds {theirs.received_cost - theirs.taken_cost} bytes")
-            if other.core.received > core.sent or theirs.received > flow.sent:
-                raise Violation(f"{other.core.received} were received, {core.sent} were sent")
-            if theirs.received > flow.reach:
-                raise Violation(
-                    f"a message that certainly failed was received: {theirs.received} of {flow.reach}"
-                )
-            if theirs.taken - base != self.heard[side]:
-                raise Violation(f"{theirs.taken - base} count as taken, {self.heard[side]} were")
-            if flow.credit > theirs.granted:
-                raise Violation(f"a credit of {flow.credit} is believed, {theirs.granted} were granted")
-        for number, strand in list(self.strands.items()):
-            strand.check()
-            if strand.is_over:
-                del self.strands[number]
-        server = self.ends[1]
-        if server is not None and not self.is_confirmed and server.core.received != self.base:
-            raise Violation("messages were received before the client was let in")
+            elif flow.received_cost - flow.taken_cost != core.inbox_bytes:
+                raise Violation(f"the inbox is counted as {core.inbox_bytes} bytes")
+        if flow.handled_by_peer - base > self.handled[side]:
+            raise Violation(f"{flow.handled_by_peer - base} are acked, {self.handled[side]} were handled")
+        if other is None:
+            return
+        theirs, received = other.core.messages, other.core.received
+        if theirs.received_cost - theirs.taken_cost >= limits.window + LONGEST + FRAME_COST:
+            raise Violation(f"the inbox holds {theirs.received_cost - theirs.taken_cost} bytes")
+        if received > core.sent or theirs.received > flow.sent:
+            raise Violation(f"{received} were received, {core.sent} were sent")
+        if theirs.received > flow.reach:
+            raise Violation(
+                f"a message that certainly failed was received: {theirs.received} of {flow.reach}"
+            )
+        if theirs.taken - base != self.heard[side]:
+            raise Violation(f"{theirs.taken - base} count as taken, {self.heard[side]} were")
+        if flow.credit > theirs.granted:
+            raise Violation(f"a credit of {flow.credit} is believed, {theirs.granted} were granted")
+
+    def _check_outbox(self, core: Session) -> None:
+        """It holds much: that may be what other flows wrote, which has bounds of its own."""
+        count, size = _messages_in(core)
+        if count > core.limits.outbox_messages:
+            raise Violation(f"the outbox holds {count} messages")
+        if size >= core.limits.outbox_bytes + LONGEST + HEADER.size:
+            raise Violation(f"the outbox holds {size} bytes")
 
     def check_outcomes(self, end: Speaker) -> None:
         """Outcomes were announced at ``end``."""

@@ -1,7 +1,8 @@
 """A world: one server, its clients and the lines between them, in one thread and in virtual time, run by a schedule.
 
-Each operation of a schedule is a method here. After every step all books must be in order; when the schedule ends everything is healed,
-and the world must come to rest. Nothing in here depends on chance but through the seed, nor on the order of hashes.
+Each operation of a schedule is a method here. After every step the books of whoever it touched must be in order, at the end all of them;
+when the schedule ends everything is healed, and the world must come to rest. Nothing in here depends on chance but through the seed, nor on
+the order of hashes.
 """
 
 from __future__ import annotations
@@ -42,6 +43,7 @@ class World:
         now: seconds since the beginning.
         faults: how many of each kind took effect.
         counts: other things that happened, for the curious.
+        is_touched: something changed that no session is known to own, so all books are looked at; else each session says so itself.
         trace: everything that arrived anywhere, and when, as a rolling hash.
     """
 
@@ -135,20 +137,25 @@ class World:
 
     def _settle(self) -> None:
         """Everybody ends the turn of its loop, and the books are looked at."""
-        for _ in range(100):
+        turns = 0
+        is_quiet = False
+        while not is_quiet:
             is_quiet = True
             for node in self.nodes:
                 if (node.scheduled or node.ready) and not node.is_stalled:
                     node.turn()
                     is_quiet = False
-            if is_quiet:
-                break
-        else:
-            raise Violation("a loop never comes to rest")
-        if self.is_touched:
-            self.is_touched = False
-            for talk in self._talks:
+            turns += 1
+            if turns > 100:
+                raise Violation("a loop never comes to rest")
+        is_all = is_any = self.is_touched
+        for talk in self._talks:
+            if is_all or talk.is_touched:
+                is_any = True
+                talk.is_touched = False
                 talk.check()
+        if is_any:
+            self.is_touched = False
             self.server.check_pressure()
         if self.has_ended:
             self._bury()
@@ -173,10 +180,7 @@ class World:
         self._settle()  # no time passes within a turn of a loop
         until = self.now + seconds
         for _ in range(5000):
-            due = until + 1
-            for node in self.nodes:
-                if not node.is_stalled:
-                    due = min(due, node.next_due())
+            due = min([node.next_due() for node in self.nodes if not node.is_stalled], default=until + 1)
             if due > until:
                 self.now = until
                 return
@@ -203,11 +207,14 @@ class World:
         if far is None or far.owner is None or far.owner.port is far:
             return port.move(size)
         end: End = far.owner
-        core, flow = end.core, end.core.messages
+        core = end.core
+        flow = core.messages
         before = (core.received, flow.handled_by_peer, flow.credit, core.outbox_frames)
         moved = port.move(size)
+        if end.port is far:
+            return moved
         after = (core.received, flow.handled_by_peer, flow.credit, core.outbox_frames)
-        if before != after and end.port is not far and not end.ended:
+        if before != after and not end.ended:
             raise Violation(f"a line that does not carry its session changed it: {before} became {after}")
         return moved
 
@@ -228,8 +235,8 @@ class World:
     def do_send(self, a: int, b: int) -> None:
         """A program sends one to three messages, of any of the three kinds."""
         end = self._end(a)
-        self.is_touched = True
         if end is not None:
+            end.talk.is_touched = True
             for _ in range(1 + b % 3):
                 number = len(end.talk.said[end.side])
                 text = f"{end.side}{number}{_PADDING[: (b >> 4) % (LONGEST - 20)]}"
@@ -239,8 +246,8 @@ class World:
     def do_take(self, a: int, b: int) -> None:
         """A program asks for the next messages."""
         end = self._end(a)
-        self.is_touched = True
         if end is not None and not end.is_lazy:
+            end.talk.is_touched = True
             for _ in range(1 + b % 4):
                 if not end.take():
                     break
@@ -248,9 +255,9 @@ class World:
     def do_strand(self, a: int, b: int) -> None:
         """A program opens a flow besides the messages, or does something in one that there is."""
         end = self._end(a)
-        self.is_touched = True
         if end is None or end.ended:
             return
+        end.talk.is_touched = True
         strands = list(end.talk.strands.values())
         what = b % 16
         if what == 0 or not strands:
@@ -302,9 +309,11 @@ class World:
 
     def _flow(self, port: Port | None) -> None:
         if port is not None:
-            self.move(port, _ALL)
-            if port.far is not None:
-                self.move(port.far, _ALL)
+            if port.out or port.is_hung_up:
+                self.move(port, _ALL)
+            far = port.far
+            if far is not None and (far.out or far.is_hung_up):
+                self.move(far, _ALL)
 
     def _flow_all(self) -> None:
         for client in self.clients:
@@ -316,6 +325,7 @@ class World:
 
     def heal(self) -> None:
         """No more faults: everything must arrive, be acked, and come to rest; then stay at rest; then close."""
+        self.is_touched = True
         for _ in range(2):
             later, self._later = self._later, []
             for _, _, call in sorted(later):
@@ -408,3 +418,5 @@ class World:
                 raise Violation("an orderly close did not end the session")
             if end.core.messages.handled_by_peer != end.core.messages.queued:
                 raise Violation("an orderly close left something undelivered")
+        self.is_touched = True
+        self._settle()
