@@ -10,6 +10,7 @@ import random
 import re
 import signal
 import socket
+import subprocess
 import sys
 from asyncio.subprocess import DEVNULL, PIPE, Process
 from collections.abc import AsyncIterator
@@ -321,3 +322,18 @@ async def test_a_taken_port_is_a_sentence(tmp_path: Path) -> None:
 def test_a_bad_address_is_a_mistake_of_the_command_line(arguments: list[str]) -> None:
     """Before anything is opened."""
     assert main(arguments) == 2
+
+
+@pytest.mark.parametrize("command", ["listen", "connect"])
+def test_a_closed_output_is_refused(command: str) -> None:
+    """What is sent to nowhere is not delivered: nobody may be told so."""
+    ended = subprocess.run(
+        ["/bin/sh", "-c", 'exec "$0" -m landline "$1" 127.0.0.1:1 </dev/null >&-', sys.executable, command],
+        stderr=subprocess.PIPE,
+        text=True,
+        check=False,
+        timeout=30,
+    )
+
+    assert ended.returncode != 0
+    assert "standard output is closed: send it somewhere" in ended.stderr

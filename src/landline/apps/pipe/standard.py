@@ -199,7 +199,7 @@ def standard_output() -> int:
     Raises:
         PipeError: it was closed before we began.
     """
-    if sys.stdout is None:
+    if sys.stdout is None or sys.__stdout__ is None:  # something empty may stand in for it by now
         raise PipeError("standard output is closed: send it somewhere, as with > /dev/null")
     return sys.stdout.fileno()
 
