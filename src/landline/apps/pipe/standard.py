@@ -42,7 +42,7 @@ class Source:
     def __init__(self, descriptor: int | None) -> None:
         self._loop = asyncio.get_running_loop()
         self._chunks: deque[bytes] = deque()
-        self._size = 0
+        self._size = self._in_hand = 0
         self._is_stopped = False
         self._has_ended = descriptor is None
         self._error: OSError | None = None
@@ -86,8 +86,8 @@ class Source:
 
     @property
     def held(self) -> int:
-        """Bytes that were read and not taken."""
-        return self._size
+        """Bytes that were read and not taken, those that wait for room among them."""
+        return self._size + self._in_hand
 
     def _take(self) -> bytes:
         """Join small pieces into one chunk: a producer that writes in small pieces is not slowed down by our frames."""
@@ -113,8 +113,10 @@ class Source:
                 except OSError as caught:
                     error = caught
                 with self._room:
+                    self._in_hand = len(chunk)
                     while self._is_stopped or self._size >= READ_AHEAD:
                         self._room.wait()
+                    self._in_hand = 0
                     if chunk:
                         self._chunks.append(chunk)
                         self._size += len(chunk)
