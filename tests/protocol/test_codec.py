@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime
 import sys
+from collections.abc import Callable
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from landline.errors import DataError, ProtocolError
-from landline.protocol.codec import BYTES, PACKED, SMALL, TEXT, Packed, decode_data, encode_data
+from landline.protocol.codec import BYTES, NESTING, PACKED, SMALL, TEXT, Packed, decode_data, encode_data
 
 BIG = 1 << 20
 
@@ -104,6 +107,94 @@ def test_what_contains_itself_is_the_senders_error() -> None:
 
     with pytest.raises(DataError):
         encode_data(value, BIG)
+
+
+@dataclasses.dataclass(frozen=True)
+class Named:
+    """Becomes a map, so that it is no key."""
+
+    name: str
+
+
+class Fields(msgspec.Struct, frozen=True):
+    """As above."""
+
+    name: str
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        {Named("a"): 1},
+        {Fields("a"): 1},
+        [{(1, Named("a")): 1}],
+        msgspec.Raw(b""),
+        msgspec.Raw(b"\xc1"),
+        [msgspec.Raw(b"\xa1\xff")],
+        [msgspec.Raw(b"\x01\x02")],
+        {"a": msgspec.msgpack.Ext(-1, b"abc")},
+    ],
+)
+def test_what_the_receiver_could_not_read_is_the_senders_error(value: Any) -> None:
+    """It can be written as msgpack, and would cost both ends their session when it is taken."""
+    with pytest.raises(DataError, match="could not read it"):
+        encode_data(value, BIG)
+
+
+@pytest.mark.parametrize(
+    ("value", "there"),
+    [
+        (Named("a"), {"name": "a"}),
+        ([Fields("a")], [{"name": "a"}]),
+        ({(1, (2, 3)): 1}, {(1, (2, 3)): 1}),
+        (msgspec.Raw(b"\x91\x01"), [1]),
+    ],
+)
+def test_what_is_unusual_and_can_be_read_travels(value: Any, there: Any) -> None:
+    """Only what would be lost is refused."""
+    assert taken(*encode_data(value, BIG)) == there
+
+
+def nested(levels: int, wrap: Callable[[Any], Any]) -> Any:
+    value: Any = 1
+    for _ in range(levels):
+        value = wrap(value)
+    return value
+
+
+@pytest.mark.limit("protocol.nesting")
+@pytest.mark.parametrize(
+    "wrap",
+    [
+        lambda inner: [inner],
+        lambda inner: {1: inner},
+        lambda inner: {"a": "\x90", "b": inner},
+        lambda inner: [1, -100, inner, "\x90"],
+    ],
+)
+def test_a_value_is_nested_no_deeper_than_any_receiver_reads(wrap: Callable[[Any], Any]) -> None:
+    """At the limit it travels, one level more is the sender's error, whatever else stands beside it."""
+    value = nested(NESTING - 1, wrap)
+    assert taken(*encode_data(value, BIG)) == value
+    assert encode_data([value], BIG)
+
+    with pytest.raises(DataError, match="deeper than 500 levels"):
+        encode_data([[value]], BIG)
+
+
+def test_a_key_counts_with_its_levels() -> None:
+    """A tuple is a list that may be a key."""
+    key = nested(NESTING, lambda inner: (inner,))
+
+    with pytest.raises(DataError, match="deeper than 500 levels"):
+        encode_data({key: 1}, BIG)
+
+
+def test_many_that_stand_side_by_side_are_not_deep() -> None:
+    """How many lists and maps there are is not how deep they are."""
+    value = [{"number": number, "parts": [[], {}]} for number in range(-3000, 3000)]
+
+    assert taken(*encode_data(value, BIG)) == value
 
 
 @pytest.mark.limit("max_message")
