@@ -120,6 +120,10 @@ class PlainLimits:
         1024, "bytes", "of one of telnet's subnegotiations; what goes on after that is text"
     )
 
+    last_lines: int = limit(
+        20, "lines", "that it had sent and that are still carried out when its connection is gone"
+    )
+
     # What waits for it.
     unread_lines: int = limit(1000, "lines", "for a caller that does not read; the oldest go, and it is told")
     unread_size: int = limit(256 << 10, "characters", "likewise")

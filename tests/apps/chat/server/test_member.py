@@ -13,7 +13,7 @@ import pytest
 import landline
 from landline.apps.chat import wire
 from landline.apps.chat.limits import ChatLimits
-from landline.apps.chat.server.pace import Pace
+from landline.apps.chat.pace import Pace
 from landline.errors import StorageError, StorageFull
 from landline.storage import Change, MemoryStorage, Page, Position
 

@@ -14,6 +14,7 @@ from typing import Final
 
 from landline.apps.chat import commands
 from landline.apps.chat.limits import PLAIN, ChatLimits
+from landline.apps.chat.plain.allowance import Allowance
 from landline.apps.chat.plain.events import Arrived, Asked, Event, HungUp, Left, Said
 from landline.apps.chat.plain.input import WILL_TIMING_MARK, InputLine, PlainInput
 from landline.apps.chat.plain.turns import Backlog, Turn, Turns
@@ -54,13 +55,12 @@ class PlainConversation:
     Each call that takes ``now`` (seconds, any clock that only rises) may make bytes, events or another deadline: afterwards write
     ``data_to_send()``, carry out ``events()`` and arrange for ``handle_timeout`` at ``timeout_at()``.
 
-    A caller faster than the chat's ``rate`` is slowed: its bytes wait, first here and then in its own socket.
+    Attributes:
+        hits: names of the limits that were hit; whoever counts them takes them out.
     """
 
     def __init__(self, now: float, limits: ChatLimits | None = None) -> None:
         self._limits = limits or ChatLimits()
-        self.hits: list[str] = []
-        """Names of the limits that were hit; whoever counts them takes them out."""
         self.mode = Mode.UNKNOWN
         self.name = ""
         self.room = ""
@@ -68,9 +68,8 @@ class PlainConversation:
         self._ended = False  # no more bytes will come
         self._first_at: float | None = None  # when the first byte of the message at hand came
         self._settle_at: float | None = None
-        self._tokens = self._limits.burst
-        self._tokens_at = now
-        self._slowed_until: float | None = None
+        self._allowance = Allowance(self._limits, now)
+        self.hits = self._allowance.hits
         self._bad_lines = 0
 
         self._arrived = False
@@ -98,7 +97,9 @@ class PlainConversation:
     @property
     def wants_data(self) -> bool:
         """Whether to read from the caller: not while it is being slowed, so that the wait reaches it."""
-        return not (self._left or self._ended or self._slowed_until is not None or self._input.has_line)
+        return not (
+            self._left or self._ended or self._allowance.slowed_until is not None or self._input.has_line
+        )
 
     # What the caller does...
 
@@ -120,6 +121,10 @@ class PlainConversation:
     def connection_lost(self, reason: str) -> None:
         """The connection broke; there is nobody to tell."""
         self._leave(reason)
+
+    def line_gone(self) -> None:
+        """The connection is gone in both directions."""
+        self._allowance.caller_gone()
 
     # ... what is done about it...
 
@@ -260,8 +265,8 @@ class PlainConversation:
             return None
         moments = []
         if not self._busy:
-            moments.append(self._slowed_until)
-            if self._slowed_until is None and self.mode is not Mode.LINES:
+            moments.append(self._allowance.slowed_until)
+            if self._allowance.slowed_until is None and self.mode is not Mode.LINES:
                 moments.append(self._settle_at)
         if self.mode is Mode.TURNS:
             moments.append(self._turns.send_at())
@@ -331,19 +336,10 @@ class PlainConversation:
             self._lines.append(text)
 
     def _may_go_on(self, now: float) -> bool:
-        """Take one line's worth of the rate, or arrange for later."""
-        rate, burst = self._limits.rate, self._limits.burst
-        self._tokens = min(burst, self._tokens + (now - self._tokens_at) * rate)
-        self._tokens_at = now
-        # A deadline that was computed as a sum is met although the sum of its parts is a hair less.
-        if self._tokens < 1 - 1e-9:
-            if self._slowed_until is None:
-                self.hits.append("chat.rate")
-            self._slowed_until = now + (1 - self._tokens) / rate
-            return False
-        self._tokens -= 1
-        self._slowed_until = None
-        return True
+        may = self._allowance.step(now)
+        if self._allowance.is_used_up and not may:
+            self._leave("hung up")
+        return may
 
     def _take(self, line: InputLine, now: float) -> None:
         """Do what one line asks for."""

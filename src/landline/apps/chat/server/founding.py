@@ -13,7 +13,7 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from landline.apps.chat.limits import ChatLimits
-from landline.apps.chat.server.pace import Pace
+from landline.apps.chat.pace import Pace
 from landline.apps.chat.server.people import Person, Refusal
 
 _IPV6_SITE: Final = 64

@@ -11,11 +11,11 @@ from typing import ClassVar, Final
 
 import landline
 from landline.apps.chat import wire
+from landline.apps.chat.pace import Pace
 from landline.apps.chat.server import calls
 from landline.apps.chat.server.chat import Chat
 from landline.apps.chat.server.founding import source
 from landline.apps.chat.server.history import by_size
-from landline.apps.chat.server.pace import Pace
 from landline.apps.chat.server.people import Person, Refusal, Telling
 from landline.apps.chat.server.rooms import Room, for_reader
 from landline.errors import StorageError

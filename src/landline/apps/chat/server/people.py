@@ -9,8 +9,8 @@ from landline.apps.chat import wire
 from landline.apps.chat.text import TooMuch
 
 if TYPE_CHECKING:
+    from landline.apps.chat.pace import Pace
     from landline.apps.chat.server.calls import Call
-    from landline.apps.chat.server.pace import Pace
     from landline.apps.chat.server.rooms import Room
 
 

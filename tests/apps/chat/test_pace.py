@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from landline.apps.chat.server.pace import Pace
+from landline.apps.chat.pace import Pace
 
 
 @pytest.mark.limit("chat.burst")
