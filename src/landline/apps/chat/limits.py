@@ -120,8 +120,10 @@ class PlainLimits:
         1024, "bytes", "of one of telnet's subnegotiations; what goes on after that is text"
     )
 
-    last_lines: int = limit(
-        20, "lines", "that it had sent and that are still carried out when its connection is gone"
+    slowed_for: float = limit(
+        60.0,
+        "seconds",
+        "that a caller may send faster than the rate without a pause; then it is hung up on, since it may be gone and nobody stops it",
     )
 
     # What waits for it.

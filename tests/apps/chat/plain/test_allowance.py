@@ -1,4 +1,4 @@
-"""How much is carried out: at the pace, and of a caller that is gone a little more."""
+"""How fast a caller goes on: at the pace, and not for ever at the top of it."""
 
 from __future__ import annotations
 
@@ -19,15 +19,34 @@ def test_the_pace_is_the_chats() -> None:
     assert allowance.slowed_until is None
 
 
-@pytest.mark.limit("chat.plain.last_lines")
-def test_who_is_gone_has_a_few_lines_left() -> None:
-    """However much waits; to hear of it again gives it no more."""
-    allowance = Allowance(ChatLimits(burst=1000.0), 0.0)
-    assert allowance.step(0.0)
-    allowance.caller_gone()
+def flood(allowance: Allowance, begun: float, until: float) -> float:
+    """Have a line ready at every moment; return when it was used up, or the end."""
+    now = begun
+    while now < until:
+        if not allowance.step(now):
+            if allowance.is_used_up:
+                return now
+            assert allowance.slowed_until is not None
+            now = allowance.slowed_until
+    return now
 
-    assert [allowance.step(0.0) for _ in range(PLAIN.last_lines)] == [True] * PLAIN.last_lines
-    allowance.caller_gone()
-    assert not allowance.step(0.0)
-    assert allowance.is_used_up
-    assert allowance.hits == ["chat.plain.last_lines"]
+
+@pytest.mark.limit("chat.plain.slowed_for")
+def test_who_never_pauses_is_done_after_a_minute() -> None:
+    """A long paste passes; a flood ends, and is counted."""
+    allowance = Allowance(ChatLimits(), 0.0)
+
+    assert flood(allowance, 0.0, until=PLAIN.slowed_for) == PLAIN.slowed_for
+    assert "chat.plain.slowed_for" not in allowance.hits
+    assert flood(allowance, PLAIN.slowed_for, until=1000.0) == PLAIN.slowed_for
+    assert allowance.hits[-2:] == ["chat.plain.slowed_for", "chat.rate"]
+
+
+def test_a_pause_begins_the_minute_anew() -> None:
+    """However short: somebody who listens for a moment is no flood."""
+    allowance = Allowance(ChatLimits(), 0.0)
+    flood(allowance, 0.0, until=50.0)
+    if allowance.slowed_until is not None:
+        assert allowance.step(allowance.slowed_until)
+
+    assert flood(allowance, 51.0, until=1000.0) >= 51.0 + PLAIN.slowed_for

@@ -11,7 +11,6 @@ import pytest
 
 import landline
 from landline.apps.chat.commands import Command, Who
-from landline.apps.chat.limits import PLAIN, ChatLimits
 from landline.apps.chat.plain import caller as plain_caller
 from landline.apps.chat.plain.caller import PlainLine, Refused
 
@@ -21,7 +20,6 @@ class Desk:
 
     def __init__(self) -> None:
         self.guests: list[Guest] = []
-        self.said: list[str] = []
         self.journal: list[str] = []
         self.left = asyncio.Event()
         self.refuses_entry = ""
@@ -54,7 +52,6 @@ class Guest:
             raise RuntimeError("a bug in the chat")
         if text == "forbidden":
             raise Refused("That word is not said here.")
-        self.desk.said.append(text)
         others = [guest for guest in self.desk.guests if guest is not self]
         for other in others:
             other.line.room_said(self.name, text)
@@ -267,7 +264,6 @@ class StuckCaller:
     """A caller that says hello and never reads."""
 
     peer = "tcp://stuck"
-    is_gone = False
 
     def __init__(self) -> None:
         self.sent: list[bytes] = []
@@ -333,26 +329,6 @@ async def test_a_flood_waits_in_the_callers_own_socket() -> None:
     await asyncio.wait([serving])
 
     assert 5 <= caller.chunks_taken <= 7  # the burst, and the one that is being slowed
-
-
-@pytest.mark.limit("chat.plain.last_lines")
-@pytest.mark.parametrize("more", [0, 1])
-async def test_who_is_gone_says_a_little_more_and_leaves(more: int) -> None:
-    """A script that sends its lines and hangs up is heard; a flood ends with who made it."""
-    desk, caller = Desk(), FloodingCaller()
-    lines = [b"line %d\n" % number for number in range(PLAIN.last_lines + more)]
-    chunks = [b"".join(lines), b""]
-
-    async def receive(timeout: float | None = None) -> bytes:
-        return chunks.pop(0)
-
-    caller.receive, caller.is_gone = receive, True  # type: ignore[method-assign]
-    async with asyncio.timeout(30):
-        await plain_caller.serve(caller, desk, ChatLimits(burst=1000.0))
-
-    assert desk.said == [line.decode().strip() for line in lines[: PLAIN.last_lines]]
-    assert desk.journal[-1] == "guest-1 left: hung up"
-    assert desk.hits == ["chat.plain.last_lines"] * more
 
 
 async def test_cancelling_leaves_and_closes() -> None:

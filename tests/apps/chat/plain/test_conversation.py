@@ -427,6 +427,21 @@ def test_the_end_of_data_waits_for_a_slowed_caller() -> None:
     assert phone.events[-1] == Left("hung up")
 
 
+@pytest.mark.limit("chat.plain.slowed_for")
+def test_a_flood_ends_with_a_sentence() -> None:
+    """Who made it may be gone, and nobody else can stop it."""
+    phone = line_caller()
+    phone.passes(60)
+    phone.sends("spam\n" * 1000)
+    phone.passes(59.9)
+    before = len(phone.said)
+    phone.passes(0.6)
+
+    assert 120 <= before <= len(phone.said) <= 126
+    assert phone.events[-1] == Left("never stopped")
+    assert "without a pause" in phone.hears()[-1]
+
+
 @pytest.mark.limit("chat.plain.unread_lines")
 def test_a_caller_that_does_not_read_is_told_what_it_missed() -> None:
     """What waits is bounded; the oldest lines go, and how many is said."""

@@ -33,10 +33,6 @@ class Caller(Protocol):
     def peer(self) -> str:
         """The address of the other end."""
 
-    @property
-    def is_gone(self) -> bool:
-        """Whether the line is gone in both directions."""
-
     async def receive(self, timeout: float | None = None) -> bytes:
         """Return a chunk as it arrived, ``b""`` at the end."""
 
@@ -194,8 +190,6 @@ class _Visit:
         while True:
             self._changed.clear()
             self._write()
-            if self._caller.is_gone:
-                self._conversation.line_gone()
             while events := self._conversation.events():  # carrying one out may make the next
                 for event in events:
                     await self._carry_out(event)

@@ -20,6 +20,7 @@ from landline.apps.chat.plain.input import WILL_TIMING_MARK, InputLine, PlainInp
 from landline.apps.chat.plain.turns import Backlog, Turn, Turns
 from landline.apps.chat.plain.words import (
     EMPTY,
+    ENDLESS,
     ENOUGH,
     GOODBYE,
     NOT_UTF8,
@@ -121,10 +122,6 @@ class PlainConversation:
     def connection_lost(self, reason: str) -> None:
         """The connection broke; there is nobody to tell."""
         self._leave(reason)
-
-    def line_gone(self) -> None:
-        """The connection is gone in both directions."""
-        self._allowance.caller_gone()
 
     # ... what is done about it...
 
@@ -337,8 +334,8 @@ class PlainConversation:
 
     def _may_go_on(self, now: float) -> bool:
         may = self._allowance.step(now)
-        if self._allowance.is_used_up and not may:
-            self._leave("hung up")
+        if self._allowance.is_used_up:
+            self._leave("never stopped", farewell=ENDLESS)
         return may
 
     def _take(self, line: InputLine, now: float) -> None:
