@@ -11,7 +11,7 @@ import pytest
 
 from landline import errors
 from landline.cli import port_owner
-from landline.cli.exits import TABLE, Exit, ending
+from landline.cli.exits import TABLE, Exit, Started, ending
 from landline.cli.port_owner import Owner
 
 ADDRESS: Final = "tcp://localhost:12345"
@@ -102,9 +102,9 @@ def test_a_group_tells_each_sentence_once() -> None:
     assert len(end.sentences) == 2
 
 
-def sentence(error: Exception, *, from_make: bool = False) -> str:
+def sentence(error: Exception, *, from_make: bool = False, command: str = "") -> str:
     """The last sentence said about it."""
-    end = ending(error, from_make=from_make)
+    end = ending(error, Started(from_make, command))
     assert end is not None
     return end.sentences[-1]
 
@@ -126,6 +126,19 @@ def test_nobody_there_suggests_to_start_a_server() -> None:
     assert sentence(failed(ConnectionRefusedError()), from_make=True).endswith("`make run` starts one")
 
 
+@pytest.mark.parametrize(
+    ("command", "advice"),
+    [
+        ("chat", "is a server running there? `landline serve` starts one"),
+        ("connect", "`landline listen 12345` is what has to run there"),
+        ("chat --plain", "is a program running there that speaks plain text?"),
+    ],
+)
+def test_what_should_run_there_depends_on_who_calls(command: str, advice: str) -> None:
+    """A chat server is no use to a pipe."""
+    assert sentence(failed(ConnectionRefusedError()), command=command).endswith(f"; {advice}")
+
+
 def test_make_is_told_the_port_that_is_not_the_usual_one() -> None:
     """A server on another port would be no help."""
     error = errors.ConnectError("tcp://localhost:12399", "x")
@@ -145,24 +158,28 @@ def test_other_reasons_not_to_connect_have_their_advice() -> None:
 
 def test_a_taken_port_names_its_holder_and_another_port(monkeypatch: pytest.MonkeyPatch) -> None:
     """In the words of the way the program was started."""
-    monkeypatch.setattr(port_owner, "find", lambda _port: (Owner(7, "python3 -m http.server", ""),))
+    holder = (Owner(7, "python3 -m http.server", ""),)
+    monkeypatch.setattr(port_owner, "find", lambda port: holder if port == 12345 else ())
 
     assert sentence(taken()) == (
         f"cannot listen on {ADDRESS}: address already in use; "
         "port 12345 is held by process 7 (python3 -m http.server); try `landline serve --port 12346`"
     )
     assert sentence(taken(), from_make=True).endswith("; try `LANDLINE_PORT=12346 make run`")
+    monkeypatch.setattr(port_owner, "find", lambda port: holder if port in (12345, 12346, 65535) else ())
+    assert sentence(taken()).endswith("try `landline serve --port 12347`")
     assert sentence(taken("tcp://[::1]:65535")).endswith("try `landline serve --port 65534`")
 
 
 def test_a_port_held_by_a_landline_can_be_joined(monkeypatch: pytest.MonkeyPatch) -> None:
     """Starting a second server is rarely what was meant."""
-    monkeypatch.setattr(
-        port_owner, "find", lambda _port: (Owner(7, "/x/bin/python /x/bin/landline serve", ""),)
-    )
+    ours = (Owner(7, "/x/bin/python /x/bin/landline serve", ""),)
+    monkeypatch.setattr(port_owner, "find", lambda port: ours if port in (12345, 7777) else ())
 
-    assert "`landline chat --port 12345` joins what runs there" in sentence(taken())
-    assert "`LANDLINE_PORT=12345 make chat` joins" in sentence(taken(), from_make=True)
+    assert "`landline chat` joins what runs there" in sentence(taken())
+    assert "`landline chat --port 7777` joins what runs there" in sentence(taken("tcp://[::1]:7777"))
+    assert "`make chat` joins" in sentence(taken(), from_make=True)
+    assert "`LANDLINE_PORT=7777 make chat` joins" in sentence(taken("tcp://[::1]:7777"), from_make=True)
 
 
 def test_an_unknown_holder_is_not_invented(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -151,9 +151,11 @@ def test_an_apps_error_is_a_sentence_and_its_code(
 
     assert main(["chat"]) == code
     assert capsys.readouterr().err.startswith("landline: ")
-    assert main(["-v", "chat"]) == code
-    assert "Traceback" in capsys.readouterr().err
     assert main(["chat", "-v"]) == code
+    assert "Traceback" not in capsys.readouterr().err
+    assert main(["-vv", "chat"]) == code
+    assert "Traceback" in capsys.readouterr().err
+    assert main(["chat", "-vv"]) == code
     assert "Traceback" in capsys.readouterr().err
 
 

@@ -34,6 +34,7 @@ def chat(context: click.Context, /, *, plain: str | None, **params: object) -> i
     else:
         if params["chat_address"]:
             raise click.UsageError("--plain already says where: leave ADDRESS out", context)
+        context.ensure_object(Invocation).command = "chat --plain"
         host = DEFAULT_HOST if settings.host in WILDCARDS else settings.host
         address = whole_address(plain or host, settings.port, "--plain")
         settings = msgspec.structs.replace(

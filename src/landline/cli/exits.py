@@ -14,6 +14,7 @@ import click
 from landline import errors
 from landline.cli import port_owner
 from landline.settings import DEFAULT_PORT
+from landline.settings.program import program
 
 
 class Exit(IntEnum):
@@ -35,13 +36,24 @@ class Exit(IntEnum):
     """A second Ctrl-C: nothing was drained."""
 
 
+class Started(NamedTuple):
+    """How the program was started: advice speaks of what the person has before them."""
+
+    from_make: bool = False
+    command: str = ""
+    """The command, as ``connect``."""
+
+
+PLAINLY: Final = Started()
+
+
 class Row(NamedTuple):
     """Errors of this type end with this code; the advice, or what finds it, follows the error's own sentence."""
 
     error: type[BaseException]
     code: Exit
-    advice: str | Callable[[Any, bool], str] = ""
-    """A function is given the error, and whether ``make`` started us."""
+    advice: str | Callable[[Any, Started], str] = ""
+    """A function is given the error, and how we were started."""
 
 
 class Ending(NamedTuple):
@@ -51,17 +63,17 @@ class Ending(NamedTuple):
     sentences: tuple[str, ...]
 
 
-def ending(error: BaseException, *, from_make: bool = False) -> Ending | None:
+def ending(error: BaseException, started: Started = PLAINLY) -> Ending | None:
     """Return how ``error`` ends the program, or None when it is none of those expected: a bug.
 
     A group is as expected as the least expected error in it; the first one decides the code, and each has its sentence.
 
     Args:
         error: what was raised.
-        from_make: started by ``make``: advice names make's tasks.
+        started: by ``make``, for example: then advice names make's tasks.
     """
     if isinstance(error, BaseExceptionGroup):
-        endings = [ending(inner, from_make=from_make) for inner in error.exceptions]
+        endings = [ending(inner, started) for inner in error.exceptions]
         known = [one for one in endings if one is not None]
         if len(known) < len(endings):
             return None
@@ -71,42 +83,53 @@ def ending(error: BaseException, *, from_make: bool = False) -> Ending | None:
     if row is None:
         return None
     story = error.format_message() if isinstance(error, click.ClickException) else str(error)
-    advice = row.advice(error, from_make) if callable(row.advice) else row.advice
+    advice = row.advice(error, started) if callable(row.advice) else row.advice
     lines = [line.rstrip(".") for line in (story or type(error).__name__).splitlines() if line]
     if advice:
         lines[-1] += (" " if lines[-1].endswith("?") else "; ") + advice
     return Ending(row.code, tuple(lines))
 
 
-def _usage_advice(error: click.UsageError, _from_make: bool) -> str:
-    return f"`{error.ctx.command_path} --help` shows what there is" if error.ctx else ""
+def _usage_advice(error: click.UsageError, _started: Started) -> str:
+    if error.ctx is None:
+        return ""
+    _, _, command = error.ctx.command_path.partition(" ")
+    return f"`{' '.join(filter(None, (program(), command)))} --help` shows what there is"
 
 
-def _connect_advice(error: errors.ConnectError, from_make: bool) -> str:
+def _connect_advice(error: errors.ConnectError, started: Started) -> str:
     cause: BaseException | None = error
     while isinstance(cause, errors.LandlineError):
         cause = cause.__cause__
     if isinstance(cause, ConnectionRefusedError | FileNotFoundError):
-        return f"is a server running there? `{_serve(error.address, from_make)}` starts one"
+        if started.command == "connect":
+            return f"`{program()} listen {_port(error.address) or error.address}` is what has to run there"
+        if started.command == "chat --plain":
+            return "is a program running there that speaks plain text?"
+        return f"is a server running there? `{_serve(error.address, started)}` starts one"
     if isinstance(cause, socket.gaierror):
         return "check the name of the host"
     if cause is None:  # no socket failed: somebody is there, and does not speak as we do
-        call = 'make chat ARGS="--plain HOST:PORT"' if from_make else "landline chat --plain HOST:PORT"
+        call = (
+            'make chat ARGS="--plain HOST:PORT"'
+            if started.from_make
+            else f"{program()} chat --plain HOST:PORT"
+        )
         return f"a server that speaks plain text is called with `{call}`"
     return ""
 
 
-def _serve(address: str, from_make: bool) -> str:
-    if not from_make:
-        return "landline serve"
+def _serve(address: str, started: Started) -> str:
+    if not started.from_make:
+        return f"{program()} serve"
     port = _port(address)
     return "make run" if port in (None, DEFAULT_PORT) else f"LANDLINE_PORT={port} make run"
 
 
-def _listen_advice(error: errors.ListenError, from_make: bool) -> str:
+def _listen_advice(error: errors.ListenError, started: Started) -> str:
     reason = error.errno
     if reason == errno.EADDRINUSE:
-        return _taken(error.address, from_make)
+        return _taken(error.address, started)
     if reason in (errno.EACCES, errno.EPERM):
         return "ports below 1024 and other people's folders need rights: choose another address"
     if reason == errno.EADDRNOTAVAIL:
@@ -114,16 +137,19 @@ def _listen_advice(error: errors.ListenError, from_make: bool) -> str:
     return ""
 
 
-def _taken(address: str, from_make: bool) -> str:
+def _taken(address: str, started: Started) -> str:
     port = _port(address)
     if port is None:
         return "is a server running there already?"
     owners = port_owner.find(port)
-    other = port + 1 if port < 65535 else port - 1
-    run = f"LANDLINE_PORT={other} make run" if from_make else f"landline serve --port {other}"
+    other = port_owner.free_port(near=port)
+    run = f"LANDLINE_PORT={other} make run" if started.from_make else f"{program()} serve --port {other}"
     held = f"port {port} is held by {' and '.join(map(str, owners))}; " if owners else ""
     if any(owner.is_landline for owner in owners):
-        join = f"LANDLINE_PORT={port} make chat" if from_make else f"landline chat --port {port}"
+        usual = port == DEFAULT_PORT
+        join = f"{program()} chat" + ("" if usual else f" --port {port}")
+        if started.from_make:
+            join = "make chat" if usual else f"LANDLINE_PORT={port} make chat"
         return f"{held}`{join}` joins what runs there, `{run}` takes another port"
     return f"{held}try `{run}`"
 
@@ -147,7 +173,7 @@ TABLE: Final[tuple[Row, ...]] = (
     Row(errors.ListenError, Exit.FAILURE, _listen_advice),
     Row(errors.SessionEnded, Exit.FAILURE),
     Row(errors.StorageDamaged, Exit.INTEGRITY),
-    Row(errors.StorageError, Exit.FAILURE, "check the data folder, which `landline config --explain` names"),
+    Row(errors.StorageError, Exit.FAILURE, "check the folder that it is in"),
     Row(errors.LandlineError, Exit.FAILURE),
     Row(TimeoutError, Exit.TIMED_OUT),
 )

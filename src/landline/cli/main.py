@@ -17,7 +17,7 @@ import msgspec
 from landline.cli.chat import chat
 from landline.cli.config import config
 from landline.cli.connect import connect
-from landline.cli.exits import Exit, ending
+from landline.cli.exits import Exit, Started, ending
 from landline.cli.listen import listen
 from landline.cli.logs import StderrHandler, safe_line
 from landline.cli.options import Invocation, common_options
@@ -63,6 +63,7 @@ def cli(context: click.Context, /, *, version: bool, as_json: bool) -> None:
         context.exit()
     if as_json:
         raise click.UsageError("--json stands after the command, or goes with --version", context)
+    context.find_object(Invocation).command = context.invoked_subcommand or ""  # type: ignore[union-attr]
     if context.invoked_subcommand is None:
         click.echo(context.get_help(), err=True)
         context.exit(Exit.USAGE)
@@ -114,8 +115,8 @@ def main(args: Sequence[str] | None = None) -> int:
 
 def _report(error: Exception, invocation: Invocation) -> int:
     """Say on stderr what went wrong and what to do; return the exit code."""
-    end = ending(error, from_make=invocation.from_make)
-    if end is None or invocation.verbose > 0:
+    end = ending(error, Started(invocation.from_make, invocation.command))
+    if end is None or invocation.verbose > 1:
         traceback.print_exception(error)
     if end is None:
         print("landline: this is a bug in landline; please report it with the lines above", file=sys.stderr)

@@ -26,6 +26,7 @@ class Invocation:
     config: Path | None = None
     verbose: int = 0
     from_make: bool = False
+    command: str = ""
 
     def load(self, params: Mapping[str, object]) -> Loaded:
         """Find the settings, tell about those that are probably mistaken, and set up the log.

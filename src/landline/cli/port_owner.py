@@ -13,6 +13,9 @@ from typing import Final
 
 import msgspec
 
+from landline.limits import TRANSPORT
+
+_TRIED: Final = TRANSPORT.port_tries
 _LISTENING: Final = "0A"  # TCP_LISTEN in include/net/tcp_states.h
 _PROC: Final = Path("/proc")
 
@@ -47,6 +50,13 @@ def find(port: int, *, proc: Path = _PROC) -> tuple[Owner, ...]:
         owners.append(Owner(pid, _command(pid, proc), ""))
     owners.extend(Owner(None, "", _user(uid)) for uid in sockets.values())
     return tuple(dict.fromkeys(owners))
+
+
+def free_port(*, near: int) -> int:
+    """Return a port above ``near`` on which nobody listens, or one below it where the ports end."""
+    step = 1 if near < 65535 else -1
+    ports = range(near + step, near + step * _TRIED, step)
+    return next((port for port in ports if 0 < port < 65536 and not find(port)), near + step)
 
 
 def _listening(port: int, proc: Path) -> Iterator[tuple[str, int]]:

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import shlex
 import socket
-from pathlib import Path
 
 import pytest
 
-from landline.apps.pipe.hint import dialled, how_to_connect, program
+from landline.apps.pipe.hint import dialled, how_to_connect
 
 
 @pytest.fixture(autouse=True)
@@ -53,17 +52,3 @@ def test_nc_can_call_a_bare_socket() -> None:
     assert "    nc -N localhost 5" in how_to_connect(
         ["tcp://127.0.0.1:5"], asked="tcp://localhost:5", is_plain=True
     )
-
-
-def test_a_program_that_is_not_installed_is_called_by_its_path(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    """From a checkout, and as a module."""
-    monkeypatch.setattr("shutil.which", lambda _: None)
-    script = tmp_path / "landline"
-    script.touch()
-    monkeypatch.setattr("sys.argv", [str(script)])
-    assert program() == str(script)
-
-    monkeypatch.setattr("sys.argv", ["-m"])
-    assert program().endswith(" -m landline")

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import shlex
-import shutil
 import socket
-import sys
 from collections.abc import Sequence
-from pathlib import Path
 from urllib.parse import urlsplit
 
 from landline.settings import DEFAULT_HOST
+from landline.settings.program import program
 from landline.settings.tree import WILDCARDS
 
 _NAME = "landline"
@@ -50,13 +48,3 @@ def dialled(address: str, asked: str) -> str:
         host = socket.gethostname() or DEFAULT_HOST
     shown = f"[{host}]" if ":" in host else host
     return f"tcp://{shown}:{urlsplit(address).port}"
-
-
-def program() -> str:
-    """Return how to call this program from another terminal."""
-    if shutil.which(_NAME):
-        return _NAME
-    started = Path(sys.argv[0])
-    if started.stem == _NAME and started.exists():
-        return shlex.quote(str(started.absolute()))
-    return f"{shlex.quote(sys.executable)} -m {_NAME}"

@@ -21,7 +21,7 @@ def commands(addresses: list[str], *, from_make: bool = False, asked: str = "") 
 
 @pytest.fixture
 def installed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("landline.apps.chat.server.hints.shutil.which", lambda name: f"/usr/bin/{name}")
+    monkeypatch.setattr("landline.settings.program.shutil.which", lambda name: f"/usr/bin/{name}")
 
 
 @pytest.fixture
@@ -63,8 +63,8 @@ def test_where_the_program_is_on_no_path_it_is_named_by_its_interpreter(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """A hint that answers 'command not found' is none."""
-    monkeypatch.setattr("landline.apps.chat.server.hints.shutil.which", lambda name: None)
-    monkeypatch.setattr("landline.apps.chat.server.hints.sys.executable", "/opt/my python/bin/python")
+    monkeypatch.setattr("landline.settings.program.shutil.which", lambda name: None)
+    monkeypatch.setattr("landline.settings.program.sys.executable", "/opt/my python/bin/python")
 
     assert commands(["tcp://127.0.0.1:12345"])[0] == "'/opt/my python/bin/python' -m landline chat"
 
@@ -76,8 +76,8 @@ def test_where_the_program_is_on_no_path_but_was_started_by_its_own_it_is_named_
     program = tmp_path / "landline"
     program.touch()
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("landline.apps.chat.server.hints.shutil.which", lambda name: None)
-    monkeypatch.setattr("landline.apps.chat.server.hints.sys.argv", ["./landline", "serve"])
+    monkeypatch.setattr("landline.settings.program.shutil.which", lambda name: None)
+    monkeypatch.setattr("landline.settings.program.sys.argv", ["./landline", "serve"])
 
     assert commands(["tcp://127.0.0.1:12345"])[0] == f"{program} chat"
 

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import shlex
-import shutil
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Final, NamedTuple
 from urllib.parse import urlsplit
 
 from landline.settings import DEFAULT_HOST, DEFAULT_PORT, WILDCARDS, Settings
+from landline.settings.program import program
 
 CLASSIC_CLIENT: Final = "examples/classic_client.py"
 
-NAME: Final = "landline"
 CHAT: Final = "the chat client"
 PLAIN: Final = "plain text: then type and press Enter"
 CLASSIC: Final = "the ten-line client of every socket tutorial"
@@ -45,7 +43,7 @@ def hints(settings: Settings, addresses: Sequence[str]) -> list[Hint]:
     address = next((address for address in addresses if address.startswith("tcp://")), addresses[0])
     if not address.startswith("tcp://"):
         quoted = shlex.quote(address)
-        chat = f"LANDLINE_ADDRESS={quoted} make chat" if settings.from_make else f"{_program()} chat {quoted}"
+        chat = f"LANDLINE_ADDRESS={quoted} make chat" if settings.from_make else f"{program()} chat {quoted}"
         return [Hint(CHAT, chat), Hint(PLAIN, f"nc -U {shlex.quote(urlsplit(address).path)}")]
     parts = urlsplit(address)
     host, port = _dialled(settings, parts.hostname or ""), parts.port or DEFAULT_PORT
@@ -55,21 +53,11 @@ def hints(settings: Settings, addresses: Sequence[str]) -> list[Hint]:
     if settings.from_make:
         chat = f"{environment}make chat"
     else:
-        chat = f"{_program()} chat" + (f" tcp://{shown}:{port}" if environment else "")
+        chat = f"{program()} chat" + (f" tcp://{shown}:{port}" if environment else "")
     result = [Hint(CHAT, chat), Hint(PLAIN, f"nc {host} {port}")]
     if settings.from_make and Path(CLASSIC_CLIENT).exists():
         result.append(Hint(CLASSIC, f"{environment}python3 {CLASSIC_CLIENT}"))
     return result
-
-
-def _program() -> str:
-    """Return how to call this program from another terminal."""
-    if shutil.which(NAME):
-        return NAME
-    started = Path(sys.argv[0])
-    if started.stem == NAME and started.exists():
-        return shlex.quote(str(started.absolute()))
-    return f"{shlex.quote(sys.executable)} -m {NAME}"
 
 
 def _dialled(settings: Settings, host: str) -> str:
