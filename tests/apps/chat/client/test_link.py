@@ -34,9 +34,11 @@ class Receipt:
 class FakeSession:
     """A session whose other end is the test."""
 
+    peer = "tcp://there"
+
     def __init__(self) -> None:
         self.sent: asyncio.Queue[wire.Request] = asyncio.Queue()
-        self.inbox: asyncio.Queue[wire.Told | landline.SessionEnded] = asyncio.Queue()
+        self.inbox: asyncio.Queue[wire.Told | bytes | landline.SessionEnded] = asyncio.Queue()
         self.changes: asyncio.Queue[landline.StateChange] = asyncio.Queue()
         self.outcomes: dict[int, str] = {}
         self.dropped: list[float] = []
@@ -61,7 +63,7 @@ class FakeSession:
         if isinstance(told, landline.SessionEnded):
             self.closed_with = self.closed_with or "ended"
             raise told
-        return wire.encode(told)
+        return told if isinstance(told, bytes) else wire.encode(told)
 
     async def states(self) -> AsyncIterator[landline.StateChange]:
         while True:
@@ -294,19 +296,32 @@ async def test_leaving_while_it_redials() -> None:
     assert isinstance(world.told[-1], events.NotSent)
 
 
-async def test_what_cannot_be_understood_is_passed_over() -> None:
-    """A message of a later version disturbs nothing."""
+async def test_what_is_no_chat_is_refused_at_once() -> None:
+    """Another program of landline's answers: there is nothing to wait for."""
+    session = FakeSession()
+    world = World(session)
+    await world.link.open(world.stop)
+    session.inbox.put_nowait(b"of another program")
+
+    with pytest.raises(landline.Refused, match="what answers there is no chat"):
+        async with asyncio.timeout(BOUND):
+            await world.link.run(world.stop)
+
+
+async def test_what_cannot_be_understood_is_passed_over(caplog: pytest.LogCaptureFixture) -> None:
+    """A message of a later version disturbs nothing, once a chat was there."""
     session = FakeSession()
     world = World(session)
     await world.link.open(world.stop)
     running = asyncio.create_task(world.link.run(world.stop))
-    session.inbox.put_nowait(wire.Join(1, "dev"))  # type: ignore[arg-type] # not something that a server says
     session.let_in()
-
-    await world.until(lambda: world.client.entered)
-
+    session.inbox.put_nowait(b"of a later version")
+    session.inbox.put_nowait(wire.Notice("and on"))
+    await world.until(lambda: any("and on" in repr(event) for event in world.told))
     world.stop.set()
     await running
+
+    assert "does not understand" in caplog.text
 
 
 async def test_states_reach_the_client() -> None:

@@ -62,6 +62,7 @@ class Link:
         self._pause = pause
         self._attempt = 0
         self._is_leaving = False
+        self._has_understood = False
         self._session: landline.Session | None = None
         self._outgoing: asyncio.Queue[wire.Request] = asyncio.Queue()
         self._receipts: dict[int, landline.Receipt] = {}
@@ -97,7 +98,11 @@ class Link:
         return self._session is not None
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Talk until the client is done or ``stop`` is set; what was said is delivered first, within a few seconds."""
+        """Talk until the client is done or ``stop`` is set; what was said is delivered first, within a few seconds.
+
+        Raises:
+            Refused: what answers there is no chat.
+        """
         try:
             while self._session is not None:
                 await self._talk(self._session, stop)
@@ -144,7 +149,11 @@ class Link:
         self.advance()
 
     async def _hear(self, session: landline.Session) -> str:
-        """Bring what the server says to the client; return why it ended."""
+        """Bring what the server says to the client; return why it ended.
+
+        Raises:
+            Refused: the very first that a server ever said is not of this chat.
+        """
         while True:
             try:
                 message = await session.receive()
@@ -155,8 +164,11 @@ class Link:
             try:
                 told = wire.decode_told(message)
             except ValueError as error:
+                if not self._has_understood:
+                    raise landline.Refused(session.peer, "what answers there is no chat") from error
                 logger.warning("the server said something that this client does not understand: %s", error)
                 continue
+            self._has_understood = True
             self._client.heard(told, self.now)
             self.advance()
             self._forget_answered()
