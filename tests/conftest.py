@@ -11,6 +11,7 @@ import gc
 import os
 import re
 import shutil
+import signal
 from collections.abc import Callable, Generator, Iterator, Mapping
 from pathlib import Path
 
@@ -35,6 +36,11 @@ hypothesis.settings.load_profile("landline")
 # Nobody's loop is current between tests. Said once, this keeps asyncio (before 3.14) from making one for whoever asks, a loop that
 # nobody would close.
 asyncio.set_event_loop(None)
+
+
+# Whoever runs the tests in the background of a script has interrupts ignored, and every program that a test starts would inherit that.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_report_header() -> str:
