@@ -134,6 +134,7 @@ class Server:
 
     def _begin(self, running: set[asyncio.Task[None]], bare: BareSession) -> None:
         _run(running, self._serve(bare), f"landline session {bare.id.hex()[:8]}")
+        bare.hold_flows()
 
     def _begin_plain(self, running: set[asyncio.Task[None]], transport: Transport, head: bytes) -> None:
         _run(running, self._serve_plain(Caller(transport, head)), f"landline caller {transport.peer}")

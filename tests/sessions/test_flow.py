@@ -257,3 +257,60 @@ async def test_two_programs_that_only_send_are_told(caplog: pytest.LogCaptureFix
         assert [client.is_stalled] == [False]
         server.ack()
     assert sum("stalled" in record.message for record in caplog.records) == 2
+
+
+async def test_the_words_of_a_reset_are_such_as_can_be_told(ends: Ends) -> None:
+    """Not Unicode, or too long: the peer is told what there is of it."""
+    ours, _, _, hearing = await ends.open()
+    ours.reset(reason="enough \udcff")
+
+    with pytest.raises(FlowReset, match=r"enough \?"):
+        await hearing.receive()
+
+
+@pytest.mark.parametrize("takes", [True, False])
+async def test_flows_of_the_first_breath_wait_for_the_programs_first_turn(takes: bool) -> None:
+    """The client opens them together with what begins the session; a program that takes some says so at its very beginning."""
+    taken: asyncio.Queue[BareFlow] = asyncio.Queue()
+    over = asyncio.Event()
+
+    async def program(session: landline.Session) -> None:
+        if takes:
+            session._bare.on_flow = taken.put_nowait
+        await over.wait()
+
+    async with landline.serve(program, "memory://breath"), landline.connect("memory://breath") as client:
+        flows = [client._bare.open_flow(str(number)) for number in range(3)]
+        flows[1].reset()
+        receipts = [Messages(client._bare, flow).send_nowait("first") for flow in (flows[0], flows[2])]
+        async with asyncio.timeout(5):
+            if takes:
+                assert [(await taken.get()).purpose for _ in receipts] == ["0", "2"]
+            else:
+                assert [(await receipt).status for receipt in receipts] == ["failed", "failed"]
+        over.set()
+
+
+async def test_who_waits_no_longer_for_an_outcome_is_forgotten(ends: Ends) -> None:
+    """A wait with a time-out, again and again, keeps nothing; those who still wait are told."""
+    ours, saying, _, hearing = await ends.open()
+    receipts = [await saying.send(number) for number in range(4)]
+    patient = asyncio.ensure_future(ours.wait_handled(3))
+    for number in range(200):
+        waiting = asyncio.ensure_future(ours.wait_handled(number % 4))
+        await asyncio.sleep(0)
+        waiting.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await waiting
+    together = [asyncio.ensure_future(ours.wait_handled(number % 4)) for number in range(200)]
+    await asyncio.sleep(0)
+    for waiting in together:
+        waiting.cancel()
+    await asyncio.wait(together)
+    assert len(ours._waiting) <= 2
+
+    for _ in receipts:
+        await hearing.receive()
+    hearing.ack()
+    await patient
+    assert not ours._waiting

@@ -72,7 +72,8 @@ class BareSession:
         ended: the error that ended it, once it has.
         messages: the flow of its messages.
         on_end: called when it ends.
-        on_flow: called with each flow that the peer opens; the default takes none.
+        on_flow: called with each flow that the peer opens; the default takes none. A server's program that sets it before it first awaits anything
+            misses none, see ``hold_flows``.
         on_limit: told the name of a limit that it hit, and what was done about it.
     """
 
@@ -341,6 +342,22 @@ class BareSession:
         if self.is_closing or self.is_peer_closed:
             raise self.closing()
         return self._hold(BareFlow(self.core, self.core.open_flow(purpose)))
+
+    def hold_flows(self) -> None:
+        """Keep the flows that the peer opens until a task that was just made has had its first turn: it could not set ``on_flow`` before.
+
+        A client may open some in its first breath, together with what begins the session.
+        """
+        early: list[BareFlow] = []
+        self.on_flow = take = early.append
+        self._loop.call_soon(self._hand_over, early, take)
+
+    def _hand_over(self, early: list[BareFlow], take: Callable[[BareFlow], None]) -> None:
+        if self.on_flow is take:
+            self.on_flow = _refuse_flow
+        for flow in early:
+            if self.ended is None and flow.core.number in self.core.flows:
+                self.on_flow(flow)
 
     def _hold(self, flow: BareFlow) -> BareFlow:
         over = [number for number in self._flows if number not in self.core.flows]
