@@ -88,6 +88,20 @@ async def test_one_that_says_nothing_leaves_time_for_the_others(place: Place) ->
     answer.driver.abort()
 
 
+@pytest.mark.parametrize("seconds", [2.0, 60.0])
+async def test_the_time_to_connect_is_the_one_that_was_set(seconds: float, place: Place) -> None:
+    """For a server that takes the call and says nothing, whatever a server allows its callers."""
+    listener = await open_listener(
+        parse_address("memory://mute"), lambda line: line.start(Ignores()), backlog=1
+    )
+    begun = asyncio.get_running_loop().time()
+    with pytest.raises(ConnectTimeout, match=f"no answer within {seconds:g} s"):
+        await landline.connect("memory://mute", limits=landline.Limits(connect_timeout=seconds))
+    listener.close()
+
+    assert asyncio.get_running_loop().time() - begun == seconds
+
+
 async def test_a_server_that_is_full_leaves_the_others(place: Place) -> None:
     """Who may come back later may as well ask elsewhere now; if all are full, the last says so."""
     await place.serve()

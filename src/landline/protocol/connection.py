@@ -90,7 +90,8 @@ class Connection:
         self._is_pong_due = False
         self._events: list[Event] = []
         self._heartbeat: Heartbeat | None = None
-        self._deadline: float | None = now + limits.handshake_timeout
+        patience = limits.connect_timeout if role is Role.CLIENT else limits.handshake_timeout
+        self._deadline: float | None = now + patience
         self._frame_began_at = now
         self._frame_deadline: float | None = None
         self._progress = Progress(limits.write_timeout)
