@@ -9,6 +9,7 @@ import asyncio
 import json
 import logging
 import resource
+import socket
 import sys
 from pathlib import Path
 from typing import Any
@@ -53,17 +54,17 @@ def _count() -> None:
     tcp_listener.source_of = lambda host: (
         "" if host == LOOPBACK else host if host[:4] == "127." else source_of(host)
     )
-    connection_made, data_received = StreamTransport.connection_made, StreamTransport.data_received
+    take, data_received = tcp_listener._TcpListener._take, StreamTransport.data_received
 
-    def made(self: StreamTransport, transport: asyncio.BaseTransport) -> None:
+    def taken(self: tcp_listener._TcpListener, sock: socket.socket, name: tuple[Any, ...]) -> bool:
         _Counts.accepted += 1
-        connection_made(self, transport)
+        return take(self, sock, name)
 
     def received(self: StreamTransport, data: bytes) -> None:
         _Counts.received += len(data)
         data_received(self, data)
 
-    StreamTransport.connection_made, StreamTransport.data_received = made, received  # type: ignore[method-assign]
+    tcp_listener._TcpListener._take, StreamTransport.data_received = taken, received  # type: ignore[method-assign]
 
 
 def allow_many_files() -> None:
