@@ -145,7 +145,8 @@ class SessionLost(SessionEnded):
         self.unacked = unacked
 
     def __str__(self) -> str:
-        return f"the session was lost ({self.reason}); {self.unacked} of our messages were not acknowledged"
+        were = "was" if self.unacked == 1 else "were"
+        return f"the session was lost ({self.reason}); {self.unacked} of our messages {were} not acknowledged"
 
 
 class FlowEnded(LandlineError, ConnectionError):

@@ -196,3 +196,11 @@ def test_other_reasons_not_to_listen_have_their_advice() -> None:
     assert "ports below 1024" in sentence(errors.ListenError(ADDRESS, "permission denied", errno.EACCES))
     assert "no such address" in sentence(errors.ListenError(ADDRESS, "cannot assign", errno.EADDRNOTAVAIL))
     assert sentence(errors.ListenError(ADDRESS, "odd", errno.EIO)) == f"cannot listen on {ADDRESS}: odd"
+
+
+@pytest.mark.parametrize(
+    ("count", "words"), [(1, "1 of our messages was not"), (2, "2 of our messages were not")]
+)
+def test_one_message_is_counted_in_the_singular(count: int, words: str) -> None:
+    """The sentence of a lost session, as a person would say it."""
+    assert words in sentence(errors.SessionLost("gone", 0, count))

@@ -84,13 +84,19 @@ def test_version_is_one_line_or_one_object(capsys: pytest.CaptureFixture[str]) -
             ["config", "--config", "/gone.toml"],
             ["landline: there is no file /gone.toml, which --config names"],
         ),
-        (["chat", "host:http"], ['landline: ADDRESS is "host:http", but an address looks like tcp://']),
+        (
+            ["chat", "host:http"],
+            ['landline: ADDRESS is "host:http", but "http" is no port: an address looks like tcp://'],
+        ),
         (
             ["chat", "--plain", "host:http"],
-            ['landline: --plain is "host:http", but an address looks like tcp://'],
+            ['landline: --plain is "host:http", but "http" is no port: an address looks like tcp://'],
         ),
         (["chat", "a", "--plain", "b:1"], ["--plain already says where: leave ADDRESS out"]),
         (["chat", "a", "--port", "1"], ["ADDRESS already says where: leave --port out"]),
+        (["chat", "--room", ""], ['landline: --room is "", but it must be a list of texts']),
+        (["chat", "--room", "a", "--room", ""], ['landline: --room is "a" and "", but it must be']),
+        (["config", "--explain", "--limits"], ["choose one; `landline config --help`"]),
         (["--json", "config"], ["--json stands after the command"]),
     ],
 )

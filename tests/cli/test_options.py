@@ -9,7 +9,7 @@ import pytest
 
 from landline.cli.main import cli
 from landline.cli.options import EVERY_COMMAND, Invocation, parameter_name
-from landline.settings import SETTINGS
+from landline.settings import SETTINGS, Setting
 
 
 def flags(command: str) -> set[str]:
@@ -41,6 +41,19 @@ def test_an_option_says_its_variable_and_default() -> None:
 
     assert isinstance(option, click.Option)
     assert (option.help or "").endswith("[LANDLINE_PORT; default: 12345]")
+
+
+@pytest.mark.parametrize(
+    "setting", [setting for setting in SETTINGS if setting.kind.choices], ids=lambda one: one.key
+)
+def test_an_option_with_few_values_shows_them(setting: Setting) -> None:
+    """Nobody has to try."""
+    (option,) = [
+        param for param in cli.commands[EVERY_COMMAND].params if param.name == parameter_name(setting)
+    ]
+
+    assert option.metavar == "|".join(setting.kind.choices)
+    assert all(setting.kind.read(choice) == choice for choice in setting.kind.choices)
 
 
 def test_the_common_options_count_before_and_after_the_command(

@@ -32,6 +32,10 @@ def config(
 
     Takes the flags of all commands, and shows what would come of them.
     """
+    if explain and limits:
+        raise click.UsageError(
+            "--explain is about the settings, --limits about the limits: choose one", context
+        )
     if markdown:
         print(reference_page(), end="")
     elif limits:

@@ -102,7 +102,7 @@ def _option(setting: Setting) -> Callable[[Function], Function]:
             f"{flag}/--no-{flag[2:]}", parameter_name(setting), default=None, help=help_text(setting)
         )
     # The table reads the text, so that a bad value gets the same sentence wherever it comes from.
-    metavar = "NUMBER" if setting.kind.toml is int else "TEXT"
+    metavar = "|".join(setting.kind.choices) or ("NUMBER" if setting.kind.toml is int else "TEXT")
     return click.option(
         flag, parameter_name(setting), metavar=metavar, multiple=many, help=help_text(setting)
     )

@@ -208,6 +208,8 @@ def _expects(kind: Kind, rank: Rank) -> str:
 
 
 def _shown(raw: object) -> str:
+    if isinstance(raw, tuple):  # an option that may be given several times
+        return " and ".join(map(_shown, raw))
     text = (
         ascii(raw)
         if isinstance(raw, str) and not raw.isprintable()
@@ -343,6 +345,7 @@ def whole_address(text: str, port: int, source: str) -> str:
     if is_option or not (
         written.isascii() and written.isdecimal() and len(written) <= 5 and int(written) <= 65535 and host
     ):
-        sentence = f"{source} is {_shown(text)}, but an address looks like {join_address(DEFAULT_HOST, DEFAULT_PORT)}"
+        reason = f"{_shown(written)} is no port: " if host and not is_option else ""
+        sentence = f"{source} is {_shown(text)}, but {reason}an address looks like {join_address(DEFAULT_HOST, DEFAULT_PORT)}"
         raise SettingsError(sentence, source=source)
     return join_address(host, int(written))

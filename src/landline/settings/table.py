@@ -36,6 +36,8 @@ class Kind(msgspec.Struct, frozen=True):
     """Its type in TOML."""
     read: Callable[[Any], Any]
     """Text, or the TOML type, to the value; raises ValueError."""
+    choices: tuple[str, ...] = ()
+    """Every value there is, where they are few."""
 
 
 def _read_text(raw: str) -> str:
@@ -94,7 +96,7 @@ def _integer(least: int, most: int) -> Kind:
 
 def _choice(*choices: str) -> Kind:
     expects = ", ".join(choices[:-1]) + " or " + choices[-1]
-    return Kind(expects, str, partial(_read_choice, choices=choices))
+    return Kind(expects, str, partial(_read_choice, choices=choices), choices)
 
 
 TEXT: Final = Kind("text without control characters", str, _read_text)

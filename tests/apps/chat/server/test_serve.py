@@ -189,6 +189,15 @@ async def test_when_the_server_closes_everybody_is_told_and_every_socket_is_clos
         await landline.connect(address)
 
 
+async def test_a_server_that_cannot_listen_leaves_nothing_behind(tmp_path: Path) -> None:
+    """Neither a history nor its folder: nothing was said."""
+    async with landline.serve(lambda session: asyncio.sleep(0), "tcp://localhost:0") as listening:
+        with pytest.raises(ListenError):
+            await server.run(settings(tmp_path, listening.addresses[0]), asyncio.Event())
+
+    assert not (tmp_path / "data").exists()
+
+
 async def test_run_prints_how_to_join_and_drains_when_told_to_stop(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

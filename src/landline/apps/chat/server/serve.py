@@ -39,6 +39,10 @@ async def run(settings: Settings, stop: asyncio.Event) -> int:
         SettingsError: the data folder cannot be used.
         StorageError: the history cannot be opened; the class says why.
     """
+    if not (settings.data / _file(settings)).exists():
+        # Not to leave an empty history behind where nobody can be served; to remove one afterwards could take somebody else's.
+        async with landline.Server().listen(*settings.serve.addresses):
+            pass
     storage = SQLiteStorage(settings.make_data_folder() / _file(settings))
     is_operated = settings.serve.operator and operator.is_present()
     limits = ChatLimits(history=settings.serve.history)
