@@ -203,9 +203,6 @@ class ProtocolLimits:
         "frames",
         "of ours that open, end and reset flows and that the peer has not acked; then it may open no more",
     )
-    nesting: int = limit(
-        500, "levels", "of lists and maps in one value; a receiver that is deep in calls itself reads no more"
-    )
     write: int = limit(
         256 << 10, "bytes", "about what one write holds, so that no session keeps the others waiting"
     )

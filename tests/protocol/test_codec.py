@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from landline.errors import DataError, ProtocolError
-from landline.protocol.codec import BYTES, NESTING, PACKED, SMALL, TEXT, Packed, decode_data, encode_data
+from landline.protocol.codec import BYTES, PACKED, SMALL, SPARE_CALLS, TEXT, Packed, decode_data, encode_data
 
 BIG = 1 << 20
 
@@ -122,6 +122,7 @@ class Fields(msgspec.Struct, frozen=True):
     name: str
 
 
+@pytest.mark.parametrize("beside", [0, 1000])
 @pytest.mark.parametrize(
     "value",
     [
@@ -135,10 +136,10 @@ class Fields(msgspec.Struct, frozen=True):
         {"a": msgspec.msgpack.Ext(-1, b"abc")},
     ],
 )
-def test_what_the_receiver_could_not_read_is_the_senders_error(value: Any) -> None:
-    """It can be written as msgpack, and would cost both ends their session when it is taken."""
+def test_what_the_receiver_could_not_read_is_the_senders_error(value: Any, beside: int) -> None:
+    """It can be written as msgpack, and would cost both ends their session when it is taken: alone or in something large."""
     with pytest.raises(DataError, match="could not read it"):
-        encode_data(value, BIG)
+        encode_data([*range(beside), value] if beside else value, BIG)
 
 
 @pytest.mark.parametrize(
@@ -153,6 +154,7 @@ def test_what_the_receiver_could_not_read_is_the_senders_error(value: Any) -> No
 def test_what_is_unusual_and_can_be_read_travels(value: Any, there: Any) -> None:
     """Only what would be lost is refused."""
     assert taken(*encode_data(value, BIG)) == there
+    assert taken(*encode_data([value] * 300, BIG)) == [there] * 300
 
 
 def nested(levels: int, wrap: Callable[[Any], Any]) -> Any:
@@ -162,32 +164,30 @@ def nested(levels: int, wrap: Callable[[Any], Any]) -> Any:
     return value
 
 
-@pytest.mark.limit("protocol.nesting")
+def taken_in_calls(calls: int, kind: int, payload: bytes) -> Any:
+    """What a program is given that is so deep in calls."""
+    return taken_in_calls(calls - 1, kind, payload) if calls else taken(kind, payload)
+
+
 @pytest.mark.parametrize(
     "wrap",
     [
         lambda inner: [inner],
         lambda inner: {1: inner},
-        lambda inner: {"a": "\x90", "b": inner},
-        lambda inner: [1, -100, inner, "\x90"],
+        lambda inner: ["x", inner, "\x90"],
+        lambda inner: ["x" * 20, inner],
     ],
 )
-def test_a_value_is_nested_no_deeper_than_any_receiver_reads(wrap: Callable[[Any], Any]) -> None:
-    """At the limit it travels, one level more is the sender's error, whatever else stands beside it."""
-    value = nested(NESTING - 1, wrap)
-    assert taken(*encode_data(value, BIG)) == value
-    assert encode_data([value], BIG)
-
-    with pytest.raises(DataError, match="deeper than 500 levels"):
-        encode_data([[value]], BIG)
-
-
-def test_a_key_counts_with_its_levels() -> None:
-    """A tuple is a list that may be a key."""
-    key = nested(NESTING, lambda inner: (inner,))
-
-    with pytest.raises(DataError, match="deeper than 500 levels"):
-        encode_data({key: 1}, BIG)
+@pytest.mark.parametrize("levels", [*range(50, 1050, 50), 985, 2000, 10_000, 100_000])
+def test_what_is_nested_too_deep_is_the_senders_error(wrap: Callable[[Any], Any], levels: int) -> None:
+    """What may be sent can be read, also by a program that is deep in calls itself."""
+    value = nested(levels, wrap)
+    try:
+        packed = encode_data(value, BIG)
+    except DataError:
+        assert levels > 500
+    else:
+        taken_in_calls(SPARE_CALLS - 20, *packed)
 
 
 def test_many_that_stand_side_by_side_are_not_deep() -> None:

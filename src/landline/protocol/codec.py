@@ -6,7 +6,6 @@ its sender's error and never a third party's.
 
 from __future__ import annotations
 
-import itertools
 import sys
 from collections.abc import Callable
 from typing import Any, Final
@@ -14,7 +13,6 @@ from typing import Any, Final
 import msgspec
 
 from ..errors import DataError, ProtocolError
-from ..limits import PROTOCOL
 from .frames import FrameType
 
 BYTES: Final = int(FrameType.BYTES)
@@ -25,8 +23,15 @@ _pack = msgspec.msgpack.Encoder().encode
 _unpack = msgspec.msgpack.Decoder().decode
 _skip = msgspec.msgpack.Decoder(msgspec.Raw).decode
 
-NESTING: Final = PROTOCOL.nesting
-_CONTAINERS: Final = frozenset({dict, list, tuple})
+SPARE_CALLS: Final = 100
+"""How deep in calls a receiver may be and still reads what is nested as deep as can be sent."""
+
+FLAT: Final = 500
+"""Lists and maps, one within the other, that anybody can read; each takes a byte at least."""
+
+COUNTED: Final = 8192
+"""Bytes of a payload that are looked at for more than those."""
+
 _MAY_BEGIN_A_CONTAINER: Final = bytes([*range(0x80, 0xA0), *range(0xDC, 0xE0)])
 
 SMALL: Final = 128
@@ -54,6 +59,9 @@ class Packed:
 def encode_data(value: Any, max_message: int) -> tuple[int, bytes]:
     """Return the frame type and payload that carry ``value``.
 
+    Not everything that msgpack can hold can be read again: a dataclass as a key becomes a map as a key, ``msgspec.Raw`` may hold anything.
+    It would cost both ends their session, so it is found here.
+
     Raises:
         DataError: it cannot be encoded or would not be read at the other end, has lone surrogates, is nested too deep, or is over
             ``max_message`` bytes.
@@ -62,7 +70,20 @@ def encode_data(value: Any, max_message: int) -> tuple[int, bytes]:
     if len(payload) > max_message:
         raise DataError(f"a message of {len(payload):,} bytes is over the limit of {max_message:,} bytes")
     if kind == PACKED:
-        _check_readable(value, payload)
+        try:
+            # What the receiver will do is the one check that forgets nothing.
+            if len(payload) > FLAT and _may_be_deep(payload):
+                _unpack_in_calls(SPARE_CALLS, payload)
+            else:
+                _unpack(payload)
+        except RecursionError as error:
+            raise DataError(
+                f"cannot send a {type(value).__name__} that is nested so deep: {error}"
+            ) from error
+        except (UnicodeDecodeError, msgspec.DecodeError, ValueError) as error:
+            raise DataError(
+                f"cannot send this {type(value).__name__}: the other end could not read it: {error}"
+            ) from error
     return kind, payload
 
 
@@ -82,40 +103,19 @@ def _encode(value: Any) -> tuple[int, bytes]:
         raise DataError(f"cannot send a {type(value).__name__}: {error}") from error
 
 
-def _check_readable(value: Any, payload: bytes) -> None:
-    """Refuse what msgpack can hold and the receiver cannot read, which would cost both their session.
-
-    A dataclass as a key becomes a map as a key, ``msgspec.Raw`` may hold anything, and so on. To read it as the receiver will is the one check
-    that forgets nothing, and cheaper than a look at each type from here.
-    """
-    try:
-        read = _unpack(payload)
-        is_too_deep = len(payload) > NESTING and _is_nested_deeper(read, payload)
-    except (UnicodeDecodeError, msgspec.DecodeError, ValueError, RecursionError) as error:
-        raise DataError(
-            f"cannot send this {type(value).__name__}: the other end could not read it: {error}"
-        ) from error
-    if is_too_deep:
-        raise DataError(f"cannot send a {type(value).__name__} that is nested deeper than {NESTING:,} levels")
+def _may_be_deep(payload: bytes) -> bool:
+    """Whether more than ``FLAT`` lists and maps may be in it; in a large one they are not counted, which would cost more than it saves."""
+    if len(payload) > COUNTED:
+        return True
+    return len(payload) - len(payload.translate(None, _MAY_BEGIN_A_CONTAINER)) > FLAT
 
 
-def _is_nested_deeper(value: Any, payload: bytes) -> bool:
-    """Whether there are more than ``NESTING`` levels: how many can be read depends on who reads, and on how deep it is in calls itself.
-
-    Each level takes a byte that may begin a container, so that almost nothing has to be walked, and the walk ends when too few are left.
-    """
-    left = len(payload) - len(payload.translate(None, _MAY_BEGIN_A_CONTAINER))
-    level = [value]
-    for depth in range(NESTING):
-        left -= len(level)
-        if depth + 1 + left <= NESTING:
-            return False
-        level = [part for each in level for part in _parts(each) if type(part) in _CONTAINERS]
-    return bool(level)
-
-
-def _parts(container: Any) -> Any:
-    return itertools.chain(container, container.values()) if type(container) is dict else container
+def _unpack_in_calls(calls: int, payload: bytes) -> None:
+    """Read it as somebody who is so deep in calls: where levels and calls come out of one budget, a receiver may be too."""
+    if calls:
+        _unpack_in_calls(calls - 1, payload)
+    else:
+        _unpack(payload)
 
 
 def decode_data(kind: int, payload: bytes) -> Any:
