@@ -57,7 +57,7 @@ simulate: setup-test
 fuzz: setup-fuzz
 	@PYTHONPATH=src exec .cache/fuzz/bin/python scripts/fuzz.py $(ARGS)
 
-# Two minutes; ends with 1 when a bound does not hold. ARGS="--only silent" plays the floods of that name.
+# Half a minute; ends with 1 when a bound does not hold. ARGS="--only silent" plays the floods of that name.
 flood: setup-test
 	@exec $(BIN)/python -m benchmarks.flood --check $(ARGS)
 

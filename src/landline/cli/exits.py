@@ -44,7 +44,7 @@ class Started(NamedTuple):
     """The command, as ``connect``."""
 
 
-PLAINLY: Final = Started()
+DIRECTLY: Final = Started()
 
 
 class Row(NamedTuple):
@@ -63,7 +63,7 @@ class Ending(NamedTuple):
     sentences: tuple[str, ...]
 
 
-def ending(error: BaseException, started: Started = PLAINLY) -> Ending | None:
+def ending(error: BaseException, started: Started = DIRECTLY) -> Ending | None:
     """Return how ``error`` ends the program, or None when it is none of those expected: a bug.
 
     A group is as expected as the least expected error in it; the first one decides the code, and each has its sentence.

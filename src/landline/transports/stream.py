@@ -145,7 +145,7 @@ class StreamTransport(asyncio.BufferedProtocol):
             return
         sock = self._transport.get_extra_info("socket")
         if sock is not None and not self.backlog and _unsent(sock) == 0:
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _AT_ONCE)
+            reset_when_closed(sock)
         self._transport.abort()
 
     # What asyncio tells...
@@ -220,6 +220,11 @@ class StreamTransport(asyncio.BufferedProtocol):
         if self._receiver is not None:
             self._receiver.lost(exc)
         self.on_lost()
+
+
+def reset_when_closed(sock: socket.socket) -> None:
+    """Have the peer told of the close with a reset, and what waits in the kernel dropped."""
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _AT_ONCE)
 
 
 def _unsent(sock: socket.socket) -> int | None:

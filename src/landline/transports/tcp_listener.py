@@ -12,7 +12,6 @@ import errno
 import functools
 import ipaddress
 import socket
-import struct
 import sys
 from collections.abc import Sequence
 from typing import Any, Final
@@ -21,7 +20,7 @@ from ..errors import ListenError
 from ..limits import TRANSPORT
 from .address import Address
 from .base import Accept, Gate
-from .stream import log, why
+from .stream import log, reset_when_closed, why
 from .tcp import TcpTransport
 
 ACCEPT_BURST: Final = TRANSPORT.accept_burst
@@ -35,7 +34,6 @@ _LOOPBACK: Final = [
 
 _FREE_PORT_TRIES: Final = TRANSPORT.port_tries
 
-_AT_ONCE: Final = struct.pack("ii", 1, 0)
 _CLOSED: Final = b"\x07"  # TCP_CLOSE, of Linux
 
 
@@ -96,7 +94,7 @@ class _TcpListener:
                 return False
             if not self._gate.admits(source):
                 with contextlib.suppress(OSError):  # with a reset: our own end need not remember it
-                    sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _AT_ONCE)
+                    reset_when_closed(sock)
                 sock.close()
                 return False
         sock.setblocking(False)

@@ -11,8 +11,6 @@ from landline.settings import DEFAULT_HOST
 from landline.settings.program import program
 from landline.settings.tree import WILDCARDS
 
-_NAME = "landline"
-
 
 def how_to_connect(addresses: Sequence[str], *, asked: str, is_plain: bool) -> str:
     """Return what ``landline listen`` prints.

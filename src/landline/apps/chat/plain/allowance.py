@@ -29,9 +29,8 @@ class Allowance:
     def step(self, now: float) -> bool:
         """Take one line's worth of it, or arrange for later."""
         wait = self._pace.wait(now)
-        if (
-            wait > 1e-9
-        ):  # a deadline that was computed as a sum is met although the sum of its parts is a hair less
+        # A deadline that was computed as a sum is met although the sum of its parts is a hair less.
+        if wait > 1e-9:
             if self._slowed_since is None:
                 self._slowed_since = now
             elif now >= self._slowed_since + SLOWED_FOR:

@@ -20,9 +20,9 @@ from landline.apps.chat.plain.input import WILL_TIMING_MARK, InputLine, PlainInp
 from landline.apps.chat.plain.turns import Backlog, Turn, Turns
 from landline.apps.chat.plain.words import (
     EMPTY,
-    ENDLESS,
     ENOUGH,
     GOODBYE,
+    NO_PAUSE,
     NOT_UTF8,
     TOO_LONG,
     greeting,
@@ -335,7 +335,7 @@ class PlainConversation:
     def _may_go_on(self, now: float) -> bool:
         may = self._allowance.step(now)
         if self._allowance.is_used_up:
-            self._leave("never stopped", farewell=ENDLESS)
+            self._leave("never stopped", farewell=NO_PAUSE)
         return may
 
     def _take(self, line: InputLine, now: float) -> None:

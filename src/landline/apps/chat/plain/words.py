@@ -19,7 +19,9 @@ NOT_UTF8: Final = "That was not UTF-8 text, so nobody saw it. Please set your pr
 TOO_LONG: Final = f"That line was too long: {MAX_TEXT:,} bytes are the most. Nobody saw it."
 EMPTY: Final = "That was an empty line, so there was nothing to say."
 GOODBYE: Final = "Goodbye."
-ENDLESS: Final = "You send lines without a pause, faster than people read. The rest was not seen; call again."
+NO_PAUSE: Final = (
+    "You send lines without a pause, faster than people read. The rest was not seen; call again."
+)
 ENOUGH: Final = "That was the last time, so this line ends here."
 
 
