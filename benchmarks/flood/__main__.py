@@ -22,7 +22,7 @@ import landline
 from landline.transports import parse_address
 
 from .kinds import FLOODS, Crowd
-from .server import HONEST, Flooded, allow_many_files, serve
+from .server import HONEST, MEMORY, Flooded, allow_many_files, serve
 
 SLACK = 4 << 20
 """Bytes that a server's process may grow by whatever happens: code on first use, a read buffer, the honest sessions."""
@@ -127,7 +127,7 @@ async def _play(name: str, *, is_short: bool) -> Row:
         accepted=after["accepted"] - before["accepted"] - len(times) - failed,
         received=received,
         growth=growth,
-        allowed=2 * received + count * flood.each + SLACK,
+        allowed=2 * min(received, MEMORY) + count * flood.each + SLACK,
         ok=len(times),
         failed=failed + idle_failed,
         idle_p50=_percentile(idle, 50),

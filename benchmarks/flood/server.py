@@ -23,6 +23,9 @@ HONEST = "honest"
 
 LOOPBACK = "127.0.0.1"
 
+MEMORY = 16 << 20
+"""The server's ``Limits.memory``: small, so that a flood goes over it."""
+
 
 class _Counts:
     accepted = 0
@@ -34,7 +37,9 @@ async def serve() -> None:
     logging.disable(logging.CRITICAL)  # what a log costs is not the question here
     allow_many_files()
     _count()
-    server = landline.Server(_echo, authenticate=lambda said: "" if said == HONEST else None)
+    server = landline.Server(
+        _echo, authenticate=lambda said: "" if said == HONEST else None, limits=landline.Limits(memory=MEMORY)
+    )
     server.plain(lambda caller: caller.wait_closed())
     async with server.listen(f"tcp://{LOOPBACK}:0") as listening:
         print(listening.addresses[0], flush=True)

@@ -178,6 +178,7 @@ class ProtocolError(LandlineError):
     """The peer broke a rule of the wire; the connection is closed with ``code``.
 
     Attributes:
+        code: as in ``protocol.frames.CloseCode``, in lower case and with hyphens.
         limit: the name of the limit that it went over, or an empty string.
     """
 

@@ -89,8 +89,9 @@ class Limits:
     memory: int = limit(
         256 << 20,
         "bytes",
-        "in the inboxes and outboxes of all sessions of a server together; then credit is withheld, and senders wait;"
-        " what was granted before may still come: a window and a message for each session",
+        "in the inboxes, outboxes and unfinished frames of all sessions of a server together; then credit is withheld, senders"
+        " wait, and lines of the largest unfinished frames go; what was granted before may still come: a window and a message"
+        " for each session",
         most=1 << 50,
     )
 

@@ -64,7 +64,7 @@ class CodecMachine(RuleBasedStateMachine):
         if sys.exc_info()[0] is None:
             self.all_arrives()
             assert self.heard == self.said
-            assert self.decoder.is_between_frames
+            assert not self.decoder.held
 
 
 CodecMachine.TestCase.settings = hypothesis.settings(max_examples=60, stateful_step_count=30)

@@ -73,9 +73,9 @@ def test_frames_come_out_of_single_bytes() -> None:
 
     for byte in stream[:-1]:
         assert list(decoder.feed(bytes([byte]))) == []
-        assert not decoder.is_between_frames
+        assert decoder.held > 0
     assert list(decoder.feed(stream[-1:])) == [(FrameType.TEXT, 0, b"hello")]
-    assert decoder.is_between_frames
+    assert not decoder.held
 
 
 def test_the_size_of_an_unfinished_frame_is_known_from_its_header_on() -> None:

@@ -55,14 +55,6 @@ _TALKING = (Phase.OPEN, Phase.CLOSING, Phase.DRAINING)
 _Back = tuple[float | None, str | None]
 """When and where the peer may come back."""
 
-_CODES = {
-    "protocol-error": CloseCode.PROTOCOL_ERROR,
-    "miscount": CloseCode.MISCOUNT,
-    "too-large": CloseCode.TOO_LARGE,
-    "bad-data": CloseCode.BAD_DATA,
-    "version": CloseCode.VERSION,
-}
-
 
 class Connection:
     """The state machine of one transport.
@@ -72,6 +64,9 @@ class Connection:
         limits: ours.
         now: the time of the start, in seconds of any monotonic clock; all other times are of the same clock.
         jitter: from 0 to 1: how much of a fifth is taken off the heartbeat's interval.
+
+    Attributes:
+        frame_began_at: when the unfinished frame began that is here, if there is one.
     """
 
     def __init__(self, role: Role, limits: Limits, now: float, *, jitter: float = 0.0) -> None:
@@ -92,7 +87,7 @@ class Connection:
         self._heartbeat: Heartbeat | None = None
         patience = limits.connect_timeout if role is Role.CLIENT else limits.handshake_timeout
         self._deadline: float | None = now + patience
-        self._frame_began_at = now
+        self.frame_began_at = now
         self._frame_deadline: float | None = None
         self._progress = Progress(limits.write_timeout)
         self._peer_closed: PeerClosed | None = None
@@ -198,7 +193,7 @@ class Connection:
                 self._receive_frames(data, now)
         except ProtocolError as error:
             self._report()
-            self._fail(_CODES.get(error.code, CloseCode.PROTOCOL_ERROR), error.reason, limit=error.limit)
+            self._fail(CloseCode[error.code.upper().replace("-", "_")], error.reason, limit=error.limit)
         self._report()
 
     def receive_end(self) -> None:
@@ -234,13 +229,16 @@ class Connection:
                 if self.phase is Phase.CLOSED:
                     return
                 phase, accepted = self.phase, ACCEPTED[self.role, self.phase]
-        if self._decoder.is_between_frames:
-            self._frame_deadline = None
-        else:
+        if held := self._decoder.held:
             if kind >= 0 or self._frame_deadline is None:
-                self._frame_began_at = now
-            allowed = self._limits.frame_timeout + self._decoder.needed / 1024
-            self._frame_deadline = self._frame_began_at + allowed
+                self.frame_began_at = now
+            self._frame_deadline = (
+                self.frame_began_at + self._limits.frame_timeout + self._decoder.needed / 1024
+            )
+        else:
+            self._frame_deadline = None
+        if self.session is not None:
+            self.session.gather(held)
 
     def _receive_frame(self, frame_type: FrameType, number: int, payload: bytes, now: float) -> None:
         if frame_type is FrameType.PING:
@@ -435,5 +433,6 @@ class Connection:
     def _end(self, code: CloseCode, reason: str, *, local: bool, limit: str = "") -> None:
         if self._end_event is None:
             self.phase = Phase.CLOSED
+            self._decoder = FrameDecoder(0)  # lets go of what it holds: who does not hang up keeps us alive
             self._end_event = ConnectionEnded(code, reason, local, limit)
             self._events.append(self._end_event)

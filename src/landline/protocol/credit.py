@@ -6,14 +6,20 @@ the others leave free of the budget, and never less than ``FIRST_CREDIT``. Under
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Protocol
+from collections.abc import Callable, Iterable, Iterator
+from typing import Final, Protocol, TypeVar
 
 from ..limits import Limits
 from .frames import FIRST_CREDIT
 
-_EASED = 3 / 4
+_EASED: Final = 3 / 4
 """The part of the limit below which pressure ends: not at once, or it would come and go with every message."""
+
+UNFINISHED: Final = 1 / 4
+"""The part of the limit that unfinished frames may hold under pressure."""
+
+
+Held = TypeVar("Held")
 
 
 class Relieved(Protocol):
@@ -27,16 +33,18 @@ class Pressure:
     """Counts what many sessions hold together, in bytes, against one limit.
 
     Attributes:
-        used: what their inboxes and outboxes hold; whoever adds to it or takes from it writes it here.
+        used: what they hold, in inboxes, outboxes and unfinished frames; whoever adds to it or takes from it writes it here.
+        unfinished: the part of it that is in unfinished frames.
         is_on: there is too much of it.
-        on_rise: called when pressure begins.
+        on_rise: called when pressure begins, and when too much of it is in unfinished frames.
     """
 
-    __slots__ = ("_waiting", "is_on", "limit", "on_rise", "used")
+    __slots__ = ("_waiting", "is_on", "limit", "on_rise", "unfinished", "used")
 
     def __init__(self, limit: int) -> None:
         self.limit = limit
         self.used = 0
+        self.unfinished = 0
         self.is_on = False
         self.on_rise: Callable[[], None] = _nothing
         self._waiting: dict[Relieved, None] = {}
@@ -46,12 +54,32 @@ class Pressure:
         if not self.is_on:
             if self.used < self.limit:
                 return False
-            self.is_on = True
-            self.on_rise()
-            self.eased()
+            self._begin()
         if self.is_on:
             self._waiting[who] = None
         return self.is_on
+
+    def gather(self, more: int) -> None:
+        """Unfinished frames hold so many bytes more, or fewer."""
+        self.used += more
+        self.unfinished += more
+        if more < 0:
+            self.eased()
+        elif not self.is_on:
+            if self.used >= self.limit:
+                self._begin()
+        elif self.has_too_much_unfinished:
+            self.on_rise()
+
+    @property
+    def has_too_much_unfinished(self) -> bool:
+        """Whether unfinished frames hold more than their part of the limit."""
+        return self.unfinished > self.limit * UNFINISHED
+
+    def _begin(self) -> None:
+        self.is_on = True
+        self.on_rise()
+        self.eased()
 
     def eased(self) -> None:
         """Something was let go of: end the pressure if that was enough."""
@@ -66,6 +94,20 @@ class Pressure:
         self._waiting.pop(who, None)
         self.used -= held
         self.eased()
+
+
+def heaviest(held: Iterable[tuple[Held, int, float]], surplus: float) -> Iterator[Held]:
+    """Yield who must let go, the heaviest first, until what they hold makes up for a surplus.
+
+    Args:
+        held: who holds something, how many bytes, and how much that weighs.
+        surplus: bytes.
+    """
+    for who, size, _ in sorted(held, key=lambda item: -item[2]):
+        if surplus <= 0:
+            return
+        surplus -= size
+        yield who
 
 
 def window_for(others: int | None, limits: Limits, *, is_pressed: bool) -> int:

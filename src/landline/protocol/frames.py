@@ -172,9 +172,9 @@ class FrameDecoder:
         self._needed = HEADER.size
 
     @property
-    def is_between_frames(self) -> bool:
-        """Whether nothing of an unfinished frame is held."""
-        return not self._buffer
+    def held(self) -> int:
+        """The bytes that are here of an unfinished frame."""
+        return len(self._buffer)
 
     @property
     def needed(self) -> int:

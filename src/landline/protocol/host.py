@@ -9,85 +9,20 @@ from __future__ import annotations
 
 from collections import Counter, deque
 from collections.abc import Callable
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any, Generic
 
 from ..errors import ProtocolError
 from ..limits import Limits
-from .connection import Connection
-from .credit import Pressure
+from .credit import UNFINISHED, Pressure, heaviest
 from .events import Confirmed, ConnectionEnded, Event, HelloReceived, ResumeReceived
 from .frames import CloseCode
 from .handshake import ID_SIZE, TOKEN_SIZE, Hello, Refusal, Resume, Welcome, clean_reason
+from .kept import C, E, Kept
 from .resume import Record, SessionTable, hash_token
 from .session import Session
 from .states import Role
 
 _GOING = "the server is going away"
-
-
-class Carrier(Protocol):
-    """A connection together with what drives it; one that is welcomed carries a session."""
-
-    connection: Connection
-
-    def schedule(self) -> None:
-        """Write what the connection wants sent, at the end of this turn of the loop."""
-        ...
-
-
-C = TypeVar("C", bound=Carrier)
-C_contra = TypeVar("C_contra", bound=Carrier, contravariant=True)
-
-
-class SessionEnd(Protocol[C_contra]):
-    """The server's end of a session, as far as the host deals with it; when it ends, ``Host.ended`` must be called."""
-
-    core: Session
-
-    def attach(self, carrier: C_contra, /) -> None:
-        """Go on over this connection."""
-        ...
-
-    def detach(self, reason: str, /) -> None:
-        """The line is gone (if it had a confirmed one), the session is not."""
-        ...
-
-    def deliver(self, event: Event, /) -> None:
-        """Take what the connection that carries it reports."""
-        ...
-
-    def connection_ended(self, event: ConnectionEnded, /) -> bool:
-        """Take the end of that connection; return whether it is the session's end too."""
-        ...
-
-    def lose(self, code: CloseCode, reason: str, /) -> None:
-        """End: the session cannot go on."""
-        ...
-
-
-E = TypeVar("E", bound=SessionEnd[Any])
-
-
-class Kept(Generic[C, E]):
-    """A session that lives here.
-
-    Attributes:
-        record: what is known of it for whoever wants to resume it.
-        source: where its first connection came from.
-        carrier: the connection that was welcomed last, confirmed or not; None while there is none.
-        is_confirmed: the client has shown its token on that connection, which is the session's since.
-        is_told: a client confirmed it once, so that the program knows of it.
-    """
-
-    __slots__ = ("carrier", "end", "is_confirmed", "is_told", "record", "source")
-
-    def __init__(self, record: Record, end: E, source: str) -> None:
-        self.record = record
-        self.end = end
-        self.source = source
-        self.carrier: C | None = None
-        self.is_confirmed = False
-        self.is_told = False
 
 
 class _Caller:
@@ -340,6 +275,7 @@ class Host(Generic[C, E]):
 
     def _detach(self, kept: Kept[C, E], reason: str, now: float) -> None:
         kept.carrier = None
+        kept.end.core.gather(0)
         kept.end.detach(reason)
         if kept.record.detached_at is None:
             self._table.detached(kept.record, now)
@@ -379,6 +315,7 @@ class Host(Generic[C, E]):
         if self._must_make_room:
             self._must_make_room = False
             if self.pressure.is_on:
+                self._hang_up_on_unfinished(now)
                 self._make_room()
         while self._unconfirmed and self._unconfirmed[0][0] <= now:
             _, kept = self._unconfirmed.popleft()
@@ -392,21 +329,42 @@ class Host(Generic[C, E]):
     # There is too much of it all...
 
     def _memory_is_short(self) -> None:
+        if self._must_make_room:
+            return
         self._hit("", "memory", "senders wait, and credit is withheld")
         self._make_room()
+        if self.pressure.has_too_much_unfinished:
+            # Not at once: it is told in the middle of what one of those lines brings.
+            self._must_make_room = True
+            self._wake()
 
     def _make_room(self) -> None:
         """All sessions together hold too much: those without a line keep a quarter of the memory at most.
 
         Those that hold the most go first, so that few go, and nobody for what others hold; of equal ones the oldest.
         """
-        held = {record.id: size for record in self._table.without_line if (size := record.session.memory)}
-        surplus = sum(held.values()) - self._limits.memory // 4
-        for session_id, size in sorted(held.items(), key=lambda item: -item[1]):
-            if surplus <= 0:
-                return
-            surplus -= size
+        sizes = [(record.id, record.session.memory) for record in self._table.without_line]
+        surplus = sum(size for _, size in sizes) - self._limits.memory // 4
+        for session_id in heaviest(((who, size, size) for who, size in sizes if size), surplus):
             self.kept[session_id].end.lose(CloseCode.EXPIRED, "the server needed the memory")
+
+    def _hang_up_on_unfinished(self, now: float) -> None:
+        """Lines whose unfinished frames have held much for long go, until half of what those may hold is left.
+
+        No session ends by it: its client sends the frame again on another line.
+        """
+        if self.pressure.has_too_much_unfinished:
+            held = [
+                (carrier, core.unfinished, core.unfinished * (now - carrier.connection.frame_began_at))
+                for carrier, kept in self._carried.items()
+                if kept.carrier is carrier and (core := kept.end.core).unfinished
+            ]
+            surplus = self.pressure.unfinished - self._limits.memory * UNFINISHED / 2
+            for carrier in heaviest(held, surplus):
+                source = self._carried[carrier].source
+                self._hit(source, "memory", "hung up on a line with an unfinished frame")
+                carrier.connection.break_off(CloseCode.BUSY, "the server needed the memory")
+                carrier.schedule()
 
     # The server goes...
 

@@ -33,6 +33,7 @@ class Session(Outbox):
     Attributes:
         received: how many of the peer's counted frames arrived.
         inbox_bytes: the cost of what was received and not yet taken, in all flows.
+        unfinished: the bytes that are here of a frame that is still arriving.
         arrived, handled: flows with news for the program, by number.
         opened, reset: flows that the peer opened or abandoned, and nobody was told of yet.
     """
@@ -57,6 +58,7 @@ class Session(Outbox):
         self.max_message = peer_max_message
         self.received = 0
         self.inbox_bytes = 0
+        self.unfinished = 0
         self._received_told = 0
         self._received_cost = 0
         self._ack_due_at: float | None = None
@@ -73,8 +75,8 @@ class Session(Outbox):
 
     @property
     def memory(self) -> int:
-        """Bytes that count as pressure: what waits for our program, and for the peer."""
-        return self.inbox_bytes + self.held
+        """Bytes that count as pressure: what arrives, what waits for our program, and for the peer."""
+        return self.unfinished + self.inbox_bytes + self.held
 
     # The program sends...
 
@@ -181,6 +183,7 @@ class Session(Outbox):
     def release(self) -> None:
         """The session is over: what it holds counts as pressure no longer."""
         pressure, self.pressure = self.pressure, Pressure(self.limits.memory)
+        pressure.unfinished -= self.unfinished
         pressure.leave(self, self.memory)
 
     def relieved(self) -> None:
@@ -297,6 +300,12 @@ class Session(Outbox):
                 out.append(encode_frame(FrameType.ASK, number, COUNT.pack(flow.wanted)))
 
     # Reading...
+
+    def gather(self, unfinished: int) -> None:
+        """So many bytes are here now of a frame that is still arriving."""
+        if more := unfinished - self.unfinished:
+            self.unfinished = unfinished
+            self.pressure.gather(more)
 
     def receive(self, kind: int, number: int, payload: bytes) -> None:
         """Take one counted frame into its flow's inbox.

@@ -18,6 +18,7 @@ SLOW = {
     "no deadline for writes",
     "pressure holds nobody back",
     "an unconfirmed line outlives its session",
+    "nobody is hung up on for unfinished frames",
 }
 """Take more seeds than a test should."""
 

@@ -10,6 +10,7 @@ from ...protocol.flow import DONE, ENDED, RESET, Flow
 from ...protocol.flows import Flows
 from ...protocol.frames import FrameType, ResetCode
 from ...protocol.handshake import Reset, decode_payload, encode_payload
+from ...protocol.host import Host
 from ...protocol.session import Session
 from .switched_off import Ablation
 
@@ -23,10 +24,26 @@ def _no_budget(others: int | None, limits: Any, *, is_pressed: bool) -> int:
     return int(limits.window)
 
 
+def _uncounted(session: Session, unfinished: int) -> None:
+    """Take no notice of what has arrived of a frame."""
+    del session, unfinished
+
+
+def _spared(host: Host[Any, Any], now: float) -> None:
+    """Leave every line in peace."""
+    del host, now
+
+
 def _never_pressed(pressure: Pressure, who: Any) -> bool:
     """Take no notice of what all sessions hold."""
     del pressure, who
     return False
+
+
+def _only_counted(pressure: Pressure, more: int) -> None:
+    """Count what unfinished frames hold, and take no notice of it."""
+    pressure.used += more
+    pressure.unfinished += more
 
 
 def _never_relieved(pressure: Pressure) -> None:
@@ -82,8 +99,13 @@ def _receive_without_counting(session: Session, kind: int, number: int, payload:
 
 
 FLOW_ABLATIONS: tuple[Ablation, ...] = (
+    Ablation("unfinished frames are not counted", ((Session, "gather", _uncounted),)),
+    Ablation("nobody is hung up on for unfinished frames", ((Host, "_hang_up_on_unfinished", _spared),)),
     Ablation("each flow has a whole window", ((session_module, "window_for", _no_budget),)),
-    Ablation("pressure holds nobody back", ((Pressure, "holds_back", _never_pressed),)),
+    Ablation(
+        "pressure holds nobody back",
+        ((Pressure, "holds_back", _never_pressed), (Pressure, "gather", _only_counted)),
+    ),
     Ablation(
         "who was held back is not told of its end",
         ((Pressure, "eased", _never_relieved),),

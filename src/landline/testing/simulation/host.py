@@ -9,7 +9,7 @@ from typing import Any
 from ...protocol.connection import Connection
 from ...protocol.credit import Pressure
 from ...protocol.events import Confirmed, ConnectionEnded, Event
-from ...protocol.frames import FIRST_CREDIT, CloseCode
+from ...protocol.frames import FIRST_CREDIT, HEADER, CloseCode
 from ...protocol.handshake import ID_SIZE, TOKEN_SIZE, Refusal
 from ...protocol.host import Host
 from ...protocol.session import Session
@@ -185,28 +185,41 @@ class ServerProcess:
         if at == self._due_at:  # else an earlier timer took its place
             self._due_at = None
             self.host.handle_timeout(self.node.now)
+            self.check_pressure()
             self._arm()
 
     # What may be held...
 
     def check_pressure(self) -> None:
         """What all sessions hold together is counted right, and bounded."""
-        held = 0
+        held = unfinished = ending = 0
         for kept in self.host.kept.values():
             core = kept.end.core
-            held += core.inbox_bytes + core.outbox_bytes
+            arriving = 0 if kept.carrier is None else kept.carrier.connection._decoder.held
+            if kept.carrier is not None and kept.carrier.connection.phase is Phase.CLOSED:
+                ending += core.unfinished  # counts until the end of the line is reported
+            elif arriving != core.unfinished:
+                raise Violation(f"a frame of {arriving} bytes arrives, {core.unfinished} are counted")
+            unfinished += core.unfinished
+            held += core.unfinished + core.inbox_bytes + core.outbox_bytes
             if len(core.flows) > 1 or core._about:
                 held += (
                     sum([flow.pending_bytes for flow in core.flows.values()]) - core.messages.pending_bytes
                 )
                 held += sum([len(frame) for _, frame in core._about])
-        if held != self.host.pressure.used:
-            raise Violation(f"the sessions hold {held} bytes, {self.host.pressure.used} are counted")
+        pressure = self.host.pressure
+        if (held, unfinished) != (pressure.used, pressure.unfinished):
+            raise Violation(
+                f"the sessions hold {held} bytes, {unfinished} of them unfinished; {pressure.used} and {pressure.unfinished} are counted"
+            )
+        if pressure.is_on and unfinished - ending > self.limits.memory / 4 and not self.host._must_make_room:
+            raise Violation(f"unfinished frames hold {unfinished} bytes while memory is short")
         if held > self.limits.memory:
             most = self.limits.memory
             for kept in self.host.kept.values():
                 core = kept.end.core
                 flows = core.flows.values()
+                most += LONGEST + HEADER.size
                 most += sum(
                     flow.committed + LONGEST + 100 for flow in flows
                 )  # what was granted may still come

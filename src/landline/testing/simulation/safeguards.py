@@ -217,7 +217,7 @@ _receive_end = Connection.receive_end
 
 
 def _end_keeping_part(self: Connection) -> None:
-    if self.session is not None and not self._decoder.is_between_frames:
+    if self.session is not None and self._decoder.held:
         _kept_parts[id(self.session)] = bytes(self._decoder._buffer)
     _receive_end(self)
 

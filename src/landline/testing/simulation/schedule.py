@@ -76,7 +76,7 @@ def draw_shape(chance: random.Random) -> Shape:
         credit=pick((5000, 1 << 20)),
         max_flows=pick((1, 3, 64)),
         flow_outbox=pick((300, 1 << 16)),
-        memory=pick((2000, 1 << 28, 1 << 28)),
+        memory=pick((500, 2000, 1 << 28, 1 << 28)),
         stalled_after=pick((0.5, 5.0)),
         outbox_messages=pick((1, 5, 20, 100)),
         outbox_bytes=pick((200, 3000, 1 << 20)),

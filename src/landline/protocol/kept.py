@@ -1,0 +1,76 @@
+"""What a host keeps of each session that lives: its record, its end, and the connection that carries it."""
+
+from __future__ import annotations
+
+from typing import Any, Generic, Protocol, TypeVar
+
+from .connection import Connection
+from .events import ConnectionEnded, Event
+from .frames import CloseCode
+from .resume import Record
+from .session import Session
+
+
+class Carrier(Protocol):
+    """A connection together with what drives it; one that is welcomed carries a session."""
+
+    connection: Connection
+
+    def schedule(self) -> None:
+        """Write what the connection wants sent, at the end of this turn of the loop."""
+        ...
+
+
+C = TypeVar("C", bound=Carrier)
+C_contra = TypeVar("C_contra", bound=Carrier, contravariant=True)
+
+
+class SessionEnd(Protocol[C_contra]):
+    """The server's end of a session, as far as the host deals with it; when it ends, ``Host.ended`` must be called."""
+
+    core: Session
+
+    def attach(self, carrier: C_contra, /) -> None:
+        """Go on over this connection."""
+        ...
+
+    def detach(self, reason: str, /) -> None:
+        """The line is gone (if it had a confirmed one), the session is not."""
+        ...
+
+    def deliver(self, event: Event, /) -> None:
+        """Take what the connection that carries it reports."""
+        ...
+
+    def connection_ended(self, event: ConnectionEnded, /) -> bool:
+        """Take the end of that connection; return whether it is the session's end too."""
+        ...
+
+    def lose(self, code: CloseCode, reason: str, /) -> None:
+        """End: the session cannot go on."""
+        ...
+
+
+E = TypeVar("E", bound=SessionEnd[Any])
+
+
+class Kept(Generic[C, E]):
+    """A session that lives here.
+
+    Attributes:
+        record: what is known of it for whoever wants to resume it.
+        source: where its first connection came from.
+        carrier: the connection that was welcomed last, confirmed or not; None while there is none.
+        is_confirmed: the client has shown its token on that connection, which is the session's since.
+        is_told: a client confirmed it once, so that the program knows of it.
+    """
+
+    __slots__ = ("carrier", "end", "is_confirmed", "is_told", "record", "source")
+
+    def __init__(self, record: Record, end: E, source: str) -> None:
+        self.record = record
+        self.end = end
+        self.source = source
+        self.carrier: C | None = None
+        self.is_confirmed = False
+        self.is_told = False
