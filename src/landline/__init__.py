@@ -44,6 +44,7 @@ from .errors import (
     StorageNewer,
     TopicError,
 )
+from .history import Gap, Position, Publication
 from .limits import LIMITS, Limit, Limits
 from .patterns.messages import Outcome, Receipt
 from .protocol.redial import Pause
@@ -54,7 +55,6 @@ from .sessions.auth import Authenticate
 from .sessions.bare import StateChange
 from .sessions.caller import Caller
 from .sessions.reconnect import full_jitter
-from .storage.base import Gap, Position, Publication
 
 __version__ = "0.1.0"
 

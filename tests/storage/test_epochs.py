@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from landline.storage.base import Gap, Position
+from landline.history import Gap, Position
 from landline.storage.epochs import Epochs
 
 

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 import pytest
 
+from landline.history import Gap, Position
 from landline.storage import pages
-from landline.storage.base import Gap, Position
 from landline.storage.epochs import Epochs
 from landline.storage.pages import Row, Span, page_backward, page_forward
 

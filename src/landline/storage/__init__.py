@@ -4,17 +4,12 @@
 object lives. ``landline.testing.storage_conformance`` is the suite for a storage of your own.
 """
 
+from ..history import DAMAGED, EXPIRED, HISTORY_REPLACED, Gap, Position, Publication
 from .base import (
-    DAMAGED,
-    EXPIRED,
-    HISTORY_REPLACED,
     Append,
     Change,
     Delete,
-    Gap,
     Page,
-    Position,
-    Publication,
     Put,
     Retention,
     Storage,

@@ -16,6 +16,7 @@ from typing import Final, Self
 import msgspec
 
 from ..errors import DataError
+from ..history import Gap, Position, Publication
 from ..limits import STORAGE
 from .names import Pattern, check_topic
 
@@ -24,49 +25,6 @@ MAX_KEY_BYTES: Final = STORAGE.key
 MAX_CHANGES: Final = STORAGE.write_changes
 MAX_PAGE: Final = STORAGE.page
 MAX_PAGE_BYTES: Final = STORAGE.page_bytes
-
-HISTORY_REPLACED: Final = "history replaced"
-"""The position is of another life of the history: what was read after ``Gap.to`` did not happen in this one."""
-EXPIRED: Final = "expired"
-"""Retention removed it before it was read."""
-DAMAGED: Final = "damaged"
-"""It is on the disk, but not as it was written; it is withheld."""
-
-
-class Position(msgspec.Struct, frozen=True):
-    """A place in the history, and which life of that history. Compare offsets only within one store."""
-
-    epoch: str
-    """The life: each opening for writing begins one, with an id of its own."""
-    offset: int
-    """Rises by one with each publication over the whole store, from 1; 0 is the place before the first."""
-
-
-class Publication(msgspec.Struct, frozen=True):
-    """One item of a topic."""
-
-    topic: str
-    position: Position
-    data: bytes
-
-
-class Gap(msgspec.Struct, frozen=True):
-    """From here to there something is missing, and why.
-
-    With the reason ``history replaced`` the reader's position is of a life this store does not know or of a part it no longer has
-    (a backup was put back). Then ``to`` is the last place both have in common, it lies before ``after``, and reading goes on from it:
-    forget what you hold after it.
-    """
-
-    topic: str
-    """The topic: all its publications within are missing. Or the pattern that was read, when more topics are concerned than a page
-    may have gaps: then some are missing, and others within may still be read."""
-    after: Position
-    """Excluded."""
-    to: Position
-    """Included."""
-    reason: str
-    """``HISTORY_REPLACED``, ``EXPIRED``, ``DAMAGED``; storages and later versions may have others, all readable clauses."""
 
 
 class Page(msgspec.Struct, frozen=True):

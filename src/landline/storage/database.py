@@ -16,8 +16,9 @@ from pathlib import Path
 from typing import Final
 
 from ..errors import Conflict, StorageDamaged, StorageError, StorageFailed, StorageFull
+from ..history import Position
 from ..limits import STORAGE
-from .base import Append, Change, Delete, Position, Put, Retention, Write
+from .base import Append, Change, Delete, Put, Retention, Write
 from .epochs import Epochs
 from .opening import Lock, open_file, translated
 from .reading import Reader, checksum

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 
-from .base import HISTORY_REPLACED, Gap, Position
+from ..history import HISTORY_REPLACED, Gap, Position
 
 
 class Epochs:

@@ -14,19 +14,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from ..errors import Conflict, StorageClosed, StorageLocked
-from .base import (
-    MAX_PAGE,
-    Append,
-    Change,
-    Page,
-    Position,
-    Put,
-    Retention,
-    Storage,
-    Value,
-    Write,
-    check_key,
-)
+from ..history import Position
+from .base import MAX_PAGE, Append, Change, Page, Put, Retention, Storage, Value, Write, check_key
 from .epochs import Epochs
 from .names import Pattern
 from .pages import Row, Span, page_backward, page_forward

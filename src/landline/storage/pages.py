@@ -9,7 +9,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from .base import DAMAGED, EXPIRED, MAX_PAGE, MAX_PAGE_BYTES, Gap, Page, Position, Publication
+from ..history import DAMAGED, EXPIRED, Gap, Position, Publication
+from .base import MAX_PAGE, MAX_PAGE_BYTES, Page
 from .epochs import Epochs
 
 

@@ -15,8 +15,9 @@ from pathlib import Path
 from typing import Final
 
 from ..errors import StorageDamaged
+from ..history import Position
 from ..limits import STORAGE
-from .base import MAX_PAGE, Page, Position, Value
+from .base import MAX_PAGE, Page, Value
 from .epochs import Epochs
 from .names import Pattern
 from .opening import translated

@@ -20,8 +20,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from ..errors import StorageClosed, StorageError, StorageFailed, StorageLocked
+from ..history import Position
 from ..limits import STORAGE
-from .base import Change, Page, Position, Retention, Storage, Value, Write, check_key
+from .base import Change, Page, Retention, Storage, Value, Write, check_key
 from .names import Pattern
 
 if TYPE_CHECKING:

@@ -22,6 +22,7 @@ from typing import Any
 import pytest
 
 from ..errors import Conflict, DataError, StorageClosed, StorageError, StorageLocked, TopicError
+from ..history import Gap, Position, Publication
 from ..storage.base import (
     MAX_CHANGES,
     MAX_DATA,
@@ -29,10 +30,7 @@ from ..storage.base import (
     Append,
     Change,
     Delete,
-    Gap,
     Page,
-    Position,
-    Publication,
     Put,
     Retention,
     Storage,
