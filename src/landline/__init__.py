@@ -27,7 +27,10 @@ from .errors import (
     Full,
     LandlineError,
     ListenError,
+    NotAllowed,
     ProtocolError,
+    PublishFailed,
+    PublishUnknown,
     Refused,
     SessionClosed,
     SessionEnded,
@@ -46,7 +49,9 @@ from .errors import (
 )
 from .history import Gap, Position, Publication
 from .limits import LIMITS, Limit, Limits
+from .patterns.hub import Authorize
 from .patterns.messages import Outcome, Receipt
+from .patterns.topics import Beginning, Subscription
 from .protocol.redial import Pause
 from .protocol.states import State
 from .server import Listening, PlainProgram, Program, Server, serve
@@ -62,6 +67,8 @@ __all__ = [
     "LIMITS",
     "AddressError",
     "Authenticate",
+    "Authorize",
+    "Beginning",
     "Caller",
     "Conflict",
     "ConnectError",
@@ -76,6 +83,7 @@ __all__ = [
     "Limits",
     "ListenError",
     "Listening",
+    "NotAllowed",
     "Outcome",
     "Pause",
     "PlainProgram",
@@ -83,6 +91,8 @@ __all__ = [
     "Program",
     "ProtocolError",
     "Publication",
+    "PublishFailed",
+    "PublishUnknown",
     "Receipt",
     "Refused",
     "Server",
@@ -102,6 +112,7 @@ __all__ = [
     "StorageFull",
     "StorageLocked",
     "StorageNewer",
+    "Subscription",
     "TopicError",
     "connect",
     "dial",

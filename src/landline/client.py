@@ -8,6 +8,7 @@ from typing import Any
 
 from .errors import AddressError, ConnectTimeout
 from .limits import Limits
+from .patterns.topics import Publishing
 from .protocol.redial import Pause
 from .session import Session
 from .sessions.caller import Caller
@@ -57,7 +58,7 @@ class connect:  # noqa: N801 - used like the function it replaces: `async with c
         end = ClientEnd(self._addresses, self._limits, credentials=self._credentials, pause=self._pause)
         bare = await end.connect(self._timeout)
         bare.on_end = end.stop
-        return Session(bare, end.drop)
+        return Session(bare, end.drop, Publishing(bare))
 
     def __await__(self) -> Generator[Any, None, Session]:
         return self._connect().__await__()

@@ -16,6 +16,9 @@
     ├── Full                                   the outbox has no room just now
     ├── ProtocolError                          the peer broke a rule of the wire
     ├── TopicError (ValueError)                a topic or pattern that breaks the rules for names
+    ├── PublishFailed                          what was published is certainly not stored
+    ├── PublishUnknown                         ... or may be, and nobody can tell
+    ├── NotAllowed (PermissionError)           the server's rules are against it
     └── StorageError                           the store cannot do what was asked
         ├── StorageClosed                      ... because it is not open
         ├── StorageLocked                      ... because another process has it open
@@ -240,6 +243,40 @@ class Conflict(StorageError):
 
     def __str__(self) -> str:
         return f"the value of {self.key!r} is not what the write expected"
+
+
+class PublishFailed(LandlineError):
+    """What was published is certainly not stored, and nobody was told of it.
+
+    Attributes:
+        reason: why, as a clause.
+    """
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+    def __str__(self) -> str:
+        return f"it was not published: {self.reason}"
+
+
+class PublishUnknown(LandlineError):
+    """What was published may be stored, and nobody can tell any more.
+
+    Attributes:
+        reason: why, as a clause.
+    """
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+    def __str__(self) -> str:
+        return f"it may have been published, or not: {self.reason}"
+
+
+class NotAllowed(LandlineError, PermissionError):
+    """The server's rules are against it, for this client."""
 
 
 class TopicError(LandlineError, ValueError):

@@ -204,6 +204,33 @@ class ProtocolLimits:
         "frames",
         "of ours that open, end and reset flows and that the peer has not acked; then it may open no more",
     )
+    publishes: int = limit(
+        1024, "publications", "of one outbox that wait for their answer; then publish() waits"
+    )
+    publish_overhead: int = limit(
+        512,
+        "bytes",
+        "that a publication needs besides its data: it must fit a message, and its topic with it",
+    )
+    board: int = limit(
+        16 << 20,
+        "bytes",
+        "published at a server and not yet stored; then publishers wait, and clients' flows",
+    )
+    feed: int = limit(
+        256 << 10,
+        "bytes",
+        "published and not yet sent to one subscription, a publication counting 64 bytes more; then its topics' policies decide",
+    )
+    batch: int = limit(
+        256, "publications", "stored in one transaction; those that come meanwhile make up the next"
+    )
+    batch_bytes: int = limit(
+        1 << 20, "bytes", "after which a transaction takes no more; it takes at least one"
+    )
+    patterns: int = limit(
+        10_000, "topics", "of which it is remembered which patterns select them; the others are matched again"
+    )
     write: int = limit(
         256 << 10, "bytes", "about what one write holds, so that no session keeps the others waiting"
     )
@@ -236,6 +263,11 @@ class SessionLimits:
     )
     changes: int = limit(
         64, "changes", "of a session's state that one watcher has not looked at; the oldest go"
+    )
+    pending: int = limit(
+        16 << 10,
+        "bytes",
+        "of a subscription or of publishes that wait to be written; the rest waits where it may still be dropped",
     )
     farewell: float = limit(
         1.0, "seconds", "that a close with nothing left to deliver waits for a line that is down"
@@ -291,6 +323,14 @@ class StorageLimits:
     # What it gives.
     page: int = limit(1000, "entries", "of one page; whoever asks for more gets these")
     page_bytes: int = limit(4 << 20, "bytes", "after which a page ends; it holds at least one publication")
+
+    feed_page: int = limit(256, "publications", "read at a time for one subscription that is behind")
+    feed_page_bytes: int = limit(64 << 10, "bytes", "after which such a page ends")
+    outbox_age: float = limit(
+        30 * 86_400.0,
+        "seconds",
+        "that what a client has published is remembered, so that its repeats are known",
+    )
 
     # What it does at a time.
     group: int = limit(256, "writes", "of one commit")

@@ -4,19 +4,25 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping
+import os
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Coroutine, Mapping
 from contextlib import asynccontextmanager
 from functools import partial
-from typing import Any
+from typing import Any, Literal
 
-from .errors import AddressError, SessionClosed, SessionEnded
-from .limits import Limits
+from .errors import AddressError, SessionClosed, SessionEnded, StorageClosed
+from .history import Gap, Position, Publication
+from .limits import STORAGE, Limits
+from .patterns.hub import Authorize, Hub, TopicRule, allow_all
+from .patterns.topics import Beginning, beginning
+from .protocol.feed import Behind
 from .protocol.frames import CloseCode
 from .session import Session
 from .sessions.accept import Acceptor
 from .sessions.auth import Authenticate, admit_all
 from .sessions.bare import BareSession
 from .sessions.caller import Caller
+from .storage import MemoryStorage, Pattern, Retention, SQLiteStorage, Storage
 from .transports import Listener, Transport, open_listener, parse_address
 
 log = logging.getLogger("landline.server")
@@ -57,12 +63,14 @@ class Server:
     """Serves sessions, and whoever comes through the other doors of the same port.
 
     Args:
-        program: runs for each session; without one, sessions are closed as soon as they begin.
+        program: runs for each session; without one, sessions that find no topics here are closed as soon as they begin.
         authenticate: takes a client's credentials, returns its principal or None to refuse; may be async. By default everybody enters.
         limits: see ``landline.Limits``.
         retry_in: seconds after which clients are told to come back when the server goes.
         redirect: an address that clients are told to go on with when this server goes or is full; they follow only to one that they were
             given themselves.
+        storage: where topics are kept: a file, or a ``Storage``. Without one, topics last as long as the server listens.
+        authorize: takes a principal, ``"publish"`` or ``"subscribe"``, and a topic or pattern; returns whether they may. By default everybody may.
 
     Raises:
         AddressError: ``redirect`` cannot be read.
@@ -76,6 +84,8 @@ class Server:
         limits: Limits | None = None,
         retry_in: float = 1.0,
         redirect: str | None = None,
+        storage: str | os.PathLike[str] | Storage | None = None,
+        authorize: Authorize = allow_all,
     ) -> None:
         self._program = program
         self._plain: PlainProgram | None = None
@@ -83,6 +93,64 @@ class Server:
         self._limits = limits or Limits()
         self._retry_in = retry_in
         self._redirect = None if redirect is None else str(parse_address(redirect))
+        self._storage = storage
+        self._authorize = authorize
+        self._rules: dict[str, TopicRule] = {}
+        self._hub: Hub | None = None
+
+    # Topics...
+
+    def topic(
+        self,
+        pattern: str,
+        *,
+        history: int | None = STORAGE.history,
+        history_bytes: int | None = STORAGE.history_bytes,
+        history_age: float | None = STORAGE.history_age,
+        behind: Literal["history", "drop_oldest", "latest"] = "history",
+    ) -> None:
+        """Have the topics that a pattern selects; there are no others. A later rule goes before an earlier one.
+
+        Args:
+            pattern: a topic, or with ``*`` for one token, or with a final ``**`` for one or more.
+            history: how many publications of each are kept.
+            history_bytes: how many bytes of data.
+            history_age: for how many seconds. None: not limited by this measure.
+            behind: what becomes of publications that a reader is too slow for: it reads on from the history (until that is overtaken); the
+                oldest that wait for it are dropped; or only the latest of each topic waits. What it does not get is told it as a ``Gap``.
+
+        Raises:
+            TopicError: the pattern breaks the rules.
+            ValueError: a measure is not above 0.
+        """
+        kept = Retention(max_count=history, max_bytes=history_bytes, max_age=history_age)
+        self._rules.pop(pattern, None)
+        self._rules[pattern] = TopicRule(Pattern(pattern), kept, Behind(behind))
+
+    async def publish(self, topic: str, data: Any) -> Position:
+        """Publish to a topic while the server listens; return the position once it is stored.
+
+        Raises:
+            TopicError: there is no such topic here.
+            DataError: the data cannot be sent.
+            PublishFailed, PublishUnknown: it is not stored, or nobody knows.
+            StorageClosed: the server does not listen.
+        """
+        return await self._topics().publish(topic, data)
+
+    def subscribe(self, pattern: str, after: Beginning = "now") -> AsyncGenerator[Publication | Gap, None]:
+        """Yield what a pattern selects, as ``Session.subscribe`` does; it ends when the server does.
+
+        Raises:
+            TopicError: the pattern breaks the rules.
+            StorageClosed: the server does not listen.
+        """
+        return self._topics().subscribe(pattern, beginning(after))
+
+    def _topics(self) -> Hub:
+        if self._hub is None:
+            raise StorageClosed("topics are open while their server listens")
+        return self._hub
 
     def plain(self, program: PlainProgram) -> PlainProgram:
         """Have ``program`` run for each caller who speaks plain text; use it as a decorator."""
@@ -96,13 +164,42 @@ class Server:
         Raises:
             AddressError: an address cannot be read.
             ListenError: an address cannot be served; none of the others is either.
+            StorageError: the storage cannot be opened.
         """
         if not addresses:
             raise AddressError("listen needs an address")
+        async with self._open_topics() as hub:
+            async with self._listen(addresses, hub) as listening:
+                yield listening
+
+    @asynccontextmanager
+    async def _open_topics(self) -> AsyncIterator[Hub | None]:
+        if self._storage is None and not self._rules:
+            yield None
+            return
+        storage = self._storage
+        if storage is None:
+            storage = MemoryStorage()
+        elif not isinstance(storage, Storage):
+            storage = SQLiteStorage(storage)
+        for rule in self._rules.values():
+            storage.retain(rule.pattern.text, rule.kept)
+        async with storage:
+            hub = Hub(storage, list(self._rules.values()), self._limits, authorize=self._authorize)
+            await hub.open()
+            self._hub = hub
+            try:
+                yield hub
+            finally:
+                self._hub = None
+                await hub.close()
+
+    @asynccontextmanager
+    async def _listen(self, addresses: tuple[str, ...], hub: Hub | None) -> AsyncIterator[Listening]:
         running: set[asyncio.Task[None]] = set()
         acceptor = Acceptor(
             self._limits,
-            begin=partial(self._begin, running),
+            begin=partial(self._begin, running, hub),
             plain=partial(self._begin_plain, running) if self._plain is not None else None,
             authenticate=self._authenticate,
             redirect=self._redirect,
@@ -132,7 +229,9 @@ class Server:
 
     # A program for each who comes...
 
-    def _begin(self, running: set[asyncio.Task[None]], bare: BareSession) -> None:
+    def _begin(self, running: set[asyncio.Task[None]], hub: Hub | None, bare: BareSession) -> None:
+        if hub is not None:
+            bare.serves = partial(hub.takes, bare)
         _run(running, self._serve(bare), f"landline session {bare.id.hex()[:8]}")
         bare.hold_flows()
 
@@ -144,6 +243,8 @@ class Server:
         try:
             if self._program is not None:
                 await self._program(session)
+            elif self._hub is not None:
+                await session.wait_closed()
             session.ack()  # who returns is done with what it took
         except (KeyboardInterrupt, SystemExit):
             raise

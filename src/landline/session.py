@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, Callable
 from typing import Any, Self
 
-from .errors import SessionClosed
+from .errors import LandlineError, SessionClosed
+from .history import Position
 from .patterns.messages import Messages, Receipt
+from .patterns.topics import Beginning, Publishing, Subscription
 from .protocol.states import State
 from .sessions.bare import BareSession, StateChange
 
@@ -20,12 +22,15 @@ class Session:
     A session is for one event loop. Any number of tasks may send; one should receive.
     """
 
-    __slots__ = ("_bare", "_drop", "_messages")
+    __slots__ = ("_bare", "_drop", "_messages", "_publishing")
 
-    def __init__(self, bare: BareSession, drop: Callable[[float], None]) -> None:
+    def __init__(
+        self, bare: BareSession, drop: Callable[[float], None], publishing: Publishing | None = None
+    ) -> None:
         self._bare = bare
         self._drop = drop
         self._messages = Messages(bare)
+        self._publishing = publishing
 
     # Sending...
 
@@ -82,6 +87,51 @@ class Session:
     def ack(self) -> None:
         """Say that everything received so far is handled."""
         self._messages.ack()
+
+    # Topics of the server...
+
+    async def publish(self, topic: str, data: Any) -> Position:
+        """Publish to a topic of the server; return the position once it is stored there.
+
+        It is published once, whatever happens to the line meanwhile, and to a server that keeps its topics in storage. Publishes are stored in
+        the order of the calls. Cancelled, it may be published all the same.
+
+        Args:
+            topic: for example ``"prices.acme"``.
+            data: as for ``send``, and 512 bytes smaller.
+
+        Raises:
+            TopicError: the topic is no good name.
+            DataError: the data cannot be sent.
+            PublishFailed: it is not published: the server has no such topic, does not let us, or has no room. The message says which.
+            PublishUnknown: it may be published: the session ended, or the server lost what it knew.
+            SessionClosed, SessionLost: the session is over already.
+        """
+        return await self._client_publishing().publish(topic, data)
+
+    def subscribe(self, pattern: str, after: Beginning = "now") -> Subscription:
+        """Return the publications of the server's topics that a pattern selects: an asynchronous iterator of ``Publication`` and ``Gap``.
+
+        What was published before comes first, then what is published from now on, in one order for everybody, nothing between them missing.
+
+        Args:
+            pattern: a topic, or with ``*`` for one token, or with a final ``**`` for one or more.
+            after: a ``Position`` to go on from; ``"start"`` for all that is kept; ``"last"`` for the newest publication of each topic; or ``"now"``.
+
+        Raises:
+            TopicError: the pattern breaks the rules.
+            Full: the server allows no more flows of this session now (``max_flows``).
+            SessionClosed, SessionLost: the session is over.
+        """
+        self._client_publishing()
+        return Subscription(self._bare, pattern, after)
+
+    def _client_publishing(self) -> Publishing:
+        if self._publishing is None:
+            raise LandlineError(
+                "only a client publishes and subscribes over its session; a server does so itself"
+            )
+        return self._publishing
 
     # Ending...
 

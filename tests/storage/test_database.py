@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from landline.errors import Conflict, StorageFailed
-from landline.storage.base import Append, Change, Put, Retention, Write
+from landline.storage.base import MAX_PAGE_BYTES, Append, Change, Put, Retention, Write
 from landline.storage.database import Database
 from landline.storage.names import Pattern
 
@@ -224,5 +224,5 @@ def test_so_many_topics_are_read_side_by_side(open_database: Open, monkeypatch: 
     database.write([write(Append("t.c", b"3"))])
 
     assert database.reader._matching_topics(Pattern("t.*")) is None
-    page = database.reader.read("t.*", None, None, 9)
+    page = database.reader.read("t.*", None, None, 9, MAX_PAGE_BYTES)
     assert [publication.data for publication in page.publications] == [b"1", b"2", b"3"]

@@ -24,6 +24,7 @@ from landline.storage import (
     Storage,
     Value,
 )
+from landline.storage.base import MAX_PAGE_BYTES
 from landline.testing.storage_conformance import StorageConformance
 
 Expect = Mapping[str, bytes | None] | None
@@ -49,7 +50,13 @@ class WritesInParts(MemoryStorage):
 
 class HidesGaps(MemoryStorage):
     async def read(
-        self, pattern: str, after: Position | None = None, *, limit: int = 300, to: Position | None = None
+        self,
+        pattern: str,
+        after: Position | None = None,
+        *,
+        limit: int = 300,
+        to: Position | None = None,
+        max_bytes: int = MAX_PAGE_BYTES,
     ) -> Page:
         page = await super().read(pattern, after, limit=limit, to=to)
         return Page(page.publications, [], page.after, page.end, page.more)
@@ -63,7 +70,13 @@ class ForgetsTheAge(MemoryStorage):
 
 class ReadsAfterIncluded(MemoryStorage):
     async def read(
-        self, pattern: str, after: Position | None = None, *, limit: int = 300, to: Position | None = None
+        self,
+        pattern: str,
+        after: Position | None = None,
+        *,
+        limit: int = 300,
+        to: Position | None = None,
+        max_bytes: int = MAX_PAGE_BYTES,
     ) -> Page:
         if after is not None:
             after = Position(after.epoch, max(0, after.offset - 1))

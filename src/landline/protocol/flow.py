@@ -89,7 +89,10 @@ class Flow:
 
     def push(self, kind: int, payload: bytes) -> int:
         """Queue one frame; return its size on the wire, in bytes."""
-        frame = HEADER.pack(len(payload), kind, self.number) + payload
+        return self.push_frame(HEADER.pack(len(payload), kind, self.number) + payload)
+
+    def push_frame(self, frame: bytes) -> int:
+        """Queue one whole data frame of this flow, which others may share; return its size on the wire, in bytes."""
         size = len(frame)
         self.pending.append(frame)
         self.pending_bytes += size

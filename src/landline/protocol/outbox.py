@@ -99,7 +99,13 @@ class Outbox:
 
     def send(self, flow: Flow, kind: int, payload: bytes) -> int:
         """Queue one frame; return its index within the flow. The caller has seen to ``has_room_in``."""
-        size = flow.push(kind, payload)
+        return self._sent(flow, flow.push(kind, payload))
+
+    def send_frame(self, flow: Flow, frame: bytes) -> int:
+        """Queue one whole frame of a flow, as ``send`` does."""
+        return self._sent(flow, flow.push_frame(frame))
+
+    def _sent(self, flow: Flow, size: int) -> int:
         self.pressure.used += size
         if flow is self.messages:
             self.outbox_bytes += size

@@ -40,6 +40,8 @@ _CHANGES_KEPT = SESSION.changes
 
 FAREWELL = SESSION.farewell
 
+RENEWED: Final = "renewed"
+"""The code of flows that ended because the server is in another life."""
 
 STALLED: Final = (
     "stalled: both programs wait for each other to receive; one that sends a lot must also receive meanwhile"
@@ -74,7 +76,9 @@ class BareSession:
         on_end: called when it ends.
         on_flow: called with each flow that the peer opens; the default takes none. A server's program that sets it before it first awaits anything
             misses none, see ``hold_flows``.
+        serves: takes a flow that the peer opens, if it is one of the library's own; asked before ``on_flow``.
         on_limit: told the name of a limit that it hit, and what was done about it.
+        on_room: called when there may be room again in a flow's outbox, by who fills it by itself.
     """
 
     def __init__(self, state: core.Session, *, session_id: bytes, principal: str, limits: Limits) -> None:
@@ -92,7 +96,9 @@ class BareSession:
         self.is_closing = False
         self.is_peer_closed = False
         self.messages = BareFlow(state, state.messages)
+        self.serves: Callable[[BareFlow], bool] = _serves_none
         self.on_flow: Callable[[BareFlow], None] = _refuse_flow
+        self.on_room: dict[BareFlow, Callable[[], None]] = {}
         self.room = Signal()
         self.over = Signal()
         self._loop = asyncio.get_running_loop()
@@ -104,7 +110,7 @@ class BareSession:
         self._retry_in: float | None = None
         self._redirect: str | None = None
         self._last_driver: Driver | None = None
-        state.on_room = self.room.wake
+        state.on_room = self._made_room
 
     # A connection comes and goes...
 
@@ -140,8 +146,7 @@ class BareSession:
             if event.flow in self._flows:
                 self._flows[event.flow].was_handled(event.handled)
         elif isinstance(event, FlowOpened):
-            if event.flow in self.core.flows:  # the peer may have abandoned it in the same breath
-                self.on_flow(self._hold(BareFlow(self.core, self.core.flows[event.flow])))
+            self._flow_opened(event.flow)
         elif isinstance(event, FlowAbandoned):
             if event.flow in self._flows:
                 self._flows[event.flow].was_reset(event.code, event.reason)
@@ -150,7 +155,7 @@ class BareSession:
             self.on_limit("stalled_after", "both ends wait for each other")
             self._tell(StateChange(self.state, self.state, STALLED))
         elif isinstance(event, RoomMade):
-            self.room.wake()
+            self._made_room()
         elif isinstance(event, Suspected):
             if self.state is State.CONNECTED:
                 self.set_state(State.SUSPECT, "nothing was heard for a while")
@@ -161,6 +166,18 @@ class BareSession:
             log.warning("the event loop stood still for %.1f s", event.seconds)
         elif isinstance(event, PeerClosed) and event.code is CloseCode.NORMAL:
             self._peer_closed(event.reason)
+
+    def _flow_opened(self, number: int) -> None:
+        if number in self.core.flows:  # the peer may have abandoned it in the same breath
+            flow = self._hold(BareFlow(self.core, self.core.flows[number]))
+            if not self.serves(flow):
+                self.on_flow(flow)
+
+    def _made_room(self) -> None:
+        self.room.wake()
+        if self.on_room:
+            for fill in tuple(self.on_room.values()):
+                fill()
 
     def _peer_closed(self, reason: str) -> None:
         self.is_peer_closed = True
@@ -380,6 +397,11 @@ class _Watcher:
 
 def _nothing(*facts: str) -> None:
     """Nobody asked to be told."""
+
+
+def _serves_none(flow: BareFlow) -> bool:
+    del flow
+    return False
 
 
 def _refuse_flow(flow: BareFlow) -> None:

@@ -5,12 +5,16 @@ from __future__ import annotations
 import asyncio
 import heapq
 import itertools
+from typing import Final
 
 from ..errors import FlowEnded, FlowReset
+from ..limits import SESSION
 from ..protocol.flow import ENDED, RESET, Flow
 from ..protocol.frames import ResetCode
 from ..protocol.session import Session
 from .signal import Signal
+
+PENDING: Final = SESSION.pending
 
 
 class BareFlow:
@@ -71,6 +75,22 @@ class BareFlow:
         if self.core.is_ending or self.core.ours & (ENDED | RESET):
             return FlowEnded("this end has said that it sends no more")
         return None
+
+    # Who fills it by itself...
+
+    @property
+    def takes_more(self) -> bool:
+        """Whether little of it waits to be written: who has much to send keeps that to itself, and may still change its mind."""
+        return (
+            self.core.pending_bytes < PENDING
+            and self.why_unwritable() is None
+            and self._session.has_room_in(self.core)
+        )
+
+    def put(self, frame: bytes) -> None:
+        """Queue a whole data frame of this flow; nothing happens when it takes none any more. The caller has seen to the room."""
+        if self.why_unwritable() is None:
+            self._session.send_frame(self.core, frame)
 
     # The session tells...
 

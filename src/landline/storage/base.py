@@ -196,15 +196,22 @@ class Storage(ABC):
 
     @abstractmethod
     async def read(
-        self, pattern: str, after: Position | None = None, *, limit: int = 300, to: Position | None = None
+        self,
+        pattern: str,
+        after: Position | None = None,
+        *,
+        limit: int = 300,
+        to: Position | None = None,
+        max_bytes: int = MAX_PAGE_BYTES,
     ) -> Page:
         """Return the oldest publications that match after a position (excluded), and the gaps among them.
 
         Args:
             pattern: a topic, or a pattern with ``*`` (one token) or a final ``**`` (one or more).
             after: None reads from the very start, and what retention has removed since then is a gap.
-            limit: at most this many publications; a page also ends after ``MAX_PAGE_BYTES``.
+            limit: at most this many publications.
             to: the last position of interest, included.
+            max_bytes: of data, after which a page ends; it holds at least one publication. More than ``MAX_PAGE_BYTES`` are not given.
         """
 
     @abstractmethod

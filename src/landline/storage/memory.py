@@ -15,7 +15,19 @@ from dataclasses import dataclass, field
 
 from ..errors import Conflict, StorageClosed, StorageLocked
 from ..history import Position
-from .base import MAX_PAGE, Append, Change, Page, Put, Retention, Storage, Value, Write, check_key
+from .base import (
+    MAX_PAGE,
+    MAX_PAGE_BYTES,
+    Append,
+    Change,
+    Page,
+    Put,
+    Retention,
+    Storage,
+    Value,
+    Write,
+    check_key,
+)
 from .epochs import Epochs
 from .names import Pattern
 from .pages import Row, Span, page_backward, page_forward
@@ -106,14 +118,20 @@ class MemoryStorage(Storage):
     # ... and reading it.
 
     async def read(
-        self, pattern: str, after: Position | None = None, *, limit: int = 300, to: Position | None = None
+        self,
+        pattern: str,
+        after: Position | None = None,
+        *,
+        limit: int = 300,
+        to: Position | None = None,
+        max_bytes: int = MAX_PAGE_BYTES,
     ) -> Page:
         """Return the oldest publications that match after a position, and the gaps among them."""
         self._check_open()
         topics = self._matching(pattern)
         span = Span.between(self._epochs, pattern, self._head, after=after, to=to)
         rows = heapq.merge(*(topic.rows(name, span.start, span.stop) for name, topic in topics))
-        return page_forward(span, rows, ((name, topic.trimmed) for name, topic in topics), limit)
+        return page_forward(span, rows, ((name, topic.trimmed) for name, topic in topics), limit, max_bytes)
 
     async def last(self, pattern: str, limit: int = 300, *, to: Position | None = None) -> Page:
         """Return the newest publications that match up to a position, oldest of them first."""

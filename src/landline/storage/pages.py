@@ -66,7 +66,13 @@ class Span:
         return self.epochs.head(offset) if offset == self.head else self.epochs.at(offset)
 
 
-def page_forward(span: Span, rows: Iterable[Row], trimmed: Iterable[tuple[str, int]], limit: int) -> Page:
+def page_forward(
+    span: Span,
+    rows: Iterable[Row],
+    trimmed: Iterable[tuple[str, int]],
+    limit: int,
+    max_bytes: int = MAX_PAGE_BYTES,
+) -> Page:
     """Make the page of the oldest rows.
 
     Args:
@@ -74,27 +80,28 @@ def page_forward(span: Span, rows: Iterable[Row], trimmed: Iterable[tuple[str, i
         rows: the matching rows of the span, by rising offset; consumed only as far as the page goes.
         trimmed: for each matching topic the last offset that retention removed.
         limit: the most publications.
+        max_bytes: the most bytes of data, one publication in any case.
     """
-    taken, more = _take(rows, limit)
+    taken, more = _take(rows, limit, max_bytes)
     end = taken[-1].offset if more else max(span.start, span.stop)
     return _page(span, taken, trimmed, limit, start=span.start, end=end, more=more or span.is_cut)
 
 
 def page_backward(span: Span, rows: Iterable[Row], trimmed: Iterable[tuple[str, int]], limit: int) -> Page:
     """Make the page of the newest rows; as ``page_forward``, but the rows come by falling offset."""
-    taken, more = _take(rows, limit)
+    taken, more = _take(rows, limit, MAX_PAGE_BYTES)
     start = taken[-1].offset - 1 if more else min(span.start, span.stop)
     return _page(span, taken[::-1], trimmed, limit, start=start, end=span.stop, more=more or span.is_cut)
 
 
-def _take(rows: Iterable[Row], limit: int) -> tuple[list[Row], bool]:
+def _take(rows: Iterable[Row], limit: int, max_bytes: int) -> tuple[list[Row], bool]:
     """Return the rows that fit one page, and whether there were others."""
     limit = max(1, min(limit, MAX_PAGE))
     taken: list[Row] = []
     size = 0
     for row in rows:
         size += len(row.data or b"")
-        if taken and (len(taken) == limit or size > MAX_PAGE_BYTES):
+        if taken and (len(taken) == limit or size > min(max_bytes, MAX_PAGE_BYTES)):
             return taken, True
         taken.append(row)
     return taken, False

@@ -55,12 +55,14 @@ class Reader:
         self._path = path
         self._epochs = epochs
 
-    def read(self, pattern: str, after: Position | None, to: Position | None, limit: int) -> Page:
+    def read(
+        self, pattern: str, after: Position | None, to: Position | None, limit: int, max_bytes: int
+    ) -> Page:
         """See ``Storage.read``."""
         span = Span.between(self._epochs, pattern, self.head, after=after, to=to)
         with translated(self._path), contextlib.ExitStack() as cursors:
             rows = self._rows(span, cursors, backward=False)
-            return page_forward(span, rows, self._trimmed(span), limit)
+            return page_forward(span, rows, self._trimmed(span), limit, max_bytes)
 
     def last(self, pattern: str, to: Position | None, limit: int) -> Page:
         """See ``Storage.last``."""

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 from ..errors import StorageClosed, StorageError, StorageFailed, StorageLocked
 from ..history import Position
 from ..limits import STORAGE
-from .base import Change, Page, Retention, Storage, Value, Write, check_key
+from .base import MAX_PAGE_BYTES, Change, Page, Retention, Storage, Value, Write, check_key
 from .names import Pattern
 
 if TYPE_CHECKING:
@@ -127,11 +127,19 @@ class SQLiteStorage(Storage):
         return gone
 
     async def read(
-        self, pattern: str, after: Position | None = None, *, limit: int = 300, to: Position | None = None
+        self,
+        pattern: str,
+        after: Position | None = None,
+        *,
+        limit: int = 300,
+        to: Position | None = None,
+        max_bytes: int = MAX_PAGE_BYTES,
     ) -> Page:
         """Return the oldest publications that match after a position, and the gaps among them."""
         Pattern(pattern)
-        return await self._opened().call(lambda database: database.reader.read(pattern, after, to, limit))
+        return await self._opened().call(
+            lambda database: database.reader.read(pattern, after, to, limit, max_bytes)
+        )
 
     async def last(self, pattern: str, limit: int = 300, *, to: Position | None = None) -> Page:
         """Return the newest publications that match up to a position, oldest of them first."""

@@ -1,0 +1,60 @@
+"""How what programs publish becomes what is stored and sent, and back; shared by both ends of ``topics``."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..errors import ProtocolError, PublishFailed, PublishUnknown
+from ..history import Position
+from ..limits import PROTOCOL
+from ..protocol.codec import Packed, encode_data
+from ..protocol.frames import HEADER, FrameType
+from ..protocol.publish import Answer, Code, Published
+from ..protocol.subscription import unwrap, wrap
+from ..sessions.flow import BareFlow
+
+
+def encode_stored(data: Any, max_message: int) -> bytes:
+    """Return what a program publishes as it is stored.
+
+    Raises:
+        DataError: it cannot be encoded, or is too large for a message.
+    """
+    return wrap(*encode_data(data, max_message - PROTOCOL.publish_overhead))
+
+
+def decode_stored(data: bytes) -> Any:
+    """Return what was published.
+
+    Raises:
+        ProtocolError: it is not what its type says.
+    """
+    value = unwrap(data)
+    return value.unpack() if isinstance(value, Packed) else value
+
+
+def position_of(answer: Answer) -> Position:
+    """Return where something was published.
+
+    Raises:
+        PublishFailed, PublishUnknown: it was not, or nobody knows.
+    """
+    if isinstance(answer, Published):
+        return Position(answer.epoch, answer.offset)
+    raise (PublishUnknown if answer.code is Code.UNKNOWN else PublishFailed)(answer.reason)
+
+
+def say(flow: BareFlow, payload: bytes) -> None:
+    """Send what these flows carry: bytes, in which there is a message of ``protocol.publish`` or ``protocol.subscription``."""
+    flow.put(HEADER.pack(len(payload), FrameType.BYTES, flow.core.number) + payload)
+
+
+def heard(said: Any) -> bytes:
+    """Return what such a flow brought.
+
+    Raises:
+        ProtocolError: it is not bytes.
+    """
+    if not isinstance(said, bytes):
+        raise ProtocolError("what flows of topics carry is bytes", "bad-data")
+    return said

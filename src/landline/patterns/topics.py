@@ -1,0 +1,228 @@
+"""Topics, as a client uses them: publishing exactly once, and subscriptions that go on where they were, on whatever line and server."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from typing import Any, Literal, Self
+
+from ..errors import (
+    FlowEnded,
+    FlowReset,
+    NotAllowed,
+    ProtocolError,
+    PublishFailed,
+    PublishUnknown,
+    SessionEnded,
+    TopicError,
+)
+from ..history import Gap, Position, Publication
+from ..protocol.codec import Packed
+from ..protocol.frames import ResetCode
+from ..protocol.publish import OUTBOX_ID_SIZE, PUBLISH_PURPOSE, Answer, Publisher
+from ..protocol.subscription import SUBSCRIBE_PURPOSE, After
+from ..protocol.subscription import Subscription as Place
+from ..sessions.bare import RENEWED, BareSession
+from ..sessions.flow import BareFlow
+from ..sessions.signal import Signal
+from ..storage.names import Pattern, check_topic
+from .messages import Messages
+from .publications import encode_stored, heard, position_of, say
+
+Beginning = Position | Literal["start", "now", "last"]
+"""Where a subscription begins: after a position, with the oldest that is kept, with what comes from now on, or with the newest of each topic."""
+
+
+def beginning(after: Beginning) -> Position | After:
+    """Return where to begin, checked.
+
+    Raises:
+        TopicError: it is none of those.
+    """
+    if isinstance(after, Position):
+        return after
+    if after not in ("start", "now", "last"):
+        raise TopicError(
+            f"a subscription begins after a Position, or at 'start', 'now' or 'last', not at {after!r}"
+        )
+    return After[after.upper()]
+
+
+class Publishing:
+    """What one session publishes.
+
+    Args:
+        bare: the session.
+        outbox: what is published is numbered by it.
+    """
+
+    def __init__(self, bare: BareSession, outbox: Publisher | None = None) -> None:
+        self._bare = bare
+        self._outbox = outbox or Publisher(secrets.token_bytes(OUTBOX_ID_SIZE))
+        self._answers: dict[int, asyncio.Future[Answer]] = {}
+        self._room = Signal()
+        self._flow: BareFlow | None = None
+        self._task: asyncio.Task[None] | None = None
+
+    async def publish(self, topic: str, data: Any) -> Position:
+        """Publish, and return the position once it is stored; see ``Session.publish``."""
+        check_topic(topic)
+        bare, outbox = self._bare, self._outbox
+        stored = encode_stored(data, bare.core.max_message)
+        while self._why_not() is None and not (outbox.has_room and outbox.size < bare.limits.outbox_bytes):
+            await self._room.wait()
+        error = self._why_not()
+        if error is not None:
+            raise error
+        number = outbox.publish(topic, stored)
+        future = self._answers[number] = asyncio.get_running_loop().create_future()
+        if self._task is None:
+            self._task = asyncio.create_task(self._run(), name="landline publishes")
+        self._fill()
+        return position_of(await asyncio.shield(future))
+
+    def _why_not(self) -> SessionEnded | None:
+        bare = self._bare
+        if bare.ended is None and (bare.is_closing or bare.is_peer_closed):
+            return bare.closing()
+        return bare.ended
+
+    def _fill(self) -> None:
+        """Say what the flow takes now."""
+        flow = self._flow
+        while flow is not None and flow.takes_more:
+            message = self._outbox.next_message()
+            if message is None:
+                return
+            say(flow, message)
+
+    async def _run(self) -> None:
+        """Keep a flow for what is published, on this life of the server and the next; end with the session."""
+        reason, may_be = "", True
+        try:
+            while True:
+                try:
+                    await self._serve(self._bare.open_flow(PUBLISH_PURPOSE))
+                except FlowEnded as error:
+                    if not is_renewed(error):
+                        reason = str(error)
+                        may_be = not isinstance(error, FlowReset) or error.code != ResetCode.UNWANTED.text
+                        return
+        except SessionEnded as error:
+            reason = str(error)
+        except ProtocolError as error:
+            reason = f"what the server said cannot be read: {error.reason}"
+        finally:
+            self._task = self._flow = None
+            self._give_up(reason, may_be=may_be)
+
+    async def _serve(self, flow: BareFlow) -> None:
+        messages = Messages(self._bare, flow)
+        say(flow, self._outbox.begin())
+        self._flow = flow
+        self._bare.on_room[flow] = self._fill
+        try:
+            while True:
+                for answer in self._outbox.receive(heard(await messages.receive())):
+                    future = self._answers.pop(answer.number, None)
+                    if future is not None and not future.done():
+                        future.set_result(answer)
+                self._room.wake()
+                self._fill()
+        finally:
+            del self._bare.on_room[flow]
+            self._flow = None
+
+    def _give_up(self, reason: str, *, may_be: bool) -> None:
+        """Nobody answers any more: what was never said is certainly not stored."""
+        for number, future in self._answers.items():
+            if not future.done():
+                is_said = may_be and number <= self._outbox.said
+                future.set_exception(PublishUnknown(reason) if is_said else PublishFailed(reason))
+                future.exception()  # who was cancelled does not ask for it
+        self._answers.clear()
+        self._outbox.clear()
+        self._room.wake()
+
+
+class Subscription:
+    """Publications of a pattern, as they come: an asynchronous iterator of ``Publication`` and ``Gap``.
+
+    It goes on by itself over dropped lines, and over a restart of a server that keeps sessions. Leave it by ``async with``, or ``close`` it.
+
+    Raises:
+        TopicError: the server has no such topic.
+        NotAllowed: it does not let this client have it.
+        SessionClosed, SessionLost: the session is over; what arrived was handed out before.
+    """
+
+    def __init__(self, bare: BareSession, pattern: str, after: Beginning) -> None:
+        Pattern(pattern)
+        self._bare = bare
+        self._place = Place(pattern, beginning(after))
+        self._position = self._place.position
+        self._begin()
+
+    def _begin(self) -> None:
+        self._flow = flow = self._bare.open_flow(SUBSCRIBE_PURPOSE)
+        self._messages = Messages(self._bare, flow)
+        say(flow, self._place.begin())
+
+    @property
+    def pattern(self) -> str:
+        """What it selects."""
+        return self._place.pattern
+
+    @property
+    def position(self) -> Position | None:
+        """Up to here everything was handed out: ``after=`` for a subscription that goes on from there. None while that is not known."""
+        return self._position
+
+    def __aiter__(self) -> Subscription:
+        return self
+
+    async def __anext__(self) -> Publication | Gap:
+        while True:
+            try:
+                said = self._place.receive(heard(await self._messages.receive()))
+            except FlowEnded as error:
+                if isinstance(error, FlowReset) and error.code == ResetCode.CANCELLED.text:
+                    raise StopAsyncIteration from None
+                if not is_renewed(error):
+                    raise _why(error) from None
+                self._begin()
+                continue
+            except ProtocolError as error:
+                self._flow.reset(ResetCode.BAD_DATA, error.reason)
+                raise
+            self._position = self._place.position
+            if isinstance(said, Publication):
+                return Publication(said.topic, said.position, _value(said.data))
+            if isinstance(said, Gap):
+                return said
+
+    async def close(self) -> None:
+        """Want no more of it; the iterator ends."""
+        self._flow.reset(ResetCode.CANCELLED, "")
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *exc: object) -> None:
+        await self.close()
+
+
+def _why(error: FlowEnded) -> Exception:
+    """Return what the end of its flow means for a subscription."""
+    if isinstance(error, FlowReset) and error.code == ResetCode.UNWANTED.text:
+        return NotAllowed(error.reason)
+    return error
+
+
+def _value(data: Any) -> Any:
+    return data.unpack() if isinstance(data, Packed) else data
+
+
+def is_renewed(error: FlowEnded) -> bool:
+    """Whether a flow ended because the server is in another life, and another flow may go on."""
+    return isinstance(error, FlowReset) and error.code == RENEWED

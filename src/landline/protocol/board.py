@@ -1,0 +1,226 @@
+"""Where a server's publications are put up: the order of storing, telling and answering, and who is told of what.
+
+One batch is written at a time; what is published meanwhile gathers for the next. Only when a batch is stored are its publications told, in
+the order of their offsets, and after that their publishers are answered. So nobody hears of what may still be lost, and nobody is told that
+something is safe that is not. ``patterns.hub`` runs this over a storage, ``testing.simulation`` without one.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Sequence
+from typing import Final, Protocol
+
+import msgspec
+
+from ..history import Position
+from ..limits import PROTOCOL
+from .feed import Behind, Entry, Feed
+from .publish import Answer, Code, Origin, Publish, Published, Unpublished, encode_record
+
+MOST_CHANGES: Final = PROTOCOL.batch
+MOST_BYTES: Final = PROTOCOL.batch_bytes
+_REMEMBERED: Final = PROTOCOL.patterns
+
+Tell = Callable[[Answer], None]
+"""Is told what became of a publish."""
+
+
+class Selects(Protocol):
+    """A pattern that was checked."""
+
+    text: str
+
+    @property
+    def is_exact(self) -> bool:
+        """Whether it selects one topic only."""
+        ...
+
+    def matches(self, topic: str, /) -> bool:
+        """Whether it selects this topic."""
+        ...
+
+
+class Batch(msgspec.Struct, frozen=True):
+    """What to store now, all of it or nothing."""
+
+    publications: list[tuple[str, bytes]]
+    """Topic and data of each, in order."""
+    records: list[tuple[str, bytes]]
+    """Keys and values: what is known of the outboxes that these are of."""
+
+
+class _Waiting:
+    """A publish that is not stored yet."""
+
+    __slots__ = ("data", "key", "number", "origin", "tell", "topic")
+
+    def __init__(
+        self, topic: str, data: bytes, tell: Tell, origin: Origin | None, key: str, number: int
+    ) -> None:
+        self.topic = topic
+        self.data = data
+        self.tell = tell
+        self.origin = origin
+        self.key = key
+        self.number = number
+
+
+class Board:
+    """The topics of one life of a server.
+
+    Args:
+        head: the last publication of the history so far, in this life's epoch.
+        behind: tells what becomes of a topic's publications that a reader is too slow for.
+        wake: called when ``next_batch`` may have one.
+
+    Attributes:
+        head: up to here everything is told.
+        size: bytes that wait to be stored.
+    """
+
+    def __init__(self, head: Position, behind: Callable[[str], Behind], wake: Callable[[], None]) -> None:
+        self.head = head
+        self.size = 0
+        self._behind = behind
+        self._wake = wake
+        self._waiting: deque[_Waiting] = deque()
+        self._storing: list[_Waiting] = []
+        self._exact: dict[str, dict[Feed, Callable[[], None]]] = {}
+        self._wild: dict[str, tuple[Selects, dict[Feed, Callable[[], None]]]] = {}
+        self._selected: dict[str, list[dict[Feed, Callable[[], None]]]] = {}
+
+    # Something is published...
+
+    def publish(self, topic: str, data: bytes, tell: Tell) -> None:
+        """Add a publication of the server's own."""
+        self._add(_Waiting(topic, data, tell, None, "", 0))
+
+    def receive(self, origin: Origin, key: str, publish: Publish, tell: Tell) -> None:
+        """Take a client's publish; it is answered now, or when it is stored.
+
+        Raises:
+            ProtocolError: too many of its outbox wait.
+        """
+        verdict = origin.receive(publish)
+        if verdict is True:
+            self._add(_Waiting(publish.topic, publish.data, tell, origin, key, publish.number))
+        elif verdict is False:
+            self._take_over(origin, publish.number, tell)
+        else:
+            tell(verdict)
+
+    def _add(self, waiting: _Waiting) -> None:
+        self._waiting.append(waiting)
+        self.size += len(waiting.data)
+        self._wake()
+
+    def _take_over(self, origin: Origin, number: int, tell: Tell) -> None:
+        """It was published before, by a flow that is no more, and is still waiting: who asks now gets the answer."""
+        for waiting in (*self._storing, *self._waiting):
+            if waiting.origin is origin and waiting.number == number:
+                waiting.tell = tell
+
+    # ... stored ...
+
+    @property
+    def has_batch(self) -> bool:
+        """Whether ``next_batch`` has something."""
+        return bool(self._waiting) and not self._storing
+
+    def next_batch(self, now: float) -> Batch:
+        """Return what to store now; ``stored`` or ``failed`` must follow.
+
+        Args:
+            now: the wall clock, in seconds since 1970; kept with what is known of outboxes.
+        """
+        batch = self._storing
+        size = 0
+        while self._waiting and len(batch) < MOST_CHANGES:
+            waiting = self._waiting[0]
+            size += len(waiting.data) + len(waiting.topic)
+            if batch and size > MOST_BYTES:
+                break
+            batch.append(self._waiting.popleft())
+        fresh: dict[str, tuple[Origin, list[tuple[int, int]]]] = {}
+        for place, waiting in enumerate(batch):
+            if waiting.origin is not None:
+                _, numbers = fresh.setdefault(waiting.key, (waiting.origin, []))
+                numbers.append((waiting.number, len(batch) - 1 - place))
+        return Batch(
+            [(waiting.topic, waiting.data) for waiting in batch],
+            [(key, encode_record(origin, numbers, now)) for key, (origin, numbers) in fresh.items()],
+        )
+
+    def stored(self, positions: Sequence[Position]) -> None:
+        """The batch is safe: tell its publications, then answer who published them."""
+        batch, self._storing = self._storing, []
+        for waiting, position in zip(batch, positions, strict=True):
+            self.size -= len(waiting.data)
+            self.head = position
+            self._tell(Entry(waiting.topic, position.offset, waiting.data, self._behind(waiting.topic)))
+        for waiting, position in zip(batch, positions, strict=True):
+            if waiting.origin is not None:
+                waiting.tell(waiting.origin.stored(waiting.number, position))
+            else:
+                waiting.tell(Published(waiting.number, position.epoch, position.offset))
+        if self._waiting:
+            self._wake()
+
+    def failed(self, code: Code, reason: str) -> None:
+        """The batch is not stored, or nobody knows."""
+        batch, self._storing = self._storing, []
+        for waiting in batch:
+            self.size -= len(waiting.data)
+            if waiting.origin is not None:
+                waiting.tell(waiting.origin.failed(waiting.number, code, reason))
+            else:
+                waiting.tell(Unpublished(waiting.number, code, reason))
+        if self._waiting:
+            self._wake()
+
+    # ... and told.
+
+    def subscribe(self, feed: Feed, selects: Selects, on_push: Callable[[], None]) -> None:
+        """Have a feed pushed what its pattern selects, from now on; ``on_push`` is called after each."""
+        feed.begin(self.head.epoch)
+        if selects.is_exact:
+            self._exact.setdefault(selects.text, {})[feed] = on_push
+        elif selects.text in self._wild:
+            self._wild[selects.text][1][feed] = on_push
+        else:
+            self._wild[selects.text] = (selects, {feed: on_push})
+            self._selected.clear()
+
+    def unsubscribe(self, feed: Feed) -> None:
+        """Push it nothing more."""
+        if feed.pattern in self._exact and feed in self._exact[feed.pattern]:
+            del self._exact[feed.pattern][feed]
+            if not self._exact[feed.pattern]:
+                del self._exact[feed.pattern]
+        elif feed.pattern in self._wild:
+            feeds = self._wild[feed.pattern][1]
+            feeds.pop(feed, None)
+            if not feeds:
+                del self._wild[feed.pattern]
+                self._selected.clear()
+
+    def _tell(self, entry: Entry) -> None:
+        for feed, on_push in self._exact.get(entry.topic, {}).items():
+            feed.push(entry)
+            on_push()
+        if self._wild:
+            for feeds in self._selecting(entry.topic):
+                for feed, on_push in feeds.items():
+                    feed.push(entry)
+                    on_push()
+
+    def _selecting(self, topic: str) -> list[dict[Feed, Callable[[], None]]]:
+        selecting = self._selected.get(topic)
+        if selecting is None:
+            if len(self._selected) >= _REMEMBERED:
+                self._selected.clear()
+            selecting = self._selected[topic] = [
+                feeds for selects, feeds in self._wild.values() if selects.matches(topic)
+            ]
+        return selecting
