@@ -215,7 +215,7 @@ def vectors() -> list[str]:
         heartbeat=25.0, dead_after=8.0, resume_window=300.0,
     )  # fmt: skip
     hello = Hello(life=life, window=262144, max_message=1048576)
-    resume = Resume(session=session, token=token, attempt=2, received=3)
+    resume = Resume(session=session, token=token, attempt=2, life=life, received=3)
     stale = Refusal(code=CloseCode.STALE, reason="a later attempt was accepted", attempt=7)
     samples = {
         "the magic": MAGIC,

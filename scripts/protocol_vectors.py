@@ -175,7 +175,7 @@ class Recorder:
             assert self.session is not None
             received = self.session.received
             self.connection.greet(
-                Resume(session=SESSION, token=TOKEN, attempt=what["attempt"], received=received)
+                Resume(session=SESSION, token=TOKEN, attempt=what["attempt"], life=LIFE, received=received)
             )
         elif verb == "welcome":
             self._welcome(resumed=what.get("resumed", False))

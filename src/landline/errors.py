@@ -11,6 +11,7 @@
     ├── SessionEnded (ConnectionError)         the session is over
     │   ├── SessionClosed                      ... by agreement: nothing is missing
     │   └── SessionLost                        ... and says what is missing
+    ├── SessionInterrupted (ConnectionError)   the session goes on with another life of the server; says what is missing
     ├── FlowEnded (ConnectionError)            no more comes in a flow, which is over before its session
     │   └── FlowReset                          ... because one end abandoned it
     ├── Full                                   the outbox has no room just now
@@ -150,6 +151,26 @@ class SessionLost(SessionEnded):
     def __str__(self) -> str:
         were = "was" if self.unacked == 1 else "were"
         return f"the session was lost ({self.reason}); {self.unacked} of our messages {were} not acknowledged"
+
+
+class SessionInterrupted(LandlineError, ConnectionError):
+    """The session goes on, and yet something may be missing: another life of the server has taken it up.
+
+    What the last one had sent and we had not received did not come; the program there begins anew. Raised once, by who receives.
+
+    Attributes:
+        reason: why, as a clause.
+        unacked: how many of our messages have no ack; each receipt says ``failed`` or ``unknown``.
+    """
+
+    def __init__(self, reason: str, unacked: int = 0) -> None:
+        super().__init__(reason, unacked)
+        self.reason = reason
+        self.unacked = unacked
+
+    def __str__(self) -> str:
+        were = "was" if self.unacked == 1 else "were"
+        return f"the session was interrupted ({self.reason}); {self.unacked} of our messages {were} not acknowledged"
 
 
 class FlowEnded(LandlineError, ConnectionError):

@@ -22,6 +22,7 @@ from .sessions.accept import Acceptor
 from .sessions.auth import Authenticate, admit_all
 from .sessions.bare import BareSession
 from .sessions.caller import Caller
+from .sessions.records import Records
 from .storage import MemoryStorage, Pattern, Retention, SQLiteStorage, Storage
 from .transports import Listener, Transport, open_listener, parse_address
 
@@ -168,14 +169,14 @@ class Server:
         """
         if not addresses:
             raise AddressError("listen needs an address")
-        async with self._open_topics() as hub:
-            async with self._listen(addresses, hub) as listening:
+        async with self._open_storage() as (hub, records):
+            async with self._listen(addresses, hub, records) as listening:
                 yield listening
 
     @asynccontextmanager
-    async def _open_topics(self) -> AsyncIterator[Hub | None]:
+    async def _open_storage(self) -> AsyncIterator[tuple[Hub | None, Records | None]]:
         if self._storage is None and not self._rules:
-            yield None
+            yield None, None
             return
         storage = self._storage
         if storage is None:
@@ -187,15 +188,23 @@ class Server:
         async with storage:
             hub = Hub(storage, list(self._rules.values()), self._limits, authorize=self._authorize)
             await hub.open()
+            records = None
+            if self._storage is not None:
+                records = Records(storage)
+                await records.open()
             self._hub = hub
             try:
-                yield hub
+                yield hub, records
             finally:
                 self._hub = None
                 await hub.close()
+                if records is not None:
+                    await records.close()
 
     @asynccontextmanager
-    async def _listen(self, addresses: tuple[str, ...], hub: Hub | None) -> AsyncIterator[Listening]:
+    async def _listen(
+        self, addresses: tuple[str, ...], hub: Hub | None, records: Records | None
+    ) -> AsyncIterator[Listening]:
         running: set[asyncio.Task[None]] = set()
         acceptor = Acceptor(
             self._limits,
@@ -203,6 +212,7 @@ class Server:
             plain=partial(self._begin_plain, running) if self._plain is not None else None,
             authenticate=self._authenticate,
             redirect=self._redirect,
+            records=records,
         )
         listeners: list[Listener] = []
         try:

@@ -42,7 +42,7 @@ def make_hello(**changes: Any) -> Hello:
 
 
 def make_resume(**changes: Any) -> Resume:
-    return replace(Resume(session=SESSION_ID, token=TOKEN, attempt=2, received=0), **changes)
+    return replace(Resume(session=SESSION_ID, token=TOKEN, attempt=2, life=LIFE, received=0), **changes)
 
 
 def make_welcome(**changes: Any) -> Welcome:
@@ -165,6 +165,7 @@ class Guest:
                     session=self.id,
                     token=self.token,
                     attempt=self.attempt,
+                    life=LIFE,
                     received=self.session.received,
                 )
             )

@@ -78,7 +78,9 @@ class Player:
 
     def resume(self, what: dict[str, int], _: int) -> None:
         assert self.session is not None
-        resume = Resume(session=SESSION, token=TOKEN, attempt=what["attempt"], received=self.session.received)
+        resume = Resume(
+            session=SESSION, token=TOKEN, attempt=what["attempt"], life=LIFE, received=self.session.received
+        )
         self.connection.greet(resume)
 
     def _begin(self) -> Session:

@@ -69,6 +69,7 @@ class Wire:
             session=welcome.session,
             token=token or welcome.token,
             attempt=attempt,
+            life=welcome.life,
             received=received,
             **fields,
         )

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Generator
 from typing import Any, Final, Literal
 
 import msgspec
 
-from ..errors import Full, LandlineError, ProtocolError
+from ..errors import FlowReset, Full, LandlineError, ProtocolError, SessionInterrupted
 from ..protocol.codec import encode_data
+from ..protocol.flow import Flow
 from ..protocol.frames import CloseCode
+from ..protocol.session import Session
 from ..sessions.bare import BareSession
-from ..sessions.flow import BareFlow
+from ..sessions.flow import RENEWED, RESTARTED, BareFlow
 
 
 class Outcome(msgspec.Struct, frozen=True):
@@ -68,12 +71,21 @@ class Receipt:
 class Messages:
     """Messages over one flow of a session, by default that of its own."""
 
-    __slots__ = ("_bare", "_core", "_flow", "_held")
+    __slots__ = ("_bare", "_before", "_core", "_flow", "_held")
 
     def __init__(self, bare: BareSession, held: BareFlow | None = None) -> None:
         self._bare = bare
         self._core = bare.core
         self._held = bare.messages if held is None else held
+        self._flow = self._held.core
+        self._before: deque[tuple[Session, Flow]] = deque()
+        if held is None:
+            bare.on_renewed.append(self._renew)
+
+    def _renew(self) -> None:
+        """The session's own messages begin again, with another life of the server; what arrived before is handed out first."""
+        self._before.append((self._core, self._flow))
+        self._core, self._held = self._bare.core, self._bare.messages
         self._flow = self._held.core
 
     async def send(self, value: Any) -> Receipt:
@@ -109,9 +121,9 @@ class Messages:
 
     async def receive(self) -> Any:
         """Return the next message; asking for it says that the one before is handled."""
-        bare, flow = self._bare, self._flow
-        while not flow.inbox:
-            self._core.handle_taken(flow)
+        bare = self._bare
+        while not self._before and not self._flow.inbox:
+            self._core.handle_taken(self._flow)
             bare.drained()
             error = bare.ended or self._held.why_unreadable()
             if error is not None:
@@ -121,8 +133,12 @@ class Messages:
             await self._held.arrived.wait()
         if bare.is_closing:
             raise bare.closing()
+        core, flow = self._before[0] if self._before else (self._core, self._flow)
+        if not flow.inbox:
+            self._before.popleft()
+            raise SessionInterrupted(RESTARTED, flow.queued - flow.handled_by_peer)
         try:
-            return self._core.take(flow)
+            return core.take(flow)
         except ProtocolError as error:
             flow.inbox.clear()  # what came after it would have a hole before it
             bare.lose(CloseCode.BAD_DATA, error.reason)
@@ -135,10 +151,13 @@ class Messages:
 
     async def flush(self) -> None:
         """Wait until the peer's program handled everything sent so far."""
-        index = self._flow.queued - 1
+        held = self._held
+        index = held.core.queued - 1
         if self._bare.ended is None:
-            await self._held.wait_handled(index)
-        if self._flow.handled_by_peer <= index:
-            error = self._bare.ended or self._held.why_unreadable()
+            await held.wait_handled(index)
+        if held.core.handled_by_peer <= index:
+            error = self._bare.ended or held.why_unreadable()
+            if isinstance(error, FlowReset) and error.code == RENEWED:
+                raise SessionInterrupted(RESTARTED, held.core.queued - held.core.handled_by_peer)
             if error is not None:
                 raise error

@@ -13,6 +13,7 @@ from ..errors import (
     ProtocolError,
     PublishFailed,
     PublishUnknown,
+    SessionClosed,
     SessionEnded,
     TopicError,
 )
@@ -22,8 +23,8 @@ from ..protocol.frames import ResetCode
 from ..protocol.publish import OUTBOX_ID_SIZE, PUBLISH_PURPOSE, Answer, Publisher
 from ..protocol.subscription import SUBSCRIBE_PURPOSE, After
 from ..protocol.subscription import Subscription as Place
-from ..sessions.bare import RENEWED, BareSession
-from ..sessions.flow import BareFlow
+from ..sessions.bare import BareSession
+from ..sessions.flow import RENEWED, BareFlow
 from ..sessions.signal import Signal
 from ..storage.names import Pattern, check_topic
 from .messages import Messages
@@ -153,7 +154,7 @@ class Subscription:
     Raises:
         TopicError: the server has no such topic.
         NotAllowed: it does not let this client have it.
-        SessionClosed, SessionLost: the session is over; what arrived was handed out before.
+        SessionLost: the session was lost; what arrived was handed out before. One that is closed ends the iteration.
     """
 
     def __init__(self, bare: BareSession, pattern: str, after: Beginning) -> None:
@@ -192,6 +193,8 @@ class Subscription:
                     raise _why(error) from None
                 self._begin()
                 continue
+            except SessionClosed:
+                raise StopAsyncIteration from None
             except ProtocolError as error:
                 self._flow.reset(ResetCode.BAD_DATA, error.reason)
                 raise

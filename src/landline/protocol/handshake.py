@@ -61,6 +61,8 @@ class Resume(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The newest that the client was given."""
     attempt: Attempt
     """Rises strictly with every dial of this session."""
+    life: Id
+    """The life of the server that welcomed the client last: in another one its counts mean nothing."""
     received: Count
     """How many counted frames of the server's the client has, over all transports."""
     credentials: Any = None
@@ -79,7 +81,7 @@ class Welcome(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     received: Count
     """How many counted frames of the client's the server has, over all transports."""
     resumed: bool
-    """Whether this answers a RESUME."""
+    """Whether this answers a RESUME. In another life than the last, all counts begin at 0 again."""
     window: Count
     """As in HELLO."""
     max_message: Count

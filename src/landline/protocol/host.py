@@ -9,20 +9,26 @@ from __future__ import annotations
 
 from collections import Counter, deque
 from collections.abc import Callable
+from functools import partial
 from typing import Any, Generic
 
 from ..errors import ProtocolError
 from ..limits import Limits
-from .credit import UNFINISHED, Pressure, heaviest
+from .credit import Pressure
 from .events import Confirmed, ConnectionEnded, Event, HelloReceived, ResumeReceived
 from .frames import CloseCode
 from .handshake import ID_SIZE, TOKEN_SIZE, Hello, Refusal, Resume, Welcome, clean_reason
 from .kept import C, E, Kept
 from .resume import Record, SessionTable, hash_token
 from .session import Session
+from .shortage import Shortage
 from .states import Role
 
 _GOING = "the server is going away"
+
+
+Store = Callable[[bytes, bytes | None, Callable[[float], None]], None]
+"""Keeps something of a session beyond this life of the server, or nothing any more; calls back with the time when that is safe."""
 
 
 class _Caller:
@@ -42,7 +48,8 @@ class Host(Generic[C, E]):
         table: where sessions are judged; empty.
         life: names this life of the server's process.
         draw: returns that many bytes that nobody can guess: ids and tokens.
-        make_end: called with the state, the id, the principal and the first carrier of a new session; returns its end.
+        make_end: called with the state, the id, the principal and the first carrier of a new session (None: it is of an earlier life of the server);
+            returns its end.
         identify: called with a caller and its credentials; answer now or later with ``admit`` or ``refuse``.
         begin: called with each new session, once its client confirmed.
         turned_away: called with a caller and how its connection ended, when that was before it was let in.
@@ -50,6 +57,8 @@ class Host(Generic[C, E]):
         wake: called when ``timeout_at`` may be earlier than it was.
         pressure: counts what all sessions hold together; new.
         redirect: the address that clients are told to go on with, when this server goes or is full.
+        store: called with a session's id, what is to be kept of it (None: nothing any more), and what to call with the time when it is; by
+            default sessions do not outlive the server.
 
     Attributes:
         kept: the sessions that live, by their id.
@@ -63,7 +72,7 @@ class Host(Generic[C, E]):
         *,
         life: bytes,
         draw: Callable[[int], bytes],
-        make_end: Callable[[Session, bytes, str, C], E],
+        make_end: Callable[[Session, bytes, str, C | None], E],
         identify: Callable[[C, Any], None],
         begin: Callable[[E], None],
         turned_away: Callable[[C, ConnectionEnded], None],
@@ -71,6 +80,7 @@ class Host(Generic[C, E]):
         wake: Callable[[], None],
         pressure: Pressure,
         redirect: str | None = None,
+        store: Store | None = None,
     ) -> None:
         self.kept: dict[bytes, Kept[C, E]] = {}
         self._table = table
@@ -84,14 +94,14 @@ class Host(Generic[C, E]):
         self._hit = hit
         self._wake = wake
         self.pressure = pressure
-        pressure.on_rise = self._memory_is_short
         self._redirect = redirect
+        self._store = store
         self._greeting: dict[C, _Caller] = {}
         self._carried: dict[C, Kept[C, E]] = {}
         self._unconfirmed: deque[tuple[float, Kept[C, E]]] = deque()
         self._held_by_source: Counter[str] = Counter()
         self._is_closed = False
-        self._must_make_room = False
+        self._shortage = Shortage(limits, pressure, table, self.kept, self._carried, hit, wake)
 
     # Somebody comes...
 
@@ -199,7 +209,9 @@ class Host(Generic[C, E]):
         record = Record(session_id, principal, core, attempt=1, current=hash_token(token), born_at=now)
         kept = self.kept[session_id] = Kept[C, E](record, end, source)
         self._table.add(record)
-        self._carry(kept, carrier, token, core.sent, now, resumed=False)  # who is new lacks nothing
+        self._commit(
+            kept, carrier, now, partial(self._carry, kept, carrier, token, core.sent)
+        )  # who is new lacks nothing
 
     # ... or with one that we know.
 
@@ -220,14 +232,76 @@ class Host(Generic[C, E]):
             self._detach(kept, "another line takes over", now)
         token = self._draw(TOKEN_SIZE)
         verdict.offer(token)
+        self._commit(kept, carrier, now, partial(self._go_on, kept, carrier, token, resume))
+
+    def _go_on(self, kept: Kept[C, E], carrier: C, token: bytes, resume: Resume, now: float) -> None:
+        is_same = resume.life == self._life
         try:
-            self._carry(kept, carrier, token, resume.received, now, resumed=True)
+            received = resume.received if is_same else kept.end.core.sent
+            self._carry(kept, carrier, token, received, now, resumed=True, is_same=is_same)
         except ProtocolError as error:
             self.refuse(carrier, Refusal(code=CloseCode.MISCOUNT, reason=error.reason))
             kept.end.lose(CloseCode.MISCOUNT, f"{CloseCode.MISCOUNT.text}: {error.reason}")
 
+    # ... stored before it is answered ...
+
+    def restore(self, session_id: bytes, data: bytes, now: float) -> None:
+        """Take over a session of an earlier life of this server; it has its whole window to come back in.
+
+        Raises:
+            ValueError: what is stored of it cannot be read.
+        """
+        record = Record.decode(session_id, data, self._limits, self.pressure)
+        record.born_at = now
+        end = self._make_end(record.session, session_id, record.principal, None)
+        self.kept[session_id] = Kept[C, E](record, end, "")
+        self._table.add(record)
+        self._table.detached(record, now)
+        self._wake()
+
+    def _commit(self, kept: Kept[C, E], carrier: C, now: float, then: Callable[[float], None]) -> None:
+        if self._store is None:
+            then(now)
+            return
+        kept.awaited = carrier
+        self._store(kept.record.id, kept.record.encode(), partial(self._committed, kept, carrier, then))
+
+    def _committed(self, kept: Kept[C, E], carrier: C, then: Callable[[float], None], now: float) -> None:
+        is_awaited = kept.awaited is carrier
+        if is_awaited:
+            kept.awaited = None
+        is_there = carrier in self._greeting
+        if kept.record.id not in self.kept:
+            if is_there:
+                self.refuse(carrier, Refusal(code=CloseCode.UNKNOWN_SESSION, reason="the session ended"))
+        elif not is_awaited:
+            if is_there:
+                self.refuse(
+                    carrier,
+                    Refusal(
+                        code=CloseCode.STALE,
+                        reason="a later attempt was accepted",
+                        attempt=kept.record.attempt,
+                    ),
+                )
+        elif self._is_closed:
+            if is_there:
+                self.refuse(carrier, self._not_now(CloseCode.GOING_AWAY, _GOING, 1.0))
+        elif is_there:
+            then(now)
+        elif not kept.is_told and kept.record.attempt == 1:
+            kept.end.lose(CloseCode.EXPIRED, "it was never welcomed")
+
     def _carry(
-        self, kept: Kept[C, E], carrier: C, token: bytes, peer_received: int, now: float, *, resumed: bool
+        self,
+        kept: Kept[C, E],
+        carrier: C,
+        token: bytes,
+        peer_received: int,
+        now: float,
+        *,
+        resumed: bool = False,
+        is_same: bool = False,
     ) -> None:
         limits, core = self._limits, kept.end.core
         welcome = Welcome(
@@ -236,7 +310,7 @@ class Host(Generic[C, E]):
             life=self._life,
             received=core.received,
             resumed=resumed,
-            window=limits.window if resumed else core.messages.granted,
+            window=limits.window if is_same else core.messages.granted,
             max_message=limits.max_message,
             heartbeat=limits.heartbeat_interval,
             dead_after=limits.dead_after,
@@ -279,11 +353,18 @@ class Host(Generic[C, E]):
         kept.end.detach(reason)
         if kept.record.detached_at is None:
             self._table.detached(kept.record, now)
-        self._must_make_room |= self.pressure.is_on
+        self._shortage.line_dropped()
         self._wake()
 
-    def ended(self, session_id: bytes, code: CloseCode, reason: str, now: float) -> None:
-        """A session is over, whoever ended it; ``code`` and ``reason`` are told to who comes back for it."""
+    def ended(
+        self, session_id: bytes, code: CloseCode, reason: str, now: float, *, goes_on: bool = False
+    ) -> None:
+        """A session is over, whoever ended it; ``code`` and ``reason`` are told to who comes back for it.
+
+        Where it ``goes_on``, it is over only here: another life of the server takes it up.
+        """
+        if self._store is not None and not goes_on:
+            self._store(session_id, None, _nothing)
         kept, reason = self.kept.pop(session_id), clean_reason(reason)
         self._table.remove(kept.record, code, reason, now)
         self._held_by_source[kept.source] -= 1
@@ -302,7 +383,7 @@ class Host(Generic[C, E]):
 
     def timeout_at(self) -> float | None:
         """When ``handle_timeout`` must be called, or None for never."""
-        if self._must_make_room:
+        if self._shortage.is_due:
             return 0.0
         expires_at = self._table.timeout_at()
         if not self._unconfirmed:
@@ -312,11 +393,7 @@ class Host(Generic[C, E]):
 
     def handle_timeout(self, now: float) -> None:
         """End the sessions whose time is over: their window passed, nobody came to confirm them, or their memory is needed."""
-        if self._must_make_room:
-            self._must_make_room = False
-            if self.pressure.is_on:
-                self._hang_up_on_unfinished(now)
-                self._make_room()
+        self._shortage.make_room(now)
         while self._unconfirmed and self._unconfirmed[0][0] <= now:
             _, kept = self._unconfirmed.popleft()
             if not kept.is_told and kept.carrier is None:
@@ -325,46 +402,6 @@ class Host(Generic[C, E]):
         for record in self._table.expired(now):
             self._hit(self.kept[record.id].source, "resume_window", "nobody came back to a session")
             self.kept[record.id].end.lose(CloseCode.EXPIRED, "the resume window passed")
-
-    # There is too much of it all...
-
-    def _memory_is_short(self) -> None:
-        if self._must_make_room:
-            return
-        self._hit("", "memory", "senders wait, and credit is withheld")
-        self._make_room()
-        if self.pressure.has_too_much_unfinished:
-            # Not at once: it is told in the middle of what one of those lines brings.
-            self._must_make_room = True
-            self._wake()
-
-    def _make_room(self) -> None:
-        """All sessions together hold too much: those without a line keep a quarter of the memory at most.
-
-        Those that hold the most go first, so that few go, and nobody for what others hold; of equal ones the oldest.
-        """
-        sizes = [(record.id, record.session.memory) for record in self._table.without_line]
-        surplus = sum(size for _, size in sizes) - self._limits.memory // 4
-        for session_id in heaviest(((who, size, size) for who, size in sizes if size), surplus):
-            self.kept[session_id].end.lose(CloseCode.EXPIRED, "the server needed the memory")
-
-    def _hang_up_on_unfinished(self, now: float) -> None:
-        """Lines whose unfinished frames have held much for long go, until half of what those may hold is left.
-
-        No session ends by it: its client sends the frame again on another line.
-        """
-        if self.pressure.has_too_much_unfinished:
-            held = [
-                (carrier, core.unfinished, core.unfinished * (now - carrier.connection.frame_began_at))
-                for carrier, kept in self._carried.items()
-                if kept.carrier is carrier and (core := kept.end.core).unfinished
-            ]
-            surplus = self.pressure.unfinished - self._limits.memory * UNFINISHED / 2
-            for carrier in heaviest(held, surplus):
-                source = self._carried[carrier].source
-                self._hit(source, "memory", "hung up on a line with an unfinished frame")
-                carrier.connection.break_off(CloseCode.BUSY, "the server needed the memory")
-                carrier.schedule()
 
     # The server goes...
 
@@ -381,3 +418,7 @@ class Host(Generic[C, E]):
         for carrier in self._carried:
             carrier.connection.close(CloseCode.GOING_AWAY, _GOING, now, retry_in, self._redirect)
             carrier.schedule()
+
+
+def _nothing(now: float) -> None:
+    del now

@@ -63,14 +63,16 @@ class Kept(Generic[C, E]):
         carrier: the connection that was welcomed last, confirmed or not; None while there is none.
         is_confirmed: the client has shown its token on that connection, which is the session's since.
         is_told: a client confirmed it once, so that the program knows of it.
+        awaited: the connection that will be welcomed when that is stored.
     """
 
-    __slots__ = ("carrier", "end", "is_confirmed", "is_told", "record", "source")
+    __slots__ = ("awaited", "carrier", "end", "is_confirmed", "is_told", "record", "source")
 
     def __init__(self, record: Record, end: E, source: str) -> None:
         self.record = record
         self.end = end
         self.source = source
         self.carrier: C | None = None
+        self.awaited: C | None = None
         self.is_confirmed = False
         self.is_told = False

@@ -58,6 +58,7 @@ class Redial:
         self._chance = chance
         self._session = b""
         self._token = b""
+        self._life = b""
         self._hold = 0.0
         self._welcomed_at = 0.0
 
@@ -65,6 +66,7 @@ class Redial:
 
     def welcomed(self, welcome: Welcome, now: float) -> None:
         """The session is on a line (again)."""
+        self._life = welcome.life
         self._session = welcome.session
         self._token = welcome.token
         self.resume_window = welcome.resume_window
@@ -77,6 +79,10 @@ class Redial:
     def come_back_in(self, seconds: float) -> None:
         """Wait about that long before the next dial: so the server wishes it."""
         self._hold = self._spread(seconds)
+
+    def is_new_life(self, welcome: Welcome) -> bool:
+        """Whether another life of the server goes on with the session: what was sent in the last one and not handled is in doubt."""
+        return bool(self._life) and welcome.life != self._life
 
     # ... and there is none.
 
@@ -100,6 +106,7 @@ class Redial:
             session=self._session,
             token=self._token,
             attempt=self.attempt,
+            life=self._life,
             received=received,
             credentials=credentials,
         )

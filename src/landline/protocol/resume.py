@@ -17,9 +17,11 @@ from itertools import chain, islice
 import msgspec
 
 from ..limits import PROTOCOL, Limits
+from .credit import Pressure
 from .frames import CloseCode
 from .handshake import Refusal, Resume
 from .session import Session
+from .states import Role
 
 _RETIRED_KEPT = PROTOCOL.retired_tokens
 
@@ -29,6 +31,22 @@ _CANDIDATES = PROTOCOL.candidates // 2  # the newest, and the oldest
 def hash_token(token: bytes) -> bytes:
     """Return what a server keeps of a token."""
     return hashlib.sha256(token).digest()
+
+
+class _Stored(msgspec.Struct, array_like=True, frozen=True):
+    """A record, and what its client said of itself, as they are stored."""
+
+    principal: str
+    attempt: int
+    current: bytes
+    offered: bytes | None
+    retired: list[bytes]
+    window: int
+    max_message: int
+    max_flows: int
+
+
+_decode_stored = msgspec.msgpack.Decoder(_Stored).decode
 
 
 @dataclass(slots=True)
@@ -50,6 +68,42 @@ class Record:
     retired: deque[bytes] = field(default_factory=lambda: deque(maxlen=_RETIRED_KEPT))
     detached_at: float | None = None
     born_at: float = 0.0
+
+    def encode(self) -> bytes:
+        """Return it as it is stored, before the answer that it allows is written."""
+        session = self.session
+        return msgspec.msgpack.encode(
+            _Stored(
+                self.principal,
+                self.attempt,
+                self.current,
+                self.offered,
+                list(self.retired),
+                session.peer_window,
+                session.max_message,
+                session.max_flows,
+            )
+        )
+
+    @classmethod
+    def decode(cls, session_id: bytes, data: bytes, limits: Limits, pressure: Pressure) -> Record:
+        """Return what an earlier life of the server stored, with a session whose counts are all 0.
+
+        Raises:
+            ValueError: it cannot be read.
+        """
+        stored = _decode_stored(data)
+        session = Session(
+            limits,
+            peer_window=stored.window,
+            peer_max_message=min(stored.max_message, limits.max_message),
+            peer_max_flows=stored.max_flows,
+            role=Role.SERVER,
+            pressure=pressure,
+        )
+        record = cls(session_id, stored.principal, session, stored.attempt, stored.current, stored.offered)
+        record.retired.extend(stored.retired)
+        return record
 
     def offer(self, token: bytes) -> None:
         """Commit a new token, before the answer that carries it is written."""

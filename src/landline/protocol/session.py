@@ -32,6 +32,7 @@ class Session(Outbox):
 
     Attributes:
         received: how many of the peer's counted frames arrived.
+        peer_window, max_message, max_flows: as the peer granted them at first.
         inbox_bytes: the cost of what was received and not yet taken, in all flows.
         unfinished: the bytes that are here of a frame that is still arriving.
         arrived, handled: flows with news for the program, by number.
@@ -55,7 +56,9 @@ class Session(Outbox):
             role=role,
             peer_max_flows=peer_max_flows,
         )
+        self.peer_window = peer_window
         self.max_message = peer_max_message
+        self.max_flows = peer_max_flows
         self.received = 0
         self.inbox_bytes = 0
         self.unfinished = 0

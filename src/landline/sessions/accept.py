@@ -33,6 +33,10 @@ from .bare import BareSession
 from .door import NO_PAGE_HERE, Way
 from .driver import Driver, log
 from .penalties import Fault, fault_of
+from .records import Records
+
+_LEAVING = {CloseCode.NORMAL, CloseCode.EXPIRED}
+"""How sessions end here when their server goes: in an orderly way, or not in time."""
 
 _CROWD = {"max_connections", "max_handshakes", "max_per_source", "max_sessions", "max_silent", "memory"}
 """Limits that are hit where more come than there is room for: whoever runs the server should know."""
@@ -45,6 +49,7 @@ class Acceptor:
         begin: called with each new session, once its client confirmed.
         plain: called with the transport and first bytes of who speaks plain text; None refuses them.
         redirect: the address that clients are told to go on with, when this server goes or is full.
+        records: keeps the sessions beyond this life of the server; None: they end with it.
 
     Attributes:
         hits: how often which limit was hit.
@@ -59,8 +64,10 @@ class Acceptor:
         plain: Callable[[Transport, bytes], None] | None,
         authenticate: Authenticate,
         redirect: str | None = None,
+        records: Records | None = None,
     ) -> None:
         self._limits = limits
+        self._is_leaving = False
         self._plain = plain
         self._authenticate = authenticate
         self._loop = asyncio.get_running_loop()
@@ -80,10 +87,15 @@ class Acceptor:
             wake=self._arm,
             pressure=Pressure(limits.memory),
             redirect=redirect,
+            store=None if records is None else records.store,
         )
         self._deciding: dict[Driver, asyncio.Task[None]] = {}
         self._timer: asyncio.TimerHandle | None = None
         self._timer_at = 0.0
+        if records is not None:
+            for session_id, data in records.found.items():
+                self._host.restore(session_id, data, self._loop.time())
+            records.found.clear()
 
     @property
     def sessions(self) -> list[BareSession]:
@@ -171,16 +183,23 @@ class Acceptor:
 
     # ... and its session.
 
-    def _make_session(self, core: Session, session_id: bytes, principal: str, driver: Driver) -> BareSession:
+    def _make_session(
+        self, core: Session, session_id: bytes, principal: str, driver: Driver | None
+    ) -> BareSession:
         session = BareSession(core, session_id=session_id, principal=principal, limits=self._limits)
-        session.peer = driver.transport.peer
         session.on_end = partial(self._ended, session)
-        session.on_limit = partial(self._hit, driver.transport.source)
+        source = ""
+        if driver is not None:
+            session.peer, source = driver.transport.peer, driver.transport.source
+        session.on_limit = partial(self._hit, source)
         return session
 
     def _ended(self, session: BareSession) -> None:
         code = CloseCode.NORMAL if isinstance(session.ended, SessionClosed) else session.end_code
-        self._host.ended(session.id, code, getattr(session.ended, "reason", ""), self._loop.time())
+        reason = getattr(session.ended, "reason", "")
+        # Only that the server goes ends no session that another life of it may go on with.
+        goes_on = self._is_leaving and not session.is_peer_closed and code in _LEAVING
+        self._host.ended(session.id, code, reason, self._loop.time(), goes_on=goes_on)
 
     # Time passes...
 
@@ -202,6 +221,7 @@ class Acceptor:
 
     async def drain(self, *, retry_in: float) -> None:
         """Let nobody in any more, and end every session in an orderly way; its client is told to come back."""
+        self._is_leaving = True
         self._host.close()
         self._admission.close()
         closing = [
@@ -228,6 +248,7 @@ class Acceptor:
 
     def abort(self) -> None:
         """Let nobody in any more, lose every session and hang up on everybody, at once."""
+        self._is_leaving = True
         self._host.close()
         self._admission.close()
         self._leave(0.0)

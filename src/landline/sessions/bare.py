@@ -40,9 +40,6 @@ _CHANGES_KEPT = SESSION.changes
 
 FAREWELL = SESSION.farewell
 
-RENEWED: Final = "renewed"
-"""The code of flows that ended because the server is in another life."""
-
 STALLED: Final = (
     "stalled: both programs wait for each other to receive; one that sends a lot must also receive meanwhile"
 )
@@ -78,6 +75,7 @@ class BareSession:
             misses none, see ``hold_flows``.
         serves: takes a flow that the peer opens, if it is one of the library's own; asked before ``on_flow``.
         on_limit: told the name of a limit that it hit, and what was done about it.
+        on_renewed: called when it begins again with another life of the server.
         on_room: called when there may be room again in a flow's outbox, by who fills it by itself.
     """
 
@@ -98,6 +96,7 @@ class BareSession:
         self.messages = BareFlow(state, state.messages)
         self.serves: Callable[[BareFlow], bool] = _serves_none
         self.on_flow: Callable[[BareFlow], None] = _refuse_flow
+        self.on_renewed: list[Callable[[], None]] = []
         self.on_room: dict[BareFlow, Callable[[], None]] = {}
         self.room = Signal()
         self.over = Signal()
@@ -126,6 +125,20 @@ class BareSession:
             )
         elif not self.is_peer_closed:
             self.set_state(State.CONNECTED)
+
+    def renew(self, state: core.Session) -> None:
+        """Another life of the server goes on with the session: in both directions it begins again, and what was not handled is in doubt."""
+        old, self.core = self.core, state
+        state.on_room = self._made_room
+        old.wake = _nothing
+        old.release()
+        flows, self.messages = self._flows, BareFlow(state, state.messages)
+        self._flows = {self.messages.core.number: self.messages}
+        for flow in flows.values():
+            flow.was_renewed()
+        for renewed in self.on_renewed:
+            renewed()
+        self._made_room()
 
     def detach(self, reason: str, retry_in: float | None = None) -> None:
         """The line is gone, the session is not; nothing happens where there was none."""

@@ -11,10 +11,16 @@ from ..errors import FlowEnded, FlowReset
 from ..limits import SESSION
 from ..protocol.flow import ENDED, RESET, Flow
 from ..protocol.frames import ResetCode
+from ..protocol.handshake import Reset
 from ..protocol.session import Session
 from .signal import Signal
 
 PENDING: Final = SESSION.pending
+
+RENEWED: Final = "renewed"
+"""The code of flows that ended because another life of the server goes on with the session."""
+
+RESTARTED: Final = "the server was restarted"
 
 
 class BareFlow:
@@ -106,6 +112,17 @@ class BareFlow:
         """The peer abandoned the flow."""
         if self._reset is None:
             self._reset = FlowReset(reason, code.text)
+        self.settle()
+
+    def was_renewed(self) -> None:
+        """Another life of the server goes on with the session, which knows nothing of this flow."""
+        core = self.core
+        if self._reset is None:
+            self._reset = FlowReset(RESTARTED, RENEWED)
+        if core.reset is None:
+            core.reset = Reset(
+                code=ResetCode.FAILED, handled=core.handled_by_peer, taken=core.reach, reason=RESTARTED
+            )
         self.settle()
 
     def settle(self) -> None:

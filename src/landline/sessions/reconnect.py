@@ -13,7 +13,7 @@ from ..limits import SESSION, Limits
 from ..protocol.codec import encode_data
 from ..protocol.events import ConnectionEnded, Event, PeerClosed
 from ..protocol.frames import CloseCode
-from ..protocol.handshake import ID_SIZE, Hello
+from ..protocol.handshake import ID_SIZE, Hello, Welcome
 from ..protocol.redial import Fate, Pause, Redial
 from ..protocol.redial import full_jitter as jitter_from
 from ..protocol.session import Session
@@ -82,13 +82,7 @@ class ClientEnd:
         except Turndown as error:
             raise Refused(error.address, error.reason, error.refusal.code.text) from None
         welcome = answer.welcome
-        state = Session(
-            limits,
-            peer_window=welcome.window,
-            peer_max_message=min(welcome.max_message, limits.max_message),
-            peer_max_flows=welcome.max_flows,
-        )
-        session = BareSession(state, session_id=welcome.session, principal="", limits=limits)
+        session = BareSession(self._begin(welcome), session_id=welcome.session, principal="", limits=limits)
         self._session = session
         try:
             self._attach(session, answer)
@@ -96,6 +90,15 @@ class ClientEnd:
             answer.driver.abort()
             raise ConnectError(str(answer.address), error.reason) from error
         return session
+
+    def _begin(self, welcome: Welcome) -> Session:
+        limits = self._limits
+        return Session(
+            limits,
+            peer_window=welcome.window,
+            peer_max_message=min(welcome.max_message, limits.max_message),
+            peer_max_flows=welcome.max_flows,
+        )
 
     def _check_credentials(self) -> None:
         try:
@@ -122,6 +125,8 @@ class ClientEnd:
 
     def _attach(self, session: BareSession, answer: Answer) -> None:
         self._home, driver, welcome = answer
+        if self._way_back.is_new_life(welcome):
+            session.renew(self._begin(welcome))
         prefer(self._addresses, str(self._home))
         driver.deliver = lambda event: self._deliver(session, driver, event)
         driver.connection.carry(welcome, session.core, self._loop.time())

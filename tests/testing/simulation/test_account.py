@@ -32,7 +32,13 @@ def made() -> Made:
 
 def judge(world: World, account: Account, principal: str = "", **changes: object) -> None:
     """Somebody asks for the session: the watched table judges."""
-    usual = {"session": account.id, "token": account.shown[-1], "attempt": account.attempt + 1, "received": 0}
+    usual = {
+        "session": account.id,
+        "token": account.shown[-1],
+        "attempt": account.attempt + 1,
+        "life": world.server.life,
+        "received": 0,
+    }
     asked = Resume(**{**usual, **changes})  # type: ignore[arg-type]
     world.server.host._table.judge(asked, principal or account.principal, world.server.node.now)
 

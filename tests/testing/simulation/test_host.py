@@ -30,6 +30,7 @@ def resume(world: World, account: Account) -> Port:
         session=account.id,
         token=account.shown[-1],
         attempt=account.attempt + 1,
+        life=world.server.life,
         received=account.talk.base,
         credentials=account.principal,
     )

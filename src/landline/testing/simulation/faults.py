@@ -223,7 +223,14 @@ def thief(world: World, a: int, b: int) -> None:
     else:
         attempt = 1 + b % account.attempt
     if not data:
-        resume = Resume(session=session, token=token, attempt=attempt, received=b % 9, credentials=principal)
+        resume = Resume(
+            session=session,
+            token=token,
+            attempt=attempt,
+            life=world.server.life,
+            received=b % 9,
+            credentials=principal,
+        )
         data = MAGIC + encode_payload(FrameType.RESUME, resume)
     carrier = account.carrier
     was_open = carrier is not None and carrier.connection.phase is not Phase.CLOSED

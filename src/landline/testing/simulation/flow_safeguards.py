@@ -10,8 +10,8 @@ from ...protocol.flow import DONE, ENDED, RESET, Flow
 from ...protocol.flows import Flows
 from ...protocol.frames import FrameType, ResetCode
 from ...protocol.handshake import Reset, decode_payload, encode_payload
-from ...protocol.host import Host
 from ...protocol.session import Session
+from ...protocol.shortage import Shortage
 from .switched_off import Ablation
 
 _begin = Flows.begin
@@ -29,9 +29,9 @@ def _uncounted(session: Session, unfinished: int) -> None:
     del session, unfinished
 
 
-def _spared(host: Host[Any, Any], now: float) -> None:
+def _spared(shortage: Shortage[Any, Any], now: float) -> None:
     """Leave every line in peace."""
-    del host, now
+    del shortage, now
 
 
 def _never_pressed(pressure: Pressure, who: Any) -> bool:
@@ -100,7 +100,7 @@ def _receive_without_counting(session: Session, kind: int, number: int, payload:
 
 FLOW_ABLATIONS: tuple[Ablation, ...] = (
     Ablation("unfinished frames are not counted", ((Session, "gather", _uncounted),)),
-    Ablation("nobody is hung up on for unfinished frames", ((Host, "_hang_up_on_unfinished", _spared),)),
+    Ablation("nobody is hung up on for unfinished frames", ((Shortage, "_hang_up_on_unfinished", _spared),)),
     Ablation("each flow has a whole window", ((session_module, "window_for", _no_budget),)),
     Ablation(
         "pressure holds nobody back",

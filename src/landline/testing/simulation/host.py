@@ -56,7 +56,7 @@ class ServerProcess:
         self.host: Host[Port, End] = Host(
             WatchedTable(self.limits, self.book, self.talks),
             self.limits,
-            life=self._life.to_bytes(ID_SIZE, "big"),
+            life=self.life,
             draw=self._draw,
             make_end=self._make_end,
             identify=self._identify,
@@ -67,6 +67,11 @@ class ServerProcess:
             pressure=Pressure(self.limits.memory),
         )
         self.book.pressure = self.host.pressure
+
+    @property
+    def life(self) -> bytes:
+        """Names this life of the process."""
+        return self._life.to_bytes(ID_SIZE, "big")
 
     def _draw(self, size: int) -> bytes:
         drawn = next(self._numbers).to_bytes(size, "big")
@@ -110,7 +115,8 @@ class ServerProcess:
             port.owner = account.end
             self._check_alone(port, account.end.core)
 
-    def _make_end(self, core: Session, session_id: bytes, principal: str, port: Port) -> End:
+    def _make_end(self, core: Session, session_id: bytes, principal: str, port: Port | None) -> End:
+        assert port is not None, "no session outlives this server"
         self.world.age(core)
         talk = self.talks[session_id] = Talk(
             self.world, int.from_bytes(session_id, "big"), session_id, core.sent
@@ -212,7 +218,7 @@ class ServerProcess:
             raise Violation(
                 f"the sessions hold {held} bytes, {unfinished} of them unfinished; {pressure.used} and {pressure.unfinished} are counted"
             )
-        if pressure.is_on and unfinished - ending > self.limits.memory / 4 and not self.host._must_make_room:
+        if pressure.is_on and unfinished - ending > self.limits.memory / 4 and not self.host._shortage.is_due:
             raise Violation(f"unfinished frames hold {unfinished} bytes while memory is short")
         if held > self.limits.memory:
             most = self.limits.memory
