@@ -25,7 +25,7 @@ FILE: Final = Path(__file__).resolve().parent.parent / "docs" / "protocol-vector
 
 SESSION, LIFE, TOKEN = bytes(range(16)), bytes(range(16, 32)), bytes(range(32))
 HELLO = f"HELLO life={LIFE!r} window=262144 max_message=1048576 max_flows=64"
-RESUME = f"RESUME session={SESSION!r} token={TOKEN!r} attempt=2 received=0"
+RESUME = f"RESUME session={SESSION!r} token={TOKEN!r} attempt=2 life={LIFE!r} received=0"
 WELCOME = (
     f"WELCOME session={SESSION!r} token={TOKEN!r} life={LIFE!r} received=0 resumed=False window=262144 max_message=1048576 "
     "heartbeat=25.0 dead_after=8.0 resume_window=300.0 max_flows=64"

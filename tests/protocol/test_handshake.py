@@ -107,7 +107,7 @@ def test_a_field_at_the_edge_of_its_range_is_read(payload: Any) -> None:
     ("payload", "keys"),
     [
         (make_hello(), {"life", "window", "max_message"}),
-        (make_resume(), {"session", "token", "attempt", "received"}),
+        (make_resume(), {"session", "token", "attempt", "life", "received"}),
         (Refusal(code=CloseCode.BUSY), {"code"}),
         (Close(code=CloseCode.NORMAL), {"code"}),
         (Reset(code=ResetCode.FAILED, handled=0, taken=0), {"code", "handled", "taken"}),
