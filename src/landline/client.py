@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import secrets
 from collections.abc import Generator
 from typing import Any
 
 from .errors import AddressError, ConnectTimeout
 from .limits import Limits
+from .patterns.outbox import KeptOutbox, open_outbox
 from .patterns.topics import Publishing
+from .protocol.publish import OUTBOX_ID_SIZE
 from .protocol.redial import Pause
 from .session import Session
 from .sessions.caller import Caller
 from .sessions.reconnect import ClientEnd
+from .storage import SQLiteStorage, Storage
 from .transports import open_transport, parse_address
 
 
@@ -28,6 +33,8 @@ class connect:  # noqa: N801 - used like the function it replaces: `async with c
         connect_timeout: seconds for the first dial, all addresses together; by default ``limits.connect_timeout``.
         limits: see ``landline.Limits``.
         pause: how long to wait before a redial: a function from its number (1, 2, …) to seconds; by default full jitter.
+        storage: a file, or a ``Storage``, of this client alone: what is published is kept there until it is answered, so that it goes out once even
+            if this process dies, as soon as a client is started again with the same storage.
 
     Raises:
         AddressError: an address cannot be read.
@@ -35,6 +42,7 @@ class connect:  # noqa: N801 - used like the function it replaces: `async with c
         ConnectTimeout: nobody answered in time.
         Refused: the server said no.
         DataError: the credentials cannot be sent, or are over 3 KiB.
+        StorageError: the storage cannot be used; another client has it open, for example.
     """
 
     def __init__(
@@ -44,6 +52,7 @@ class connect:  # noqa: N801 - used like the function it replaces: `async with c
         connect_timeout: float | None = None,
         limits: Limits | None = None,
         pause: Pause | None = None,
+        storage: str | os.PathLike[str] | Storage | None = None,
     ) -> None:
         if not addresses:
             raise AddressError("connect needs an address")
@@ -52,13 +61,33 @@ class connect:  # noqa: N801 - used like the function it replaces: `async with c
         self._limits = limits or Limits()
         self._timeout = self._limits.connect_timeout if connect_timeout is None else connect_timeout
         self._pause = pause
+        self._storage = storage
         self._session: Session | None = None
 
     async def _connect(self) -> Session:
-        end = ClientEnd(self._addresses, self._limits, credentials=self._credentials, pause=self._pause)
-        bare = await end.connect(self._timeout)
+        kept = await self._open_outbox()
+        try:
+            end = ClientEnd(self._addresses, self._limits, credentials=self._credentials, pause=self._pause)
+            bare = await end.connect(self._timeout)
+        except BaseException:
+            if kept is not None:
+                await kept.close()
+            raise
         bare.on_end = end.stop
-        return Session(bare, end.drop, Publishing(bare))
+        return Session(bare, end.drop, Publishing(bare, kept))
+
+    async def _open_outbox(self) -> KeptOutbox | None:
+        storage = self._storage
+        if storage is None:
+            return None
+        if not isinstance(storage, Storage):
+            storage = SQLiteStorage(storage)
+        await storage.open()
+        try:
+            return await open_outbox(storage, secrets.token_bytes(OUTBOX_ID_SIZE))
+        except BaseException:
+            await storage.close()
+            raise
 
     def __await__(self) -> Generator[Any, None, Session]:
         return self._connect().__await__()

@@ -31,6 +31,9 @@ log = logging.getLogger("landline.server")
 Program = Callable[[Session], Awaitable[None]]
 """What runs for each session, from its beginning to its end, whatever its lines do; its return closes the session."""
 
+Vet = Callable[[Session, str, Any], Any]
+"""Takes the session, the topic and the data of what a client publishes; returns the data to store, or raises."""
+
 PlainProgram = Callable[[Caller], Awaitable[None]]
 """What runs for each caller at the plain-text door; its return hangs up."""
 
@@ -109,6 +112,7 @@ class Server:
         history_bytes: int | None = STORAGE.history_bytes,
         history_age: float | None = STORAGE.history_age,
         behind: Literal["history", "drop_oldest", "latest"] = "history",
+        vet: Vet | None = None,
     ) -> None:
         """Have the topics that a pattern selects; there are no others. A later rule goes before an earlier one.
 
@@ -119,6 +123,8 @@ class Server:
             history_age: for how many seconds. None: not limited by this measure.
             behind: what becomes of publications that a reader is too slow for: it reads on from the history (until that is overtaken); the
                 oldest that wait for it are dropped; or only the latest of each topic waits. What it does not get is told it as a ``Gap``.
+            vet: called with the session, the topic and the data of what a client publishes; returns the data to store. What it raises refuses the
+                publication, and a ``LandlineError`` or ``ValueError`` is told to the client in its words. It must not wait.
 
         Raises:
             TopicError: the pattern breaks the rules.
@@ -126,7 +132,7 @@ class Server:
         """
         kept = Retention(max_count=history, max_bytes=history_bytes, max_age=history_age)
         self._rules.pop(pattern, None)
-        self._rules[pattern] = TopicRule(Pattern(pattern), kept, Behind(behind))
+        self._rules[pattern] = TopicRule(Pattern(pattern), kept, Behind(behind), vet)
 
     async def publish(self, topic: str, data: Any) -> Position:
         """Publish to a topic while the server listens; return the position once it is stored.
@@ -240,16 +246,16 @@ class Server:
     # A program for each who comes...
 
     def _begin(self, running: set[asyncio.Task[None]], hub: Hub | None, bare: BareSession) -> None:
+        session = Session(bare, lambda seconds: _hang_up(bare))
         if hub is not None:
-            bare.serves = partial(hub.takes, bare)
-        _run(running, self._serve(bare), f"landline session {bare.id.hex()[:8]}")
+            bare.serves = partial(hub.takes, bare, session)
+        _run(running, self._serve(bare, session), f"landline session {bare.id.hex()[:8]}")
         bare.hold_flows()
 
     def _begin_plain(self, running: set[asyncio.Task[None]], transport: Transport, head: bytes) -> None:
         _run(running, self._serve_plain(Caller(transport, head)), f"landline caller {transport.peer}")
 
-    async def _serve(self, bare: BareSession) -> None:
-        session = Session(bare, lambda seconds: _hang_up(bare))
+    async def _serve(self, bare: BareSession, session: Session) -> None:
         try:
             if self._program is not None:
                 await self._program(session)

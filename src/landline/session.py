@@ -138,6 +138,8 @@ class Session:
     async def close(self, reason: str = "") -> None:
         """End the session in an orderly way: what was sent is delivered first, within ``close_timeout`` seconds. Never raises."""
         await self._bare.close(reason)
+        if self._publishing is not None:
+            await self._publishing.wait_closed()
 
     async def wait_closed(self) -> None:
         """Wait until the session is over, whichever way."""

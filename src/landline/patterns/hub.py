@@ -14,6 +14,7 @@ import msgspec
 
 from ..errors import (
     FlowEnded,
+    LandlineError,
     NotAllowed,
     ProtocolError,
     PublishFailed,
@@ -28,6 +29,7 @@ from ..limits import PROTOCOL, STORAGE, Limits
 from ..protocol.board import Board
 from ..protocol.feed import Behind, Entry, Feed, Part, frame_of
 from ..protocol.frames import ResetCode
+from ..protocol.handshake import clean_reason
 from ..protocol.publish import (
     PUBLISH_PURPOSE,
     Answer,
@@ -36,13 +38,12 @@ from ..protocol.publish import (
     Origin,
     Outbox,
     Publish,
-    Unpublished,
     decode_publish,
     decode_record,
     encode,
     encode_record,
 )
-from ..protocol.subscription import SUBSCRIBE_PURPOSE, After, decode_subscribe, unwrap
+from ..protocol.subscription import SUBSCRIBE_PURPOSE, After, decode_subscribe
 from ..sessions.bare import BareSession
 from ..sessions.flow import BareFlow
 from ..sessions.signal import Signal
@@ -67,6 +68,8 @@ class TopicRule(msgspec.Struct, frozen=True):
     pattern: Pattern
     kept: Retention
     behind: Behind
+    vet: Callable[[Any, str, Any], Any] | None = None
+    """Takes the session, the topic and the data of a client's publish; returns the data to store, or raises."""
 
 
 def allow_all(principal: str, verb: str, topic: str) -> bool:
@@ -193,10 +196,16 @@ class Hub:
 
     # A client's flow...
 
-    def takes(self, bare: BareSession, flow: BareFlow) -> bool:
-        """Serve a flow that a client opened, if it is for topics; return whether it is."""
+    def takes(self, bare: BareSession, session: Any, flow: BareFlow) -> bool:
+        """Serve a flow that a client opened, if it is for topics; return whether it is.
+
+        Args:
+            bare: the session.
+            session: the same, as rules' ``vet`` is given it.
+            flow: what the client opened.
+        """
         if flow.purpose == PUBLISH_PURPOSE:
-            self._run(bare, flow, self._serve_publisher(bare, flow))
+            self._run(bare, flow, self._serve_publisher(bare, session, flow))
         elif flow.purpose == SUBSCRIBE_PURPOSE:
             self._run(bare, flow, self._serve_subscriber(bare, flow))
         else:
@@ -224,7 +233,7 @@ class Hub:
 
     # ... of publishes ...
 
-    async def _serve_publisher(self, bare: BareSession, flow: BareFlow) -> None:
+    async def _serve_publisher(self, bare: BareSession, session: Any, flow: BareFlow) -> None:
         messages = Messages(bare, flow)
         said = decode_publish(heard(await messages.receive()))
         if not isinstance(said, Outbox):
@@ -240,25 +249,26 @@ class Hub:
             publish = decode_publish(heard(await messages.receive()))
             if not isinstance(publish, Publish):
                 raise ProtocolError("an outbox that was opened twice", "bad-data")
-            refusal = self._refusal(bare.principal, publish)
-            if refusal:
-                answer(Unpublished(publish.number, Code.REFUSED, refusal))
-                continue
             while self._board.size >= PROTOCOL.board:
                 await self._stored.wait()
-            self._board.receive(origin, key, publish, answer)
+            self._board.receive(origin, key, publish, answer, partial(self._vet, bare, session))
 
-    def _refusal(self, principal: str, publish: Publish) -> str:
+    def _vet(self, bare: BareSession, session: Any, publish: Publish) -> bytes | str:
+        """Return what to store of a client's publish, or why it may not be published."""
+        topic = publish.topic
         try:
-            self._check_topic(publish.topic)
-            unwrap(publish.data)
-        except (TopicError, ProtocolError) as error:
-            return str(error)[: PROTOCOL.reason]
-        if self._is_closing:
-            return "the server is going away"
-        if not self._authorize(principal, "publish", publish.topic):
-            return f"you may not publish to {publish.topic!r}"
-        return ""
+            rule = self._check_topic(topic)
+            data = decode_stored(publish.data)
+            if not self._authorize(bare.principal, "publish", topic):
+                return f"you may not publish to {topic!r}"
+            if rule.vet is None:
+                return publish.data
+            return encode_stored(rule.vet(session, topic, data), self._limits.max_message)
+        except (LandlineError, ValueError) as error:
+            return clean_reason(str(error))
+        except Exception:
+            log.exception("a publication to %s could not be vetted", topic)
+            return "internal error"
 
     async def _origin(self, key: str) -> tuple[Origin, bool]:
         """Return what is known of an outbox, and whether it was known before."""
@@ -362,9 +372,11 @@ class Hub:
         rule = self._rule(topic)
         return Behind.HISTORY if rule is None else rule.behind
 
-    def _check_topic(self, topic: str) -> None:
-        if self._rule(check_topic(topic)) is None:
+    def _check_topic(self, topic: str) -> TopicRule:
+        rule = self._rule(check_topic(topic))
+        if rule is None:
             raise TopicError(f"this server has no topic {topic!r}")
+        return rule
 
     async def trim(self) -> None:
         """Remove what retention does not keep, and forget outboxes that nobody has used for long."""

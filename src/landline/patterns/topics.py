@@ -9,12 +9,14 @@ from typing import Any, Literal, Self
 from ..errors import (
     FlowEnded,
     FlowReset,
+    Full,
     NotAllowed,
     ProtocolError,
     PublishFailed,
     PublishUnknown,
     SessionClosed,
     SessionEnded,
+    StorageError,
     TopicError,
 )
 from ..history import Gap, Position, Publication
@@ -28,6 +30,7 @@ from ..sessions.flow import RENEWED, BareFlow
 from ..sessions.signal import Signal
 from ..storage.names import Pattern, check_topic
 from .messages import Messages
+from .outbox import KeptOutbox
 from .publications import encode_stored, heard, position_of, say
 
 Beginning = Position | Literal["start", "now", "last"]
@@ -54,16 +57,26 @@ class Publishing:
 
     Args:
         bare: the session.
-        outbox: what is published is numbered by it.
+        kept: the outbox, where it is to survive this process; its storage is closed with the session.
     """
 
-    def __init__(self, bare: BareSession, outbox: Publisher | None = None) -> None:
+    def __init__(self, bare: BareSession, kept: KeptOutbox | None = None) -> None:
         self._bare = bare
-        self._outbox = outbox or Publisher(secrets.token_bytes(OUTBOX_ID_SIZE))
+        self._kept = kept
+        self._outbox = Publisher(secrets.token_bytes(OUTBOX_ID_SIZE)) if kept is None else kept.publisher
         self._answers: dict[int, asyncio.Future[Answer]] = {}
+        self._keeping: set[asyncio.Task[None]] = set()
         self._room = Signal()
         self._flow: BareFlow | None = None
+        self._may_say = False
         self._task: asyncio.Task[None] | None = None
+        if kept is not None:
+            self._start()
+
+    @property
+    def waiting(self) -> int:
+        """How many publishes are not answered yet, those of an earlier process included."""
+        return len(self._outbox.unanswered)
 
     async def publish(self, topic: str, data: Any) -> Position:
         """Publish, and return the position once it is stored; see ``Session.publish``."""
@@ -71,16 +84,25 @@ class Publishing:
         bare, outbox = self._bare, self._outbox
         stored = encode_stored(data, bare.core.max_message)
         while self._why_not() is None and not (outbox.has_room and outbox.size < bare.limits.outbox_bytes):
+            bare.on_limit("protocol.publishes", "a publisher waits for answers")
             await self._room.wait()
         error = self._why_not()
         if error is not None:
             raise error
         number = outbox.publish(topic, stored)
         future = self._answers[number] = asyncio.get_running_loop().create_future()
-        if self._task is None:
-            self._task = asyncio.create_task(self._run(), name="landline publishes")
+        if self._kept is not None:
+            task = asyncio.create_task(self._keep(self._kept, number), name="landline outbox")
+            self._keeping.add(task)
+            task.add_done_callback(self._keeping.discard)
+        self._start()
         self._fill()
         return position_of(await asyncio.shield(future))
+
+    async def wait_closed(self) -> None:
+        """Wait until nothing of it is at work any more, once the session is over."""
+        if self._task is not None:
+            await asyncio.wait([self._task])
 
     def _why_not(self) -> SessionEnded | None:
         bare = self._bare
@@ -88,10 +110,35 @@ class Publishing:
             return bare.closing()
         return bare.ended
 
+    async def _keep(self, kept: KeptOutbox, number: int) -> None:
+        try:
+            await kept.keep(number)
+        except StorageError as error:
+            self._outbox.withdraw(number)
+            self._settle(number, PublishFailed(f"it could not be kept: {error}"))
+            self._room.wake()
+        self._fill()
+
+    def _settle(self, number: int, outcome: Answer | Exception) -> None:
+        future = self._answers.pop(number, None)
+        if future is None or future.done():
+            return
+        if isinstance(outcome, Exception):
+            future.set_exception(outcome)
+            future.exception()  # who was cancelled does not ask for it
+        else:
+            future.set_result(outcome)
+
+    # In a flow...
+
+    def _start(self) -> None:
+        if self._task is None:
+            self._task = asyncio.create_task(self._run(), name="landline publishes")
+
     def _fill(self) -> None:
         """Say what the flow takes now."""
         flow = self._flow
-        while flow is not None and flow.takes_more:
+        while self._may_say and flow is not None and flow.takes_more:
             message = self._outbox.next_message()
             if message is None:
                 return
@@ -109,13 +156,13 @@ class Publishing:
                         reason = str(error)
                         may_be = not isinstance(error, FlowReset) or error.code != ResetCode.UNWANTED.text
                         return
-        except SessionEnded as error:
+        except (SessionEnded, Full, StorageError) as error:
             reason = str(error)
         except ProtocolError as error:
             reason = f"what the server said cannot be read: {error.reason}"
         finally:
-            self._task = self._flow = None
-            self._give_up(reason, may_be=may_be)
+            self._flow = self._task = None
+            await self._give_up(reason, may_be=may_be)
 
     async def _serve(self, flow: BareFlow) -> None:
         messages = Messages(self._bare, flow)
@@ -124,26 +171,37 @@ class Publishing:
         self._bare.on_room[flow] = self._fill
         try:
             while True:
-                for answer in self._outbox.receive(heard(await messages.receive())):
-                    future = self._answers.pop(answer.number, None)
-                    if future is not None and not future.done():
-                        future.set_result(answer)
+                answers = self._outbox.receive(heard(await messages.receive()))
+                for answer in answers:
+                    self._settle(answer.number, answer)
+                if self._kept is not None:
+                    if answers:
+                        await self._kept.forget([answer.number for answer in answers])
+                    await self._kept.opened()
+                self._may_say = self._outbox.is_open
                 self._room.wake()
                 self._fill()
         finally:
             del self._bare.on_room[flow]
-            self._flow = None
+            self._flow, self._may_say = None, False
 
-    def _give_up(self, reason: str, *, may_be: bool) -> None:
-        """Nobody answers any more: what was never said is certainly not stored."""
-        for number, future in self._answers.items():
-            if not future.done():
-                is_said = may_be and number <= self._outbox.said
-                future.set_exception(PublishUnknown(reason) if is_said else PublishFailed(reason))
-                future.exception()  # who was cancelled does not ask for it
-        self._answers.clear()
+    async def _give_up(self, reason: str, *, may_be: bool) -> None:
+        """Nobody answers any more: what was never said is certainly not stored, unless it is kept and will be said later."""
+        is_kept = self._kept is not None
+        for number in tuple(self._answers):
+            if is_kept:
+                self._settle(
+                    number, PublishUnknown(f"{reason}; it is kept, and goes out with the next session")
+                )
+            elif may_be and number <= self._outbox.said:
+                self._settle(number, PublishUnknown(reason))
+            else:
+                self._settle(number, PublishFailed(reason))
         self._outbox.clear()
         self._room.wake()
+        if self._kept is not None:
+            await asyncio.gather(*self._keeping, return_exceptions=True)
+            await self._kept.close()
 
 
 class Subscription:

@@ -26,6 +26,10 @@ Tell = Callable[[Answer], None]
 """Is told what became of a publish."""
 
 
+Vet = Callable[[Publish], "bytes | str"]
+"""Returns what to store of a publish, or why it may not be published."""
+
+
 class Selects(Protocol):
     """A pattern that was checked."""
 
@@ -96,15 +100,19 @@ class Board:
         """Add a publication of the server's own."""
         self._add(_Waiting(topic, data, tell, None, "", 0))
 
-    def receive(self, origin: Origin, key: str, publish: Publish, tell: Tell) -> None:
-        """Take a client's publish; it is answered now, or when it is stored.
+    def receive(self, origin: Origin, key: str, publish: Publish, tell: Tell, vet: Vet) -> None:
+        """Take a client's publish; it is answered now, or when it is stored. ``vet`` is asked about what is new.
 
         Raises:
             ProtocolError: too many of its outbox wait.
         """
         verdict = origin.receive(publish)
         if verdict is True:
-            self._add(_Waiting(publish.topic, publish.data, tell, origin, key, publish.number))
+            data = vet(publish)
+            if isinstance(data, str):
+                tell(origin.failed(publish.number, Code.REFUSED, data))
+            else:
+                self._add(_Waiting(publish.topic, data, tell, origin, key, publish.number))
         elif verdict is False:
             self._take_over(origin, publish.number, tell)
         else:

@@ -124,13 +124,16 @@ class Publisher:
     Args:
         id: the outbox's.
         unanswered: what an earlier life of this process left of it, by number.
-        answered: the last number of that life that was answered.
+        answered: the highest number of that life that was answered; numbers are never used again.
         was_opened: a server opened it in that life, so that any of these may have been sent.
+        is_kept: whoever runs it keeps it beyond this process: numbers are said when they are ``kept``, and count as answered when they are
+            ``forgotten``.
 
     Attributes:
         unanswered: what was published and not answered, by number, oldest first.
         size: the bytes of data in it.
         said: all up to this number may have been heard by a server.
+        is_open: the server has answered the beginning of the present flow.
     """
 
     def __init__(
@@ -140,45 +143,72 @@ class Publisher:
         answered: int = 0,
         *,
         was_opened: bool = False,
+        is_kept: bool = False,
     ) -> None:
         self.id = id
         self.unanswered = dict(sorted((unanswered or {}).items()))
         self.size = sum(len(data) for _, data in self.unanswered.values())
-        self._last = max(self.unanswered, default=answered)
+        self._last = max([answered, *self.unanswered])
         self.said = self._last if was_opened else 0
+        self.is_open = False
+        self._is_kept = is_kept
+        self._unkept: set[int] = set()
+        self._unforgotten: set[int] = set()
         self._next = 0
         """Numbers from this one on are to be said in the present flow."""
-        self._is_open = False
 
     @property
     def answered(self) -> int:
-        """All up to this number are answered."""
-        return min(self.unanswered, default=self._last + 1) - 1
+        """All up to this number are answered, and will not be asked about again."""
+        return (
+            min(min(self.unanswered, default=self._last + 1), min(self._unforgotten, default=self._last + 1))
+            - 1
+        )
 
     @property
     def has_room(self) -> bool:
         """Whether another one may be published before the oldest is answered."""
-        return len(self.unanswered) < MOST_UNANSWERED
+        return len(self.unanswered) + len(self._unforgotten) < MOST_UNANSWERED
 
     def publish(self, topic: str, data: bytes) -> int:
         """Add one; return its number. The caller has seen to ``has_room``."""
         self._last += 1
         self.unanswered[self._last] = (topic, data)
         self.size += len(data)
+        if self._is_kept:
+            self._unkept.add(self._last)
         return self._last
+
+    # Beyond this process...
+
+    def kept(self, number: int) -> None:
+        """It outlives this process now, and may be said."""
+        self._unkept.discard(number)
+
+    def withdraw(self, number: int) -> None:
+        """It could not be kept, and was not said."""
+        self._unkept.discard(number)
+        self._settle(number)
+
+    def forgotten(self, number: int) -> None:
+        """It was answered, and does not outlive this process any more."""
+        self._unforgotten.discard(number)
 
     # In a flow...
 
     def begin(self) -> bytes:
         """Return what a new flow begins with; the publishes follow when the server has answered it."""
-        self._is_open = False
+        self.is_open = False
         return encode(Outbox(self.id))
 
     def next_message(self) -> bytes | None:
         """Return what to say next, if there is something."""
-        if not self._is_open:
+        if not self.is_open:
             return None
         for number in range(self._next, self._last + 1):
+            if number in self._unkept:
+                self._next = number
+                return None  # those after it wait, too: they are said in order
             if number in self.unanswered:
                 self._next = number + 1
                 self.said = max(self.said, number)
@@ -195,16 +225,16 @@ class Publisher:
         """
         answer = decode_answer(payload)
         if isinstance(answer, Opened):
-            if self._is_open:
+            if self.is_open:
                 raise ProtocolError("an outbox that was opened twice", "bad-data")
             return self._opened(known=answer.known)
         if answer.number not in self.unanswered:
             raise ProtocolError(f"an answer to number {answer.number}, which was not asked", "bad-data")
-        self._settle(answer.number)
+        self._answered(answer.number)
         return [answer]
 
     def _opened(self, *, known: bool) -> list[Answer]:
-        self._is_open = True
+        self.is_open = True
         lost: list[Answer] = []
         if not known:
             # The server has never seen the outbox, or forgot it: what was said before may be stored there or not, and is never said again.
@@ -214,9 +244,14 @@ class Publisher:
                 if number <= self.said
             ]
             for answer in lost:
-                self._settle(answer.number)
+                self._answered(answer.number)
         self._next = min(self.unanswered, default=self._last + 1)
         return lost
+
+    def _answered(self, number: int) -> None:
+        self._settle(number)
+        if self._is_kept:
+            self._unforgotten.add(number)
 
     def clear(self) -> None:
         """Nobody will answer any more."""
