@@ -61,8 +61,10 @@ fuzz: setup-fuzz
 flood: setup-test
 	@exec $(BIN)/python -m benchmarks.flood --check $(ARGS)
 
+# A few minutes; ARGS=--short to see that it works. Durable publishes alone: .venv/bin/python -m benchmarks.durable
 bench: setup-test
-	@exec $(BIN)/python -m benchmarks $(ARGS)
+	@$(BIN)/python -m benchmarks $(ARGS)
+	@exec $(BIN)/python -m benchmarks.durable $(filter --short,$(ARGS))
 
 clean:
 	rm -rf .venv .venv.new-* .cache .hypothesis .mypy_cache .ruff_cache .pytest_cache .import_linter_cache build dist src/*.egg-info
