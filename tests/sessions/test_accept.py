@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import itertools
+import warnings
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
@@ -423,6 +424,52 @@ async def test_authenticate_may_wait_but_not_for_ever(place: Place) -> None:
     wire.hello()
 
     assert (await wire.refusal()).code is CloseCode.BUSY
+
+
+async def test_who_is_judged_by_what_cannot_be_stopped_is_answered_in_time(place: Place) -> None:
+    """An authenticate that ignores being cancelled keeps its caller no longer than any other."""
+    verdict: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+
+    async def wait(credentials: Any) -> str:
+        while not verdict.done():
+            with suppress(asyncio.CancelledError):
+                await asyncio.shield(verdict)
+        return verdict.result()
+
+    await place.serve(authenticate=wait)
+    wire = await place.line()
+    wire.hello()
+    refusal = await wire.refusal()
+    await wire.over()
+    verdict.set_result("ana")
+    await asyncio.sleep(0.1)
+
+    assert refusal.code is CloseCode.BUSY
+    assert place.listening.sessions == 0
+    assert place.listening.hits["handshake_timeout"] == 1
+
+
+async def test_a_caller_that_breaks_a_rule_in_the_breath_of_its_hello(place: Place, wired: Any) -> None:
+    """It is refused before anybody began to judge it, and nothing is left that Python would warn of."""
+    judged = 0
+
+    async def judge(credentials: Any) -> str:
+        nonlocal judged
+        judged += 1
+        return ""
+
+    await place.serve(authenticate=judge)
+    wire = await place.line()
+    wire.say(wired.hello() + encode_frame(FrameType.PING))
+    refusal = await wire.refusal()
+    await wire.over()
+    with warnings.catch_warnings(record=True) as warned:
+        warnings.simplefilter("always")
+        gc.collect()
+
+    assert refusal.code is CloseCode.PROTOCOL_ERROR
+    assert judged == 0
+    assert [str(warning.message) for warning in warned] == []
 
 
 @pytest.mark.parametrize("is_async", [False, True])

@@ -151,29 +151,38 @@ class Acceptor:
             return
         if inspect.isawaitable(answer):
             self._deciding[driver] = task = self._loop.create_task(self._await_principal(driver, answer))
-            task.add_done_callback(lambda _: self._deciding.pop(driver, None))
+            task.add_done_callback(partial(self._decided, driver, answer))
         else:
             self._host.admit(driver, answer, self._loop.time())
 
     async def _await_principal(self, driver: Driver, answer: Awaitable[str | None]) -> None:
+        # Not by cancelling it, which it may ignore: its caller must not wait for that.
+        too_late = self._loop.call_later(self._limits.handshake_timeout, self._decides_too_long, driver)
         try:
-            async with asyncio.timeout(self._limits.handshake_timeout):
-                principal = _check_principal(await answer)
+            principal = _check_principal(await answer)
         except asyncio.CancelledError:
             task = asyncio.current_task()
             if task is None or task.cancelling():
                 raise
             self._find_nobody(driver)  # what it waited for was cancelled, and not we
         except TimeoutError:
-            self._host.refuse(
-                driver,
-                Refusal(code=CloseCode.BUSY, reason="authentication took too long", retry_in=1.0),
-                limit="handshake_timeout",
-            )
+            self._decides_too_long(driver)
         except Exception:  # noqa: BLE001 - as above
             self._find_nobody(driver)
         else:
             self._host.admit(driver, principal, self._loop.time())
+        finally:
+            too_late.cancel()
+
+    def _decides_too_long(self, driver: Driver) -> None:
+        """The end of the connection cancels what decides."""
+        refusal = Refusal(code=CloseCode.BUSY, reason="authentication took too long", retry_in=1.0)
+        self._host.refuse(driver, refusal, limit="handshake_timeout")
+
+    def _decided(self, driver: Driver, answer: Awaitable[str | None], task: asyncio.Task[None]) -> None:
+        del self._deciding[driver]
+        if inspect.iscoroutine(answer):
+            answer.close()  # of a caller that left before its first step; Python would warn of it
 
     def _find_nobody(self, driver: Driver) -> None:
         """``authenticate`` failed. Its database may be away: that is not the caller's fault, and yet may not be had for nothing."""
