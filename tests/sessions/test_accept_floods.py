@@ -39,6 +39,36 @@ async def test_who_is_half_greeted_is_counted(place: Place, wired: Any) -> None:
     await place.still_serves()
 
 
+async def test_what_decides_and_cannot_be_stopped_is_counted(place: Place, wired: Any) -> None:
+    """Twice ``max_handshakes`` of it may outlive their callers; then who comes is told to come back, until some of it has ended."""
+    may_end = asyncio.Event()
+
+    async def stubborn(credentials: Any) -> str:
+        while not may_end.is_set():
+            try:
+                await may_end.wait()
+            except asyncio.CancelledError:
+                pass
+        return "ana"
+
+    await place.serve(authenticate=stubborn, limits=landline.Limits(max_handshakes=2))
+    for _ in range(4):
+        wire = await place.line()
+        wire.hello()
+        await asyncio.sleep(0.1)
+        wire.transport.abort()
+    late = await place.line()
+    late.hello()
+    refusal = await late.refusal()
+    assert (refusal.code, refusal.reason) == (CloseCode.BUSY, "too many are being decided about")
+
+    may_end.set()
+    await asyncio.sleep(0.1)
+    again = await place.line()
+    again.hello()
+    assert (await again.welcome()).session
+
+
 async def test_pings_before_the_greeting_buy_nothing(place: Place) -> None:
     """Only a greeting keeps a caller."""
     await place.serve()

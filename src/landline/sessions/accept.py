@@ -38,6 +38,8 @@ from .records import Records
 _LEAVING = {CloseCode.NORMAL, CloseCode.EXPIRED}
 """How sessions end here when their server goes: in an orderly way, or not in time."""
 
+_TOO_MANY = Refusal(code=CloseCode.BUSY, reason="too many are being decided about", retry_in=1.0)
+
 _CROWD = {"max_connections", "max_handshakes", "max_per_source", "max_sessions", "max_silent", "memory"}
 """Limits that are hit where more come than there is room for: whoever runs the server should know."""
 
@@ -150,6 +152,11 @@ class Acceptor:
             self._find_nobody(driver)
             return
         if inspect.isawaitable(answer):
+            if len(self._deciding) >= 2 * self._limits.max_handshakes:
+                # As many again as may be greeted have left, and what decides about them does not heed that it is cancelled.
+                self._host.refuse(driver, _TOO_MANY, limit="max_handshakes")
+                self._close(answer)
+                return
             self._deciding[driver] = task = self._loop.create_task(self._await_principal(driver, answer))
             task.add_done_callback(partial(self._decided, driver, answer))
         else:
@@ -181,8 +188,12 @@ class Acceptor:
 
     def _decided(self, driver: Driver, answer: Awaitable[str | None], task: asyncio.Task[None]) -> None:
         del self._deciding[driver]
+        self._close(answer)  # of a caller that left before its first step
+
+    def _close(self, answer: Awaitable[str | None]) -> None:
+        """Python would warn of a coroutine that never ran."""
         if inspect.iscoroutine(answer):
-            answer.close()  # of a caller that left before its first step; Python would warn of it
+            answer.close()
 
     def _find_nobody(self, driver: Driver) -> None:
         """``authenticate`` failed. Its database may be away: that is not the caller's fault, and yet may not be had for nothing."""
