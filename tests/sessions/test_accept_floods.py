@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -45,10 +46,8 @@ async def test_what_decides_and_cannot_be_stopped_is_counted(place: Place, wired
 
     async def stubborn(credentials: Any) -> str:
         while not may_end.is_set():
-            try:
+            with contextlib.suppress(asyncio.CancelledError):
                 await may_end.wait()
-            except asyncio.CancelledError:
-                pass
         return "ana"
 
     await place.serve(authenticate=stubborn, limits=landline.Limits(max_handshakes=2))
