@@ -14,7 +14,7 @@ from landline.errors import ProtocolError
 from landline.limits import Limits
 from landline.protocol.connection import Connection
 from landline.protocol.events import ConnectionEnded, HelloReceived, ResumeReceived, Welcomed
-from landline.protocol.frames import MAGIC, FrameDecoder, encode_frame
+from landline.protocol.frames import HEADER, MAGIC, FrameDecoder, encode_frame
 from landline.protocol.handshake import Hello, Welcome, encode_payload
 from landline.protocol.session import Session
 from landline.protocol.states import Phase, Role
@@ -126,7 +126,11 @@ def _check_bounds(session: Session, arrived: int) -> None:
     for flow in session.flows.values():
         assert flow.received_cost <= flow.granted + 4096 + 64, "a flow was sent beyond its credit"
     assert len(session.flows) <= 1 + 2 * LIMITS.max_flows
-    assert session.pressure.used == held + session.held, "the pressure is counted wrong"
+    assert session.unfinished <= min(arrived, LIMITS.max_message + HEADER.size), (
+        "more is here of a frame than arrived"
+    )
+    assert session.pressure.unfinished == session.unfinished, "the unfinished frame is counted wrong"
+    assert session.pressure.used == held + session.held + session.unfinished, "the pressure is counted wrong"
 
 
 def seeds() -> list[bytes]:
