@@ -55,6 +55,7 @@ from .sessions.bare import StateChange
 from .sessions.caller import Caller
 from .sessions.reconnect import full_jitter
 from .storage.base import Gap, Position, Publication
+from .transports.listening import ListeningSocket, exec_with, passed_sockets
 
 __version__ = "0.1.0"
 
@@ -76,6 +77,7 @@ __all__ = [
     "Limits",
     "ListenError",
     "Listening",
+    "ListeningSocket",
     "Outcome",
     "Pause",
     "PlainProgram",
@@ -105,6 +107,8 @@ __all__ = [
     "TopicError",
     "connect",
     "dial",
+    "exec_with",
     "full_jitter",
+    "passed_sockets",
     "serve",
 ]

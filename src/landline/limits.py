@@ -236,6 +236,11 @@ class SessionLimits:
     changes: int = limit(
         64, "changes", "of a session's state that one watcher has not looked at; the oldest go"
     )
+    first_words: float = limit(
+        0.5,
+        "seconds",
+        "that a server which goes waits for those who came this very moment: their greeting is on its way",
+    )
     farewell: float = limit(
         1.0, "seconds", "that a close with nothing left to deliver waits for a line that is down"
     )

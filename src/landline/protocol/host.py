@@ -155,7 +155,7 @@ class Host(Generic[C, E]):
         self._carried: dict[C, Kept[C, E]] = {}
         self._unconfirmed: deque[tuple[float, Kept[C, E]]] = deque()
         self._held_by_source: Counter[str] = Counter()
-        self._is_closed = False
+        self._back_in: Callable[[], float] | None = None
         self._must_make_room = False
 
     # Somebody comes...
@@ -226,8 +226,8 @@ class Host(Generic[C, E]):
             return  # it went while it was asked about
         if principal is None:
             self.refuse(carrier, Refusal(code=CloseCode.UNAUTHORIZED, reason="the credentials are not good"))
-        elif self._is_closed:
-            self.refuse(carrier, self._not_now(CloseCode.GOING_AWAY, _GOING, 1.0))
+        elif self._back_in is not None:
+            self.refuse(carrier, self._not_now(CloseCode.GOING_AWAY, _GOING, self._back_in()))
         elif isinstance(caller.asked, Resume):
             self._resume(carrier, caller.asked, principal, now)
         elif caller.asked is not None:
@@ -331,7 +331,7 @@ class Host(Generic[C, E]):
     def _line_ended(self, kept: Kept[C, E], event: ConnectionEnded, now: float) -> None:
         if kept.end.connection_ended(event):
             return
-        if self._is_closed:  # nobody will be let in to go on with it
+        if self._back_in is not None:  # nobody will be let in to go on with it
             kept.end.lose(CloseCode.EXPIRED, _GOING)
             return
         if not kept.is_told:  # its client may hold the welcome, and come back to confirm
@@ -410,16 +410,26 @@ class Host(Generic[C, E]):
 
     # The server goes...
 
-    def close(self) -> None:
-        """Let nobody in any more, and let no session wait for another line."""
-        self._is_closed = True
+    def close(self, back_in: Callable[[], float]) -> None:
+        """Let nobody in any more, and let no session wait for another line.
 
-    def leave(self, retry_in: float, now: float) -> None:
-        """Lose every session that is left, and tell everybody who is connected to come back after so many seconds."""
+        Args:
+            back_in: asked for everybody who is told to come back: after how many seconds.
+        """
+        self._back_in = back_in
+
+    def leave(self, now: float) -> None:
+        """Tell everybody who is connected to come back, and lose every session that is left; to be called after ``close``."""
+        back_in = self._back_in
+        assert back_in is not None
+        for carrier, kept in self._carried.items():
+            if not kept.is_confirmed:  # told first: it may hold its welcome already
+                carrier.connection.close(CloseCode.GOING_AWAY, _GOING, now, back_in(), self._redirect)
+                carrier.schedule()
         for kept in list(self.kept.values()):
             kept.end.lose(CloseCode.EXPIRED, _GOING)
         for caller in self._greeting:
-            self.refuse(caller, self._not_now(CloseCode.GOING_AWAY, _GOING, retry_in))
+            self.refuse(caller, self._not_now(CloseCode.GOING_AWAY, _GOING, back_in()))
         for carrier in self._carried:
-            carrier.connection.close(CloseCode.GOING_AWAY, _GOING, now, retry_in, self._redirect)
+            carrier.connection.close(CloseCode.GOING_AWAY, _GOING, now, back_in(), self._redirect)
             carrier.schedule()

@@ -45,6 +45,7 @@ class Acceptor:
         begin: called with each new session, once its client confirmed.
         plain: called with the transport and first bytes of who speaks plain text; None refuses them.
         redirect: the address that clients are told to go on with, when this server goes or is full.
+        chance: from 0 to 1; spreads heartbeats, and when clients are told to come back.
 
     Attributes:
         hits: how often which limit was hit.
@@ -59,8 +60,10 @@ class Acceptor:
         plain: Callable[[Transport, bytes], None] | None,
         authenticate: Authenticate,
         redirect: str | None = None,
+        chance: Callable[[], float] = random.random,
     ) -> None:
         self._limits = limits
+        self._chance = chance
         self._plain = plain
         self._authenticate = authenticate
         self._loop = asyncio.get_running_loop()
@@ -112,7 +115,7 @@ class Acceptor:
             transport.close()
 
     def _greet(self, transport: Transport, head: bytes) -> None:
-        connection = Connection(Role.SERVER, self._limits, self._loop.time(), jitter=random.random())
+        connection = Connection(Role.SERVER, self._limits, self._loop.time(), jitter=self._chance())
         driver = Driver(connection, transport, lambda event: self._deliver(driver, event))
         self._host.greet(driver, transport.source)
         driver.start(head)
@@ -201,21 +204,28 @@ class Acceptor:
     # The server goes...
 
     async def drain(self, *, retry_in: float) -> None:
-        """Let nobody in any more, and end every session in an orderly way; its client is told to come back."""
-        self._host.close()
+        """Let nobody in any more, and end every session in an orderly way; its client is told to come back.
+
+        Each after another time, from ``retry_in`` seconds to twice that: else thousands would be back in one instant.
+        """
+
+        def back_in() -> float:
+            return retry_in * (1 + self._chance())
+
+        self._host.close(back_in)
         self._admission.close()
         closing = [
             session.close(
-                "the server is going away", CloseCode.GOING_AWAY, retry_in=retry_in, redirect=self._redirect
+                "the server is going away", CloseCode.GOING_AWAY, retry_in=back_in(), redirect=self._redirect
             )
             for session in self.sessions
             if session.driver is not None
         ]
-        await asyncio.gather(*closing)
-        self._leave(retry_in)
+        await asyncio.gather(self._admission.hear_out(), *closing)
+        self._leave()
 
-    def _leave(self, retry_in: float) -> None:
-        self._host.leave(retry_in, self._loop.time())
+    def _leave(self) -> None:
+        self._host.leave(self._loop.time())
         for task in list(self._deciding.values()):
             task.cancel()
         if self._timer is not None:
@@ -228,9 +238,9 @@ class Acceptor:
 
     def abort(self) -> None:
         """Let nobody in any more, lose every session and hang up on everybody, at once."""
-        self._host.close()
+        self._host.close(lambda: 0.0)
         self._admission.close()
-        self._leave(0.0)
+        self._leave()
         self._admission.abort()
         self.hits.close()
 
