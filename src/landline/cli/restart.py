@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import logging
 import os
-import shutil
 import signal
 import sys
 from collections.abc import Callable
@@ -47,7 +46,7 @@ class Restart:
         """Return whether to drain for it; if not, the log says why."""
         try:
             self._check()
-            if shutil.which(self._command[0]) is None:
+            if not os.access(self._command[0], os.X_OK):
                 raise SettingsError(f"{self._command[0] or 'the program'} cannot be run any more")
         except SettingsError as error:
             log.error("not restarted: %s", error)  # noqa: TRY400 - the sentence is for people, and says it all
