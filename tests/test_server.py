@@ -116,6 +116,22 @@ async def test_a_socket_that_belongs_to_no_address_is_an_error(tmp_path: Path) -
     holds.close()
 
 
+async def test_who_is_accepted_at_the_last_moment_is_told_as_well() -> None:
+    """The kernel gave us their connection in the very turn of the loop in which the server goes: they are asked to come back."""
+    with socket.socket() as caller:
+        async with landline.serve(keep, TCP) as listening:
+            (listener,) = listening._listeners
+            (each,) = listener._sockets  # type: ignore[attr-defined]
+            caller.connect(each.sock.getsockname())
+            caller.sendall(MAGIC)
+            listener._take_burst(each.sock)  # type: ignore[attr-defined]
+        caller.settimeout(10)
+        answer = caller.recv(1000)
+
+    assert answer.startswith(MAGIC)
+    assert b"the server is going away" in answer
+
+
 async def test_a_server_may_listen_again() -> None:
     """The same server, another time."""
     server = landline.Server(keep)

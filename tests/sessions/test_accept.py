@@ -561,6 +561,7 @@ async def test_who_came_this_very_moment_is_heard_out_when_the_server_goes(
 
     await place.serve(plain=plain)
     wire = await place.line()
+    came = asyncio.get_running_loop().time()
     await asyncio.sleep(0.1)
     stopping = asyncio.create_task(place.stop())
     await asyncio.sleep(FIRST_WORDS - 0.2)
@@ -574,6 +575,8 @@ async def test_who_came_this_very_moment_is_heard_out_when_the_server_goes(
     await stopping
 
     assert heard == ([b"hello\n"] if who == "plain" else [])
+    took = FIRST_WORDS if who == "silent" else FIRST_WORDS - 0.1
+    assert asyncio.get_running_loop().time() - came == pytest.approx(took)
 
 
 async def test_a_crowd_does_not_come_back_in_one_instant(place: Place) -> None:

@@ -39,14 +39,16 @@ def test_what_is_passed_on_arrives_again_and_again(tmp_path: Path) -> None:
     program.write_text(PASSES_ON)
     path = tmp_path / "a.sock"
     begins = f"""
-import socket, sys
+import os, socket, sys
 from landline.transports import ListeningSocket, exec_with
+hole = os.open(os.devnull, os.O_RDONLY)
 four = socket.create_server(("127.0.0.1", 0))
 six = socket.create_server(("::1", 0), family=socket.AF_INET6)
 local = socket.socket(socket.AF_UNIX)
 local.bind({str(path)!r})
 local.listen()
 print(four.getsockname()[1], six.getsockname()[1], flush=True)
+os.close(hole)  # the lowest free descriptor is one that a socket shall have
 made = [ListeningSocket(six), ListeningSocket(local), ListeningSocket(four, "web")]
 exec_with(made, [sys.executable, {str(program)!r}, "2"])
 """
@@ -95,7 +97,7 @@ def test_variables_that_cannot_be_read_are_named(environ: dict[str, str], said: 
     assert environ == {"ELSE": "kept"}
 
 
-@pytest.mark.parametrize("what", ["nothing", "file", "connection", "datagrams", "not listening"])
+@pytest.mark.parametrize("what", ["nothing", "file", "connection", "datagrams", "packets", "not listening"])
 def test_what_is_no_listening_socket_is_named(
     what: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -107,6 +109,11 @@ def test_what_is_no_listening_socket_is_named(
         number = os.dup(pair[0].fileno())
     elif what == "datagrams":
         number = socket.socket(type=socket.SOCK_DGRAM).detach()
+    elif what == "packets":
+        packets = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        packets.bind(str(tmp_path / "packets"))
+        packets.listen()
+        number = packets.detach()
     elif what == "not listening":
         number = socket.socket().detach()
     else:

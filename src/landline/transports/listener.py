@@ -17,7 +17,7 @@ from typing import Any, Final
 
 from ..limits import TRANSPORT
 from .base import Accept, Gate
-from .listening import OURS, ListeningSocket
+from .listening import ListeningSocket
 from .stream import StreamTransport, log, reset_when_closed, why
 
 ACCEPT_BURST: Final = TRANSPORT.accept_burst
@@ -60,10 +60,7 @@ class StreamListener:
 
     def hand_over(self) -> list[ListeningSocket]:
         """Return copies of the sockets; a Unix socket's file then belongs to the copy, and outlives us."""
-        copies = [each.copy() for each in self._sockets]
-        for copy in copies:
-            copy.name = copy.name or OURS
-        return copies
+        return [each.copy() for each in self._sockets]
 
     def close(self) -> None:
         """Accept no more."""
