@@ -213,3 +213,22 @@ async def test_port_0_takes_any_port_of_its_host(bound: list[socket.socket]) -> 
     assert sockets == [other]
     assert bound == []
     other.close()
+
+
+async def test_a_passed_socket_that_is_in_the_way_is_named() -> None:
+    """Systemd's ``ListenStream=12345`` is every address of the machine, and no single one can be bound beside it."""
+    sock = socket.create_server(("::", 0), family=socket.AF_INET6, dualstack_ipv6=True)
+    port = sock.getsockname()[1]
+    every = ListeningSocket(sock)
+    with pytest.raises(ListenError, match="was passed to us, and no address asks for it") as caught:
+        await bind_listener(parse_address(f"tcp://localhost:{port}"), backlog=1, passed=[every])
+    assert caught.value.address == f"tcp://[::]:{port}"
+    sockets = [every]
+    assert await addresses_of(f"tcp://[::]:{port}", sockets) == [f"tcp://[::]:{port}"]
+
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        (other,) = passed(("127.0.0.1", 0))
+        port = taken.getsockname()[1]
+        with pytest.raises(ListenError, match="the port is taken"):
+            await bind_listener(parse_address(f"tcp://127.0.0.1:{port}"), backlog=1, passed=[other])
+        other.close()

@@ -17,7 +17,7 @@ from ..limits import TRANSPORT
 from .address import Address
 from .base import Accept
 from .listener import StreamListener
-from .listening import ListeningSocket, text_of
+from .listening import ListeningSocket, nobody_asked, text_of
 from .stream import log, why
 from .tcp import TcpTransport
 
@@ -34,9 +34,15 @@ async def bind_listener(
 ) -> StreamListener:
     """Listen on every address of the host; port 0 takes a free one, the same for all of them."""
     hosts = await _addresses(address)
-    sockets = _take_passed(address, hosts, passed or [])
-    if not sockets:
-        sockets = [ListeningSocket(sock) for sock in _bind_all(address, hosts, backlog)]
+    passed = [] if passed is None else passed
+    sockets = _take_passed(address, hosts, passed)
+    try:
+        sockets = sockets or [ListeningSocket(sock) for sock in _bind_all(address, hosts, backlog)]
+    except ListenError as error:
+        own = [each for each in passed if each.address.endswith(f":{address.port}")]
+        if own:  # it is in the way itself: bound to all addresses of the machine, say, where we were told one
+            raise nobody_asked(own) from error
+        raise
     return StreamListener(sockets, _dress, _source)
 
 
