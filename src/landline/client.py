@@ -27,7 +27,7 @@ class connect:  # noqa: N801 - used like the function it replaces: `async with c
         credentials: shown to the server's ``authenticate`` at every dial; anything that msgpack can hold.
         connect_timeout: seconds for the first dial, all addresses together; by default ``limits.connect_timeout``.
         limits: see ``landline.Limits``.
-        pause: how long to wait before a redial, at the least: a function from its number (1, 2, …) to seconds; by default full jitter.
+        pause: how long to wait before a redial: a function from its number (1, 2, …) to seconds; by default full jitter.
 
     Raises:
         AddressError: an address cannot be read.

@@ -230,16 +230,16 @@ class SessionLimits:
         "seconds",
         "that nobody is hung up on for being silent, however many are: they came this very moment",
     )
+    first_words: float = limit(
+        0.5,
+        "seconds",
+        "that a server which goes waits for those who came this very moment: their greeting is on its way",
+    )
     caller_bytes: int = limit(
         64 << 10, "bytes", "received from a plain caller and not taken; then the line is not read"
     )
     changes: int = limit(
         64, "changes", "of a session's state that one watcher has not looked at; the oldest go"
-    )
-    first_words: float = limit(
-        0.5,
-        "seconds",
-        "that a server which goes waits for those who came this very moment: their greeting is on its way",
     )
     farewell: float = limit(
         1.0, "seconds", "that a close with nothing left to deliver waits for a line that is down"

@@ -547,7 +547,8 @@ def test_a_server_that_goes_lets_nobody_in() -> None:
     """Who comes is told when to come back, each another time; a line that drops now ends its session: nobody could resume it."""
     house = House()
     carrier, _, end = house.session()
-    house.host.close(count(2).__next__)
+    house.host.close()
+    house.host.back_in = count(2).__next__
     refusals = [refusal_of(house.hello()) for _ in range(2)]
     assert [(refusal.code, refusal.retry_in) for refusal in refusals] == [
         (CloseCode.GOING_AWAY, 2.0),
@@ -563,7 +564,7 @@ def test_everybody_is_told_that_the_server_goes() -> None:
     house = House()
     greeting, welcomed = house.call(), house.hello()
     _, _, end = house.session()
-    house.host.close(lambda: 3.0)
+    house.host.back_in = lambda: 3.0
     house.host.leave(house.now)
 
     assert (refusal_of(greeting).code, refusal_of(greeting).retry_in) == (CloseCode.GOING_AWAY, 3.0)

@@ -119,6 +119,7 @@ class Host(Generic[C, E]):
     Attributes:
         kept: the sessions that live, by their id.
         pressure: see there.
+        back_in: asked for each who is told to come back because the server goes: after how many seconds.
     """
 
     def __init__(
@@ -151,11 +152,12 @@ class Host(Generic[C, E]):
         self.pressure = pressure
         pressure.on_rise = self._memory_is_short
         self._redirect = redirect
+        self.back_in: Callable[[], float] = lambda: 1.0
         self._greeting: dict[C, _Caller] = {}
         self._carried: dict[C, Kept[C, E]] = {}
         self._unconfirmed: deque[tuple[float, Kept[C, E]]] = deque()
         self._held_by_source: Counter[str] = Counter()
-        self._back_in: Callable[[], float] | None = None
+        self._is_closed = False
         self._must_make_room = False
 
     # Somebody comes...
@@ -226,8 +228,8 @@ class Host(Generic[C, E]):
             return  # it went while it was asked about
         if principal is None:
             self.refuse(carrier, Refusal(code=CloseCode.UNAUTHORIZED, reason="the credentials are not good"))
-        elif self._back_in is not None:
-            self.refuse(carrier, self._not_now(CloseCode.GOING_AWAY, _GOING, self._back_in()))
+        elif self._is_closed:
+            self.refuse(carrier, self._not_now(CloseCode.GOING_AWAY, _GOING, self.back_in()))
         elif isinstance(caller.asked, Resume):
             self._resume(carrier, caller.asked, principal, now)
         elif caller.asked is not None:
@@ -331,7 +333,7 @@ class Host(Generic[C, E]):
     def _line_ended(self, kept: Kept[C, E], event: ConnectionEnded, now: float) -> None:
         if kept.end.connection_ended(event):
             return
-        if self._back_in is not None:  # nobody will be let in to go on with it
+        if self._is_closed:  # nobody will be let in to go on with it
             kept.end.lose(CloseCode.EXPIRED, _GOING)
             return
         if not kept.is_told:  # its client may hold the welcome, and come back to confirm
@@ -410,26 +412,20 @@ class Host(Generic[C, E]):
 
     # The server goes...
 
-    def close(self, back_in: Callable[[], float]) -> None:
-        """Let nobody in any more, and let no session wait for another line.
-
-        Args:
-            back_in: asked for everybody who is told to come back: after how many seconds.
-        """
-        self._back_in = back_in
+    def close(self) -> None:
+        """Let nobody in any more, and let no session wait for another line."""
+        self._is_closed = True
 
     def leave(self, now: float) -> None:
-        """Tell everybody who is connected to come back, and lose every session that is left; to be called after ``close``."""
-        back_in = self._back_in
-        assert back_in is not None
+        """Tell everybody who is connected to come back, and lose every session that is left."""
         for carrier, kept in self._carried.items():
             if not kept.is_confirmed:  # told first: it may hold its welcome already
-                carrier.connection.close(CloseCode.GOING_AWAY, _GOING, now, back_in(), self._redirect)
+                carrier.connection.close(CloseCode.GOING_AWAY, _GOING, now, self.back_in(), self._redirect)
                 carrier.schedule()
         for kept in list(self.kept.values()):
             kept.end.lose(CloseCode.EXPIRED, _GOING)
         for caller in self._greeting:
-            self.refuse(caller, self._not_now(CloseCode.GOING_AWAY, _GOING, back_in()))
+            self.refuse(caller, self._not_now(CloseCode.GOING_AWAY, _GOING, self.back_in()))
         for carrier in self._carried:
-            carrier.connection.close(CloseCode.GOING_AWAY, _GOING, now, back_in(), self._redirect)
+            carrier.connection.close(CloseCode.GOING_AWAY, _GOING, now, self.back_in(), self._redirect)
             carrier.schedule()

@@ -44,8 +44,8 @@ class Acceptor:
     Args:
         begin: called with each new session, once its client confirmed.
         plain: called with the transport and first bytes of who speaks plain text; None refuses them.
-        redirect: the address that clients are told to go on with, when this server goes or is full.
         chance: from 0 to 1; spreads heartbeats, and when clients are told to come back.
+        redirect: the address that clients are told to go on with, when this server goes or is full.
 
     Attributes:
         hits: how often which limit was hit.
@@ -59,15 +59,15 @@ class Acceptor:
         begin: Callable[[BareSession], None],
         plain: Callable[[Transport, bytes], None] | None,
         authenticate: Authenticate,
-        redirect: str | None = None,
         chance: Callable[[], float] = random.random,
+        redirect: str | None = None,
     ) -> None:
         self._limits = limits
-        self._chance = chance
         self._plain = plain
         self._authenticate = authenticate
         self._loop = asyncio.get_running_loop()
         self._redirect = redirect
+        self._chance = chance
         self.hits = Hits(log, self._loop.time)
         self._admission = self.gate = Admission(limits, self._enter, self._hit)
         self._host: Host[Driver, BareSession] = Host(
@@ -204,16 +204,11 @@ class Acceptor:
     # The server goes...
 
     async def drain(self, *, retry_in: float) -> None:
-        """Let nobody in any more, and end every session in an orderly way; its client is told to come back.
-
-        Each after another time, from ``retry_in`` seconds to twice that: else thousands would be back in one instant.
-        """
-
-        def back_in() -> float:
-            return retry_in * (1 + self._chance())
-
-        self._host.close(back_in)
+        """Let nobody in any more, and end every session in an orderly way; its client is told to come back."""
+        self._host.close()
         self._admission.close()
+        # Each is told another time, from ``retry_in`` to twice that: else thousands would be back in one instant.
+        back_in = self._host.back_in = lambda: retry_in * (1 + self._chance())
         closing = [
             session.close(
                 "the server is going away", CloseCode.GOING_AWAY, retry_in=back_in(), redirect=self._redirect
@@ -238,7 +233,7 @@ class Acceptor:
 
     def abort(self) -> None:
         """Let nobody in any more, lose every session and hang up on everybody, at once."""
-        self._host.close(lambda: 0.0)
+        self._host.close()
         self._admission.close()
         self._leave()
         self._admission.abort()

@@ -95,6 +95,14 @@ class ClientEnd:
             raise ConnectError(str(answer.address), error.reason) from error
         return session
 
+    def _check_credentials(self) -> None:
+        try:
+            size = len(encode_data(self._credentials, MAX_CREDENTIALS)[1])
+        except DataError as error:
+            raise DataError(f"these credentials cannot be sent: {error}") from error
+        if size > MAX_CREDENTIALS:
+            raise DataError(f"credentials of {size:,} bytes are over the limit of {MAX_CREDENTIALS:,} bytes")
+
     async def _dial_first(self, hello: Hello, until: float) -> Answer:
         """Dial for a new session. That a server goes just now is no failure: we come back when it says, as often as the time allows.
 
@@ -122,14 +130,6 @@ class ClientEnd:
                 raise failure
             log.info("dials again in %.1f s: %s", pause, failure)
             await asyncio.sleep(pause)
-
-    def _check_credentials(self) -> None:
-        try:
-            size = len(encode_data(self._credentials, MAX_CREDENTIALS)[1])
-        except DataError as error:
-            raise DataError(f"these credentials cannot be sent: {error}") from error
-        if size > MAX_CREDENTIALS:
-            raise DataError(f"credentials of {size:,} bytes are over the limit of {MAX_CREDENTIALS:,} bytes")
 
     def drop(self, seconds: float) -> None:
         """Hang up beneath the session, and stay away that long."""
