@@ -579,6 +579,25 @@ async def test_who_came_this_very_moment_is_heard_out_when_the_server_goes(
     assert asyncio.get_running_loop().time() - came == pytest.approx(took)
 
 
+async def test_who_confirms_while_the_server_goes_comes_back(place: Place) -> None:
+    """Another session keeps it from being gone yet: a client whose welcome was on its way is told as if it had been here for long."""
+    await place.serve()
+    await place.session()  # says nothing to its close, for five seconds
+    late = await place.line()
+    late.hello()
+    welcome = await late.welcome()
+    stopping = asyncio.create_task(place.stop())
+    await asyncio.sleep(1)
+    late.confirm(welcome)
+    close = await late.close()
+
+    assert close.code is CloseCode.GOING_AWAY
+    assert close.retry_in is not None
+    await stopping
+    await late.over()
+    assert len(place.sessions) == 1
+
+
 async def test_a_crowd_does_not_come_back_in_one_instant(place: Place) -> None:
     """Each session is told another time, from what was set to about twice that; so is who comes meanwhile."""
     await place.serve(retry_in=10.0)

@@ -191,7 +191,7 @@ class Host(Generic[C, E]):
         if kept.carrier is not carrier:
             return  # fenced off, or its session is over: whatever it still says does not count
         if isinstance(event, Confirmed):
-            self._confirmed(kept, carrier, event)
+            self._confirmed(kept, carrier, event, now)
         elif isinstance(event, ConnectionEnded):
             self._line_ended(kept, event, now)
         else:
@@ -319,12 +319,15 @@ class Host(Generic[C, E]):
 
     # A session's connection reports...
 
-    def _confirmed(self, kept: Kept[C, E], carrier: C, event: Confirmed) -> None:
+    def _confirmed(self, kept: Kept[C, E], carrier: C, event: Confirmed, now: float) -> None:
         if not kept.record.confirm(event.token):
             carrier.connection.break_off(CloseCode.UNAUTHORIZED, "that is not the token that was given")
             return
         self._table.attached(kept.record)
         kept.is_confirmed = True
+        if self._is_closed:  # at the last moment: it is not begun, and comes back like everybody
+            self._send_away(carrier, now)
+            return
         kept.end.attach(carrier)
         if not kept.is_told:
             kept.is_told = True
@@ -420,12 +423,14 @@ class Host(Generic[C, E]):
         """Tell everybody who is connected to come back, and lose every session that is left."""
         for carrier, kept in self._carried.items():
             if not kept.is_confirmed:  # told first: it may hold its welcome already
-                carrier.connection.close(CloseCode.GOING_AWAY, _GOING, now, self.back_in(), self._redirect)
-                carrier.schedule()
+                self._send_away(carrier, now)
         for kept in list(self.kept.values()):
             kept.end.lose(CloseCode.EXPIRED, _GOING)
         for caller in self._greeting:
             self.refuse(caller, self._not_now(CloseCode.GOING_AWAY, _GOING, self.back_in()))
         for carrier in self._carried:
-            carrier.connection.close(CloseCode.GOING_AWAY, _GOING, now, self.back_in(), self._redirect)
-            carrier.schedule()
+            self._send_away(carrier, now)
+
+    def _send_away(self, carrier: C, now: float) -> None:
+        carrier.connection.close(CloseCode.GOING_AWAY, _GOING, now, self.back_in(), self._redirect)
+        carrier.schedule()
