@@ -40,6 +40,7 @@ TESTS_OF_THE_WHOLE: dict[str, str] = {
     "test_fuzz.py": "scripts/fuzz.py",
     "test_floods.py": "benchmarks/flood/, the server's memory and its honest clients under floods",
     "test_layout.py": "the tree",
+    "test_restarts.py": "benchmarks/restarts.py, a server's restarts under callers",
     "test_makefile.py": "Makefile",
     "test_no_literal_addresses.py": "a rule for all sources",
 }

@@ -73,6 +73,65 @@ async def test_one_bad_address_serves_none(tmp_path: Path) -> None:
     assert not path.exists()
 
 
+@pytest.mark.parametrize("kind", ["tcp", "unix"])
+async def test_who_dials_between_two_servers_waits_for_the_second(kind: str, tmp_path: Path) -> None:
+    """The first one hands its sockets over and goes; nobody is refused, and the second serves them at the same address."""
+    text = TCP if kind == "tcp" else f"unix://{tmp_path}/line.sock"
+    async with landline.serve(keep, text) as listening:
+        (address,) = listening.addresses
+        sockets = listening.hand_over()
+    dialling = asyncio.ensure_future(landline.connect(address))
+    caller = await landline.dial(address)
+    async with landline.Server(keep).listen(text, sockets=sockets) as listening:
+        assert listening.addresses == [address]
+        session = await dialling
+        assert session.state is State.CONNECTED
+        await session.close()
+        await caller.close()
+
+    assert [each.sock.fileno() for each in sockets] == [-1]
+    assert not (tmp_path / "line.sock").exists()
+
+
+async def test_a_socket_that_belongs_to_no_address_is_an_error(tmp_path: Path) -> None:
+    """Nothing is served then, not for a moment: who waits in what was passed is not hung up on."""
+    sockets = [landline.ListeningSocket(socket.create_server(("127.0.0.1", 0)), "web") for _ in range(2)]
+    holds = sockets[0].copy()
+    _, port = holds.sock.getsockname()
+    with socket.create_connection(("127.0.0.1", port)) as caller:
+        with pytest.raises(
+            landline.ListenError, match="was passed to us, named web, and no address asks for it"
+        ) as error:
+            async with landline.Server(keep).listen(f"tcp://127.0.0.1:{port}", sockets=sockets):
+                pass
+        caller.setblocking(False)
+        with pytest.raises(BlockingIOError):
+            caller.recv(1)
+        accepted, _ = holds.sock.accept()
+        accepted.close()
+
+    assert error.value.address.startswith("tcp://127.0.0.1:")
+    assert error.value.address != f"tcp://127.0.0.1:{port}"
+    assert [each.sock.fileno() for each in sockets] == [-1, -1]
+    holds.close()
+
+
+async def test_who_is_accepted_at_the_last_moment_is_told_as_well() -> None:
+    """The kernel gave us their connection in the very turn of the loop in which the server goes: they are asked to come back."""
+    with socket.socket() as caller:
+        async with landline.serve(keep, TCP) as listening:
+            (listener,) = listening._listeners
+            (each,) = listener._sockets  # type: ignore[attr-defined]
+            caller.connect(each.sock.getsockname())
+            caller.sendall(MAGIC)
+            listener._take_burst(each.sock)  # type: ignore[attr-defined]
+        caller.settimeout(10)
+        answer = caller.recv(1000)
+
+    assert answer.startswith(MAGIC)
+    assert b"the server is going away" in answer
+
+
 async def test_a_server_may_listen_again() -> None:
     """The same server, another time."""
     server = landline.Server(keep)

@@ -16,6 +16,7 @@ from typing import Any
 
 import landline
 from landline.transports import tcp_listener
+from landline.transports.listener import StreamListener
 from landline.transports.stream import StreamTransport
 
 HONEST = "honest"
@@ -59,9 +60,9 @@ def _count() -> None:
     tcp_listener.source_of = lambda host: (
         "" if host == LOOPBACK else host if host[:4] == "127." else source_of(host)
     )
-    take, data_received = tcp_listener._TcpListener._take, StreamTransport.data_received
+    take, data_received = StreamListener._take, StreamTransport.data_received
 
-    def taken(self: tcp_listener._TcpListener, sock: socket.socket, name: tuple[Any, ...]) -> bool:
+    def taken(self: StreamListener, sock: socket.socket, name: Any) -> bool:
         _Counts.accepted += 1
         return take(self, sock, name)
 
@@ -69,7 +70,7 @@ def _count() -> None:
         _Counts.received += len(data)
         data_received(self, data)
 
-    tcp_listener._TcpListener._take, StreamTransport.data_received = taken, received  # type: ignore[method-assign]
+    StreamListener._take, StreamTransport.data_received = taken, received  # type: ignore[method-assign]
 
 
 def allow_many_files() -> None:

@@ -61,6 +61,7 @@ from .sessions.auth import Authenticate
 from .sessions.bare import StateChange
 from .sessions.caller import Caller
 from .sessions.reconnect import full_jitter
+from .transports.listening import ListeningSocket, exec_with, passed_sockets
 
 __version__ = "0.1.0"
 
@@ -84,6 +85,7 @@ __all__ = [
     "Limits",
     "ListenError",
     "Listening",
+    "ListeningSocket",
     "NotAllowed",
     "Outcome",
     "Pause",
@@ -118,6 +120,8 @@ __all__ = [
     "TopicError",
     "connect",
     "dial",
+    "exec_with",
     "full_jitter",
+    "passed_sockets",
     "serve",
 ]

@@ -24,7 +24,8 @@ from .transports import open_transport, parse_address
 class connect:  # noqa: N801 - used like the function it replaces: `async with connect(...)` and `await connect(...)`
     """Open a session with a server: ``async with connect(address) as session`` or ``session = await connect(address)``.
 
-    Only the first dial can fail here; an established session redials by itself until it is back, refused or closed.
+    Only the first dial can fail here; an established session redials by itself until it is back, refused or closed. A server that is about to go
+    says when it will be back: then the first dial waits for it, within its time.
 
     Args:
         addresses: one or several, for example ``"tcp://localhost:12345"``; tried in turn at every dial, the one that was good last first, each

@@ -258,6 +258,11 @@ class SessionLimits:
         "seconds",
         "that nobody is hung up on for being silent, however many are: they came this very moment",
     )
+    first_words: float = limit(
+        0.5,
+        "seconds",
+        "that a server which goes waits for those who came this very moment: their greeting is on its way",
+    )
     caller_bytes: int = limit(
         64 << 10, "bytes", "received from a plain caller and not taken; then the line is not read"
     )
@@ -268,6 +273,9 @@ class SessionLimits:
         16 << 10,
         "bytes",
         "of a subscription or of publishes that wait to be written; the rest waits where it may still be dropped",
+    )
+    first_pause: float = limit(
+        1.0, "seconds", "between the first dials to a server that said that it goes, and comes back"
     )
     farewell: float = limit(
         1.0, "seconds", "that a close with nothing left to deliver waits for a line that is down"

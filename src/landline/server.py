@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Coroutine, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Coroutine, Mapping, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
 from typing import Any, Literal
@@ -24,7 +24,14 @@ from .sessions.bare import BareSession
 from .sessions.caller import Caller
 from .sessions.records import Records
 from .storage import MemoryStorage, Pattern, Retention, SQLiteStorage, Storage
-from .transports import Listener, Transport, open_listener, parse_address
+from .transports import (
+    Listener,
+    ListeningSocket,
+    Transport,
+    bind_listener,
+    nobody_asked,
+    parse_address,
+)
 
 log = logging.getLogger("landline.server")
 
@@ -45,8 +52,9 @@ class Listening:
         addresses: where it really listens, ports filled in.
     """
 
-    def __init__(self, addresses: list[str], acceptor: Acceptor) -> None:
-        self.addresses = addresses
+    def __init__(self, listeners: list[Listener], acceptor: Acceptor) -> None:
+        self.addresses = [address for listener in listeners for address in listener.addresses]
+        self._listeners = listeners
         self._acceptor = acceptor
 
     @property
@@ -62,6 +70,13 @@ class Listening:
         """
         return self._acceptor.hits.counts
 
+    def hand_over(self) -> list[ListeningSocket]:
+        """Return copies of the listening sockets, which outlive this server: who dials then waits in them for the next one to accept.
+
+        Close each, or pass them to another ``listen``, in this process or in the next program. The files of Unix sockets are theirs from now on.
+        """
+        return [copy for listener in self._listeners for copy in listener.hand_over()]
+
 
 class Server:
     """Serves sessions, and whoever comes through the other doors of the same port.
@@ -70,7 +85,7 @@ class Server:
         program: runs for each session; without one, sessions that find no topics here are closed as soon as they begin.
         authenticate: takes a client's credentials, returns its principal or None to refuse; may be async. By default everybody enters.
         limits: see ``landline.Limits``.
-        retry_in: seconds after which clients are told to come back when the server goes.
+        retry_in: seconds after which clients are told to come back when the server goes; each is told another time, up to twice this.
         redirect: an address that clients are told to go on with when this server goes or is full; they follow only to one that they were
             given themselves.
         storage: where topics are kept: a file, or a ``Storage``. Without one, topics last as long as the server listens.
@@ -165,19 +180,31 @@ class Server:
         return program
 
     @asynccontextmanager
-    async def listen(self, *addresses: str) -> AsyncIterator[Listening]:
+    async def listen(
+        self, *addresses: str, sockets: Sequence[ListeningSocket] = ()
+    ) -> AsyncIterator[Listening]:
         """Serve on these addresses until the block is left; then drain: let nobody in, tell every peer, close every socket.
+
+        Args:
+            addresses: where to listen.
+            sockets: listening sockets that are there already, from ``passed_sockets`` or ``Listening.hand_over``. An address that some of
+                them are bound to is served by these and is not bound anew; each must belong to one of the addresses. They are closed here.
 
         Raises:
             AddressError: an address cannot be read.
-            ListenError: an address cannot be served; none of the others is either.
+            ListenError: an address cannot be served, or a socket belongs to none of them; then nothing is served.
             StorageError: the storage cannot be opened.
         """
+        passed = list(sockets)
         if not addresses:
             raise AddressError("listen needs an address")
-        async with self._open_storage() as (hub, records):
-            async with self._listen(addresses, hub, records) as listening:
-                yield listening
+        try:
+            async with self._open_storage() as (hub, records):
+                async with self._listen(addresses, passed, hub, records) as listening:
+                    yield listening
+        finally:
+            for unasked in passed:
+                unasked.close()
 
     @asynccontextmanager
     async def _open_storage(self) -> AsyncIterator[tuple[Hub | None, Records | None]]:
@@ -209,7 +236,11 @@ class Server:
 
     @asynccontextmanager
     async def _listen(
-        self, addresses: tuple[str, ...], hub: Hub | None, records: Records | None
+        self,
+        addresses: tuple[str, ...],
+        passed: list[ListeningSocket],
+        hub: Hub | None,
+        records: Records | None,
     ) -> AsyncIterator[Listening]:
         running: set[asyncio.Task[None]] = set()
         acceptor = Acceptor(
@@ -224,16 +255,18 @@ class Server:
         try:
             for address in addresses:
                 where = parse_address(address)
-                listeners.append(
-                    await open_listener(
-                        where, acceptor.accept, backlog=self._limits.backlog, gate=acceptor.gate
-                    )
-                )
-            yield Listening([text for listener in listeners for text in listener.addresses], acceptor)
+                listeners.append(await bind_listener(where, backlog=self._limits.backlog, passed=passed))
+            if passed:
+                raise nobody_asked(passed)
+            for listener in listeners:
+                listener.start(acceptor.accept, acceptor.gate)
+            yield Listening(listeners, acceptor)
         finally:
             for listener in listeners:
                 listener.close()
             try:
+                for listener in listeners:
+                    await listener.wait_closed()
                 await acceptor.drain(retry_in=self._retry_in)
                 await self._stop_programs(running)
                 await acceptor.hang_up()

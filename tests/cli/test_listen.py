@@ -49,8 +49,12 @@ class Pipes:
             stderr=PIPE,
             cwd=self.folder,
         )
-        self._stack.push_async_callback(end, process)
+        self.ends(process)
         return process
+
+    def ends(self, process: Process) -> None:
+        """See to it that it does not outlive the test."""
+        self._stack.push_async_callback(end, process)
 
     async def listen(
         self, *arguments: str, stdin: int | IO[bytes] = DEVNULL, stdout: int | IO[bytes] = PIPE
@@ -337,3 +341,24 @@ def test_a_closed_output_is_refused(command: str) -> None:
 
     assert ended.returncode != 0
     assert "standard output is closed: send it somewhere" in ended.stderr
+
+
+@pytest.mark.needs("systemd-socket-activate")
+@pytest.mark.parametrize("plain", [(), ("--plain",)])
+async def test_a_socket_that_systemd_opened_is_listened_on(pipes: Pipes, plain: tuple[str, ...]) -> None:
+    """The caller who started the program by dialling is the one that it serves."""
+    path = pipes.folder / "pipe.sock"
+    command = (sys.executable, "-m", "landline", "listen", *plain, f"unix://{path}")
+    waiting = await asyncio.create_subprocess_exec(
+        "systemd-socket-activate", "-l", str(path), *command, stdin=DEVNULL, stdout=PIPE, stderr=PIPE
+    )
+    pipes.ends(waiting)
+    await said(waiting, b"Listening on")
+    (pipes.folder / "input").write_bytes(b"piped")
+    with (pipes.folder / "input").open("rb") as source:
+        caller = await pipes.start("connect", *plain, f"unix://{path}", stdin=source)
+    out, err = await waiting.communicate()
+
+    assert out == b"piped"
+    assert f"Listening at unix://{path}.".encode() in err
+    assert [waiting.returncode, await caller.wait()] == [0, 0]

@@ -8,10 +8,12 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Final
 
 import pytest
 
+from landline.cli.restart import Restart
 from landline.cli.run import loop_factory, run
 from landline.errors import SettingsError
 
@@ -138,9 +140,135 @@ def test_a_stuck_loop_ends_too(loop: str) -> None:
         assert process.wait(30) == 130
 
 
+# Starting anew...
+
+RESTARTS: Final = """
+import os, signal
+import click
+from landline.cli.restart import Restart
+
+before = signal.getsignal(signal.SIGUSR2)
+
+async def main(stop):
+    say(f"{os.getpid()} {type(asyncio.get_running_loop()).__module__} {before.name}")
+    await stop.wait()
+    say("asked")
+    await asyncio.to_thread(sys.stdin.readline)
+    restart.leave(Nothing)
+    return 0
+
+class Nothing:
+    hand_over = staticmethod(list)
+
+def check():
+    pass
+"""
+
+
+@contextmanager
+def restarting(loop: str, *more: str, command: str = "None") -> Iterator[subprocess.Popen[str]]:
+    """A process that may start anew, and drains until it is sent a line."""
+    ending = f"""
+restart = Restart(check, {command})
+try:
+    sys.exit(run(main, loop={loop!r}, restart=restart))
+except click.ClickException as error:
+    sys.exit(error.format_message())
+"""
+    code = "\n".join([BEGINNING, RESTARTS, *more, ending])
+    with subprocess.Popen(
+        [sys.executable, "-c", code],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+def finish_draining(process: subprocess.Popen[str]) -> None:
+    assert process.stdin is not None
+    process.stdin.write("\n")
+    process.stdin.flush()
+
+
+@pytest.mark.parametrize("loop", LOOPS)
+def test_the_program_starts_anew_in_its_own_place(loop: str) -> None:
+    """As often as it is asked, in the same process, once it has drained; asking again meanwhile changes nothing, and is passed over while it starts."""
+    with restarting(loop) as process:
+        for number in range(3):
+            said = line(process)
+            assert said.startswith(f"{process.pid} {loop}")
+            assert said.endswith("SIG_IGN" if number else "SIG_DFL")
+            process.send_signal(signal.SIGUSR2)
+            assert line(process) == "asked"
+            process.send_signal(signal.SIGUSR2)
+            finish_draining(process)
+        line(process)
+        process.send_signal(signal.SIGTERM)
+        assert line(process) == "asked"
+        finish_draining(process)
+
+        assert process.wait(30) == 0
+        assert process.stderr is not None
+        assert process.stderr.read() == ""
+
+
+@pytest.mark.parametrize("loop", LOOPS)
+def test_to_end_is_said_last(loop: str) -> None:
+    """SIGTERM while it drains for a restart ends it instead; it is not interrupted."""
+    with restarting(loop) as process:
+        line(process)
+        process.send_signal(signal.SIGUSR2)
+        assert line(process) == "asked"
+        process.send_signal(signal.SIGTERM)
+        finish_draining(process)
+
+        assert process.wait(30) == 0
+        assert process.stdout is not None
+        assert process.stdout.read() == ""
+
+
+def test_what_could_not_start_is_not_started() -> None:
+    """The log says why, and the program goes on."""
+    no = "from landline.errors import SettingsError\ndef check():\n    raise SettingsError('no such port')"
+    with restarting("asyncio", no) as process:
+        line(process)
+        process.send_signal(signal.SIGUSR2)
+        assert process.stderr is not None
+        assert process.stderr.readline() == "not restarted: no such port\n"
+        process.send_signal(signal.SIGTERM)
+        assert line(process) == "asked"
+        finish_draining(process)
+
+        assert process.wait(30) == 0
+
+
+def test_what_cannot_start_after_all_is_said_so(tmp_path: Path) -> None:
+    """It was there when it was asked for."""
+    program = tmp_path / "program"
+    program.write_text("#!/nowhere/at/all\n")
+    program.chmod(0o700)
+    with restarting("asyncio", command=f"[{str(program)!r}]") as process:
+        line(process)
+        process.send_signal(signal.SIGUSR2)
+        assert line(process) == "asked"
+        finish_draining(process)
+
+        assert process.wait(30) == 1
+        assert process.stderr is not None
+        assert process.stderr.read() == (
+            f"it has drained, and cannot start {program} anew: No such file or directory\n"
+        )
+
+
 def test_the_code_and_the_error_come_through() -> None:
     """What the program returns or raises is the caller's to judge; the signals are as they were."""
-    before = signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)
+    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR2)
+    before = [signal.getsignal(number) for number in numbers]
 
     async def seven(_stop: asyncio.Event) -> int:
         return 7
@@ -148,10 +276,11 @@ def test_the_code_and_the_error_come_through() -> None:
     async def fails(_stop: asyncio.Event) -> int:
         raise LookupError("x")
 
-    assert run(seven, loop="asyncio") == 7
+    restart = Restart(lambda: None)
+    assert run(seven, loop="asyncio", restart=restart) == 7
     with pytest.raises(LookupError):
-        run(fails, loop="asyncio")
-    assert (signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)) == before
+        run(fails, loop="asyncio", restart=restart)
+    assert [signal.getsignal(number) for number in numbers] == before
 
 
 def test_a_program_that_cancels_itself_is_not_interrupted() -> None:

@@ -12,7 +12,7 @@ from landline.protocol.connection import Connection
 from landline.protocol.credit import Pressure
 from landline.protocol.events import ConnectionEnded, Event, MessagesReceived
 from landline.protocol.frames import HEADER, MAGIC, CloseCode, FrameType, encode_frame
-from landline.protocol.handshake import Refusal, Welcome, decode_payload, encode_payload
+from landline.protocol.handshake import Close, Refusal, Welcome, decode_payload, encode_payload
 from landline.protocol.host import Host
 from landline.protocol.resume import SessionTable
 from landline.protocol.session import Session
@@ -611,24 +611,55 @@ def test_what_ended_a_session_is_told_to_who_comes_back() -> None:
 
 
 def test_a_server_that_goes_lets_nobody_in() -> None:
-    """Who comes is told when to come back, and a line that drops now ends its session: nobody could resume it."""
+    """Who comes is told when to come back, each another time; a line that drops now ends its session: nobody could resume it."""
     house = House()
     carrier, _, end = house.session()
     house.host.close()
-    assert refusal_of(house.hello()).code is CloseCode.GOING_AWAY
+    house.host.back_in = count(2).__next__
+    refusals = [refusal_of(house.hello()) for _ in range(2)]
+    assert [(refusal.code, refusal.retry_in) for refusal in refusals] == [
+        (CloseCode.GOING_AWAY, 2.0),
+        (CloseCode.GOING_AWAY, 3.0),
+    ]
     house.cut(carrier)
 
     assert end.log[-1] == (CloseCode.EXPIRED, "the server is going away")
 
 
+def test_a_session_that_is_confirmed_while_the_server_goes_comes_back() -> None:
+    """It is not begun any more, nor told that it expired, however often it is told to go."""
+    house = House()
+    welcomed = house.hello()
+    house.host.close()
+    house.host.back_in = lambda: 3.0
+    house.confirm(welcomed)
+    house.host.leave(house.now)
+
+    closes = [
+        decode_payload(Close, payload)
+        for kind, _, payload in frames_of(bytes(welcomed.written))
+        if kind == FrameType.CLOSE
+    ]
+    assert [(close.code, close.retry_in) for close in closes] == [(CloseCode.GOING_AWAY, 3.0)]
+    assert house.begun == []
+    assert house.host.kept == {}
+    house.say(welcomed, encode_payload(FrameType.CLOSE, Close(code=CloseCode.GOING_AWAY)))
+    assert welcomed.connection.phase is Phase.CLOSED
+
+
 def test_everybody_is_told_that_the_server_goes() -> None:
-    """Who is being greeted, who waits to confirm, and who talks."""
+    """Who is being greeted, who waits to confirm, and who talks; who was let in this very moment, to come back as well."""
     house = House()
     greeting, welcomed = house.call(), house.hello()
     _, _, end = house.session()
-    house.host.leave(3.0, house.now)
+    house.host.back_in = lambda: 3.0
+    house.host.leave(house.now)
 
     assert (refusal_of(greeting).code, refusal_of(greeting).retry_in) == (CloseCode.GOING_AWAY, 3.0)
+    kind, _, payload = frames_of(bytes(welcomed.written))[-1]
+    assert kind == FrameType.CLOSE
+    close = decode_payload(Close, payload)
+    assert (close.code, close.retry_in) == (CloseCode.GOING_AWAY, 3.0)
     assert welcomed.connection.phase is Phase.CLOSED
     assert end.log[-1] == (CloseCode.EXPIRED, "the server is going away")
     assert house.host.kept == {}

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import itertools
+import random
 import warnings
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
@@ -16,6 +17,7 @@ import pytest
 
 import landline
 from landline.protocol.frames import MAGIC, CloseCode, FrameType, encode_frame
+from landline.sessions.admission import FIRST_WORDS
 
 if TYPE_CHECKING:
     from .conftest import Place
@@ -584,12 +586,86 @@ async def test_who_is_being_greeted_is_told_that_the_server_goes(
     await place.stop()
     if stage == "welcomed":
         await wire.welcome()
-        assert (await wire.close()).code in (CloseCode.GOING_AWAY, CloseCode.EXPIRED)
+        close = await wire.close()
+        assert close.code is CloseCode.GOING_AWAY
+        assert close.retry_in is not None
     else:
         refusal = await wire.refusal()
         assert refusal.code is CloseCode.GOING_AWAY
         assert refusal.retry_in is not None
     await wire.over()
+
+
+@pytest.mark.parametrize("who", ["session", "plain", "silent"])
+async def test_who_came_this_very_moment_is_heard_out_when_the_server_goes(
+    who: str, wired: Any, place: Place
+) -> None:
+    """Its greeting is on its way: a session is told when to come back, a plain caller is served; who says nothing is hung up on."""
+    heard: list[bytes] = []
+
+    async def plain(caller: landline.Caller) -> None:
+        heard.append(await caller.receive())
+
+    await place.serve(plain=plain)
+    wire = await place.line()
+    came = asyncio.get_running_loop().time()
+    await asyncio.sleep(0.1)
+    stopping = asyncio.create_task(place.stop())
+    await asyncio.sleep(FIRST_WORDS - 0.2)
+    assert not wire.is_over
+    if who == "session":
+        wire.say(wired.hello())
+        assert (await wire.refusal()).code is CloseCode.GOING_AWAY
+    elif who == "plain":
+        wire.say(b"hello\n")
+    await wire.over()
+    await stopping
+
+    assert heard == ([b"hello\n"] if who == "plain" else [])
+    took = FIRST_WORDS if who == "silent" else FIRST_WORDS - 0.1
+    assert asyncio.get_running_loop().time() - came == pytest.approx(took)
+
+
+async def test_who_confirms_while_the_server_goes_comes_back(place: Place) -> None:
+    """Another session keeps it from being gone yet: a client whose welcome was on its way is told as if it had been here for long."""
+    await place.serve()
+    await place.session()  # says nothing to its close, for five seconds
+    late = await place.line()
+    late.hello()
+    welcome = await late.welcome()
+    stopping = asyncio.create_task(place.stop())
+    await asyncio.sleep(1)
+    late.confirm(welcome)
+    close = await late.close()
+
+    assert close.code is CloseCode.GOING_AWAY
+    assert close.retry_in is not None
+    await stopping
+    await late.over()
+    assert len(place.sessions) == 1
+
+
+async def test_a_crowd_does_not_come_back_in_one_instant(place: Place) -> None:
+    """Each session is told another time, from what was set to about twice that; so is who comes meanwhile."""
+    await place.serve(retry_in=10.0)
+    acceptor = place.listening._acceptor
+    acceptor._chance = random.Random(7).random
+    wires = [(await place.session())[0] for _ in range(1000)]
+    greeting = await place.line()
+    greeting.say(MAGIC)
+    await asyncio.sleep(0.1)
+    stopping = asyncio.create_task(place.stop())
+    told = [(await wire.close()).retry_in or 0.0 for wire in wires]
+    for wire in wires:
+        wire.say(encode_frame(FrameType.CLOSE, 0, b"\x81\xa4code\x00"))
+    told.append((await greeting.refusal()).retry_in or 0.0)
+    await stopping
+
+    assert len(set(told)) == 1001
+    assert 10.0 <= min(told) < 10.1
+    assert 19.9 < max(told) <= 20.0
+    for tenth in range(10):
+        assert 70 <= sum(10 + tenth <= seconds < 11 + tenth for seconds in told) <= 130
 
 
 async def test_who_has_not_shown_the_magic_is_told_nothing_when_the_server_goes(place: Place) -> None:
@@ -636,7 +712,7 @@ async def test_a_drain_does_not_wait_for_who_has_nothing_to_say(who: str, place:
     await place.serve()
     if who == "silent":
         caller = await place.line()
-        await asyncio.sleep(0.1)
+        await asyncio.sleep(FIRST_WORDS)
     else:
         caller, _ = await place.session()
         caller.transport.abort()

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 import landline
-from landline.sessions.admission import SILENT_GRACE, Admission
+from landline.sessions.admission import FIRST_WORDS, SILENT_GRACE, Admission
 from landline.sessions.door import Way
 
 if TYPE_CHECKING:
@@ -123,23 +123,41 @@ async def test_who_speaks_enters_with_what_was_read(admission_of: Any, wired: An
     assert not admission._open
 
 
+@pytest.mark.limit("session.first_words")
 async def test_who_is_silent_at_the_end_is_hung_up_on_and_nobody_comes_after(
     admission_of: Any, wired: Any
 ) -> None:
-    """Who said something is left to whoever talks with it, until ``hang_up`` has waited long enough."""
-    admission, _ = admission_of(close_timeout=5)
-    silent, talking, late = (wired.FromAfar("") for _ in range(3))
+    """Who came less than half a second ago may be about to speak. Who said something is left to whoever talks with it, until ``hang_up`` has waited long enough."""
+    admission, entered = admission_of(close_timeout=5)
+    loop = asyncio.get_running_loop()
+    silent, talking, recent, taken, late = (wired.FromAfar("") for _ in range(5))
     admission.accept(silent)
     admission.accept(talking)
     talking._receiver.data_received(b"hello\n")
+    await asyncio.sleep(FIRST_WORDS / 2)
+    admission.accept(recent)
+    await asyncio.sleep(FIRST_WORDS / 2)
+    begun = loop.time()
     admission.close()
-    admission.accept(late)
+    admission.accept(taken)  # the kernel had given it to us before
 
-    assert [silent.is_open, talking.is_open, late.is_open] == [False, True, False]
-    begun = asyncio.get_running_loop().time()
-    await admission.hang_up()
-    assert not talking.is_open
-    assert asyncio.get_running_loop().time() - begun == 5
+    assert [silent.is_open, talking.is_open, recent.is_open] == [False, True, True]
+    hearing = asyncio.create_task(admission.hear_out())
+    await asyncio.sleep(FIRST_WORDS / 4)
+    taken._receiver.data_received(b"here\n")
+    await hearing
+    assert loop.time() - begun == FIRST_WORDS / 2
+    assert [recent.is_open, taken.is_open] == [False, True]
+    assert [transport for transport, _, _ in entered] == [talking, taken]
+
+    begun = loop.time()
+    hanging_up = asyncio.create_task(admission.hang_up())
+    await asyncio.sleep(0)
+    admission.accept(late)
+    assert not late.is_open
+    await hanging_up
+    assert not talking.is_open and not taken.is_open
+    assert loop.time() - begun == 5
 
 
 async def test_the_gate_knows_what_a_source_did(admission_of: Any) -> None:
@@ -155,5 +173,5 @@ async def test_the_gate_knows_what_a_source_did(admission_of: Any) -> None:
     assert admission.admits("")
     await asyncio.sleep(15)
     assert admission.admits("192.0.2.1")
-    admission.close()
+    admission.abort()
     assert not admission.admits("192.0.2.2")

@@ -10,7 +10,7 @@ import pytest
 
 import landline
 from landline import State
-from landline.limits import Limits
+from landline.limits import SESSION, Limits
 from landline.protocol.frames import MAGIC, CloseCode, FrameDecoder, FrameType, encode_frame
 from landline.protocol.handshake import Close, Hello, Refusal, Resume, Welcome, decode_payload, encode_payload
 from landline.sessions.reconnect import full_jitter
@@ -368,6 +368,111 @@ async def test_an_unknown_session_elsewhere_is_not_lost(played: Played) -> None:
         (await played.call(3)).refuse(CloseCode.UNKNOWN_SESSION)
         with pytest.raises(landline.SessionLost, match="unknown session"):
             await session.receive()
+
+
+# The first dial...
+
+
+async def test_a_first_dial_comes_back_to_a_server_that_goes(played: Played) -> None:
+    """After the time that it was told, half to one and a half of it, for as long as nobody is there, and within its own time."""
+    dialling = asyncio.ensure_future(_connect(pause=no_pause))
+    first = await played.call(0)
+    first.refuse(CloseCode.GOING_AWAY, retry_in=2.0)
+    second = await played.call(1)
+    assert 1.0 <= second.at - first.at <= 3.0
+    second.transport.abort()
+    (await played.call(2)).welcome()
+    session = await dialling
+
+    assert session.state is State.CONNECTED
+    played.calls[-1].transport.abort()
+    third = await played.call(3)
+    third.welcome()
+    await session.close()
+
+
+async def test_a_first_dial_waits_while_nobody_is_there_yet() -> None:
+    """The server that went is gone before the next one listens."""
+    played = Played()
+    listener = await open_listener(parse_address(ADDRESS), played.accept, backlog=1)
+    dialling = asyncio.ensure_future(_connect())
+    (await played.call(0)).refuse(CloseCode.GOING_AWAY, retry_in=0.1)
+    listener.close()
+    await asyncio.sleep(3)
+    assert not dialling.done()
+    listener = await open_listener(parse_address(ADDRESS), played.accept, backlog=1)
+    (await played.call(1)).welcome()
+    session = await dialling
+    listener.close()
+    played.calls[-1].close(CloseCode.NORMAL)
+    await session.close()
+
+
+@pytest.mark.limit("session.first_pause")
+async def test_first_dials_do_not_wait_long(played: Played) -> None:
+    """Whatever the pause of later dials is: the time of the first ones is short."""
+    dialling = asyncio.ensure_future(_connect(pause=lambda number: 9.0))
+    first = await played.call(0)
+    first.refuse(CloseCode.GOING_AWAY, retry_in=0.1)
+    second = await played.call(1)
+    assert second.at - first.at == SESSION.first_pause
+    second.welcome()
+    session = await dialling
+    second.close(CloseCode.NORMAL)
+    await session.close()
+
+
+async def test_a_first_dial_has_its_time_and_no_more(played: Played) -> None:
+    """A server that stays away for longer is a refusal at once; one that goes again and again is one at the end of that time."""
+    begun = asyncio.get_running_loop().time()
+    dialling = asyncio.ensure_future(_connect(connect_timeout=4.0))
+    (await played.call(0)).refuse(CloseCode.GOING_AWAY, reason="going", retry_in=60.0)
+    with pytest.raises(landline.Refused, match="going"):
+        await dialling
+    assert asyncio.get_running_loop().time() == begun
+
+    async def keep_going() -> None:
+        number = 1
+        while True:
+            (await played.call(number)).refuse(CloseCode.GOING_AWAY, retry_in=1.0)
+            number += 1
+
+    going = asyncio.create_task(keep_going())
+    with pytest.raises(landline.Refused):
+        await _connect(connect_timeout=4.0)
+    going.cancel()
+    assert 2.5 <= asyncio.get_running_loop().time() - begun <= 4.0
+    assert len(played.calls) >= 4
+
+
+async def test_a_first_dial_whose_line_drops_is_tried_once_more(played: Played) -> None:
+    """A server that goes may have had no time to say so; whoever hangs up twice is told so."""
+    dialling = asyncio.ensure_future(_connect())
+    (await played.call(0)).transport.abort()
+    (await played.call(1)).welcome()
+    session = await dialling
+    played.calls[-1].close(CloseCode.NORMAL)
+    await session.close()
+
+    dialling = asyncio.ensure_future(_connect())
+    (await played.call(2)).transport.abort()
+    (await played.call(3)).transport.abort()
+    with pytest.raises(landline.ConnectError, match="the line dropped before the server answered"):
+        await dialling
+    assert len(played.calls) == 4
+
+
+@pytest.mark.parametrize("code", [CloseCode.BUSY, CloseCode.UNAUTHORIZED])
+async def test_a_refused_first_dial_stays_refused(played: Played, code: CloseCode) -> None:
+    """Who is full, or does not want us, is not asked again."""
+    dialling = asyncio.ensure_future(_connect())
+    (await played.call(0)).refuse(code, retry_in=0.1)
+    with pytest.raises(landline.Refused):
+        await dialling
+    assert len(played.calls) == 1
+
+
+# Going elsewhere...
 
 
 @pytest.mark.parametrize("is_refused", [True, False])

@@ -9,7 +9,7 @@ import pytest
 
 from landline.errors import ConnectError
 from landline.limits import TRANSPORT
-from landline.transports import Transport, memory, parse_address
+from landline.transports import Transport, memory, open_listener, parse_address
 
 if TYPE_CHECKING:
     from landline.testing.transport_conformance import Recorder
@@ -54,7 +54,7 @@ def test_a_name_belongs_to_its_loop() -> None:
     """Two loops in one process do not meet."""
 
     async def listen() -> None:
-        await memory.open_listener(ADDRESS, lambda transport: None, backlog=1)
+        await open_listener(ADDRESS, lambda transport: None, backlog=1)
 
     async def dial() -> None:
         with pytest.raises(ConnectError, match="nobody listens there"):

@@ -9,7 +9,7 @@ import sys
 import pytest
 
 from landline.errors import ConnectError, ListenError
-from landline.transports import Transport, parse_address, tcp, tcp_listener
+from landline.transports import Transport, open_listener, parse_address, tcp
 
 BOUND = 10.0
 
@@ -23,7 +23,7 @@ async def test_a_name_that_is_none() -> None:
     with pytest.raises(ConnectError, match="cannot be resolved") as caught:
         await tcp.open_transport(parse_address("tcp://no-such-host.invalid:1"))
     with pytest.raises(ListenError, match="cannot be resolved"):
-        await tcp_listener.open_listener(parse_address("tcp://no-such-host.invalid:1"), refuse, backlog=1)
+        await open_listener(parse_address("tcp://no-such-host.invalid:1"), refuse, backlog=1)
 
     assert isinstance(caught.value, ConnectionError)
 
@@ -46,9 +46,7 @@ async def test_nobody_listens_there(host: str) -> None:
 async def test_the_kernel_watches_the_line_too() -> None:
     """TCP_NODELAY, keepalive and the time-out for unacknowledged bytes are set at both ends."""
     accepted: asyncio.Queue[Transport] = asyncio.Queue()
-    listener = await tcp_listener.open_listener(
-        parse_address("tcp://127.0.0.1:0"), accepted.put_nowait, backlog=4
-    )
+    listener = await open_listener(parse_address("tcp://127.0.0.1:0"), accepted.put_nowait, backlog=4)
     dialled = await tcp.open_transport(parse_address(listener.addresses[0]))
     async with asyncio.timeout(BOUND):
         transports = [dialled, await accepted.get()]

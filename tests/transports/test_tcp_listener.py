@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-import asyncio
 import errno
-import functools
-import os
 import socket
-import struct
-import sys
-from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 import pytest
 
 from landline.errors import ListenError
-from landline.limits import TRANSPORT
-from landline.transports import Listener, Transport, parse_address, tcp_listener
+from landline.transports import (
+    ListeningSocket,
+    Transport,
+    bind_listener,
+    open_listener,
+    parse_address,
+    tcp_listener,
+)
 
 BOUND = 10.0
 
@@ -41,7 +41,7 @@ def bound(monkeypatch: pytest.MonkeyPatch) -> list[socket.socket]:
 
 async def test_a_loopback_name_is_served_on_both_families_at_one_port() -> None:
     """Who dials 127.0.0.1 and who dials ::1 both get through."""
-    listener = await tcp_listener.open_listener(parse_address("tcp://localhost:0"), refuse, backlog=4)
+    listener = await open_listener(parse_address("tcp://localhost:0"), refuse, backlog=4)
     listener.close()
     addresses = [parse_address(text) for text in listener.addresses]
 
@@ -52,7 +52,7 @@ async def test_a_loopback_name_is_served_on_both_families_at_one_port() -> None:
 
 async def test_a_literal_address_is_served_alone() -> None:
     """127.0.0.1 means that one."""
-    listener = await tcp_listener.open_listener(parse_address("tcp://127.0.0.1:0"), refuse, backlog=4)
+    listener = await open_listener(parse_address("tcp://127.0.0.1:0"), refuse, backlog=4)
     listener.close()
 
     assert len(listener.addresses) == 1
@@ -63,7 +63,7 @@ async def test_a_port_that_is_taken_is_said_so() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         with pytest.raises(ListenError) as caught:
-            await tcp_listener.open_listener(parse_address(f"tcp://localhost:{port}"), refuse, backlog=4)
+            await open_listener(parse_address(f"tcp://localhost:{port}"), refuse, backlog=4)
 
     assert caught.value.errno == errno.EADDRINUSE
     assert caught.value.reason == "the port is taken"
@@ -74,7 +74,7 @@ async def test_the_second_family_taken_frees_the_first(bound: list[socket.socket
     with socket.create_server(("::1", 0), family=socket.AF_INET6) as taken:
         port = taken.getsockname()[1]
         with pytest.raises(ListenError, match="the port is taken"):
-            await tcp_listener.open_listener(parse_address(f"tcp://localhost:{port}"), refuse, backlog=4)
+            await open_listener(parse_address(f"tcp://localhost:{port}"), refuse, backlog=4)
 
     assert {sock.fileno() for sock in bound} <= {-1}  # none where the port was taken at the first family too
 
@@ -91,7 +91,7 @@ async def test_a_free_port_is_found_for_both_families(monkeypatch: pytest.Monkey
         return real(*args, **kwargs)  # type: ignore[arg-type]
 
     monkeypatch.setattr(tcp_listener, "_bind", bind)
-    listener = await tcp_listener.open_listener(parse_address("tcp://localhost:0"), refuse, backlog=4)
+    listener = await open_listener(parse_address("tcp://localhost:0"), refuse, backlog=4)
     listener.close()
 
     assert refused == 2
@@ -101,7 +101,7 @@ async def test_a_free_port_is_found_for_both_families(monkeypatch: pytest.Monkey
 async def test_an_address_of_another_machine_cannot_be_served() -> None:
     """192.0.2.1 is in a range for documentation: nobody has it."""
     with pytest.raises(ListenError) as caught:
-        await tcp_listener.open_listener(parse_address("tcp://192.0.2.1:0"), refuse, backlog=1)
+        await open_listener(parse_address("tcp://192.0.2.1:0"), refuse, backlog=1)
 
     assert caught.value.errno == errno.EADDRNOTAVAIL
 
@@ -140,7 +140,7 @@ async def test_a_free_port_is_looked_for_so_often(monkeypatch: pytest.MonkeyPatc
         return real(*args, **kwargs)  # type: ignore[arg-type]
 
     monkeypatch.setattr(tcp_listener, "_bind", bind)
-    opening = tcp_listener.open_listener(parse_address("tcp://localhost:0"), refuse, backlog=4)
+    opening = open_listener(parse_address("tcp://localhost:0"), refuse, backlog=4)
     if taken < 16:
         (await opening).close()
     else:
@@ -150,198 +150,85 @@ async def test_a_free_port_is_looked_for_so_often(monkeypatch: pytest.MonkeyPatc
     assert refused == taken
 
 
-class Gate:
-    """Refuses the sources in ``refused``; with ``source_of`` replaced, addresses of this machine are sources too."""
-
-    def __init__(self, refused: set[str] = frozenset()) -> None:  # type: ignore[assignment]
-        self.refused = refused
-        self.asked: list[str] = []
-        self.left_early: list[str] = []
-
-    def admits(self, source: str) -> bool:
-        self.asked.append(source)
-        return source not in self.refused
-
-    def left(self, source: str) -> None:
-        self.left_early.append(source)
+# Sockets that were passed...
 
 
-class Crowd:
-    """Callers that have connected, as the kernel says, before the listener had its first turn."""
-
-    def __init__(self, listener: Listener, count: int) -> None:
-        where = parse_address(listener.addresses[0])
-        self.peers = [socket.create_connection((where.host, where.port), timeout=BOUND) for _ in range(count)]
-
-    def close(self) -> None:
-        for peer in self.peers:
-            peer.close()
+def passed(*places: tuple[str, int]) -> list[ListeningSocket]:
+    made = []
+    for host, port in places:
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        made.append(ListeningSocket(socket.create_server((host, port), family=family)))
+    return made
 
 
-async def turns_until(fact: Callable[[], bool]) -> AsyncIterator[int]:
-    """Count the loop's turns until something is so."""
-    turn = 0
-    async with asyncio.timeout(BOUND):
-        while not fact():
-            turn += 1
-            yield turn
-            await asyncio.sleep(0)
-
-
-@pytest.mark.limit("transport.accept_burst")
-@pytest.mark.parametrize("more", [0, 1])
-async def test_a_crowd_is_accepted_in_bursts(more: int) -> None:
-    """64 in one turn of the loop and no more: those who are connected have their turn between the bursts."""
-    count, bursts, accepted = TRANSPORT.accept_burst + more, [], []
-
-    def accept(transport: Transport) -> None:
-        accepted.append(transport)
-        transport.abort()
-
-    gate = Gate()
-    listener = await tcp_listener.open_listener(
-        parse_address("tcp://127.0.0.1:0"), accept, backlog=2 * count, gate=gate
-    )
-    crowd = Crowd(listener, count)
-    bursts += [len(gate.asked) async for _ in turns_until(lambda: len(accepted) == count)]
+async def addresses_of(text: str, sockets: list[ListeningSocket]) -> list[str]:
+    listener = await bind_listener(parse_address(text), backlog=1, passed=sockets)
     listener.close()
-    crowd.close()
-
-    assert sorted(set(bursts) - {0}) == [TRANSPORT.accept_burst, count][: 1 + more]
+    return listener.addresses
 
 
-@pytest.mark.limit("transport.refuse_burst")
-@pytest.mark.parametrize("more", [0, 1])
-async def test_who_is_refused_is_many_at_a_time(more: int) -> None:
-    """Those cost little; still others have their turn after 512."""
-    count, bursts, gate = TRANSPORT.refuse_burst + more, [], Gate(refused={""})
-    listener = await tcp_listener.open_listener(
-        parse_address("tcp://127.0.0.1:0"), refuse, backlog=2 * count, gate=gate
-    )
-    crowd = Crowd(listener, count)
-    bursts += [len(gate.asked) async for _ in turns_until(lambda: len(gate.asked) == count)]
-    bursts.append(count)
-    ends = [_end(peer) for peer in crowd.peers]
-    listener.close()
-    crowd.close()
+async def test_an_address_takes_the_sockets_that_are_bound_to_it(bound: list[socket.socket]) -> None:
+    """All of its own, at one port; then it binds nothing, also where only one of its two families was passed."""
+    four, other = passed(("127.0.0.1", 0), ("127.0.0.1", 0))
+    port = four.sock.getsockname()[1]
+    sockets = [other, four]
+    assert await addresses_of(f"tcp://localhost:{port}", sockets) == [f"tcp://127.0.0.1:{port}"]
+    assert sockets == [other]
+    other.close()
 
-    assert sorted(set(bursts) - {0}) == [TRANSPORT.refuse_burst, count][: 1 + more]
-    assert set(ends) == {"reset"}
-
-
-def _end(peer: socket.socket) -> str:
-    try:
-        return "data" if peer.recv(1) else "end"
-    except ConnectionResetError:
-        return "reset"
+    (four,) = passed(("127.0.0.1", 0))
+    port = four.sock.getsockname()[1]
+    (six,) = passed(("::1", port))
+    sockets = [six, four]
+    both = await addresses_of(f"tcp://localhost:{port}", sockets)
+    assert both == [f"tcp://127.0.0.1:{port}", f"tcp://[::1]:{port}"]
+    assert sockets == []
+    assert four.sock.fileno() == six.sock.fileno() == -1
+    assert bound == []
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="where the kernel does not tell, reading finds out")
-async def test_who_has_left_already_costs_no_transport() -> None:
-    """A caller that hung up with a reset while it waited is told to the gate, and nobody else is."""
-    gate, accepted = Gate(), list[Transport]()
+async def test_an_address_leaves_the_sockets_that_are_not_its_own(bound: list[socket.socket]) -> None:
+    """Another host, another port, another family: it binds a socket of its own."""
+    sockets = passed(("127.0.0.2", 0), ("127.0.0.1", 0), ("::1", 0))
+    (free,) = passed(("127.0.0.1", 0))
+    port = free.sock.getsockname()[1]
+    free.close()
+    assert await addresses_of(f"tcp://127.0.0.1:{port}", sockets) == [f"tcp://127.0.0.1:{port}"]
 
-    def accept(transport: Transport) -> None:
-        accepted.append(transport)
-        transport.abort()
-
-    listener = await tcp_listener.open_listener(
-        parse_address("tcp://127.0.0.1:0"), accept, backlog=4, gate=gate
-    )
-    crowd = Crowd(listener, 3)
-    crowd.peers[0].setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-    crowd.peers[0].close()
-    crowd.peers[1].shutdown(socket.SHUT_WR)
-    async for _ in turns_until(lambda: len(accepted) == 2):
-        pass
-    listener.close()
-    crowd.close()
-
-    assert (gate.left_early, gate.asked) == ([""], ["", ""])
+    assert len(sockets) == 3
+    assert len(bound) == 1
+    for each in sockets:
+        each.close()
 
 
-class Timer:
-    """One of a loop's, to be fired by hand."""
+async def test_port_0_takes_any_port_of_its_host(bound: list[socket.socket]) -> None:
+    """So that a server with a port that the kernel chose keeps it over a restart; the same at each family."""
+    (four,) = passed(("127.0.0.1", 0))
+    port = four.sock.getsockname()[1]
+    other, six = passed(("::1", 0), ("::1", port))
+    sockets = [four, other, six]
 
-    def __init__(self, after: float, call: Callable[..., object], *arguments: object) -> None:
-        self.after = after
-        self.fire = functools.partial(call, *arguments)
-
-
-class Loop:
-    """A loop whose timers are ours."""
-
-    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
-        self.loop = loop
-        self.timers: list[Timer] = []
-
-    def call_later(self, *arguments: Any) -> Timer:
-        self.timers.append(Timer(*arguments))
-        return self.timers[-1]
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self.loop, name)
+    both = await addresses_of("tcp://localhost:0", sockets)
+    assert both == [f"tcp://127.0.0.1:{port}", f"tcp://[::1]:{port}"]
+    assert sockets == [other]
+    assert bound == []
+    other.close()
 
 
-class Full:
-    """A listening socket whose process has no free descriptor."""
+async def test_a_passed_socket_that_is_in_the_way_is_named() -> None:
+    """Systemd's ``ListenStream=12345`` is every address of the machine, and no single one can be bound beside it."""
+    sock = socket.create_server(("::", 0), family=socket.AF_INET6, dualstack_ipv6=True)
+    port = sock.getsockname()[1]
+    every = ListeningSocket(sock)
+    with pytest.raises(ListenError, match="was passed to us, and no address asks for it") as caught:
+        await bind_listener(parse_address(f"tcp://localhost:{port}"), backlog=1, passed=[every])
+    assert caught.value.address == f"tcp://[::]:{port}"
+    sockets = [every]
+    assert await addresses_of(f"tcp://[::]:{port}", sockets) == [f"tcp://[::]:{port}"]
 
-    def __init__(self, sock: socket.socket) -> None:
-        self.sock = sock
-
-    def accept(self) -> object:
-        raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
-
-    def __getattr__(self, name: str) -> object:
-        return getattr(self.sock, name)
-
-
-@pytest.mark.limit("transport.accept_pause")
-async def test_without_a_free_socket_it_waits_a_second(
-    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
-    """The loop does not spin, those who wait are taken afterwards, and the log says why; closed meanwhile, it stays closed."""
-    loop, accepted = Loop(asyncio.get_running_loop()), list[Transport]()
-
-    def accept(transport: Transport) -> None:
-        accepted.append(transport)
-        transport.abort()
-
-    real = tcp_listener._bind
-    full: list[Full] = []
-
-    def bind(*args: Any, **kwargs: Any) -> Any:
-        full.append(Full(real(*args, **kwargs)))  # type: ignore[arg-type]
-        return full[0]
-
-    monkeypatch.setattr(tcp_listener, "_bind", bind)
-    listener = await tcp_listener.open_listener(parse_address("tcp://127.0.0.1:0"), accept, backlog=4)
-    monkeypatch.setattr(listener, "_loop", loop)
-    crowd = Crowd(listener, 1)
-    async for _ in turns_until(lambda: bool(loop.timers)):
-        pass
-    for _ in range(3):
-        await asyncio.sleep(0)
-
-    assert [timer.after for timer in loop.timers] == [TRANSPORT.accept_pause]
-    assert "cannot accept connections: too many open files; trying again in 1 s" in caplog.text
-    monkeypatch.setattr(Full, "accept", lambda self: self.sock.accept())
-    loop.timers[0].fire()
-    async for _ in turns_until(lambda: bool(accepted)):
-        pass
-    listener.close()
-    listener.close()
-    crowd.close()
-
-
-async def test_closed_while_it_waits_it_stays_closed(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The second that it waits for a free socket does not outlive it."""
-    listener = await tcp_listener.open_listener(parse_address("tcp://127.0.0.1:0"), refuse, backlog=4)
-    (sock,) = listener._sockets
-    listener._pause(sock, OSError(errno.EMFILE, os.strerror(errno.EMFILE)))
-    (timer,) = listener._paused.values()
-
-    listener.close()
-
-    assert timer.cancelled()
-    assert sock.fileno() == -1
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        (other,) = passed(("127.0.0.1", 0))
+        port = taken.getsockname()[1]
+        with pytest.raises(ListenError, match="the port is taken"):
+            await bind_listener(parse_address(f"tcp://127.0.0.1:{port}"), backlog=1, passed=[other])
+        other.close()

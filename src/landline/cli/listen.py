@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from landline import passed_sockets
 from landline.cli.options import Invocation, setting_options
 from landline.cli.piping import keep_freed_memory, pipe_address, show_steps
 from landline.cli.run import run
@@ -22,7 +23,8 @@ def listen(context: click.Context, /, *, address: str, keep: bool, plain: bool, 
 
     ADDRESS is PORT, HOST:PORT, tcp://HOST:PORT or unix:///PATH. The other end runs `landline connect`. Each
     byte arrives once and in order, however often the line drops. It ends when both inputs have ended; a second
-    caller meanwhile is refused. -v shows each step of a socket's life.
+    caller meanwhile is refused. -v shows each step of a socket's life. A socket that systemd opened is used if it
+    is the one of ADDRESS.
     """
     invocation = context.ensure_object(Invocation)
     settings = invocation.load(params).settings
@@ -37,5 +39,6 @@ def listen(context: click.Context, /, *, address: str, keep: bool, plain: bool, 
         is_kept=keep,
         is_quiet=invocation.verbose < 0,
         limits=pipe_limits(settings.pipe.resume_window),
+        sockets=tuple(passed_sockets()),
     )
     return run(lambda stop: app.run(pipe, stop), loop=settings.loop)

@@ -28,15 +28,23 @@ class Invocation:
     from_make: bool = False
     command: str = ""
 
-    def load(self, params: Mapping[str, object]) -> Loaded:
-        """Find the settings, tell about those that are probably mistaken, and set up the log.
+    def find(self, params: Mapping[str, object]) -> Loaded:
+        """Find the settings as they are now, and do nothing about it.
 
         Raises:
             SettingsError: a setting cannot be used.
         """
         names = {parameter_name(setting): setting.key for setting in SETTINGS}
         flags = {names[name]: value for name, value in params.items() if name in names}
-        loaded = load(flags=flags, config=self.config, verbose=self.verbose)
+        return load(flags=flags, config=self.config, verbose=self.verbose)
+
+    def load(self, params: Mapping[str, object]) -> Loaded:
+        """Find the settings, tell about those that are probably mistaken, and set up the log.
+
+        Raises:
+            SettingsError: a setting cannot be used.
+        """
+        loaded = self.find(params)
         self.from_make = loaded.settings.from_make
         if self.verbose >= 0:
             for warning in loaded.warnings:

@@ -1,6 +1,7 @@
 """Runs an app on the event loop until it returns or is told to stop.
 
-The first Ctrl-C or SIGTERM asks it to drain; the second cancels it; and a loop that does not even notice that is left behind.
+The first Ctrl-C or SIGTERM asks it to drain; the second cancels it; and a loop that does not even notice that is left behind. SIGUSR2
+asks a program that can do so to drain and start anew (``restart``).
 """
 
 from __future__ import annotations
@@ -15,6 +16,8 @@ from typing import TYPE_CHECKING, Final
 
 from landline.cli.exits import Exit
 from landline.cli.limits import CLI
+from landline.cli.restart import SIGNAL as RESTART_SIGNAL
+from landline.cli.restart import Restart
 from landline.errors import SettingsError
 
 if TYPE_CHECKING:
@@ -26,19 +29,25 @@ Main = Callable[[asyncio.Event], Awaitable[int]]
 LoopFactory = Callable[[], asyncio.AbstractEventLoop]
 
 
-def run(main: Main, *, loop: str = "auto") -> int:
+def run(main: Main, *, loop: str = "auto", restart: Restart | None = None) -> int:
     """Run ``main(stop)`` and return its exit code, or 130 when it was interrupted twice.
+
+    When it was told to restart instead, it does not return: once ``main`` has, the process is another program.
 
     Args:
         main: the app; ``stop`` is set by the first SIGINT or SIGTERM, and it then drains and returns.
         loop: ``auto`` (uvloop when it is installed), ``asyncio`` or ``uvloop``.
+        restart: what SIGUSR2 asks for; without it, that signal ends the process as ever.
 
     Raises:
         SettingsError: uvloop is demanded and not installed.
         Exception: whatever ``main`` raised.
     """
     with asyncio.Runner(loop_factory=loop_factory(loop)) as runner:
-        return runner.run(_supervise(main))
+        code = runner.run(_supervise(main, restart))
+    if restart is not None and code == Exit.OK:
+        restart.go()
+    return code
 
 
 def loop_factory(loop: str) -> LoopFactory:
@@ -60,7 +69,7 @@ def loop_factory(loop: str) -> LoopFactory:
     return factory
 
 
-async def _supervise(main: Main) -> int:
+async def _supervise(main: Main, restart: Restart | None) -> int:
     stop = asyncio.Event()
     app = asyncio.ensure_future(main(stop))
     interrupted = False
@@ -69,12 +78,18 @@ async def _supervise(main: Main) -> int:
         nonlocal interrupted
         if not stop.is_set():
             stop.set()
+        elif restart is not None and restart.is_asked:
+            restart.is_asked = False  # while it drained for that: it ends instead, and is not interrupted
         elif not interrupted:
             interrupted = True
             app.cancel()
             asyncio.get_running_loop().call_later(CANCEL_TIMEOUT, leave_now)
 
-    with _signals(asked):
+    def asked_to_restart() -> None:
+        if not stop.is_set() and restart is not None and restart.ask():
+            stop.set()
+
+    with _signals(asked), _restart_signal(asked_to_restart, restart):
         try:
             return await app
         except asyncio.CancelledError:
@@ -119,6 +134,23 @@ def _signals(asked: Callable[[], None]) -> Iterator[None]:
             with contextlib.suppress(NotImplementedError):
                 loop.remove_signal_handler(number)
             signal.signal(number, handler)
+
+
+@contextlib.contextmanager
+def _restart_signal(asked: Callable[[], None], restart: Restart | None) -> Iterator[None]:
+    """Have ``asked`` called in the loop at each SIGUSR2. To be used within ``_signals``, which make the loop wake up for this one as well.
+
+    From the first one that is obeyed until the next program listens to it, it is ignored: it would end what is just starting.
+    """
+    if RESTART_SIGNAL is None or restart is None:
+        yield
+        return
+    loop = asyncio.get_running_loop()
+    before = signal.signal(RESTART_SIGNAL, lambda *_: loop.call_soon_threadsafe(asked))
+    try:
+        yield
+    finally:
+        signal.signal(RESTART_SIGNAL, signal.SIG_IGN if restart.is_asked else before)
 
 
 def _woken() -> None:

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import click
 
+from landline import passed_sockets
 from landline.cli.options import Invocation, setting_options
+from landline.cli.restart import Restart
 from landline.cli.run import run
+from landline.errors import SettingsError
 
 
 @click.command()
@@ -16,8 +19,25 @@ def serve(context: click.Context, /, **params: object) -> int:
 
     It says how to join. Everything comes in over one port: `landline chat`, nc, telnet and programs made with
     landline. In a terminal, what you type is said in the lobby as host. Ctrl-C lets everybody finish, then ends.
+    SIGUSR2 lets everybody finish, then starts anew; whoever dials meanwhile waits. It listens on sockets that
+    systemd opened, if they are those of its addresses.
     """
-    settings = context.ensure_object(Invocation).load(params).settings
+    invocation = context.ensure_object(Invocation)
+    settings = invocation.load(params).settings
+    sockets = passed_sockets()
     from landline.apps.chat.server import serve as server
 
-    return run(lambda stop: server.run(settings, stop), loop=settings.loop)
+    def check() -> None:
+        served, wanted = settings.serve.addresses, invocation.find(params).settings.serve.addresses
+        if gone := [address for address in served if address not in wanted]:
+            raise SettingsError(
+                f"{' and '.join(gone)} would not be served any more; to change that, stop it and start it again",
+                key="serve.address",
+            )
+
+    restart = Restart(check)
+    return run(
+        lambda stop: server.run(settings, stop, sockets=sockets, leave=restart.leave),
+        loop=settings.loop,
+        restart=restart,
+    )

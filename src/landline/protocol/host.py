@@ -63,6 +63,7 @@ class Host(Generic[C, E]):
     Attributes:
         kept: the sessions that live, by their id.
         pressure: see there.
+        back_in: asked for each who is told to come back because the server goes: after how many seconds.
     """
 
     def __init__(
@@ -96,6 +97,7 @@ class Host(Generic[C, E]):
         self.pressure = pressure
         self._redirect = redirect
         self._store = store
+        self.back_in: Callable[[], float] = lambda: 1.0
         self._greeting: dict[C, _Caller] = {}
         self._carried: dict[C, Kept[C, E]] = {}
         self._unconfirmed: deque[tuple[float, Kept[C, E]]] = deque()
@@ -134,7 +136,7 @@ class Host(Generic[C, E]):
         if kept.carrier is not carrier:
             return  # fenced off, or its session is over: whatever it still says does not count
         if isinstance(event, Confirmed):
-            self._confirmed(kept, carrier, event)
+            self._confirmed(kept, carrier, event, now)
         elif isinstance(event, ConnectionEnded):
             self._line_ended(kept, event, now)
         else:
@@ -172,7 +174,7 @@ class Host(Generic[C, E]):
         if principal is None:
             self.refuse(carrier, Refusal(code=CloseCode.UNAUTHORIZED, reason="the credentials are not good"))
         elif self._is_closed:
-            self.refuse(carrier, self._not_now(CloseCode.GOING_AWAY, _GOING, 1.0))
+            self.refuse(carrier, self._not_now(CloseCode.GOING_AWAY, _GOING, self.back_in()))
         elif isinstance(caller.asked, Resume):
             self._resume(carrier, caller.asked, principal, now)
         elif caller.asked is not None:
@@ -326,12 +328,15 @@ class Host(Generic[C, E]):
 
     # A session's connection reports...
 
-    def _confirmed(self, kept: Kept[C, E], carrier: C, event: Confirmed) -> None:
+    def _confirmed(self, kept: Kept[C, E], carrier: C, event: Confirmed, now: float) -> None:
         if not kept.record.confirm(event.token):
             carrier.connection.break_off(CloseCode.UNAUTHORIZED, "that is not the token that was given")
             return
         self._table.attached(kept.record)
         kept.is_confirmed = True
+        if self._is_closed:  # at the last moment: it is not begun, and comes back like everybody
+            self._send_away(carrier, now)
+            return
         kept.end.attach(carrier)
         if not kept.is_told:
             kept.is_told = True
@@ -409,15 +414,21 @@ class Host(Generic[C, E]):
         """Let nobody in any more, and let no session wait for another line."""
         self._is_closed = True
 
-    def leave(self, retry_in: float, now: float) -> None:
-        """Lose every session that is left, and tell everybody who is connected to come back after so many seconds."""
+    def leave(self, now: float) -> None:
+        """Tell everybody who is connected to come back, and lose every session that is left."""
+        for carrier, kept in self._carried.items():
+            if not kept.is_confirmed:  # told first: it may hold its welcome already
+                self._send_away(carrier, now)
         for kept in list(self.kept.values()):
             kept.end.lose(CloseCode.EXPIRED, _GOING)
         for caller in self._greeting:
-            self.refuse(caller, self._not_now(CloseCode.GOING_AWAY, _GOING, retry_in))
+            self.refuse(caller, self._not_now(CloseCode.GOING_AWAY, _GOING, self.back_in()))
         for carrier in self._carried:
-            carrier.connection.close(CloseCode.GOING_AWAY, _GOING, now, retry_in, self._redirect)
-            carrier.schedule()
+            self._send_away(carrier, now)
+
+    def _send_away(self, carrier: C, now: float) -> None:
+        carrier.connection.close(CloseCode.GOING_AWAY, _GOING, now, self.back_in(), self._redirect)
+        carrier.schedule()
 
 
 def _nothing(now: float) -> None:

@@ -50,6 +50,7 @@ class Acceptor:
     Args:
         begin: called with each new session, once its client confirmed.
         plain: called with the transport and first bytes of who speaks plain text; None refuses them.
+        chance: from 0 to 1; spreads heartbeats, and when clients are told to come back.
         redirect: the address that clients are told to go on with, when this server goes or is full.
         records: keeps the sessions beyond this life of the server; None: they end with it.
 
@@ -65,6 +66,7 @@ class Acceptor:
         begin: Callable[[BareSession], None],
         plain: Callable[[Transport, bytes], None] | None,
         authenticate: Authenticate,
+        chance: Callable[[], float] = random.random,
         redirect: str | None = None,
         records: Records | None = None,
     ) -> None:
@@ -74,6 +76,7 @@ class Acceptor:
         self._authenticate = authenticate
         self._loop = asyncio.get_running_loop()
         self._redirect = redirect
+        self._chance = chance
         self.hits = Hits(log, self._loop.time)
         self._admission = self.gate = Admission(limits, self._enter, self._hit)
         self._host: Host[Driver, BareSession] = Host(
@@ -126,7 +129,7 @@ class Acceptor:
             transport.close()
 
     def _greet(self, transport: Transport, head: bytes) -> None:
-        connection = Connection(Role.SERVER, self._limits, self._loop.time(), jitter=random.random())
+        connection = Connection(Role.SERVER, self._limits, self._loop.time(), jitter=self._chance())
         driver = Driver(connection, transport, lambda event: self._deliver(driver, event))
         self._host.greet(driver, transport.source)
         driver.start(head)
@@ -244,18 +247,20 @@ class Acceptor:
         self._is_leaving = True
         self._host.close()
         self._admission.close()
+        # Each is told another time, from ``retry_in`` to twice that: else thousands would be back in one instant.
+        back_in = self._host.back_in = lambda: retry_in * (1 + self._chance())
         closing = [
             session.close(
-                "the server is going away", CloseCode.GOING_AWAY, retry_in=retry_in, redirect=self._redirect
+                "the server is going away", CloseCode.GOING_AWAY, retry_in=back_in(), redirect=self._redirect
             )
             for session in self.sessions
             if session.driver is not None
         ]
-        await asyncio.gather(*closing)
-        self._leave(retry_in)
+        await asyncio.gather(self._admission.hear_out(), *closing)
+        self._leave()
 
-    def _leave(self, retry_in: float) -> None:
-        self._host.leave(retry_in, self._loop.time())
+    def _leave(self) -> None:
+        self._host.leave(self._loop.time())
         for task in list(self._deciding.values()):
             task.cancel()
         if self._timer is not None:
@@ -271,7 +276,7 @@ class Acceptor:
         self._is_leaving = True
         self._host.close()
         self._admission.close()
-        self._leave(0.0)
+        self._leave()
         self._admission.abort()
         self.hits.close()
 

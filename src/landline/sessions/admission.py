@@ -20,6 +20,7 @@ from .penalties import Fault, Penalties
 from .signal import Signal
 
 SILENT_GRACE: Final = SESSION.silent_grace
+FIRST_WORDS: Final = SESSION.first_words
 
 Hit = Callable[[str, str, str], None]
 """Is told of a limit that was hit: by which source, the limit's name, and what was done about it."""
@@ -44,7 +45,9 @@ class Admission:
         self._silent: dict[Door, None] = {}
         self._sweeping: asyncio.TimerHandle | None = None
         self._is_closed = False
+        self._is_over = False
         self._line_gone = Signal()
+        self._silence_broken = Signal()
 
     def admits(self, source: str) -> bool:
         """Whether there is room for one more of this source, and it is not refused; asked first, before a transport is made."""
@@ -54,7 +57,7 @@ class Admission:
         limit = self._limit_of_a_crowd(source)
         if limit:
             self._hit(source, limit, "turned a caller away")
-        return not limit and not self._is_closed
+        return not limit and not self._is_over
 
     def left(self, source: str) -> None:
         """Somebody hung up before there was a transport of it."""
@@ -100,9 +103,11 @@ class Admission:
 
     def _spoke(self, door: Door, way: Way, head: bytes) -> None:
         self._silent.pop(door, None)
+        self._silence_broken.wake()
         self._enter(door.transport, way, head)
 
     def _left(self, door: Door) -> None:
+        self._silence_broken.wake()
         if door in self._silent:
             del self._silent[door]
             if not self._is_closed:
@@ -125,15 +130,30 @@ class Admission:
     # The server goes...
 
     def close(self) -> None:
-        """Take nobody in any more, and hang up on the silent."""
+        """Expect nobody new, and hang up on the silent; but who came this very moment is heard first, see ``hear_out``."""
         self._is_closed = True
         if self._sweeping is not None:
             self._sweeping.cancel()
-        for door in list(self._silent):
+        self._hang_up_on_silent()
+
+    async def hear_out(self) -> None:
+        """Wait until those who came this very moment have said what they speak, or were silent for too long."""
+        while self._silent:
+            try:
+                async with asyncio.timeout_at(next(iter(self._silent)).since + FIRST_WORDS):
+                    await self._silence_broken.wait()
+            except TimeoutError:
+                self._hang_up_on_silent()
+
+    def _hang_up_on_silent(self) -> None:
+        before = self._loop.time() - FIRST_WORDS
+        for door in [door for door in self._silent if door.since <= before]:
+            del self._silent[door]
             door.hang_up()
 
     async def hang_up(self) -> None:
         """Wait until every transport is gone; who keeps its own open is hung up on after ``close_timeout`` seconds."""
+        self._is_over = True
         try:
             async with asyncio.timeout(self._limits.close_timeout):
                 await self._until_empty()
@@ -144,7 +164,8 @@ class Admission:
             await self._until_empty()
 
     def abort(self) -> None:
-        """Hang up on everybody."""
+        """Hang up on everybody, and take nobody in any more."""
+        self._is_over = True
         for transport in list(self._open):
             transport.abort()
 

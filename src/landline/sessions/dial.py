@@ -29,6 +29,10 @@ class Turndown(ConnectError):
         self.refusal = refusal
 
 
+class Dropped(ConnectError):
+    """The line dropped before the server answered."""
+
+
 class Answer(NamedTuple):
     """A server let us in: on which address, over what, and with which words."""
 
@@ -120,5 +124,5 @@ async def _dial(address: Address, greeting: Hello | Resume, limits: Limits, jitt
     if isinstance(event, Turned):
         raise Turndown(str(address), event.refusal)
     if event.code is CloseCode.DEAD:
-        raise ConnectError(str(address), "the line dropped before the server answered")
+        raise Dropped(str(address), "the line dropped before the server answered")
     raise ConnectError(str(address), event.reason) from ProtocolError(event.reason)

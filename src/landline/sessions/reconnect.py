@@ -19,13 +19,14 @@ from ..protocol.redial import full_jitter as jitter_from
 from ..protocol.session import Session
 from ..transports import Address
 from .bare import BareSession
-from .dial import Answer, Turndown, dial_any, prefer
+from .dial import Answer, Dropped, Turndown, dial_any, prefer
 from .driver import Driver, log
 
 LIFE: Final = secrets.token_bytes(ID_SIZE)
 """Names this life of this process."""
 
 MAX_CREDENTIALS: Final = SESSION.credentials
+FIRST_PAUSE: Final = SESSION.first_pause
 
 
 def full_jitter(limits: Limits, chance: Callable[[], float] = random.random) -> Pause:
@@ -56,13 +57,14 @@ class ClientEnd:
         self._limits = limits
         self._credentials = credentials
         self._chance = chance
-        self._way_back = Redial(limits, pause or full_jitter(limits, chance), chance)
+        self._pause = pause or full_jitter(limits, chance)
+        self._way_back = Redial(limits, self._pause, chance)
         self._session: BareSession | None = None
         self._redialling: asyncio.Task[None] | None = None
         self._loop = asyncio.get_running_loop()
 
     async def connect(self, timeout: float) -> BareSession:
-        """Dial for the first time; return the new session.
+        """Dial until a server that is there lets us in; return the new session.
 
         Raises:
             ConnectError, ConnectTimeout, Refused: see there; nothing is left behind.
@@ -77,10 +79,7 @@ class ClientEnd:
             max_flows=limits.max_flows,
             credentials=self._credentials,
         )
-        try:
-            answer = await dial_any(self._addresses, hello, limits, timeout=timeout, jitter=self._chance)
-        except Turndown as error:
-            raise Refused(error.address, error.reason, error.refusal.code.text) from None
+        answer = await self._dial_first(hello, self._loop.time() + timeout)
         welcome = answer.welcome
         session = BareSession(self._begin(welcome), session_id=welcome.session, principal="", limits=limits)
         self._session = session
@@ -107,6 +106,35 @@ class ClientEnd:
             raise DataError(f"these credentials cannot be sent: {error}") from error
         if size > MAX_CREDENTIALS:
             raise DataError(f"credentials of {size:,} bytes are over the limit of {MAX_CREDENTIALS:,} bytes")
+
+    async def _dial_first(self, hello: Hello, until: float) -> Answer:
+        """Dial for a new session. That a server goes just now is no failure: we come back when it says, as often as the time allows.
+
+        A line that drops before it says anything is tried once more: so it looks when a server goes that had no time to say so.
+        """
+        # With short pauses: the time is short, and a long one drawn by chance would give up what is left of it.
+        way = Redial(self._limits, lambda number: min(self._pause(number), FIRST_PAUSE), self._chance)
+        is_awaited = was_dropped = False
+        while True:
+            try:
+                left = max(until - self._loop.time(), 0.0)
+                return await dial_any(self._addresses, hello, self._limits, timeout=left, jitter=self._chance)
+            except Turndown as error:
+                failure: ConnectError = Refused(error.address, error.reason, error.refusal.code.text)
+                if error.refusal.code is not CloseCode.GOING_AWAY:
+                    raise failure from None
+                is_awaited = True
+                way.refused(error.refusal)
+            except ConnectError as error:
+                if not is_awaited and (was_dropped or not isinstance(error, Dropped)):
+                    raise
+                was_dropped = True
+                failure = error
+            pause = way.next_pause()
+            if self._loop.time() + pause >= until:
+                raise failure
+            log.info("dials again in %.1f s: %s", pause, failure)
+            await asyncio.sleep(pause)
 
     def drop(self, seconds: float) -> None:
         """Hang up beneath the session, and stay away that long."""

@@ -1,7 +1,8 @@
 """Moves bytes; knows nothing of sessions.
 
 ``address`` says where, ``base`` what a transport is and guarantees; ``stream`` is any stream socket on asyncio, which ``tcp`` and ``unix``
-open and accept (``tcp_listener`` for the former), and ``memory`` is the same without a socket. ``open_transport`` and ``open_listener`` choose by the address.
+open and ``listener`` accepts (``tcp_listener`` binds for the former), and ``memory`` is the same without a socket. ``listening`` is about what
+one process leaves to the next. ``open_transport`` and ``open_listener`` choose by the address.
 """
 
 from __future__ import annotations
@@ -12,17 +13,23 @@ from ..errors import AddressError
 from . import memory, tcp, tcp_listener, unix
 from .address import Address, parse_address
 from .base import Accept, Gate, Listener, Receiver, Transport
+from .listening import ListeningSocket, exec_with, nobody_asked, passed_sockets
 
 __all__ = [
     "Accept",
     "Address",
     "Gate",
     "Listener",
+    "ListeningSocket",
     "Receiver",
     "Transport",
+    "bind_listener",
+    "exec_with",
+    "nobody_asked",
     "open_listener",
     "open_transport",
     "parse_address",
+    "passed_sockets",
 ]
 
 _OPENERS: dict[str, Callable[[Address], Awaitable[Transport]]] = {
@@ -30,10 +37,10 @@ _OPENERS: dict[str, Callable[[Address], Awaitable[Transport]]] = {
     "unix": unix.open_transport,
     "memory": memory.open_transport,
 }
-_LISTENERS: dict[str, Callable[..., Awaitable[Listener]]] = {
-    "tcp": tcp_listener.open_listener,
-    "unix": unix.open_listener,
-    "memory": memory.open_listener,
+_BINDERS: dict[str, Callable[..., Awaitable[Listener]]] = {
+    "tcp": tcp_listener.bind_listener,
+    "unix": unix.bind_listener,
+    "memory": memory.bind_listener,
 }
 
 
@@ -50,18 +57,27 @@ async def open_transport(address: Address) -> Transport:
     return await _OPENERS[address.scheme](address)
 
 
-async def open_listener(
-    address: Address, accept: Accept, *, backlog: int, gate: Gate | None = None
+async def bind_listener(
+    address: Address, *, backlog: int, passed: list[ListeningSocket] | None = None
 ) -> Listener:
-    """Listen on ``address``; ``accept`` is called with each new transport and must start it.
+    """Bind to ``address``, so that callers can wait there; nobody is accepted before the listener is started.
 
-    ``gate`` is asked before, about connections from other machines; without one they are all taken.
+    Of ``passed`` it takes out what belongs to the address; then nothing is bound.
 
     Raises:
         ListenError: the address cannot be served; the reason says why.
     """
-    if address.scheme not in _LISTENERS:
+    if address.scheme not in _BINDERS:
         raise AddressError(
-            f"nothing here can listen on {address.scheme}://; one of {', '.join(_LISTENERS)} can be served"
+            f"nothing here can listen on {address.scheme}://; one of {', '.join(_BINDERS)} can be served"
         )
-    return await _LISTENERS[address.scheme](address, accept, backlog=backlog, gate=gate)
+    return await _BINDERS[address.scheme](address, backlog=backlog, passed=passed)
+
+
+async def open_listener(
+    address: Address, accept: Accept, *, backlog: int, gate: Gate | None = None
+) -> Listener:
+    """Listen on ``address``, and start at once; see ``bind_listener`` and ``Listener.start``."""
+    listener = await bind_listener(address, backlog=backlog)
+    listener.start(accept, gate)
+    return listener

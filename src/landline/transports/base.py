@@ -8,7 +8,10 @@ raises. How much may wait in it is the writer's business: it looks at ``is_writa
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from .listening import ListeningSocket
 
 
 class Receiver(Protocol):
@@ -85,14 +88,23 @@ class Gate(Protocol):
 
 
 class Listener(Protocol):
-    """Something that accepts transports until it is closed."""
+    """Something that transports are accepted from, from ``start`` until ``close``; before, callers wait."""
 
     @property
     def addresses(self) -> list[str]:
         """Where it really listens, ports filled in."""
 
+    def start(self, accept: Accept, gate: Gate | None = None) -> None:
+        """Call ``accept`` with each new transport, which must start it. ``gate`` is asked before, about connections from other machines."""
+
+    def hand_over(self) -> list[ListeningSocket]:
+        """Return copies of its sockets, before it is closed: callers then wait in those for the next program."""
+
     def close(self) -> None:
         """Accept no more; transports that were accepted live on."""
+
+    async def wait_closed(self) -> None:
+        """Wait until everybody whom the kernel gave us before the close has been accepted."""
 
 
 def nothing() -> None:

@@ -12,6 +12,7 @@ from weakref import WeakKeyDictionary
 from ..errors import ConnectError, ListenError
 from .address import Address
 from .base import Accept, Gate, Receiver, Transport, nothing
+from .listening import ListeningSocket
 from .stream import HIGH_WATER
 
 _listeners: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[str, _MemoryListener]] = WeakKeyDictionary()
@@ -20,7 +21,7 @@ _listeners: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[str, _MemoryListen
 async def open_transport(address: Address) -> Transport:
     """Connect to whoever listens under that name on this loop."""
     listener = _listeners.get(asyncio.get_running_loop(), {}).get(address.path)
-    if listener is None:
+    if listener is None or listener.accept is None:
         raise ConnectError(str(address), "nobody listens there")
     ours, theirs = MemoryTransport(str(address)), MemoryTransport(str(address))
     ours.other, theirs.other = theirs, ours
@@ -28,27 +29,38 @@ async def open_transport(address: Address) -> Transport:
     return ours
 
 
-async def open_listener(
-    address: Address, accept: Accept, *, backlog: int, gate: Gate | None = None
+async def bind_listener(
+    address: Address, *, backlog: int, passed: list[ListeningSocket] | None = None
 ) -> _MemoryListener:
-    """Listen under a name on this loop; its callers are exempt from any gate."""
+    """Take a name on this loop, which is there to be dialled when its listener was started; its callers are exempt from any gate."""
     names = _listeners.setdefault(asyncio.get_running_loop(), {})
     if address.path in names:
         raise ListenError(str(address), "the name is taken")
-    names[address.path] = listener = _MemoryListener(names, address, accept)
+    names[address.path] = listener = _MemoryListener(names, address)
     return listener
 
 
 class _MemoryListener:
-    def __init__(self, names: dict[str, _MemoryListener], address: Address, accept: Accept) -> None:
+    def __init__(self, names: dict[str, _MemoryListener], address: Address) -> None:
         self._names = names
         self._address = address
-        self.accept = accept
+        self.accept: Accept | None = None
         self.addresses = [str(address)]
+
+    def start(self, accept: Accept, gate: Gate | None = None) -> None:
+        """Accept from now on."""
+        self.accept = accept
+
+    def hand_over(self) -> list[ListeningSocket]:
+        """Nothing: a name belongs to its loop."""
+        return []
 
     def close(self) -> None:
         """Accept no more."""
         self._names.pop(self._address.path, None)
+
+    async def wait_closed(self) -> None:
+        """Everybody is handed over as they come."""
 
 
 class MemoryTransport:

@@ -1,31 +1,25 @@
-"""TCP, served on every address that a name has.
+"""TCP, served on every address that a name has; ``listener`` accepts.
 
-Accepts by itself, where asyncio would make a transport of everything that comes: in a flood of connections the honest ones wait in the
-kernel behind the others, so what is not let in must cost next to nothing. Who that is, a ``Gate`` says.
+An address is served by sockets that were passed to us, if any of them are its own, and else by sockets of ours: never by some of each.
 """
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import errno
-import functools
 import ipaddress
 import socket
-import sys
 from collections.abc import Sequence
 from typing import Any, Final
 
 from ..errors import ListenError
 from ..limits import TRANSPORT
 from .address import Address
-from .base import Accept, Gate
-from .stream import log, reset_when_closed, why
+from .base import Accept
+from .listener import StreamListener
+from .listening import ListeningSocket, nobody_asked, text_of
+from .stream import log, why
 from .tcp import TcpTransport
-
-ACCEPT_BURST: Final = TRANSPORT.accept_burst
-REFUSE_BURST: Final = TRANSPORT.refuse_burst
-ACCEPT_PAUSE: Final = TRANSPORT.accept_pause
 
 _LOOPBACK: Final = [
     (socket.AF_INET, str(ipaddress.IPv4Address(socket.INADDR_LOOPBACK))),
@@ -34,106 +28,47 @@ _LOOPBACK: Final = [
 
 _FREE_PORT_TRIES: Final = TRANSPORT.port_tries
 
-_CLOSED: Final = b"\x07"  # TCP_CLOSE, of Linux
 
-
-async def open_listener(
-    address: Address, accept: Accept, *, backlog: int, gate: Gate | None = None
-) -> _TcpListener:
+async def bind_listener(
+    address: Address, *, backlog: int, passed: list[ListeningSocket] | None = None
+) -> StreamListener:
     """Listen on every address of the host; port 0 takes a free one, the same for all of them."""
-    return _TcpListener(await _bind_all(address, backlog), accept, gate)
-
-
-class _TcpListener:
-    def __init__(self, sockets: list[socket.socket], accept: Accept, gate: Gate | None) -> None:
-        self._loop = asyncio.get_running_loop()
-        self._accept = accept
-        self._gate = gate
-        self._connecting: set[asyncio.Task[None]] = set()
-        self._paused: dict[socket.socket, asyncio.TimerHandle] = {}
-        self._sockets = sockets
-        self.addresses = [_text(sock.getsockname()) for sock in sockets]
-        for sock in sockets:
-            self._loop.add_reader(sock, self._take_burst, sock)
-
-    def close(self) -> None:
-        """Accept no more."""
-        if not self._sockets:
-            return
-        for pause in self._paused.values():
-            pause.cancel()
-        for sock in self._sockets:
-            self._loop.remove_reader(sock)
-            sock.close()
-        self._sockets = []
-        log.debug("closed the listening socket of %s", " and ".join(self.addresses))
-
-    def _take_burst(self, listening: socket.socket) -> None:
-        """Accept some of those who wait; those who are connected have their turn before the next."""
-        taken = refused = 0
-        while taken < ACCEPT_BURST and refused < REFUSE_BURST and listening.fileno() >= 0:
-            try:
-                sock, name = listening.accept()
-            except (BlockingIOError, InterruptedError, ConnectionAbortedError):
-                return
-            except OSError as error:
-                self._pause(listening, error)
-                return
-            if self._take(sock, name):
-                taken += 1
-            else:
-                refused += 1
-
-    def _take(self, sock: socket.socket, name: tuple[Any, ...]) -> bool:
-        """Make a transport of a connection, if it may come in."""
-        source = source_of(name[0])
-        if self._gate is not None:
-            if _is_gone(sock):
-                self._gate.left(source)
-                sock.close()
-                return False
-            if not self._gate.admits(source):
-                with contextlib.suppress(OSError):  # with a reset: our own end need not remember it
-                    reset_when_closed(sock)
-                sock.close()
-                return False
-        sock.setblocking(False)
-        task = self._loop.create_task(
-            self._connect(sock, TcpTransport(_text(name), source=source, accept=self._accept))
-        )
-        self._connecting.add(task)
-        task.add_done_callback(functools.partial(self._connected, sock))
-        return True
-
-    async def _connect(self, sock: socket.socket, transport: TcpTransport) -> None:
-        await self._loop.connect_accepted_socket(lambda: transport, sock)
-
-    def _connected(self, sock: socket.socket, task: asyncio.Task[None]) -> None:
-        self._connecting.discard(task)
-        if task.cancelled() or task.exception() is not None:
-            sock.close()
-            if not task.cancelled():
-                log.warning("could not take a connection over: %r", task.exception())
-
-    def _pause(self, listening: socket.socket, error: OSError) -> None:
-        """We can have no more sockets for now, and those who wait are not lost by waiting."""
-        log.warning("cannot accept connections: %s; trying again in %.0f s", why(error), ACCEPT_PAUSE)
-        self._loop.remove_reader(listening)
-        self._paused[listening] = self._loop.call_later(ACCEPT_PAUSE, self._go_on, listening)
-
-    def _go_on(self, listening: socket.socket) -> None:
-        del self._paused[listening]
-        self._loop.add_reader(listening, self._take_burst, listening)
-
-
-def _is_gone(sock: socket.socket) -> bool:
-    """Whether the peer has hung up with a reset; where the kernel does not say it, reading will."""
-    if sys.platform != "linux":
-        return False
+    hosts = await _addresses(address)
+    passed = [] if passed is None else passed
+    sockets = _take_passed(address, hosts, passed)
     try:
-        return sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 1) == _CLOSED
-    except OSError:
-        return True
+        sockets = sockets or [ListeningSocket(sock) for sock in _bind_all(address, hosts, backlog)]
+    except ListenError as error:
+        own = [each for each in passed if each.address.endswith(f":{address.port}")]
+        if own:  # it is in the way itself: bound to all addresses of the machine, say, where we were told one
+            raise nobody_asked(own) from error
+        raise
+    return StreamListener(sockets, _dress, _source)
+
+
+def _dress(name: tuple[Any, ...], accept: Accept) -> TcpTransport:
+    return TcpTransport(str(Address("tcp", host=name[0], port=name[1])), source=_source(name), accept=accept)
+
+
+def _source(name: tuple[Any, ...]) -> str:
+    return source_of(name[0])
+
+
+def _take_passed(
+    address: Address, hosts: Sequence[tuple[int, str]], passed: list[ListeningSocket]
+) -> list[ListeningSocket]:
+    """Take out of ``passed`` what is bound to the addresses of the host, one for each and all at one port."""
+    taken: list[ListeningSocket] = []
+    port = address.port
+    for family, host in hosts:
+        for each in passed:
+            name = each.sock.getsockname()
+            if each.sock.family == family and name[0] == host and port in (0, name[1]):
+                port = name[1]
+                taken.append(each)
+                break
+    passed[:] = [each for each in passed if each not in taken]
+    return taken
 
 
 async def _addresses(address: Address) -> Sequence[tuple[int, str]]:
@@ -153,9 +88,8 @@ async def _addresses(address: Address) -> Sequence[tuple[int, str]]:
     return hosts
 
 
-async def _bind_all(address: Address, backlog: int) -> list[socket.socket]:
+def _bind_all(address: Address, hosts: Sequence[tuple[int, str]], backlog: int) -> list[socket.socket]:
     """Return a listening socket for every address of the name, all at one port."""
-    hosts = await _addresses(address)
     tries = 1 if address.port else _FREE_PORT_TRIES
     while True:
         tries -= 1
@@ -194,7 +128,7 @@ def _bind(
             sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
         log.debug("created a socket for %s", address)
         sock.bind((host, port))
-        name = _text(sock.getsockname())
+        name = text_of(sock)
         log.debug("bound it to %s", name)
         sock.listen(backlog)
         log.debug("listening on %s", name)
@@ -204,16 +138,11 @@ def _bind(
             return None
         reason = "the port is taken" if error.errno == errno.EADDRINUSE else why(error)
         raise ListenError(str(address), reason, error.errno) from error
-    sock.setblocking(False)
     return sock
 
 
 def _is_loopback(host: str) -> bool:
     return ipaddress.ip_address(host.partition("%")[0]).is_loopback
-
-
-def _text(name: tuple[Any, ...]) -> str:
-    return str(Address("tcp", host=name[0], port=name[1]))
 
 
 def source_of(host: str) -> str:

@@ -1,12 +1,12 @@
 """Unix sockets: a path on this machine, for those who may open it.
 
-The socket is made with mode 0600. A socket file that a dead server left behind is replaced; one that somebody still answers is not.
+The socket is made with mode 0600. A socket file that a dead server left behind is replaced; one that somebody still answers is not. A file
+that came with a socket that was passed to us belongs to whoever made it.
 """
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import os
 import socket
 import stat
@@ -14,7 +14,9 @@ from pathlib import Path
 
 from ..errors import ConnectError, ListenError
 from .address import Address
-from .base import Accept, Gate, Transport
+from .base import Transport
+from .listener import StreamListener
+from .listening import ListeningSocket
 from .stream import StreamTransport, log, why
 
 
@@ -32,52 +34,44 @@ async def open_transport(address: Address) -> Transport:
     return transport
 
 
-async def open_listener(
-    address: Address, accept: Accept, *, backlog: int, gate: Gate | None = None
-) -> _UnixListener:
+async def bind_listener(
+    address: Address, *, backlog: int, passed: list[ListeningSocket] | None = None
+) -> StreamListener:
     """Listen on a path; its callers are exempt from any gate."""
+    ours = _take_passed(address, passed or []) or _bind(address, backlog)
+    return StreamListener([ours], lambda _, accept: StreamTransport(str(address), accept))
+
+
+def _take_passed(address: Address, passed: list[ListeningSocket]) -> ListeningSocket | None:
+    """Take out of ``passed`` what is bound to the path."""
+    for each in passed:
+        if each.sock.family == socket.AF_UNIX and each.sock.getsockname() == address.path:
+            passed.remove(each)
+            return each
+    return None
+
+
+def _bind(address: Address, backlog: int) -> ListeningSocket:
+    """Bind to the path, for us alone; its file goes with the socket."""
     sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
         log.debug("created a socket for %s", address)
-        inode = _bind(sock, address)
+        _clear(address)
+        mask = os.umask(0o177)  # before bind: permissions set afterwards leave a moment open to everybody
+        try:
+            sock.bind(address.path)
+        finally:
+            os.umask(mask)
+        bound = ListeningSocket(sock, inode=Path(address.path).stat().st_ino)
         log.debug("bound it to %s", address)
-        server = await asyncio.get_running_loop().create_unix_server(
-            lambda: StreamTransport(str(address), accept), sock=sock, backlog=backlog
-        )
+        sock.listen(backlog)
     except BaseException as error:
         sock.close()
         if isinstance(error, OSError) and not isinstance(error, ListenError):
             raise ListenError(str(address), why(error), error.errno) from error
         raise
     log.debug("listening on %s", address)
-    return _UnixListener(server, address, inode)
-
-
-class _UnixListener:
-    def __init__(self, server: asyncio.Server, address: Address, inode: int) -> None:
-        self._server = server
-        self._path = Path(address.path)
-        self._inode = inode
-        self.addresses = [str(address)]
-
-    def close(self) -> None:
-        """Accept no more, and take the socket file away if it is still ours."""
-        self._server.close()
-        log.debug("closed the listening socket of %s", self.addresses[0])
-        with contextlib.suppress(OSError):
-            if self._path.stat().st_ino == self._inode:
-                self._path.unlink()
-
-
-def _bind(sock: socket.socket, address: Address) -> int:
-    """Bind to the path, for us alone; return the inode of the socket file."""
-    _clear(address)
-    mask = os.umask(0o177)  # before bind: permissions set afterwards leave a moment open to everybody
-    try:
-        sock.bind(address.path)
-    finally:
-        os.umask(mask)
-    return Path(address.path).stat().st_ino
+    return bound
 
 
 def _clear(address: Address) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import socket
 from pathlib import Path
 from typing import Any
 
@@ -52,16 +53,44 @@ async def test_so_many_callers_of_a_bare_socket_wait(tmp_path: Path, monkeypatch
     """The kernel is told the table's figure; that it holds to it is the transport's to show."""
     told: list[int] = []
 
-    async def open_listener(address: Any, accept: Any, *, backlog: int) -> Any:
+    async def bind_listener(address: Any, *, backlog: int, passed: Any) -> Any:
         told.append(backlog)
-        return await transports.open_listener(address, accept, backlog=backlog)
+        return await transports.bind_listener(address, backlog=backlog, passed=passed)
 
-    monkeypatch.setattr(listen, "open_listener", open_listener)
+    monkeypatch.setattr(listen, "bind_listener", bind_listener)
     stop = asyncio.Event()
     stop.set()
     await listen.run(Pipe(address=f"unix://{tmp_path}/s", is_plain=True), stop)
 
     assert told == [PIPE.backlog]
+
+
+def held(path: Path) -> landline.ListeningSocket:
+    """A listening socket that somebody made for us."""
+    sock = socket.socket(socket.AF_UNIX)
+    sock.bind(str(path))
+    sock.listen()
+    return landline.ListeningSocket(sock)
+
+
+@pytest.mark.parametrize("is_plain", [False, True])
+async def test_a_socket_that_was_passed_is_listened_on(
+    tmp_path: Path, is_plain: bool, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """And its file stays; one that is not the address's is an error."""
+    stop = asyncio.Event()
+    stop.set()
+    sockets = (held(tmp_path / "s"),)
+    assert (
+        await listen.run(Pipe(address=f"unix://{tmp_path}/s", is_plain=is_plain, sockets=sockets), stop) == 0
+    )
+    assert (tmp_path / "s").exists()
+    assert f"Listening at unix://{tmp_path}/s." in capsys.readouterr().err
+
+    other = held(tmp_path / "t")
+    with pytest.raises(landline.ListenError, match="no address asks for it"):
+        await listen.run(Pipe(address="memory://s", is_plain=is_plain, sockets=(other,)), stop)
+    other.close()
 
 
 async def test_a_caller_that_goes_before_our_first_word_leaves_its_place(

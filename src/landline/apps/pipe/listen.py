@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 
 import landline
-from landline.transports import Transport, open_listener, parse_address
+from landline.transports import Transport, bind_listener, nobody_asked, parse_address
 
 from .hint import how_to_connect
 from .limits import PIPE
@@ -124,7 +124,7 @@ async def _listen(pipe: Pipe, post: _Post) -> AsyncIterator[list[str]]:
             b"This is a landline pipe: call it with `landline connect`, or have it listen with --plain.\n"
         )
 
-    async with server.listen(pipe.address) as listening:
+    async with server.listen(pipe.address, sockets=pipe.sockets) as listening:
         yield listening.addresses
 
 
@@ -162,9 +162,13 @@ async def _listen_plain(pipe: Pipe, post: _Post) -> AsyncIterator[list[str]]:
         finally:
             await caller.close()
 
-    listener = await open_listener(parse_address(pipe.address), accept, backlog=_BACKLOG)
+    passed = list(pipe.sockets)
+    listener = await bind_listener(parse_address(pipe.address), backlog=_BACKLOG, passed=passed)
     close_listener = listener.close
     try:
+        if passed:
+            raise nobody_asked(passed)
+        listener.start(accept)
         yield listener.addresses
     finally:
         listener.close()

@@ -29,6 +29,7 @@ class Pipe(msgspec.Struct, frozen=True, kw_only=True):
         is_kept: serve one caller after the other.
         is_quiet: say errors only.
         limits: of the session.
+        sockets: listening sockets that we were started with; they must be the address's.
     """
 
     address: str
@@ -36,6 +37,7 @@ class Pipe(msgspec.Struct, frozen=True, kw_only=True):
     is_kept: bool = False
     is_quiet: bool = False
     limits: landline.Limits = field(default_factory=landline.Limits)
+    sockets: tuple[landline.ListeningSocket, ...] = ()
 
     def say(self, text: str) -> None:
         """Tell a person, on stderr; stdout is for data."""

@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import socket
 import subprocess
 import sys
+from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
 
@@ -293,3 +295,88 @@ async def test_the_lines_beneath_a_chat_have_its_figures() -> None:
         limits = listening._acceptor._limits
 
     assert (limits.heartbeat_interval, limits.dead_after, limits.max_per_source) == (5.0, 3.0, 16)
+
+
+def held(folder: Path) -> landline.ListeningSocket:
+    """A listening socket that somebody made for us, in which a caller waits already."""
+    sock = socket.socket(socket.AF_UNIX)
+    sock.bind(str(folder / "held.sock"))
+    sock.listen()
+    return landline.ListeningSocket(sock)
+
+
+async def test_who_waits_in_a_socket_that_was_passed_is_served(tmp_path: Path) -> None:
+    """Also where the history is new, so that it is tried first whether the address can be served: nobody is hung up on for that."""
+    address = f"unix://{tmp_path}/held.sock"
+    sock, stop = held(tmp_path), asyncio.Event()
+    caller = await landline.dial(address)
+    caller.send(b"hello\n")
+    running = asyncio.create_task(server.run(settings(tmp_path, address), stop, sockets=[sock]))
+    await lines_of(caller, "Welcome")
+    stop.set()
+
+    assert await running == 0
+    assert server.CLOSING in await rest_of(caller)
+    assert (tmp_path / "held.sock").exists()
+
+
+@pytest.mark.parametrize("why", ["nobody asked", "locked"])
+async def test_a_server_that_cannot_start_lets_go_of_what_was_passed(why: str, tmp_path: Path) -> None:
+    """It has made no history where there was none, nor hung up on who waits there: somebody else may hold it too."""
+    sock = held(tmp_path)
+    holds = sock.sock.dup()
+    address = "memory://another" if why == "nobody asked" else f"unix://{tmp_path}/held.sock"
+    async with AsyncExitStack() as stack:
+        if why == "locked":
+            folder = settings(tmp_path).make_data_folder()
+            await stack.enter_async_context(SQLiteStorage(folder / "chat.db"))
+        caller = await landline.dial(f"unix://{tmp_path}/held.sock")
+        with pytest.raises(ListenError if why == "nobody asked" else StorageLocked):
+            await server.run(settings(tmp_path, address), asyncio.Event(), sockets=[sock])
+    if why == "nobody asked":
+        assert not (tmp_path / "data").exists()
+        sock.close()  # the chat was never opened with it
+    accepted, _ = holds.accept()
+    accepted.sendall(b"served by another")
+
+    assert await caller.receive() == b"served by another"
+    assert sock.sock.fileno() == -1
+    accepted.close()
+    holds.close()
+    await caller.close()
+
+
+async def test_a_server_that_is_back_at_once_says_so(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Its sockets can be handed over before they are closed; everybody is told, who came at the last moment as well."""
+    address, stop = f"unix://{tmp_path}/chat.sock", asyncio.Event()
+    kept: list[landline.ListeningSocket] = []
+    is_leaving = asyncio.Event()
+
+    def leave(listening: landline.Listening) -> bool:
+        kept.extend(listening.hand_over())
+        is_leaving.set()
+        return True
+
+    running = asyncio.create_task(server.run(settings(tmp_path, address), stop, leave=leave))
+    out = ""
+    while "To join" not in out:
+        await asyncio.sleep(0)
+        out += capsys.readouterr().out
+    early, late = await landline.dial(address), await landline.dial(address)
+    early.send(b"hello\n")
+    await lines_of(early, "Welcome")  # the other one was accepted in the same turn
+    stop.set()
+    heard = asyncio.create_task(rest_of(early))
+    await is_leaving.wait()
+    late.send(b"hello\n")
+    heard_late = await rest_of(late)
+
+    assert await running == 0
+    assert "Welcome" not in heard_late
+    assert [text.count(server.RESTARTING) for text in (await heard, heard_late)] == [1, 1]
+    assert "The chat restarts." in capsys.readouterr().out
+    caller = await landline.dial(address)
+    kept[0].close()
+    await caller.close()

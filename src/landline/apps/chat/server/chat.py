@@ -27,14 +27,22 @@ class Chat:
         storage: an open one; it is not closed here.
         limits: see there.
         clock: the wall clock in seconds since 1970, for people to read.
+        farewell: what everybody is told when the server closes.
 
     Attributes:
+        farewell: see there.
         hits: how often people hit which limit of the chat.
     """
 
     def __init__(
-        self, storage: Storage, limits: ChatLimits | None = None, clock: Callable[[], float] = time.time
+        self,
+        storage: Storage,
+        limits: ChatLimits | None = None,
+        clock: Callable[[], float] = time.time,
+        *,
+        farewell: str = "",
     ) -> None:
+        self.farewell = farewell
         self.limits = limits or ChatLimits()
         self.history = History(storage, self._tell, self.limits, clock)
         self._loop = asyncio.get_running_loop()

@@ -206,9 +206,12 @@ class Desk:
 
     def __init__(self, chat: Chat) -> None:
         self._chat = chat
+        self._closed = ""
 
     async def enter(self, line: plain_caller.PlainLine) -> Guest:
         """Let one in; see ``plain_caller.Desk``."""
+        if self._closed:
+            raise plain_caller.Refused(self._closed)
         guest = Guest(line, self._chat, line.peer)
         await guest.enter()
         return guest
@@ -223,7 +226,8 @@ class Desk:
             guest.line.operator_present(present)
 
     def close(self, reason: str) -> None:
-        """Tell all why, and let them go."""
+        """Tell all why, and let them go; so is who comes after this."""
+        self._closed = reason
         for guest in self._guests():
             guest.line.close(reason)
 

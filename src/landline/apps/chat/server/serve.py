@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import Final
 
@@ -29,10 +30,27 @@ MAX_PER_SOURCE: Final = LINE.max_per_source
 TRIM_INTERVAL: Final = 3600.0
 """Seconds between looks for lines that are too old to keep."""
 CLOSING: Final = "The chat server is closing. Goodbye."
+RESTARTING: Final = "The chat server restarts, and is back in a moment."
 
 
-async def run(settings: Settings, stop: asyncio.Event) -> int:
+def _goes_for_good(listening: landline.Listening) -> bool:
+    return False
+
+
+async def run(
+    settings: Settings,
+    stop: asyncio.Event,
+    *,
+    sockets: Sequence[landline.ListeningSocket] = (),
+    leave: Callable[[landline.Listening], bool] = _goes_for_good,
+) -> int:
     """Serve the chat until ``stop`` is set or the operator ends it; return the exit code.
+
+    Args:
+        settings: see there.
+        stop: see above.
+        sockets: listening sockets that are there already, see ``landline.Server.listen``.
+        leave: called before everything is closed; says whether the server will be back at once.
 
     Raises:
         ListenError: an address cannot be served.
@@ -41,18 +59,22 @@ async def run(settings: Settings, stop: asyncio.Event) -> int:
     """
     if not (settings.data / _file(settings)).exists():
         # Not to leave an empty history behind where nobody can be served; to remove one afterwards could take somebody else's.
-        async with landline.Server().listen(*settings.serve.addresses):
+        async with _listening(settings.serve.addresses, sockets):
             pass
     storage = SQLiteStorage(settings.make_data_folder() / _file(settings))
     is_operated = settings.serve.operator and operator.is_present()
     limits = ChatLimits(history=settings.serve.history)
-    async with open_chat(storage, settings.serve.addresses, limits) as (chat, listening):
+    is_back = False
+    async with open_chat(storage, settings.serve.addresses, limits, sockets=sockets) as (chat, listening):
         print(how_to_join(settings, listening.addresses), flush=True)
         if is_operated:
             await _operate(chat, stop)
         else:
             await stop.wait()
-    print(f"The chat is closed. What was said is kept in {storage.path}.", flush=True)
+        if is_back := leave(listening):
+            chat.farewell = RESTARTING
+    closed = "restarts" if is_back else "is closed"
+    print(f"The chat {closed}. What was said is kept in {storage.path}.", flush=True)
     return 0
 
 
@@ -62,6 +84,8 @@ async def open_chat(
     addresses: tuple[str, ...],
     limits: ChatLimits | None = None,
     connection: landline.Limits | None = None,
+    *,
+    sockets: Sequence[landline.ListeningSocket] = (),
 ) -> AsyncIterator[tuple[Chat, landline.Listening]]:
     """Serve a chat until the block is left; then drain: everybody is told, every line said is stored, every socket closed.
 
@@ -70,6 +94,7 @@ async def open_chat(
         addresses: where to listen.
         limits: the chat's.
         connection: the connections'.
+        sockets: see ``run``; closed here.
 
     Raises:
         ListenError: an address cannot be served.
@@ -78,7 +103,7 @@ async def open_chat(
     connection = connection or landline.Limits(
         heartbeat_interval=HEARTBEAT_INTERVAL, dead_after=DEAD_AFTER, max_per_source=MAX_PER_SOURCE
     )
-    chat = Chat(storage, limits)
+    chat = Chat(storage, limits, farewell=CLOSING)
     desk = Desk(chat)
 
     async def serve_session(session: landline.Session) -> None:
@@ -91,19 +116,21 @@ async def open_chat(
         await plain_caller.serve(caller, desk, chat.limits)
 
     async with contextlib.AsyncExitStack() as stack:
+        for each in sockets:
+            stack.callback(each.close)
         stack.push_async_callback(storage.close)
         stack.push_async_callback(chat.close)
         # The storage comes before the sockets: whoever gets in finds the chat open, and nobody waits for a history that cannot be read.
-        await _open_storage(storage, addresses)
+        await _open_storage(storage, addresses, sockets)
         await chat.open()
-        listening = await stack.enter_async_context(server.listen(*addresses))
+        listening = await stack.enter_async_context(server.listen(*addresses, sockets=sockets))
         trimming = asyncio.create_task(_trim(chat), name="trimming the history")
         try:
             yield chat, listening
         finally:
             trimming.cancel()
-            chat.house.close(CLOSING)
-            desk.close(CLOSING)
+            chat.house.close(chat.farewell)
+            desk.close(chat.farewell)
 
 
 async def _operate(chat: Chat, stop: asyncio.Event) -> None:
@@ -122,13 +149,23 @@ async def _operate(chat: Chat, stop: asyncio.Event) -> None:
         await asyncio.gather(operating, stopping, return_exceptions=True)
 
 
-async def _open_storage(storage: Storage, addresses: tuple[str, ...]) -> None:
+async def _open_storage(
+    storage: Storage, addresses: tuple[str, ...], sockets: Sequence[landline.ListeningSocket]
+) -> None:
     try:
         await storage.open()
     except StorageLocked:
         # Another server has the file. If it has our port too, as when one is started twice, that says more than its file does.
-        async with landline.Server().listen(*addresses):
+        async with _listening(addresses, sockets):
             raise
+
+
+def _listening(
+    addresses: tuple[str, ...], sockets: Sequence[landline.ListeningSocket]
+) -> AbstractAsyncContextManager[landline.Listening]:
+    """Listen for no longer than it takes to see whether that is possible; the sockets stay open, and nobody is taken out of them."""
+    holds = [landline.ListeningSocket(each.sock.dup(), each.name) for each in sockets]
+    return landline.Server().listen(*addresses, sockets=holds)
 
 
 async def _trim(chat: Chat) -> None:
