@@ -172,6 +172,31 @@ class Full:
         return getattr(self.sock, name)
 
 
+async def test_who_failed_before_it_was_taken_keeps_nobody_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The network's errors about one connection come out of accept(): the next one is taken at once."""
+    accepted: list[Transport] = []
+    errors = [OSError(errno.EPROTO, os.strerror(errno.EPROTO)), OSError(errno.EHOSTUNREACH, "no route")]
+    monkeypatch.setattr(Full, "accept", lambda self: _raise(errors.pop()) if errors else self.sock.accept())
+    real = tcp_listener._bind
+    monkeypatch.setattr(tcp_listener, "_bind", lambda *args, **kwargs: Full(real(*args, **kwargs)))  # type: ignore[arg-type]
+    listener = await open_listener(parse_address("tcp://127.0.0.1:0"), accepted.append, backlog=4)
+    loop = Loop(asyncio.get_running_loop())
+    monkeypatch.setattr(listener, "_loop", loop)
+    crowd = Crowd(listener, 1)
+    async for _ in turns_until(lambda: bool(accepted)):
+        pass
+
+    assert not errors
+    assert not loop.timers
+    accepted[0].abort()
+    listener.close()
+    crowd.close()
+
+
+def _raise(error: OSError) -> object:
+    raise error
+
+
 @pytest.mark.limit("transport.accept_pause")
 async def test_without_a_free_socket_it_waits_a_second(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import functools
 import socket
 import sys
@@ -25,6 +26,23 @@ REFUSE_BURST: Final = TRANSPORT.refuse_burst
 ACCEPT_PAUSE: Final = TRANSPORT.accept_pause
 
 _CLOSED: Final = b"\x07"  # TCP_CLOSE, of Linux
+
+_OF_THE_CALLER: Final = frozenset(
+    getattr(errno, name)
+    for name in [
+        "EPROTO",
+        "ENETDOWN",
+        "ENOPROTOOPT",
+        "EHOSTDOWN",
+        "ENONET",
+        "EHOSTUNREACH",
+        "EOPNOTSUPP",
+        "ENETUNREACH",
+        "EPERM",
+    ]
+    if hasattr(errno, name)
+)
+"""What accept() says of one connection that failed before it was taken, after accept(2): the next one is not to wait for it."""
 
 Dress = Callable[[Any, Accept], StreamTransport]
 """Makes the transport of a connection, from the name that the kernel gives its other end, and whom to tell of it."""
@@ -90,7 +108,8 @@ class StreamListener:
             except (BlockingIOError, InterruptedError, ConnectionAbortedError):
                 return
             except OSError as error:
-                self._pause(listening, error)
+                if error.errno not in _OF_THE_CALLER:
+                    self._pause(listening, error)
                 return
             if self._take(sock, name):
                 taken += 1
