@@ -346,6 +346,9 @@ class StorageLimits:
         4 << 20, "bytes", "after which a commit takes no more writes; it takes at least one"
     )
     readings: int = limit(16, "readings", "between two commits, so that neither keeps the other waiting")
+    trim_interval: float = limit(
+        3600.0, "seconds", "between looks at what a server keeps, whether it is too old by now"
+    )
     trimmed: int = limit(1000, "publications", "that retention removes before others get their turn")
     trimmed_topics: int = limit(4096, "topics", "that retention looks at before others get their turn")
     scanned: int = limit(4096, "rows", "or topic names that a reading looks at before others get their turn")

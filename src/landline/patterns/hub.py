@@ -55,6 +55,7 @@ from .publications import decode_stored, encode_stored, heard, position_of, say
 log = logging.getLogger("landline.topics")
 
 _OUTBOXES: Final = "landline.outbox."
+_TRIM_INTERVAL: Final = STORAGE.trim_interval
 _PAGE: Final = STORAGE.feed_page
 _PAGE_BYTES: Final = STORAGE.feed_page_bytes
 
@@ -105,6 +106,7 @@ class Hub:
         self._loop = asyncio.get_running_loop()
         self._tasks: set[asyncio.Task[None]] = set()
         self._writer: asyncio.Task[None] | None = None
+        self._trimmer: asyncio.Task[None] | None = None
         self._has_batch = asyncio.Event()
         self._stored = Signal()
         self._is_closing = False
@@ -117,6 +119,7 @@ class Hub:
         """Begin where the history ends."""
         self._board = Board(await self._storage.head(), self._behind, self._has_batch.set)
         self._writer = self._loop.create_task(self._write(), name="landline topics")
+        self._trimmer = self._loop.create_task(self._keep_trimmed(), name="landline retention")
 
     async def close(self) -> None:
         """Wait until everything published is stored or has failed; take no more."""
@@ -124,6 +127,8 @@ class Hub:
         self._has_batch.set()
         if self._writer is not None:
             await self._writer
+        if self._trimmer is not None:
+            self._trimmer.cancel()
         for task in tuple(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -377,6 +382,14 @@ class Hub:
         if rule is None:
             raise TopicError(f"this server has no topic {topic!r}")
         return rule
+
+    async def _keep_trimmed(self) -> None:
+        while True:
+            await asyncio.sleep(_TRIM_INTERVAL)
+            try:
+                await self.trim()
+            except StorageError as error:
+                log.warning("what is too old could not be removed: %s", error)
 
     async def trim(self) -> None:
         """Remove what retention does not keep, and forget outboxes that nobody has used for long."""
