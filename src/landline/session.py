@@ -136,7 +136,12 @@ class Session:
     # Ending...
 
     async def close(self, reason: str = "") -> None:
-        """End the session in an orderly way: what was sent is delivered first, within ``close_timeout`` seconds. Never raises."""
+        """End the session in an orderly way: what was sent is delivered first, and what was published answered, within ``close_timeout`` seconds each.
+
+        Never raises.
+        """
+        if self._publishing is not None:
+            await self._publishing.finish()
         await self._bare.close(reason)
         if self._publishing is not None:
             await self._publishing.wait_closed()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import secrets
 from typing import Any, Literal, Self
 
@@ -98,6 +99,13 @@ class Publishing:
         self._start()
         self._fill()
         return position_of(await asyncio.shield(future))
+
+    async def finish(self) -> None:
+        """Wait until everything published is answered, for ``close_timeout`` seconds at the most."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(self._bare.limits.close_timeout):
+                while self._outbox.unanswered and self._bare.ended is None:
+                    await self._room.wait()
 
     async def wait_closed(self) -> None:
         """Wait until nothing of it is at work any more, once the session is over."""
