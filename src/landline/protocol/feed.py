@@ -87,6 +87,7 @@ class Feed:
         pattern: what it selects.
         cursor: where it begins, excluded; None for the very start.
         last: what is sent before anything else: the newest publication of each topic, if that is wished.
+        gaps: what is missing among those.
 
     Attributes:
         cursor: everything up to here was sent, or told as a gap.
@@ -94,14 +95,20 @@ class Feed:
         is_reading: a page was asked for, and is not here yet.
     """
 
-    def __init__(self, pattern: str, cursor: Position | None, last: Sequence[Publication] = ()) -> None:
+    def __init__(
+        self,
+        pattern: str,
+        cursor: Position | None,
+        last: Sequence[Publication] = (),
+        gaps: Sequence[Gap] = (),
+    ) -> None:
         self.pattern = pattern
         self.cursor = cursor
         self.is_live = False
         self.is_reading = False
         self._told_epoch = ""
         self._epoch = ""
-        self._from_log: deque[Part] = deque(self._in_order(last))
+        self._from_log: deque[Part] = deque(self._in_order(last, gaps))
         self._log_end = cursor
         self._floor = 0
         self._queue: dict[int, Entry | Gap] = {}
@@ -220,9 +227,11 @@ class Feed:
             if not self._from_log and self._log_end is not None:
                 self.cursor = self._log_end
             return part
-        offset = next(iter(self._queue))
+        offset, first = next(iter(self._queue.items()))
         if self._told_epoch != self._epoch:
-            return self._mark(Position(self._epoch, offset - 1))
+            # Not past the beginning of a gap: who goes on from here is told of it then.
+            before = first.after.offset if isinstance(first, Gap) else offset - 1
+            return self._mark(Position(self._epoch, before))
         part = self._pop(offset)
         self.cursor = part.to if isinstance(part, Gap) else Position(self._epoch, offset)
         return part
