@@ -19,6 +19,9 @@ from .subscription import Item, Mark, Missing, encode
 
 MOST_QUEUED: Final = PROTOCOL.feed
 
+_MOST_GAPS: Final = MOST_QUEUED // FRAME_COST
+"""Gaps that are made before neighbours among them become one: not with each, or a long queue would be walked through every time."""
+
 
 class Behind(Enum):
     """What becomes of publications that a reader is too slow for."""
@@ -114,6 +117,7 @@ class Feed:
         self._queue: dict[int, Entry | Gap] = {}
         self._latest: dict[str, int] = {}
         self._size = 0
+        self._new_gaps = 0
         self._is_overrun = False
         if cursor is not None:
             self._from_log.append(self._mark(cursor))
@@ -132,12 +136,13 @@ class Feed:
                 assert isinstance(other, Entry)
                 self._size -= other.size
                 queue[before] = self._gap(other.topic, before, SUPERSEDED)
+                self._new_gaps += 1
             self._latest[entry.topic] = entry.offset
         queue[entry.offset] = entry
         self._size += entry.size
         if self._size > MOST_QUEUED:
             self._overflow()
-        elif len(queue) > MOST_QUEUED // FRAME_COST:
+        elif self._new_gaps > _MOST_GAPS:
             self._merge_gaps()
 
     def _overflow(self) -> None:
@@ -160,6 +165,7 @@ class Feed:
 
     def _merge_gaps(self) -> None:
         """Make neighbours in the queue one gap: of their topic, or of the whole pattern where they are of several."""
+        self._new_gaps = 0
         merged: dict[int, Entry | Gap] = {}
         before: tuple[int, Gap] | None = None
         for offset, entry in self._queue.items():
