@@ -19,6 +19,8 @@ TOO_LARGE: Final = "too large for the reader"
 """It does not fit the largest message that the reader takes."""
 SUPERSEDED: Final = "superseded"
 """Something newer of the same topic came before it could be handed over, and that topic's policy is the latest alone."""
+NOT_ALL: Final = "more topics than a subscription can begin with"
+"""A subscription to the newest publication of each topic got those of the topics that were published to last."""
 DAMAGED: Final = "damaged"
 """It is on the disk, but not as it was written; it is withheld."""
 

@@ -225,11 +225,11 @@ class Server:
             if self._storage is not None:
                 records = Records(storage)
                 await records.open()
-            self._hub = hub
+            before, self._hub = self._hub, hub
             try:
                 yield hub, records
             finally:
-                self._hub = None
+                self._hub = before
                 await hub.close()
                 if records is not None:
                     await records.close()

@@ -3,183 +3,18 @@
 from __future__ import annotations
 
 from itertools import count
-from typing import Any
 
 import pytest
 
-from landline.limits import Limits
-from landline.protocol.connection import Connection
-from landline.protocol.credit import Pressure
-from landline.protocol.events import ConnectionEnded, Event, MessagesReceived
-from landline.protocol.frames import HEADER, MAGIC, CloseCode, FrameType, encode_frame
-from landline.protocol.handshake import Close, Refusal, Welcome, decode_payload, encode_payload
-from landline.protocol.host import Host
-from landline.protocol.resume import SessionTable
-from landline.protocol.session import Session
-from landline.protocol.states import Phase, Role
-from tests.protocol.lines import LIFE, frames_of, make_hello, make_resume
+from landline.protocol.events import MessagesReceived
+from landline.protocol.frames import CloseCode, FrameType, encode_frame
+from landline.protocol.handshake import Close, decode_payload, encode_payload
+from landline.protocol.states import Phase
+from tests.protocol.house import House, refusal_of, welcome_of
+from tests.protocol.lines import frames_of, make_hello
 
-
-class Carrier:
-    """A connection to somebody; what it writes is read at once."""
-
-    def __init__(self, connection: Connection) -> None:
-        self.connection = connection
-        self.written = bytearray()
-
-    def schedule(self) -> None:
-        self.written += b"".join(self.connection.data_to_send(0.0))
-
-    def answer(self) -> Welcome | Refusal:
-        """What the caller was told first."""
-        kind, _, payload = frames_of(bytes(self.written))[0]
-        if kind == FrameType.WELCOME:
-            return decode_payload(Welcome, payload)
-        return decode_payload(Refusal, payload)
-
-
-class End:
-    """An end of a session that only notes what happens to it."""
-
-    def __init__(self, house: House, core: Session, session_id: bytes, principal: str) -> None:
-        self.house = house
-        self.core = core
-        self.id = session_id
-        self.principal = principal
-        self.carrier: Carrier | None = None
-        self.is_over = False
-        self.log: list[Any] = []
-
-    def attach(self, carrier: Carrier) -> None:
-        self.carrier = carrier
-
-    def detach(self, reason: str) -> None:
-        self.carrier = None
-        self.log.append(reason)
-
-    def deliver(self, event: Event) -> None:
-        self.log.append(event)
-
-    def connection_ended(self, event: ConnectionEnded) -> bool:
-        if event.code.resumable:
-            return False
-        self.lose(event.code, event.reason)
-        return True
-
-    def lose(self, code: CloseCode, reason: str) -> None:
-        if not self.is_over:
-            self.is_over = True
-            self.log.append((code, reason))
-            if self.carrier is not None:
-                self.carrier.connection.break_off(code, reason)
-                self.carrier.schedule()
-            self.house.host.ended(self.id, code, reason, self.house.now)
-
-
-class House:
-    """A host, and everybody who comes to it."""
-
-    def __init__(self, **limits: Any) -> None:
-        self.now = 0.0
-        self.limits = Limits(**limits)
-        self.begun: list[End] = []
-        self.asked: list[tuple[Carrier, Any]] = []
-        self.turned_away: list[CloseCode] = []
-        self.hits: list[tuple[str, str]] = []
-        self.woken = 0
-        self.due: float | None = None
-        self.is_slow = False
-        self._numbers = count(1)
-        self.table = SessionTable(self.limits)
-        self.host: Host[Carrier, End] = Host(
-            self.table,
-            self.limits,
-            life=LIFE,
-            draw=lambda size: next(self._numbers).to_bytes(size, "big"),
-            make_end=lambda core, session_id, principal, carrier: End(self, core, session_id, principal),
-            identify=self._identify,
-            begin=self.begun.append,
-            turned_away=lambda carrier, event: self.turned_away.append(event.code),
-            hit=lambda source, limit, what: self.hits.append((source, limit)),
-            wake=self._wake,
-            pressure=Pressure(self.limits.memory),
-        )
-
-    def _wake(self) -> None:
-        self.woken += 1
-        self.due = self.host.timeout_at()
-
-    def _identify(self, carrier: Carrier, credentials: Any) -> None:
-        if self.is_slow:
-            self.asked.append((carrier, credentials))
-        else:
-            self.host.admit(carrier, credentials, self.now)
-
-    def call(self, greeting: bytes = b"", source: str = "") -> Carrier:
-        """Somebody comes, and perhaps greets."""
-        carrier = Carrier(Connection(Role.SERVER, self.limits, self.now))
-        self.host.greet(carrier, source)
-        self.say(carrier, MAGIC + greeting)
-        return carrier
-
-    def say(self, carrier: Carrier, data: bytes) -> None:
-        """Bytes arrive."""
-        carrier.connection.receive_data(data, self.now)
-        self.tell(carrier)
-
-    def cut(self, carrier: Carrier) -> None:
-        """A line drops."""
-        carrier.connection.receive_end()
-        self.tell(carrier)
-
-    def tell(self, carrier: Carrier) -> None:
-        """The host takes what a connection reports."""
-        for event in carrier.connection.events():
-            self.host.receive(carrier, event, self.now)
-        carrier.schedule()
-
-    def hello(self, source: str = "", **changes: Any) -> Carrier:
-        """Somebody asks for a new session."""
-        greeting = make_hello(**{"credentials": "ana", **changes})
-        return self.call(encode_payload(FrameType.HELLO, greeting), source)
-
-    def resume(self, welcome: Welcome, attempt: int = 2, **changes: Any) -> Carrier:
-        """Somebody asks to go on with a session."""
-        usual = {
-            "session": welcome.session,
-            "token": welcome.token,
-            "attempt": attempt,
-            "credentials": "ana",
-        }
-        return self.call(encode_payload(FrameType.RESUME, make_resume(**{**usual, **changes})))
-
-    def confirm(self, carrier: Carrier) -> Welcome:
-        """The caller shows the token that it was given."""
-        welcome = welcome_of(carrier)
-        self.say(carrier, encode_frame(FrameType.CONFIRM, 0, welcome.token))
-        return welcome
-
-    def session(self) -> tuple[Carrier, Welcome, End]:
-        """A session that began."""
-        carrier = self.hello()
-        return carrier, self.confirm(carrier), self.begun[-1]
-
-    def wait(self, seconds: float) -> None:
-        """Time passes, in one step."""
-        self.now += seconds
-        self.host.handle_timeout(self.now)
-
-
-def welcome_of(carrier: Carrier) -> Welcome:
-    answer = carrier.answer()
-    assert isinstance(answer, Welcome)
-    return answer
-
-
-def refusal_of(carrier: Carrier) -> Refusal:
-    answer = carrier.answer()
-    assert isinstance(answer, Refusal)
-    return answer
+NEXT = b"n" * 16
+"""Names the next life of the server."""
 
 
 # A new session...
@@ -277,101 +112,6 @@ def test_nobody_makes_room_for_who_gets_none() -> None:
 
     assert refusal_of(house.hello(source="192.0.2.1")).code is CloseCode.BUSY
     assert not end.is_over
-
-
-def test_who_holds_nothing_is_not_ended_for_the_memory() -> None:
-    """Who holds the most goes first, and nobody whose end would make no room."""
-    house = House(memory=1000)
-    (idle, _, idle_end), (large, _, large_end) = house.session(), house.session()
-    house.cut(idle)
-    large_end.core.send(large_end.core.messages, FrameType.BYTES, bytes(2000))
-    house.cut(large)
-    house.host.pressure.holds_back(large_end.core)
-
-    assert large_end.log[-1] == (CloseCode.EXPIRED, "the server needed the memory")
-    assert not idle_end.is_over
-    assert house.hits == [("", "memory")]
-
-
-def part_of_a_message(size: int) -> bytes:
-    """What arrives of a message that is not complete."""
-    return encode_frame(FrameType.BYTES, 0, bytes(size + 1000))[:size]
-
-
-@pytest.mark.limit("memory")
-def test_unfinished_frames_count_and_the_heaviest_lines_go() -> None:
-    """Those that have held the most for the longest, until an eighth of the memory is left to such frames; no session ends."""
-    house = House(memory=8000)
-    lines = [house.session() for _ in range(8)]
-    for number, (carrier, _, _) in enumerate(lines):
-        house.now = float(number)
-        house.say(carrier, part_of_a_message(950 if number else 1349))
-    assert house.host.pressure.unfinished == 1349 + 7 * 950 == 7999
-    house.wait(1.0)
-    assert house.hits == []
-
-    house.say(lines[7][0], b"x")
-    house.host.handle_timeout(house.now)
-    for carrier, _, _ in lines:
-        house.tell(carrier)
-
-    assert [is_hung_up_on(carrier) for carrier, _, _ in lines] == [True] * 7 + [False]
-    assert house.host.pressure.unfinished == house.host.pressure.used == 951
-    assert not house.host.pressure.is_on
-    assert [end.log for _, _, end in lines] == [["the server needed the memory"]] * 7 + [[]]
-    assert len(house.host.kept) == 8
-
-
-def test_what_a_line_held_of_a_frame_is_free_when_it_goes() -> None:
-    """However it goes: cut, taken over by another, or with its session."""
-    house = House()
-    for end_it in (
-        lambda carrier, welcome, end: house.cut(carrier),
-        lambda carrier, welcome, end: house.resume(welcome),
-        lambda carrier, welcome, end: (end.core.release(), end.lose(CloseCode.FAILED, "it failed")),
-    ):
-        carrier, welcome, end = house.session()
-        house.say(carrier, part_of_a_message(100))
-        assert house.host.pressure.used == house.host.pressure.unfinished == 100
-        end_it(carrier, welcome, end)
-        house.tell(carrier)
-        assert (house.host.pressure.used, house.host.pressure.unfinished) == (0, 0)
-        assert carrier.connection._decoder.held == 0
-
-
-def test_while_memory_is_short_unfinished_frames_keep_a_quarter() -> None:
-    """However much of it others hold; who has less is left in peace."""
-    house = House(memory=8000)
-    (large, _, large_end), (line, _, _) = house.session(), house.session()
-    large_end.core.send(large_end.core.messages, FrameType.BYTES, bytes(9000))
-    assert house.host.pressure.holds_back(large_end.core)
-    house.say(line, part_of_a_message(2000))
-    house.wait(1.0)
-    assert not is_hung_up_on(line)
-
-    house.say(line, b"x")
-    assert house.due == 0.0
-    house.wait(1.0)
-    assert is_hung_up_on(line)
-    assert not is_hung_up_on(large)
-
-
-def is_hung_up_on(carrier: Carrier) -> bool:
-    return carrier.connection.phase is Phase.CLOSED
-
-
-def test_a_line_that_drops_while_memory_is_short_frees_what_its_session_held() -> None:
-    """It may keep a quarter; else what it holds would hold everybody back until its window has passed."""
-    house = House(memory=1000)
-    large, _, large_end = house.session()
-    large_end.core.send(large_end.core.messages, FrameType.BYTES, bytes(2000))
-    assert house.host.pressure.holds_back(large_end.core)
-    house.cut(large)
-    assert house.host.timeout_at() == 0
-    house.host.handle_timeout(house.now)
-
-    assert large_end.is_over
-    assert house.host.timeout_at() != 0
 
 
 # ... who may have one ...
@@ -579,20 +319,6 @@ def test_a_session_that_ends_says_good_bye_on_its_own_line_itself() -> None:
     assert carrier.connection.phase is Phase.OPEN
 
 
-@pytest.mark.limit("memory")
-@pytest.mark.parametrize(("size", "is_over"), [(100, False), (101, True)])
-def test_sessions_without_a_line_keep_a_quarter_of_the_memory(size: int, is_over: bool) -> None:
-    """When there is too much of all, and to the byte."""
-    house = House(memory=400)
-    carrier, _, end = house.session()
-    house.cut(carrier)
-    end.core.send(end.core.messages, FrameType.BYTES, bytes(size - HEADER.size))
-    house.host.pressure.used = 400
-    house.host.pressure.holds_back(end.core)
-
-    assert end.is_over is is_over
-
-
 def test_what_ended_a_session_is_told_to_who_comes_back() -> None:
     """At most as many words as a refusal holds, and in Unicode whatever the program said."""
     house = House()
@@ -663,3 +389,154 @@ def test_everybody_is_told_that_the_server_goes() -> None:
     assert welcomed.connection.phase is Phase.CLOSED
     assert end.log[-1] == (CloseCode.EXPIRED, "the server is going away")
     assert house.host.kept == {}
+
+
+# Sessions that outlive the server...
+
+
+def test_nobody_is_welcomed_before_that_is_stored() -> None:
+    """Nor welcomed again: the attempt and the token are safe first."""
+    house = House(records={})
+    house.is_disk_slow = True
+    first = house.hello()
+    assert (frames_of(bytes(first.written)), house.records) == ([], {})
+    house.sync()
+    welcome = house.confirm(first)
+    assert list(house.records) == [welcome.session]
+    before = house.records[welcome.session]
+    second = house.resume(welcome)
+    assert (frames_of(bytes(second.written)), first.connection.phase) == ([], Phase.CLOSED)
+    house.sync()
+
+    assert welcome_of(second).resumed
+    assert house.records[welcome.session] != before
+
+
+def test_another_life_goes_on_with_the_session() -> None:
+    """Its client shows the token that it was given last, and is told that the life is another; the program begins anew."""
+    first = House(records={})
+    _, welcome, _ = first.session()
+    second = House(records=first.records, life=NEXT)
+    assert second.begun == []
+    carrier = second.resume(welcome, received=7)
+    answer = second.confirm(carrier)
+
+    assert (answer.session, answer.life, answer.resumed, answer.received) == (welcome.session, NEXT, True, 0)
+    assert [(end.id, end.principal) for end in second.begun] == [(welcome.session, "ana")]
+
+
+def test_what_was_judged_in_an_earlier_life_stays_judged() -> None:
+    """Attempts go on rising, a retired token shows a theft, and somebody else's session is not to be had."""
+    first = House(records={})
+    _, welcome, _ = first.session()
+    again = first.confirm(first.resume(welcome))
+    first.confirm(first.resume(again, 3))
+    second = House(records=first.records, life=NEXT)
+
+    assert refusal_of(second.resume(again, 3)).code is CloseCode.STALE
+    assert refusal_of(second.resume(again, 4, credentials="ben")).code is CloseCode.UNAUTHORIZED
+    assert refusal_of(second.resume(again, 4, token=b"?" * 32)).code is CloseCode.UNAUTHORIZED
+    assert refusal_of(second.resume(welcome, 4)).code is CloseCode.REVOKED
+    assert (second.host.kept, second.records) == ({}, {})
+
+
+def test_a_token_that_was_offered_and_perhaps_never_arrived_is_good_in_the_next_life() -> None:
+    """So is the one before it: nobody knows which of them the client holds."""
+    for shown in (0, 1):
+        first = House(records={})
+        _, welcome, _ = first.session()
+        offered = welcome_of(first.resume(welcome))
+        second = House(records=first.records, life=NEXT)
+
+        assert welcome_of(second.resume((welcome, offered)[shown], 3)).resumed
+
+
+def test_a_session_of_an_earlier_life_has_its_whole_window() -> None:
+    """Counted from when this life began, also where its first line drops before it is confirmed."""
+    first = House(records={}, handshake_timeout=10, resume_window=60)
+    _, welcome, _ = first.session()
+    second = House(records=first.records, life=NEXT, handshake_timeout=10, resume_window=60)
+    assert second.due == 60
+    second.cut(second.resume(welcome))
+    second.wait(59.9)
+    assert list(second.host.kept) == [welcome.session]
+    second.wait(0.1)
+
+    assert (second.host.kept, second.records) == ({}, {})
+    assert second.hits == [("", "resume_window")]
+
+
+def test_a_session_that_ended_is_forgotten_on_the_disk_too() -> None:
+    """However it ended; one that only the end of the server ended is not."""
+    house = House(records={})
+    sessions = [house.session() for _ in range(3)]
+    sessions[0][2].lose(CloseCode.FAILED, "it failed")
+    _, welcome, end = sessions[1]
+    end.is_over = True
+    house.host.ended(welcome.session, CloseCode.NORMAL, "", 0.0, goes_on=True)
+
+    assert list(house.records) == [welcome.session for _, welcome, _ in sessions[1:]]
+
+
+@pytest.mark.parametrize("what", ["cut", "another comes", "the session ends", "the server goes"])
+def test_what_happens_while_it_is_stored(what: str) -> None:
+    """Nobody is welcomed to what is over, and of two attempts the later one is."""
+    house = House(records={})
+    _, welcome, end = house.session()
+    house.is_disk_slow = True
+    carrier = house.resume(welcome)
+    other = None
+    if what == "cut":
+        house.cut(carrier)
+    elif what == "another comes":
+        other = house.resume(welcome, 3)
+    elif what == "the session ends":
+        end.lose(CloseCode.FAILED, "it failed")
+    else:
+        house.host.close()
+    house.sync()
+
+    if what == "cut":
+        assert frames_of(bytes(carrier.written)) == []
+        assert list(house.host.kept) == [welcome.session]
+    elif other is not None:
+        refusal = refusal_of(carrier)
+        assert (refusal.code, refusal.attempt) == (CloseCode.STALE, 3)
+        assert welcome_of(other).resumed
+    elif what == "the session ends":
+        assert refusal_of(carrier).code is CloseCode.UNKNOWN_SESSION
+        assert house.records == {}
+    else:
+        assert refusal_of(carrier).code is CloseCode.GOING_AWAY
+        assert list(house.records) == [welcome.session]
+
+
+def test_a_caller_that_left_before_it_was_welcomed_leaves_no_session() -> None:
+    """Nobody holds its token."""
+    house = House(records={})
+    house.is_disk_slow = True
+    house.cut(house.hello())
+    house.sync()
+    house.sync()
+
+    assert (house.host.kept, house.records) == ({}, {})
+
+
+def test_a_record_that_cannot_be_read_is_an_error() -> None:
+    """Whoever opens the records says so, and leaves it where it is."""
+    house = House(records={})
+    with pytest.raises(ValueError):
+        house.host.restore(b"s" * 16, b"rubbish", 0.0)
+
+    assert house.host.kept == {}
+
+
+def test_counts_of_another_life_are_not_looked_at() -> None:
+    """Of this life they are, by the same client."""
+    first = House(records={})
+    _, welcome, _ = first.session()
+    second = House(records=first.records, life=NEXT)
+    answer = second.confirm(second.resume(welcome, received=7))
+    assert refusal_of(second.resume(answer, 3, life=NEXT, received=7)).code is CloseCode.MISCOUNT
+
+    assert (second.host.kept, second.records) == ({}, {})

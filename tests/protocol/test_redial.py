@@ -115,3 +115,17 @@ def test_full_jitter() -> None:
 
     assert [most(number) for number in (1, 2, 3, 8, 9, 10_000)] == pytest.approx([0.2, 0.4, 0.8, 20, 20, 20])
     assert least(5) == 0
+
+
+def test_another_life_of_the_server_is_told_by_its_welcome() -> None:
+    """The first one is none; what a greeting says of counts is of the life that welcomed last."""
+    redial = Redial(Limits(), float, lambda: 0.5)
+    first, second = make_welcome(), make_welcome(life=b"n" * 16)
+    assert not redial.is_new_life(first)
+    redial.welcomed(first, 0.0)
+    assert [redial.is_new_life(welcome) for welcome in (first, second)] == [False, True]
+    assert redial.greeting(3, None).life == first.life
+    redial.welcomed(second, 1.0)
+
+    assert [redial.is_new_life(welcome) for welcome in (first, second)] == [True, False]
+    assert redial.greeting(0, None).life == second.life

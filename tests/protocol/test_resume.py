@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from itertools import pairwise
 
 import pytest
 
 from landline.limits import Limits
 from landline.protocol.codec import TEXT
+from landline.protocol.credit import Pressure
 from landline.protocol.frames import CloseCode
 from landline.protocol.handshake import Refusal
 from landline.protocol.resume import Record, SessionTable, hash_token
@@ -409,3 +411,40 @@ def test_the_eighth_token_back_is_an_alarm_and_the_ninth_is_forgotten() -> None:
 
     assert judge(table, tokens[-10], 99) is CloseCode.UNAUTHORIZED
     assert judge(table, tokens[-9], 99) is CloseCode.REVOKED
+
+
+# What outlives the server...
+
+
+def test_a_record_is_what_it_was_after_it_was_stored() -> None:
+    """Its counts are those of a new life: all 0, and what the client takes is known."""
+    limits = Limits(max_message=500)
+    record = make_record()
+    for token in (B, C):
+        record.offer(token)
+        record.confirm(token)
+    record.offer(A)
+    record.attempt = 9
+    say(record.session, "counted")
+    again = Record.decode(record.id, record.encode(), limits, Pressure(limits.memory))
+
+    assert (again.id, again.principal, again.attempt) == (record.id, "ana", 9)
+    assert (again.current, again.offered, list(again.retired)) == (
+        hash_token(C),
+        hash_token(A),
+        [*map(hash_token, (A, B))],
+    )
+    assert (again.session.sent, again.session.received, again.session.outbox_frames) == (0, 0, 0)
+    assert (again.session.peer_window, again.session.max_flows) == (1 << 18, 64)
+    assert again.session.max_message == 500
+    assert again.session.messages.credit == 1 << 18
+
+
+@pytest.mark.parametrize(
+    "spoil", [lambda data: b"", lambda data: data[:-1], lambda data: b"\xc1" + data, lambda data: data + b"x"]
+)
+def test_what_is_no_record_is_an_error(spoil: Callable[[bytes], bytes]) -> None:
+    """Nothing is guessed of it."""
+    limits = Limits()
+    with pytest.raises(ValueError):
+        Record.decode(SESSION_ID, spoil(make_record().encode()), limits, Pressure(limits.memory))

@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 import logging
 import time
 from collections.abc import AsyncGenerator, Callable, Coroutine
 from functools import partial
 from typing import Any, Final
-from weakref import WeakValueDictionary
 
 import msgspec
 
 from ..errors import (
+    DataError,
     FlowEnded,
     LandlineError,
     NotAllowed,
     ProtocolError,
     PublishFailed,
     SessionEnded,
+    StorageClosed,
     StorageDamaged,
     StorageError,
     StorageFailed,
@@ -26,7 +28,7 @@ from ..errors import (
 )
 from ..history import TOO_LARGE, Gap, Position, Publication
 from ..limits import PROTOCOL, STORAGE, Limits
-from ..protocol.board import Board
+from ..protocol.board import Board, Vet
 from ..protocol.feed import Behind, Entry, Feed, Part, frame_of
 from ..protocol.frames import ResetCode
 from ..protocol.handshake import clean_reason
@@ -39,22 +41,21 @@ from ..protocol.publish import (
     Outbox,
     Publish,
     decode_publish,
-    decode_record,
     encode,
-    encode_record,
 )
 from ..protocol.subscription import SUBSCRIBE_PURPOSE, After, decode_subscribe
 from ..sessions.bare import BareSession
 from ..sessions.flow import BareFlow
 from ..sessions.signal import Signal
-from ..storage.base import Append, Change, Delete, Put, Retention, Storage
+from ..storage.base import Append, Change, Put, Retention, Storage
 from ..storage.names import Pattern, check_topic
 from .messages import Messages
+from .newest import newest_of_each
+from .origins import Origins, key_of
 from .publications import decode_stored, encode_stored, heard, position_of, say
 
 log = logging.getLogger("landline.topics")
 
-_OUTBOXES: Final = "landline.outbox."
 _TRIM_INTERVAL: Final = STORAGE.trim_interval
 _PAGE: Final = STORAGE.feed_page
 _PAGE_BYTES: Final = STORAGE.feed_page_bytes
@@ -106,20 +107,22 @@ class Hub:
         self._loop = asyncio.get_running_loop()
         self._tasks: set[asyncio.Task[None]] = set()
         self._writer: asyncio.Task[None] | None = None
-        self._trimmer: asyncio.Task[None] | None = None
         self._has_batch = asyncio.Event()
         self._stored = Signal()
         self._is_closing = False
+        self._is_over = False
         self._has_failed = False
-        self._origins: WeakValueDictionary[str, Origin] = WeakValueDictionary()
-        self._loading = asyncio.Lock()
+        self._own: set[Signal] = set()
+        self._origins = Origins(storage, clock)
         self._board: Board
 
     async def open(self) -> None:
         """Begin where the history ends."""
         self._board = Board(await self._storage.head(), self._behind, self._has_batch.set)
         self._writer = self._loop.create_task(self._write(), name="landline topics")
-        self._trimmer = self._loop.create_task(self._keep_trimmed(), name="landline retention")
+        trimming = self._loop.create_task(self._trim_now_and_then(), name="landline trimming")
+        self._tasks.add(trimming)
+        trimming.add_done_callback(self._tasks.discard)
 
     async def close(self) -> None:
         """Wait until everything published is stored or has failed; take no more."""
@@ -127,8 +130,9 @@ class Hub:
         self._has_batch.set()
         if self._writer is not None:
             await self._writer
-        if self._trimmer is not None:
-            self._trimmer.cancel()
+        self._is_over = True
+        for subscriber in self._own:
+            subscriber.wake()
         for task in tuple(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -155,6 +159,8 @@ class Hub:
 
     def _failed(self, error: Exception) -> None:
         is_doubtful = not self._has_failed and not _is_certain(error)
+        if is_doubtful:
+            self._origins.doubt()
         self._has_failed |= isinstance(error, StorageFailed | StorageDamaged)
         log.error("publications could not be stored: %s", error)
         self._board.failed(Code.UNKNOWN if is_doubtful else Code.FULL, str(error))
@@ -177,10 +183,11 @@ class Hub:
         self, pattern: str, after: Position | After
     ) -> AsyncGenerator[Publication | Gap, None]:
         """Yield what a pattern selects, history first; see ``Server.subscribe``."""
-        selects = Pattern(pattern)
+        selects = self._selects(pattern)
         pushed = Signal()
         feed = await self._feed(selects, after)
         self._board.subscribe(feed, selects, pushed.wake)
+        self._own.add(pushed)
         epoch = self._board.head.epoch
         try:
             while True:
@@ -192,11 +199,17 @@ class Hub:
                         yield Publication(part.topic, part.position, decode_stored(part.data))
                     elif isinstance(part, Gap):
                         yield part
+                if self._is_over:
+                    return
                 if feed.wants_page:
                     await self._read(feed)
-                elif not feed.has_something:
+                else:
                     await pushed.wait()
+        except StorageClosed:
+            if not self._is_over:
+                raise
         finally:
+            self._own.discard(pushed)
             self._board.unsubscribe(feed)
 
     # A client's flow...
@@ -243,20 +256,39 @@ class Hub:
         said = decode_publish(heard(await messages.receive()))
         if not isinstance(said, Outbox):
             raise ProtocolError("publishes begin with their outbox", "bad-data")
-        key = f"{_OUTBOXES}{bare.principal.encode().hex()[:200]}.{said.id.hex()}"
-        origin, is_known = await self._origin(key)
+        key = key_of(bare.principal, said.id)
+        origin, is_known = await self._origins.get(key)
 
         def answer(said: Opened | Answer) -> None:
             say(flow, encode(said))
 
         answer(Opened(is_known))
+        bare.on_room[flow] = flow.arrived.wake
+        try:
+            await self._take_publishes(
+                bare, flow, messages, origin, key, answer, partial(self._vet, bare, session)
+            )
+        finally:
+            del bare.on_room[flow]
+
+    async def _take_publishes(
+        self,
+        bare: BareSession,
+        flow: BareFlow,
+        messages: Messages,
+        origin: Origin,
+        key: str,
+        answer: Callable[[Answer], None],
+        vet: Vet,
+    ) -> None:
         while True:
+            await _has_room(bare, flow)
             publish = decode_publish(heard(await messages.receive()))
             if not isinstance(publish, Publish):
                 raise ProtocolError("an outbox that was opened twice", "bad-data")
             while self._board.size >= PROTOCOL.board:
                 await self._stored.wait()
-            self._board.receive(origin, key, publish, answer, partial(self._vet, bare, session))
+            self._board.receive(origin, key, publish, answer, vet)
 
     def _vet(self, bare: BareSession, session: Any, publish: Publish) -> bytes | str:
         """Return what to store of a client's publish, or why it may not be published."""
@@ -264,8 +296,10 @@ class Hub:
         try:
             rule = self._check_topic(topic)
             data = decode_stored(publish.data)
-            if not self._authorize(bare.principal, "publish", topic):
-                return f"you may not publish to {topic!r}"
+            if self._is_closing:
+                return "the server is going away"
+            if not self._may(bare.principal, "publish", topic):
+                return clean_reason(f"you may not publish to {topic!r}")
             if rule.vet is None:
                 return publish.data
             return encode_stored(rule.vet(session, topic, data), self._limits.max_message)
@@ -275,32 +309,13 @@ class Hub:
             log.exception("a publication to %s could not be vetted", topic)
             return "internal error"
 
-    async def _origin(self, key: str) -> tuple[Origin, bool]:
-        """Return what is known of an outbox, and whether it was known before."""
-        async with self._loading:
-            origin = self._origins.get(key)
-            if origin is not None:
-                return origin, True
-            value = await self._storage.get(key)
-            if value is not None:
-                try:
-                    origin, _ = decode_record(value.data, value.position)
-                except ValueError as error:
-                    raise StorageDamaged(f"what is stored of an outbox cannot be read: {error}") from error
-            else:
-                # Before anything is published of it: then who comes again is known, and nothing of it is in doubt.
-                origin = Origin()
-                await self._storage.put(key, encode_record(origin, [], self._clock()))
-            self._origins[key] = origin
-            return origin, value is not None
-
     # ... and of a subscription.
 
     async def _serve_subscriber(self, bare: BareSession, flow: BareFlow) -> None:
         messages = Messages(bare, flow)
         wish = decode_subscribe(heard(await messages.receive()))
-        selects = Pattern(wish.pattern)
-        if not self._authorize(bare.principal, "subscribe", wish.pattern):
+        selects = self._selects(wish.pattern)
+        if not self._may(bare.principal, "subscribe", wish.pattern):
             raise NotAllowed(f"you may not subscribe to {wish.pattern!r}")
         is_position = wish.after is After.POSITION
         feed = await self._feed(selects, Position(wish.epoch, wish.offset) if is_position else wish.after)
@@ -346,22 +361,11 @@ class Hub:
         head = self._board.head
         if after is After.START:
             return Feed(selects.text, None)
-        last = await self._last(selects.text, head) if after is After.LAST else ()
-        feed = Feed(selects.text, after if isinstance(after, Position) else head, last)
+        last, gaps = await newest_of_each(self._storage, selects, head) if after is After.LAST else ([], [])
+        feed = Feed(selects.text, after if isinstance(after, Position) else head, last, gaps)
         if feed.cursor == self._board.head:
             feed.go_live()
         return feed
-
-    async def _last(self, pattern: str, to: Position) -> list[Publication]:
-        """Return the newest publication of each topic, oldest first."""
-        newest: dict[str, Publication] = {}
-        more = True
-        while more:
-            page = await self._storage.last(pattern, STORAGE.page, to=to)
-            for publication in reversed(page.publications):
-                newest.setdefault(publication.topic, publication)
-            more, to = page.more and len(newest) < STORAGE.page, page.after
-        return sorted(newest.values(), key=lambda publication: publication.position.offset)
 
     async def _read(self, feed: Feed) -> None:
         feed.read()
@@ -377,30 +381,42 @@ class Hub:
         rule = self._rule(topic)
         return Behind.HISTORY if rule is None else rule.behind
 
+    def _selects(self, text: str) -> Pattern:
+        selects = Pattern(text)
+        if selects.is_exact:
+            self._check_topic(text)
+        return selects
+
+    def _may(self, principal: str, verb: str, topic: str) -> bool:
+        try:
+            verdict: object = self._authorize(principal, verb, topic)
+        except Exception:
+            log.exception("authorize failed")
+            return False
+        if inspect.isawaitable(verdict):  # which would let everybody in
+            log.error("authorize must say at once what may be, and not later")
+            getattr(verdict, "close", _nothing)()
+            return False
+        return bool(verdict)
+
     def _check_topic(self, topic: str) -> TopicRule:
         rule = self._rule(check_topic(topic))
         if rule is None:
             raise TopicError(f"this server has no topic {topic!r}")
         return rule
 
-    async def _keep_trimmed(self) -> None:
-        while True:
-            await asyncio.sleep(_TRIM_INTERVAL)
-            try:
-                await self.trim()
-            except StorageError as error:
-                log.warning("what is too old could not be removed: %s", error)
-
     async def trim(self) -> None:
         """Remove what retention does not keep, and forget outboxes that nobody has used for long."""
         await self._storage.trim()
-        oldest = self._clock() - STORAGE.outbox_age
-        after = ""
-        while values := await self._storage.scan(_OUTBOXES, after=after):
-            after = values[-1].key
-            for value in values:
-                if value.key not in self._origins and decode_record(value.data, value.position)[1] < oldest:
-                    await self._storage.write([Delete(value.key)], expect={value.key: value.data})
+        await self._origins.trim()
+
+    async def _trim_now_and_then(self) -> None:
+        while True:
+            try:
+                await self.trim()
+            except StorageError as error:
+                log.warning("old publications could not be removed: %s", error)
+            await asyncio.sleep(_TRIM_INTERVAL)
 
 
 def _answered(future: asyncio.Future[Answer], answer: Answer) -> None:
@@ -408,9 +424,22 @@ def _answered(future: asyncio.Future[Answer], answer: Answer) -> None:
         future.set_result(answer)
 
 
+def _nothing() -> None:
+    pass
+
+
+async def _has_room(bare: BareSession, flow: BareFlow) -> None:
+    """Take nothing more from who does not take our answers: they would gather here."""
+    while not flow.takes_more:
+        error = bare.ended or flow.why_unwritable()
+        if error is not None:
+            raise error
+        await flow.arrived.wait()
+
+
 def _is_certain(error: Exception) -> bool:
     """Whether nothing of a write that failed so was stored."""
-    return isinstance(error, StorageError) and not isinstance(error, StorageFailed)
+    return isinstance(error, StorageError | DataError) and not isinstance(error, StorageFailed)
 
 
 def _is_too_large(part: Part, most: int) -> bool:

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 from ..errors import ProtocolError, PublishFailed, PublishUnknown
 from ..history import Position
-from ..limits import PROTOCOL
+from ..limits import PROTOCOL, STORAGE
 from ..protocol.codec import Packed, encode_data
 from ..protocol.frames import HEADER, FrameType
 from ..protocol.publish import Answer, Code, Published
 from ..protocol.subscription import unwrap, wrap
 from ..sessions.flow import BareFlow
+
+MOST_STORED: Final = STORAGE.write_bytes - (64 << 10)
+"""Bytes of one publication: with its topic, and with what is known of its outbox, it must fit one write."""
 
 
 def encode_stored(data: Any, max_message: int) -> bytes:
@@ -20,7 +23,7 @@ def encode_stored(data: Any, max_message: int) -> bytes:
     Raises:
         DataError: it cannot be encoded, or is too large for a message.
     """
-    return wrap(*encode_data(data, max_message - PROTOCOL.publish_overhead))
+    return wrap(*encode_data(data, min(max_message - PROTOCOL.publish_overhead, MOST_STORED)))
 
 
 def decode_stored(data: bytes) -> Any:

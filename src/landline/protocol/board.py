@@ -16,6 +16,8 @@ import msgspec
 from ..history import Position
 from ..limits import PROTOCOL
 from .feed import Behind, Entry, Feed
+from .frames import FRAME_COST
+from .handshake import clean_reason
 from .publish import Answer, Code, Origin, Publish, Published, Unpublished, encode_record
 
 MOST_CHANGES: Final = PROTOCOL.batch
@@ -57,7 +59,7 @@ class Batch(msgspec.Struct, frozen=True):
 class _Waiting:
     """A publish that is not stored yet."""
 
-    __slots__ = ("data", "key", "number", "origin", "tell", "topic")
+    __slots__ = ("data", "key", "number", "origin", "size", "tell", "topic")
 
     def __init__(
         self, topic: str, data: bytes, tell: Tell, origin: Origin | None, key: str, number: int
@@ -68,6 +70,7 @@ class _Waiting:
         self.origin = origin
         self.key = key
         self.number = number
+        self.size = len(topic) + len(data) + FRAME_COST
 
 
 class Board:
@@ -80,7 +83,7 @@ class Board:
 
     Attributes:
         head: up to here everything is told.
-        size: bytes that wait to be stored.
+        size: bytes that wait to be stored, each publication counting ``FRAME_COST`` more: many small ones cost more than their bytes.
     """
 
     def __init__(self, head: Position, behind: Callable[[str], Behind], wake: Callable[[], None]) -> None:
@@ -120,7 +123,7 @@ class Board:
 
     def _add(self, waiting: _Waiting) -> None:
         self._waiting.append(waiting)
-        self.size += len(waiting.data)
+        self.size += waiting.size
         self._wake()
 
     def _take_over(self, origin: Origin, number: int, tell: Tell) -> None:
@@ -164,7 +167,7 @@ class Board:
         """The batch is safe: tell its publications, then answer who published them."""
         batch, self._storing = self._storing, []
         for waiting, position in zip(batch, positions, strict=True):
-            self.size -= len(waiting.data)
+            self.size -= waiting.size
             self.head = position
             self._tell(Entry(waiting.topic, position.offset, waiting.data, self._behind(waiting.topic)))
         for waiting, position in zip(batch, positions, strict=True):
@@ -178,8 +181,9 @@ class Board:
     def failed(self, code: Code, reason: str) -> None:
         """The batch is not stored, or nobody knows."""
         batch, self._storing = self._storing, []
+        reason = clean_reason(reason)
         for waiting in batch:
-            self.size -= len(waiting.data)
+            self.size -= waiting.size
             if waiting.origin is not None:
                 waiting.tell(waiting.origin.failed(waiting.number, code, reason))
             else:

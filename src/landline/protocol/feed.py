@@ -19,6 +19,9 @@ from .subscription import Item, Mark, Missing, encode
 
 MOST_QUEUED: Final = PROTOCOL.feed
 
+_MOST_GAPS: Final = MOST_QUEUED // FRAME_COST
+"""Gaps that are made before neighbours among them become one: not with each, or a long queue would be walked through every time."""
+
 
 class Behind(Enum):
     """What becomes of publications that a reader is too slow for."""
@@ -87,6 +90,7 @@ class Feed:
         pattern: what it selects.
         cursor: where it begins, excluded; None for the very start.
         last: what is sent before anything else: the newest publication of each topic, if that is wished.
+        gaps: what is missing among those.
 
     Attributes:
         cursor: everything up to here was sent, or told as a gap.
@@ -94,19 +98,26 @@ class Feed:
         is_reading: a page was asked for, and is not here yet.
     """
 
-    def __init__(self, pattern: str, cursor: Position | None, last: Sequence[Publication] = ()) -> None:
+    def __init__(
+        self,
+        pattern: str,
+        cursor: Position | None,
+        last: Sequence[Publication] = (),
+        gaps: Sequence[Gap] = (),
+    ) -> None:
         self.pattern = pattern
         self.cursor = cursor
         self.is_live = False
         self.is_reading = False
         self._told_epoch = ""
         self._epoch = ""
-        self._from_log: deque[Part] = deque(self._in_order(last))
+        self._from_log: deque[Part] = deque(self._in_order(last, gaps))
         self._log_end = cursor
         self._floor = 0
         self._queue: dict[int, Entry | Gap] = {}
         self._latest: dict[str, int] = {}
         self._size = 0
+        self._new_gaps = 0
         self._is_overrun = False
         if cursor is not None:
             self._from_log.append(self._mark(cursor))
@@ -125,12 +136,13 @@ class Feed:
                 assert isinstance(other, Entry)
                 self._size -= other.size
                 queue[before] = self._gap(other.topic, before, SUPERSEDED)
+                self._new_gaps += 1
             self._latest[entry.topic] = entry.offset
         queue[entry.offset] = entry
         self._size += entry.size
         if self._size > MOST_QUEUED:
             self._overflow()
-        elif len(queue) > MOST_QUEUED // FRAME_COST:
+        elif self._new_gaps > _MOST_GAPS:
             self._merge_gaps()
 
     def _overflow(self) -> None:
@@ -153,6 +165,7 @@ class Feed:
 
     def _merge_gaps(self) -> None:
         """Make neighbours in the queue one gap: of their topic, or of the whole pattern where they are of several."""
+        self._new_gaps = 0
         merged: dict[int, Entry | Gap] = {}
         before: tuple[int, Gap] | None = None
         for offset, entry in self._queue.items():
@@ -220,9 +233,11 @@ class Feed:
             if not self._from_log and self._log_end is not None:
                 self.cursor = self._log_end
             return part
-        offset = next(iter(self._queue))
+        offset, first = next(iter(self._queue.items()))
         if self._told_epoch != self._epoch:
-            return self._mark(Position(self._epoch, offset - 1))
+            # Not past the beginning of a gap: who goes on from here is told of it then.
+            before = first.after.offset if isinstance(first, Gap) else offset - 1
+            return self._mark(Position(self._epoch, before))
         part = self._pop(offset)
         self.cursor = part.to if isinstance(part, Gap) else Position(self._epoch, offset)
         return part

@@ -256,7 +256,8 @@ class Host(Generic[C, E]):
         record = Record.decode(session_id, data, self._limits, self.pressure)
         record.born_at = now
         end = self._make_end(record.session, session_id, record.principal, None)
-        self.kept[session_id] = Kept[C, E](record, end, "")
+        kept = self.kept[session_id] = Kept[C, E](record, end, "")
+        kept.is_restored = True
         self._table.add(record)
         self._table.detached(record, now)
         self._wake()
@@ -348,7 +349,9 @@ class Host(Generic[C, E]):
         if self._is_closed:  # nobody will be let in to go on with it
             kept.end.lose(CloseCode.EXPIRED, _GOING)
             return
-        if not kept.is_told:  # its client may hold the welcome, and come back to confirm
+        if not (
+            kept.is_told or kept.is_restored
+        ):  # its client may hold the welcome, and come back to confirm
             self._unconfirmed.append((now + self._limits.handshake_timeout, kept))
         self._detach(kept, event.reason or event.code.text, now)
 

@@ -98,9 +98,15 @@ class Acceptor:
         self._timer: asyncio.TimerHandle | None = None
         self._timer_at = 0.0
         if records is not None:
-            for session_id, data in records.found.items():
+            self._restore(records)
+
+    def _restore(self, records: Records) -> None:
+        for session_id, data in records.found.items():
+            try:
                 self._host.restore(session_id, data, self._loop.time())
-            records.found.clear()
+            except ValueError as error:  # left where it is: a later version may have written it
+                log.error("what is stored of session %s cannot be read: %s", session_id.hex()[:8], error)
+        records.found.clear()
 
     @property
     def sessions(self) -> list[BareSession]:

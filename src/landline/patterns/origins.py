@@ -1,0 +1,82 @@
+"""What a server knows of its clients' outboxes: read when one of them comes, kept while it is here, forgotten when nobody has come for long."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Final
+from weakref import WeakValueDictionary
+
+from ..errors import Conflict, StorageDamaged
+from ..limits import STORAGE
+from ..protocol.publish import Origin, decode_record, encode_record
+from ..storage.base import Delete, Storage, Value
+
+_OUTBOXES: Final = "landline.outbox."
+
+
+class Origins:
+    """The outboxes that publish to one life of a server.
+
+    Args:
+        storage: an open one.
+        clock: the wall clock, in seconds since 1970.
+    """
+
+    def __init__(self, storage: Storage, clock: Callable[[], float]) -> None:
+        self._storage = storage
+        self._clock = clock
+        self._known: WeakValueDictionary[str, Origin] = WeakValueDictionary()
+        self._doubtful: list[Origin] = []
+        self._loading = asyncio.Lock()
+
+    async def get(self, key: str) -> tuple[Origin, bool]:
+        """Return what is known of an outbox, and whether it was known before.
+
+        Raises:
+            StorageError: it cannot be read, or not be kept.
+        """
+        async with self._loading:
+            origin = self._known.get(key)
+            if origin is not None:
+                return origin, True
+            value = await self._storage.get(key)
+            if value is not None:
+                try:
+                    origin, _ = decode_record(value.data, value.position)
+                except ValueError as error:
+                    raise StorageDamaged(f"what is stored of an outbox cannot be read: {error}") from error
+            else:
+                # Before anything is published of it: then who comes again is known, and nothing of it is in doubt.
+                origin = Origin()
+                await self._storage.put(key, encode_record(origin, [], self._clock()))
+            self._known[key] = origin
+            return origin, value is not None
+
+    def doubt(self) -> None:
+        """Nobody knows what is stored of those that are here: they know what they have asked, and stay."""
+        self._doubtful += self._known.values()
+
+    async def trim(self) -> None:
+        """Forget those that nobody has used for ``storage.outbox_age`` seconds."""
+        oldest = self._clock() - STORAGE.outbox_age
+        after = ""
+        while values := await self._storage.scan(_OUTBOXES, after=after):
+            after = values[-1].key
+            for value in values:
+                if value.key not in self._known and _is_older(value, oldest):
+                    with suppress(Conflict):  # somebody came back this moment
+                        await self._storage.write([Delete(value.key)], expect={value.key: value.data})
+
+
+def key_of(principal: str, outbox: bytes) -> str:
+    """Return the key of what is kept of a client's outbox."""
+    return f"{_OUTBOXES}{principal.encode().hex()[:200]}.{outbox.hex()}"
+
+
+def _is_older(value: Value, oldest: float) -> bool:
+    try:
+        return decode_record(value.data, value.position)[1] < oldest
+    except ValueError:
+        return False  # nobody removes what nobody understands

@@ -1,0 +1,249 @@
+"""Where publications are put up: stored, then told, then answered; one batch at a time."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from landline.history import Position
+from landline.limits import PROTOCOL
+from landline.protocol.board import MOST_BYTES, MOST_CHANGES, Board
+from landline.protocol.feed import Behind, Feed
+from landline.protocol.frames import FRAME_COST
+from landline.protocol.publish import Answer, Code, Origin, Publish, Published, Unpublished, decode_record
+from landline.storage.names import Pattern
+
+
+def at(offset: int) -> Position:
+    return Position("e", offset)
+
+
+def as_it_is(publish: Publish) -> bytes:
+    """Let everything be published."""
+    return publish.data
+
+
+class Room:
+    """A board, and everything that happens around it, in order."""
+
+    def __init__(self) -> None:
+        self.log: list[Any] = []
+        self.woken = 0
+        self.board = Board(at(0), self.behind, self._wake)
+
+    def _wake(self) -> None:
+        self.woken += 1
+
+    def behind(self, topic: str) -> Behind:
+        return Behind.LATEST if topic == "latest" else Behind.HISTORY
+
+    def receive(self, origin: Origin, number: int, topic: str = "t", data: bytes = b"") -> None:
+        """A client's publish arrives; whatever it is answered goes to the log."""
+        self.board.receive(origin, "key", Publish(number, 0, topic, data), self.log.append, as_it_is)
+
+    def subscribe(self, pattern: str) -> Feed:
+        feed = Feed(pattern, at(0))
+        feed.go_live()
+        self.board.subscribe(feed, Pattern(pattern), lambda: self.log.append(pattern))
+        return feed
+
+    def store(self, first: int = 1) -> None:
+        """What there is to store is stored, from this offset on."""
+        batch = self.board.next_batch(0.0)
+        self.board.stored([at(first + place) for place in range(len(batch.publications))])
+
+
+def numbers(log: list[Any]) -> list[Any]:
+    return [answer.number if isinstance(answer, Published | Unpublished) else answer for answer in log]
+
+
+def test_nobody_is_told_or_answered_before_it_is_stored() -> None:
+    """Then everybody is told all of the batch, and after that the publishers are answered, in the same order."""
+    room, origin = Room(), Origin()
+    room.subscribe("t")
+    room.receive(origin, 1)
+    room.receive(origin, 2)
+    room.board.publish("t", b"ours", room.log.append)
+    batch = room.board.next_batch(5.0)
+    assert batch.publications == [("t", b""), ("t", b""), ("t", b"ours")]
+    assert (room.log, room.board.head) == ([], at(0))
+    room.board.stored([at(1), at(2), at(3)])
+
+    assert room.log == [
+        *["t"] * 3,
+        *(Published(number, "e", offset) for number, offset in ((1, 1), (2, 2), (0, 3))),
+    ]
+    assert room.board.head == at(3)
+
+
+def test_one_batch_is_stored_at_a_time() -> None:
+    """What comes meanwhile makes up the next, and whoever runs the board is woken for it."""
+    room, origin = Room(), Origin()
+    assert not room.board.has_batch
+    room.receive(origin, 1)
+    assert (room.board.has_batch, room.woken) == (True, 1)
+    room.board.next_batch(0.0)
+    room.receive(origin, 2)
+    assert not room.board.has_batch
+    room.board.stored([at(1)])
+
+    assert (room.board.has_batch, room.woken) == (True, 3)
+    assert numbers(room.log) == [1]
+    room.store(2)
+    assert numbers(room.log) == [1, 2]
+    assert (room.board.has_batch, room.woken) == (False, 3)
+
+
+def test_what_is_known_of_an_outbox_is_stored_with_what_it_publishes() -> None:
+    """Of each outbox once, with the places of all its publications among the batch's."""
+    room, one, two = Room(), Origin(), Origin()
+    for origin, key, number in ((one, "one", 1), (two, "two", 1), (one, "one", 2)):
+        room.board.receive(origin, key, Publish(number, 0, "t", b""), room.log.append, as_it_is)
+    room.board.publish("t", b"", room.log.append)
+    records = dict(room.board.next_batch(9.0).records)
+
+    assert list(records) == ["one", "two"]
+    origin, when = decode_record(records["one"], at(14))
+    assert (origin.kept, when) == ({1: at(11), 2: at(13)}, 9.0)
+    assert decode_record(records["two"], at(14))[0].kept == {1: at(12)}
+
+
+@pytest.mark.limit("protocol.batch")
+@pytest.mark.parametrize("more", [0, 1])
+def test_a_batch_has_so_many_publications(more: int) -> None:
+    """One more waits for the next."""
+    room = Room()
+    for _ in range(MOST_CHANGES + more):
+        room.board.publish("t", b"", room.log.append)
+
+    assert len(room.board.next_batch(0.0).publications) == MOST_CHANGES
+    room.board.stored([at(1 + place) for place in range(MOST_CHANGES)])
+    assert room.board.has_batch is bool(more)
+
+
+@pytest.mark.limit("protocol.batch_bytes")
+@pytest.mark.parametrize(
+    ("size", "taken"), [(MOST_BYTES // 2 - 1, 2), (MOST_BYTES // 2, 1), (2 * MOST_BYTES, 1)]
+)
+def test_a_batch_has_so_many_bytes(size: int, taken: int) -> None:
+    """Names included; a single publication may be larger."""
+    room = Room()
+    for _ in range(2):
+        room.board.publish("t", bytes(size), room.log.append)
+
+    assert len(room.board.next_batch(0.0).publications) == taken
+
+
+def test_what_waits_is_counted() -> None:
+    """With its name, and what it costs besides; stored or failed it waits no more, while it is being stored it does."""
+    room = Room()
+    for fails in (False, True):
+        room.board.publish("abc", b"12345", room.log.append)
+        assert room.board.size == 3 + 5 + FRAME_COST
+        room.board.next_batch(0.0)
+        assert room.board.size == 3 + 5 + FRAME_COST
+        if fails:
+            room.board.failed(Code.FULL, "no room")
+        else:
+            room.board.stored([at(1)])
+        assert room.board.size == 0
+
+
+@pytest.mark.parametrize("code", [Code.FULL, Code.UNKNOWN])
+def test_a_batch_that_fails_is_told_to_its_publishers_and_to_nobody_else(code: Code) -> None:
+    """In words that fit an answer; the next one is stored as if nothing had been, and a repeat is told the same."""
+    room, origin = Room(), Origin()
+    room.subscribe("t")
+    room.receive(origin, 1)
+    room.board.publish("t", b"", room.log.append)
+    room.board.next_batch(0.0)
+    room.receive(origin, 2)
+    room.board.failed(code, "x" * 10_000)
+    assert room.log == [Unpublished(number, code, "x" * PROTOCOL.reason) for number in (1, 0)]
+    assert (room.board.head, room.woken) == (at(0), 4)
+    room.receive(origin, 1)
+    room.store()
+
+    assert numbers(room.log[2:]) == [1, "t", 2]
+    assert room.log[2].code is code
+
+
+def test_who_asks_again_while_it_waits_gets_the_answer() -> None:
+    """In place of the flow before, which is no more; it is stored once."""
+    room, origin = Room(), Origin()
+    answers: list[Answer] = []
+    for number in (1, 2):
+        room.receive(origin, number)
+        room.board.next_batch(0.0) if number == 1 else None
+    for number in (1, 2):
+        room.board.receive(origin, "key", Publish(number, 0, "t", b""), answers.append, as_it_is)
+    room.board.stored([at(1)])
+    room.store(2)
+
+    assert numbers(answers) == [1, 2]
+    assert room.log == []
+    room.receive(origin, 1)
+    assert room.log == [Published(1, "e", 1)]
+
+
+# Who is told...
+
+
+def test_each_is_told_what_its_pattern_selects() -> None:
+    """An exact one, wild ones, and several who want the same."""
+    room = Room()
+    feeds = [room.subscribe(pattern) for pattern in ("a.b", "a.*", "**", "a.*", "b")]
+    for topic in ("a.b", "a.c", "b", "c"):
+        room.board.publish(topic, b"", lambda answer: None)
+    room.store()
+
+    assert [list(feed._queue) for feed in feeds] == [[1], [1, 2], [1, 2, 3, 4], [1, 2], [3]]
+    assert [room.log.count(feed.pattern) for feed in feeds] == [1, 4, 4, 4, 1]
+
+
+def test_who_is_told_no_more() -> None:
+    """Of several who want the same one may go, and one may come when topics are known already; twice is once."""
+    room = Room()
+    feeds = [room.subscribe(pattern) for pattern in ("t", "t", "*", "*")]
+    room.board.publish("t", b"", room.log.append)
+    room.store()
+    for feed in (feeds[0], feeds[0], feeds[2], feeds[2]):
+        room.board.unsubscribe(feed)
+    late = room.subscribe("**")
+    room.board.publish("t", b"", room.log.append)
+    room.store(2)
+    for feed in (feeds[1], feeds[3], late):
+        room.board.unsubscribe(feed)
+    room.board.publish("t", b"", room.log.append)
+    room.store(3)
+
+    assert [list(feed._queue) for feed in (*feeds, late)] == [[1], [1, 2], [1], [1, 2], [2]]
+    assert (room.board._exact, room.board._wild) == ({}, {})
+
+
+def test_publications_go_to_all_as_one_thing_with_its_topics_policy() -> None:
+    """Kept once, whoever reads it."""
+    room = Room()
+    one, two = room.subscribe("latest"), room.subscribe("*")
+    room.board.publish("latest", b"data", room.log.append)
+    room.store()
+
+    assert one._queue[1] is two._queue[1]
+    assert one._queue[1].behind is Behind.LATEST  # type: ignore[union-attr]
+
+
+@pytest.mark.limit("protocol.patterns")
+def test_so_many_topics_are_remembered() -> None:
+    """One more, and they are all matched again; who is told stays the same."""
+    room = Room()
+    feed = room.subscribe("*")
+    most = PROTOCOL.patterns
+    for number in range(most):
+        room.board._selecting(f"t{number}")
+    assert len(room.board._selected) == most
+    assert room.board._selecting("t0") == [{feed: room.board._wild["*"][1][feed]}]
+    assert len(room.board._selected) == most
+    assert len(room.board._selecting("one more")) == 1
+
+    assert list(room.board._selected) == ["one more"]
