@@ -32,10 +32,14 @@ def main() -> int:
     """Kill, and say what came of it."""
     parser = argparse.ArgumentParser(prog="benchmarks.kills", description=__doc__)
     parser.add_argument("--kills", type=int, default=300, help="how many in all; a few minutes for 300")
-    parser.add_argument("--each", type=int, default=EACH, help="how many in one world, before its books are read")
+    parser.add_argument(
+        "--each", type=int, default=EACH, help="how many in one world, before its books are read"
+    )
     parser.add_argument("--seconds", type=float, default=3600.0, help="begin no more worlds after that")
     parser.add_argument("--seed", type=int, help="of the first world; the next ones count on")
-    parser.add_argument("--break", dest="broken", choices=breaks.NAMES, default="", help="break this on purpose")
+    parser.add_argument(
+        "--break", dest="broken", choices=breaks.NAMES, default="", help="break this on purpose"
+    )
     parser.add_argument("--breaks", action="store_true", help="break everything in turn, until each is found")
     parser.add_argument("--judge", type=Path, metavar="FOLDER", help="read the books of a world again")
     options = parser.parse_args()
@@ -104,14 +108,18 @@ class _Run:
         for name, times in sorted(self.kills.items()):
             print(f"| {name} | {times} |")
         seen = ", ".join(f"{value:,} {name}" for name, value in vars(self.counts).items())
-        print(f"\n{self.killed} kills in {self.worlds} worlds from seed {self.seed}, {took:.0f} s; {self.cuts} lines cut; {seen}")
+        print(
+            f"\n{self.killed} kills in {self.worlds} worlds from seed {self.seed}, {took:.0f} s; {self.cuts} lines cut; {seen}"
+        )
         if self.unreached:
             print("points that were not reached in time:", dict(self.unreached))
         for world in self.bad:
             print(f"\nseed {world.seed}: {len(world.breaches)} breaches; its files are in {world.folder}")
             print(*(f"  {breach}" for breach in world.breaches[:SHOWN]), sep="\n")
             print(f"  again from the books: python -m benchmarks.kills --judge {world.folder}")
-            print(f"  again from the seed:  python -m benchmarks.kills --kills {world.wanted} --seed {world.seed}")
+            print(
+                f"  again from the seed:  python -m benchmarks.kills --kills {world.wanted} --seed {world.seed}"
+            )
         print(f"{sum(len(world.breaches) for world in self.bad)} breaches")
 
 

@@ -9,7 +9,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Self
 
 from landline.history import BEHIND, EXPIRED, SUPERSEDED
 from landline.patterns.publications import decode_stored
@@ -42,7 +42,7 @@ class Counts:
     interrupted: int = 0
     sessions: int = 0
 
-    def __iadd__(self, other: Counts) -> Counts:
+    def __iadd__(self, other: Counts) -> Self:
         for name, value in vars(other).items():
             setattr(self, name, getattr(self, name) + value)
         return self
@@ -68,15 +68,19 @@ class Books:
     @classmethod
     async def of(cls, folder: Path) -> Books:
         """Read what is there; the server is gone."""
-        clients = {path.stem: list(read(path)) for path in sorted(folder.glob("*.book")) if path.name != BOOK}
-        books = cls(clients, list(read(folder / BOOK)))
+        books = cls(*_read_all(folder))
         async with SQLiteStorage(folder / STORE) as storage:
             after, more = None, True
             while more:
                 page = await storage.read("**", after, limit=1000)
                 for each in page.publications:
                     data = decode_stored(each.data)
-                    books.add(each.position.offset, each.topic, each.position.epoch, data if data == END else data[:2])
+                    books.add(
+                        each.position.offset,
+                        each.topic,
+                        each.position.epoch,
+                        data if data == END else data[:2],
+                    )
                 after, more = page.end, page.more
         return books
 
@@ -191,7 +195,11 @@ class Books:
         """Each subscription has all of its topics, in order, once, or a gap that says so."""
         for name, patterns in PATTERNS.items():
             for pattern in patterns:
-                facts = [fact for fact in self.clients.get(name, ()) if fact[0] in {"pub", "gap"} and fact[1] == pattern]
+                facts = [
+                    fact
+                    for fact in self.clients.get(name, ())
+                    if fact[0] in {"pub", "gap"} and fact[1] == pattern
+                ]
                 for breach in self._subscription(Pattern(pattern), facts):
                     yield f"{name}, {pattern}: {breach}"
 
@@ -217,11 +225,17 @@ class Books:
             if known != (topic, epoch, data):
                 yield f"offset {offset} was told as {topic} {epoch} {data}, and is {known}"
         for offset, (topic, _, _) in sorted(self.history.items()):
-            if pattern.matches(topic) and offset not in got and not _is_covered(pattern, topic, offset, covered):
+            if (
+                pattern.matches(topic)
+                and offset not in got
+                and not _is_covered(pattern, topic, offset, covered)
+            ):
                 yield f"offset {offset} of {topic} is missing, and no gap says so"
         if pattern.text == "**":
             for offset in range(1, max(self.stored, default=0) + 1):
-                if offset not in self.history and not any(after < offset <= to for _, after, to, _ in covered):
+                if offset not in self.history and not any(
+                    after < offset <= to for _, after, to, _ in covered
+                ):
                     yield f"there is no offset {offset}"
 
     def _senders(self) -> Iterator[str]:
@@ -294,6 +308,11 @@ class Books:
                     life, last, interruptions = fact[2], fact[1], 0
 
 
+def _read_all(folder: Path) -> tuple[dict[str, list[Fact]], list[Fact]]:
+    clients = {path.stem: list(read(path)) for path in sorted(folder.glob("*.book")) if path.name != BOOK}
+    return clients, list(read(folder / BOOK))
+
+
 def _is_covered(pattern: Pattern, topic: str, offset: int, covered: list[tuple[str, int, int, str]]) -> bool:
     """Whether a gap says that this is missing, for a reason for which its topic may lose something."""
     reasons = LOSING.get(topic.split(".", 1)[0], set())
@@ -301,4 +320,3 @@ def _is_covered(pattern: Pattern, topic: str, offset: int, covered: list[tuple[s
         after < offset <= to and reason in reasons and of in {topic, pattern.text}
         for of, after, to, reason in covered
     )
-

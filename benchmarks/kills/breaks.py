@@ -9,7 +9,7 @@ from typing import Any, Final
 import landline
 from landline.patterns.outbox import KeptOutbox
 from landline.protocol import board
-from landline.protocol.feed import Feed
+from landline.protocol.feed import Entry, Feed
 from landline.protocol.publish import Publisher
 from landline.sessions import flow as flows
 from landline.storage import Append, Change, SQLiteStorage
@@ -71,7 +71,7 @@ def _no_floor() -> None:
         page(feed, *args, **options)
         feed._floor = 0
 
-    Feed.page = forgets  # type: ignore[method-assign]
+    Feed.page = forgets  # type: ignore[method-assign, assignment]
 
 
 def _answer_first() -> None:
@@ -82,7 +82,7 @@ def _answer_first() -> None:
         batch = gather(self, now)
         offset = self.head.offset
         for number, (topic, data) in enumerate(batch.publications, 1):
-            self._tell(board.Entry(topic, offset + number, data, self._behind(topic)))
+            self._tell(Entry(topic, offset + number, data, self._behind(topic)))
         return batch
 
     tell = board.Board._tell

@@ -21,7 +21,7 @@ import msgspec
 
 import landline
 from landline.patterns.publications import decode_stored
-from landline.protocol.publish import Publisher
+from landline.protocol.publish import Published, Publisher
 from landline.storage import Pattern, SQLiteStorage
 
 from . import breaks, points
@@ -37,7 +37,9 @@ PATTERNS: Final = {"wild": ("**", "k.*", "*.a"), "exact": ("k.a", "short.a", "dr
 END: Final = "end"
 """What is published last to each topic."""
 
-IN_FLIGHT: Final = 4
+IN_FLIGHT: Final = 8
+UNACKED: Final = 16
+"""Messages of a plain sender that wait for their outcome; then it waits, too."""
 PAUSE: Final = 0.004
 """Seconds between two sends of one task: so much load that kills find something under way, and no more."""
 
@@ -69,7 +71,7 @@ async def _play(role: str, name: str, address: str, folder: Path) -> None:
 
     def told() -> None:
         loop.remove_reader(sys.stdin.fileno())
-        if not sys.stdin.buffer.read1(1):
+        if not sys.stdin.readline():
             os._exit(1)  # whoever started us is gone
         finish.set()
 
@@ -84,7 +86,13 @@ class _Client:
     """What every role has."""
 
     def __init__(
-        self, name: str, address: str, folder: Path, before: list[list[Any]], journal: Journal, finish: asyncio.Event
+        self,
+        name: str,
+        address: str,
+        folder: Path,
+        before: list[list[Any]],
+        journal: Journal,
+        finish: asyncio.Event,
     ) -> None:
         self.name = name
         self.before = before
@@ -93,21 +101,22 @@ class _Client:
         self.finish = finish
         self.folder = folder
         self._address = address
+        self.numbers = itertools.count(
+            1 + max((fact[1] for fact in before if fact[0] in {"say", "send"}), default=0)
+        )
 
     async def connect(self, storage: Path | None = None) -> landline.Session:
         """Dial until somebody answers: the first dial is not redialled by itself."""
         while True:
             try:
-                session = await landline.connect(self._address, credentials=self.name, limits=LIMITS, storage=storage)
+                session = await landline.connect(
+                    self._address, credentials=self.name, limits=LIMITS, storage=storage
+                )
             except landline.ConnectError:
                 await asyncio.sleep(0.02)
             else:
                 self.note("session", session.id)
                 return session
-
-    def last(self, what: str) -> int:
-        """Return the highest number that is in the book."""
-        return max((fact[1] for fact in self.before if fact[0] == what), default=0)
 
     async def until_lost(self, session: landline.Session, *works: Awaitable[None]) -> bool:
         """Do all this; return whether it was done, and False when the session was lost."""
@@ -157,7 +166,6 @@ async def _note_kept(client: _Client, path: Path) -> None:
 
 async def _publish(client: _Client, storage: Path | None) -> bool:
     _note_answers(client)
-    numbers = itertools.count(client.last("say") + 1)
     chance = random.Random(f"{client.name} {client.life}")
 
     async def publish(session: landline.Session, number: int, topic: str) -> None:
@@ -173,7 +181,7 @@ async def _publish(client: _Client, storage: Path | None) -> bool:
 
     async def go_on(session: landline.Session) -> None:
         while not client.finish.is_set():
-            await publish(session, next(numbers), chance.choice(TOPICS))
+            await publish(session, next(client.numbers), chance.choice(TOPICS))
             await asyncio.sleep(PAUSE)
 
     session = await client.connect(storage)
@@ -187,8 +195,10 @@ def _note_answers(client: _Client) -> None:
     def noted(publisher: Publisher, payload: bytes) -> list[Any]:
         answers = receive(publisher, payload)
         for answer in answers:
-            what = (answer.epoch, answer.offset) if hasattr(answer, "offset") else (answer.reason,)
-            client.note("answer", publisher.id.hex(), answer.number, *what)
+            if isinstance(answer, Published):
+                client.note("answer", publisher.id.hex(), answer.number, answer.epoch, answer.offset)
+            else:
+                client.note("answer", publisher.id.hex(), answer.number, answer.reason)
         return answers
 
     Publisher.receive = noted  # type: ignore[method-assign, assignment]
@@ -210,7 +220,7 @@ async def _follow(client: _Client, session: landline.Session, pattern: str) -> N
     place: landline.Position | None = None
     for fact in client.before:
         if fact[0] in {"pub", "gap"} and fact[1] == pattern:
-            place = landline.Position(*fact[2:4])
+            place = landline.Position(*fact[2:4]) if fact[2] else None
             if fact[0] == "pub" and fact[5] == END:
                 missing.discard(fact[4])
     chance = random.Random(f"{pattern} {client.life}")
@@ -219,8 +229,7 @@ async def _follow(client: _Client, session: landline.Session, pattern: str) -> N
             for_how_many = chance.randrange(20, 400)
             async for said in subscription:
                 place = subscription.position
-                assert place is not None
-                where = (pattern, place.epoch, place.offset)
+                where = (pattern, "", 0) if place is None else (pattern, place.epoch, place.offset)
                 if isinstance(said, landline.Gap):
                     span = (said.after.epoch, said.after.offset, said.to.epoch, said.to.offset)
                     client.note("gap", *where, said.topic, said.reason, *span)
@@ -239,7 +248,6 @@ async def _follow(client: _Client, session: landline.Session, pattern: str) -> N
 
 
 async def _sender(client: _Client) -> bool:
-    numbers = itertools.count(client.last("send") + 1)
     session = await client.connect()
     watching: set[asyncio.Task[None]] = set()
 
@@ -248,14 +256,16 @@ async def _sender(client: _Client) -> bool:
 
     async def send() -> None:
         while not client.finish.is_set():
-            number = next(numbers)
+            while len(watching) >= UNACKED:
+                await asyncio.wait(watching, return_when=asyncio.FIRST_COMPLETED)
+            number = next(client.numbers)
             client.note("send", number)
             task = asyncio.ensure_future(watch(await session.send(number), number))
             watching.add(task)
             task.add_done_callback(watching.discard)
             await asyncio.sleep(PAUSE)
         while watching:
-            await asyncio.wait(set(watching))
+            await asyncio.wait(watching)
         hearing.cancel()
 
     async def hear() -> None:

@@ -136,7 +136,7 @@ class _Trap:
             made(database, *args, **options)
             self._is_open = True
 
-        Database.__init__ = opened  # type: ignore[method-assign]
+        Database.__init__ = opened  # type: ignore[method-assign, assignment]
         if self._point.function is None:
             self._watch_statements()
         else:
@@ -209,4 +209,4 @@ class _Trap:
                     trap._ended()
                 return cursor
 
-        sqlite3.connect = functools.partial(sqlite3.connect, factory=Watched)
+        sqlite3.connect = functools.partial(sqlite3.connect, factory=Watched)  # type: ignore[assignment]

@@ -1,6 +1,6 @@
 """The server that is killed: topics in SQLite and an echo, a book of what its program did, and a point to die at or a way to be broken.
 
-``python -m benchmarks.kills.server FOLDER``; it prints its address when it listens. SIGTERM drains it.
+``python -m benchmarks.kills.server FOLDER``; it begins at a line of input, and prints its address when it listens. SIGTERM drains it.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from .journal import Journal
 STORE: Final = "store.db"
 BOOK: Final = "server.book"
 
-SHORT_HISTORY: Final = 60
+SHORT_HISTORY: Final = 15
 """Publications kept of the topics of which retention removes some."""
 
 LOG_BYTES: Final = 128 << 10
@@ -46,6 +46,8 @@ def main() -> None:
         breaks.install(options.broken, at_server=True)
     if options.point:
         points.install(options.point, options.count)
+    if not sys.stdin.readline():  # started ahead, so that who is killed has its successor at once
+        return
     asyncio.run(_serve(options.folder, breaks.storage(options.broken)))
 
 

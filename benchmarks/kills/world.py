@@ -13,7 +13,7 @@ import random
 import signal
 import sys
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -72,6 +72,7 @@ class World:
     cuts: int = 0
     lives: int = 0
     _is_finishing: bool = False
+    _spare: asyncio.subprocess.Process | None = None
 
     @property
     def killed(self) -> int:
@@ -88,15 +89,21 @@ class World:
             self._proxy: Proxy = proxy
             keeping = [asyncio.create_task(self._keep(name)) for name in CLIENTS]
             try:
-                for plan in self._openings():
-                    await self._life(plan)
+                plans = self._plans()
+                plan = next(plans)
+                self._spare = await self._start_server(plan)
                 while self.killed < self.wanted and not self.breaches:
-                    await self._life(self._draw())
+                    following = next(plans)
+                    await self._life(plan, following)
+                    plan = following
                 await self._finish(keeping)
             finally:
                 for task in keeping:
                     task.cancel()
                 await asyncio.gather(*keeping, return_exceptions=True)
+                if self._spare is not None:
+                    _signal(self._spare, signal.SIGKILL)
+                    await self._spare.wait()
             self.cuts = proxy.cuts
         books = await Books.of(self.folder)
         self.breaches += books.breaches()
@@ -113,9 +120,11 @@ class World:
 
     # The server...
 
-    def _openings(self) -> list[Point]:
-        """A new store is killed while it is made, before it can be killed at anything else."""
-        return [point for point in SERVER_POINTS if "tables" in point.name][: max(0, self.wanted // 8)]
+    def _plans(self) -> Iterator[Point | str]:
+        """Yield where to kill each life: a new store while it is made, before it can be killed at anything else."""
+        yield from [point for point in SERVER_POINTS if "tables" in point.name][: self.wanted // 8]
+        while True:
+            yield self._draw()
 
     def _draw(self) -> Point | str:
         """Return where to kill the next life."""
@@ -131,17 +140,17 @@ class World:
             self._chance.shuffle(self.points)
         return self.points.pop()
 
-    async def _life(self, plan: Point | str) -> None:
-        """Start the server, have it killed as planned, and perhaps a client meanwhile."""
-        options = ()
+    async def _life(self, plan: Point | str, following: Point | str) -> None:
+        """Have the next server begin and be killed as planned, and perhaps a client meanwhile."""
         name = plan if isinstance(plan, str) else plan.name
-        if isinstance(plan, Point):
-            options = ("--point", plan.name, "--count", str(self._chance.randint(1, plan.many)))
         pause = self._chance.random() * LONGEST_LIFE
-        kills_client = self._chance.random() < 0.3
+        kills_client = self._chance.random() < 0.4
         victim = self._chance.choice(list(CLIENTS))
-        server = await self._start("server", str(self.folder), *options)
+        server, self._spare = self._spare, None
+        assert server is not None
         try:
+            _ask(server)
+            self._spare = await self._start_server(following)
             if await self._listens(server):
                 if kills_client:
                     asyncio.get_running_loop().call_later(pause / 2, self._kill_client, victim)
@@ -155,6 +164,13 @@ class World:
         else:
             self.breaches.append(f"the server ended with {code}, to be killed {name}; see server.err")
         self._progress(self)
+
+    async def _start_server(self, plan: Point | str) -> asyncio.subprocess.Process:
+        """Have a server stand ready that is to die as planned."""
+        options: tuple[str, ...] = ()
+        if isinstance(plan, Point):
+            options = ("--point", plan.name, "--count", str(self._chance.randint(1, plan.many)))
+        return await self._start("server", str(self.folder), *options)
 
     async def _listens(self, server: asyncio.subprocess.Process) -> bool:
         """Wait until it does; return False when it died before."""
@@ -211,8 +227,15 @@ class World:
             options: tuple[str, ...] = ()
             point = chance.choice(points) if points and chance.random() < 0.3 else None
             if point is not None and not self._is_finishing:
-                options = ("--point", point.name, "--count", str(chance.randint(point.many // 2, 8 * point.many)))
-            process = await self._start("clients", role, name, self._proxy.address, str(self.folder), *options)
+                options = (
+                    "--point",
+                    point.name,
+                    "--count",
+                    str(chance.randint(point.many // 2, 8 * point.many)),
+                )
+            process = await self._start(
+                "clients", role, name, self._proxy.address, str(self.folder), *options
+            )
             self._clients[name] = process
             if self._is_finishing:
                 _ask(process)
@@ -239,6 +262,7 @@ class World:
         self._is_finishing = True
         server = await self._start("server", str(self.folder))
         try:
+            _ask(server)
             await self._listens(server)
             async with asyncio.timeout(LONGEST_END):
                 await self._ask_and_wait(keeping, {"publisher", "durable", "sender"})

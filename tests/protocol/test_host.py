@@ -10,7 +10,7 @@ import pytest
 from landline.limits import Limits
 from landline.protocol.connection import Connection
 from landline.protocol.credit import Pressure
-from landline.protocol.events import ConnectionEnded, Event, MessagesReceived
+from landline.protocol.events import ConnectionEnded, Event, FlowOpened, MessagesReceived
 from landline.protocol.frames import HEADER, MAGIC, CloseCode, FrameType, encode_frame
 from landline.protocol.handshake import Refusal, Welcome, decode_payload, encode_payload
 from landline.protocol.host import Host
@@ -195,6 +195,17 @@ def test_the_program_hears_of_a_session_once_it_is_confirmed() -> None:
     house.confirm(house.resume(welcome))
     assert [end.principal for end in house.begun] == ["ana"]
     assert not welcome.resumed
+
+
+def test_nothing_is_delivered_to_a_session_that_has_not_begun() -> None:
+    """Nobody is there to take it: a flow would be refused as unwanted, and its opener would give up."""
+    house = House()
+    carrier = house.hello()
+    house.host.receive(carrier, FlowOpened(1), house.now)
+    house.confirm(carrier)
+    house.host.receive(carrier, FlowOpened(3), house.now)
+
+    assert house.begun[0].log == [FlowOpened(3)]
 
 
 def test_a_wrong_token_does_not_confirm() -> None:
