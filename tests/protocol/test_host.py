@@ -201,11 +201,11 @@ def test_nothing_is_delivered_to_a_session_that_has_not_begun() -> None:
     """Nobody is there to take it: a flow would be refused as unwanted, and its opener would give up."""
     house = House()
     carrier = house.hello()
-    house.host.receive(carrier, FlowOpened(1), house.now)
+    house.host.receive(carrier, FlowOpened(1, "files"), house.now)
     house.confirm(carrier)
-    house.host.receive(carrier, FlowOpened(3), house.now)
+    house.host.receive(carrier, FlowOpened(3, "files"), house.now)
 
-    assert house.begun[0].log == [FlowOpened(3)]
+    assert house.begun[0].log == [FlowOpened(3, "files")]
 
 
 def test_a_wrong_token_does_not_confirm() -> None:
