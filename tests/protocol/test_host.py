@@ -6,7 +6,7 @@ from itertools import count
 
 import pytest
 
-from landline.protocol.events import MessagesReceived
+from landline.protocol.events import FlowOpened, MessagesReceived
 from landline.protocol.frames import CloseCode, FrameType, encode_frame
 from landline.protocol.handshake import Close, decode_payload, encode_payload
 from landline.protocol.states import Phase
@@ -30,6 +30,17 @@ def test_the_program_hears_of_a_session_once_it_is_confirmed() -> None:
     house.confirm(house.resume(welcome))
     assert [end.principal for end in house.begun] == ["ana"]
     assert not welcome.resumed
+
+
+def test_nothing_is_delivered_to_a_session_that_has_not_begun() -> None:
+    """Nobody is there to take it: a flow would be refused as unwanted, and its opener would give up."""
+    house = House()
+    carrier = house.hello()
+    house.host.receive(carrier, FlowOpened(1, "files"), house.now)
+    house.confirm(carrier)
+    house.host.receive(carrier, FlowOpened(3, "files"), house.now)
+
+    assert house.begun[0].log == [FlowOpened(3, "files")]
 
 
 def test_a_wrong_token_does_not_confirm() -> None:

@@ -238,8 +238,10 @@ class Hub:
     async def _watch(self, bare: BareSession, flow: BareFlow, serving: Coroutine[Any, Any, None]) -> None:
         try:
             await serving
-        except (FlowEnded, SessionEnded):
+        except FlowEnded:
             flow.end()
+        except SessionEnded:
+            pass  # the session says so itself; to say that the flow ends would end it for the next life of the server, too
         except (NotAllowed, TopicError) as error:
             flow.reset(ResetCode.UNWANTED, str(error))
         except ProtocolError as error:

@@ -139,7 +139,7 @@ class Host(Generic[C, E]):
             self._confirmed(kept, carrier, event, now)
         elif isinstance(event, ConnectionEnded):
             self._line_ended(kept, event, now)
-        else:
+        elif kept.is_told:  # a client that comes at the last moment is sent away, and nothing that it says meanwhile is refused
             kept.end.deliver(event)
 
     def _greeted(self, carrier: C, event: Event) -> None:

@@ -1,0 +1,101 @@
+"""The server that is killed: topics in SQLite and an echo, a book of what its program did, and a point to die at or a way to be broken.
+
+``python -m benchmarks.kills.server FOLDER``; it begins at a line of input, and prints its address when it listens. SIGTERM drains it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import logging
+import os
+import signal
+import sys
+from pathlib import Path
+from typing import Any, Final
+
+import landline
+from landline.storage import SQLiteStorage, database
+
+from . import breaks, points
+from .journal import Journal
+
+STORE: Final = "store.db"
+BOOK: Final = "server.book"
+
+SHORT_HISTORY: Final = 15
+"""Publications kept of the topics of which retention removes some."""
+
+LOG_BYTES: Final = 128 << 10
+"""Bytes of SQLite's log after which it is copied: small, so that there are checkpoints to die in."""
+
+LIMITS: Final = landline.Limits(resume_window=600.0, close_timeout=2.0)
+
+
+def main() -> None:
+    """Serve until SIGTERM, or death."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--point")
+    parser.add_argument("--count", type=int, default=1)
+    parser.add_argument("--broken", default="")
+    options = parser.parse_args()
+    logging.basicConfig(level=logging.WARNING, format="%(name)s: %(message)s", stream=sys.stderr)
+    database.CHECKPOINT_BYTES = LOG_BYTES  # type: ignore[misc]
+    if options.broken:
+        breaks.install(options.broken, at_server=True)
+    if options.point:
+        points.install(options.point, options.count)
+    if not sys.stdin.readline():  # started ahead, so that who is killed has its successor at once
+        return
+    asyncio.run(_serve(options.folder, breaks.storage(options.broken)))
+
+
+async def _serve(folder: Path, storage: type[SQLiteStorage]) -> None:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    loop.add_signal_handler(signal.SIGTERM, stop.set)
+    loop.add_reader(sys.stdin.fileno(), os._exit, 1)  # whoever started us is gone
+    journal = Journal(folder / BOOK)
+    server = landline.Server(
+        _Echo(journal).serve,
+        authenticate=lambda said: said if isinstance(said, str) else None,
+        limits=LIMITS,
+        retry_in=0.1,
+        storage=storage(folder / STORE),
+    )
+    server.topic("k.**", history=None, history_bytes=None, history_age=None)
+    server.topic("short.*", history=SHORT_HISTORY)
+    server.topic("drop.*", history=None, behind="drop_oldest")
+    server.topic("latest.*", history=None, behind="latest")
+    async with server.listen("tcp://127.0.0.1:0") as listening:
+        print(listening.addresses[0], flush=True)
+        await stop.wait()
+    journal.note("drained")
+
+
+class _Echo:
+    """The program of the plain senders: it writes down what it is given before it says so, and what becomes of its answers."""
+
+    def __init__(self, journal: Journal) -> None:
+        self._journal = journal
+        self._watching: set[asyncio.Task[None]] = set()
+
+    async def serve(self, session: landline.Session) -> None:
+        """Answer each number with it and the number of this life."""
+        note, life, who = self._journal.note, self._journal.life, session.principal
+        async for number in session:
+            note("got", who, number)
+            receipt = await session.send([number, life])
+            task = asyncio.ensure_future(self._watch(receipt, who, number))
+            self._watching.add(task)
+            task.add_done_callback(self._watching.discard)
+            note("done", who, number)
+
+    async def _watch(self, receipt: landline.Receipt, who: str, number: Any) -> None:
+        outcome = await receipt
+        self._journal.note("echo", who, number, self._journal.life, outcome.status)
+
+
+if __name__ == "__main__":
+    main()

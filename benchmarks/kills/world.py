@@ -1,0 +1,306 @@
+"""One world: a server that is killed and started again, its clients, some of which are killed too, and the cutting proxy between them.
+
+Seeds decide who is killed, where, and after how long; processes and the disk decide the rest. The world ends with a life of the server in
+which everybody finishes; then nothing may be missing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import random
+import signal
+import sys
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+import landline
+from landline.testing.network import Faults, Proxy, bad_network
+
+from .books import Books, Counts
+from .clients import END, TOPICS
+from .points import CLIENT_POINTS, READER_POINTS, SERVER_POINTS, Point
+
+CLIENTS: Final = {
+    "publisher-1": "publisher",
+    "publisher-2": "publisher",
+    "durable": "durable",
+    "wild": "subscriber",
+    "exact": "subscriber",
+    "sender": "sender",
+}
+"""Their roles, by name."""
+
+FAULTS: Final = Faults(cut_every=100_000)
+
+LONGEST_LIFE: Final = 0.6
+"""Seconds until a server that is killed at a random moment is killed."""
+LONGEST_WAIT: Final = 3.0
+"""Seconds until a server that does not come to its point is killed all the same."""
+LONGEST_START: Final = 20.0
+LONGEST_END: Final = 45.0
+"""Seconds in which everybody finishes once nobody is killed any more."""
+
+RANDOM: Final = "at a random moment"
+DRAINING: Final = "at a random moment of a drain"
+DRAINED: Final = "drained, not killed"
+KILLED: Final = -signal.SIGKILL
+
+
+@dataclass
+class World:
+    """What is to happen, and what did.
+
+    Attributes:
+        kills: how often whom where.
+        breaches: of the rules, in words; none is good.
+    """
+
+    folder: Path
+    seed: int
+    wanted: int
+    broken: str = ""
+    points: list[Point] = field(default_factory=list)
+    kills: Counter[str] = field(default_factory=Counter)
+    unreached: Counter[str] = field(default_factory=Counter)
+    breaches: list[str] = field(default_factory=list)
+    counts: Counts = field(default_factory=Counts)
+    cuts: int = 0
+    lives: int = 0
+    _is_finishing: bool = False
+    _spare: asyncio.subprocess.Process | None = None
+
+    @property
+    def killed(self) -> int:
+        """How many processes were killed so far."""
+        return self.kills.total() - self.kills[DRAINED]
+
+    async def play(self, progress: Callable[[World], None]) -> None:
+        """Kill as many as wanted, let everybody finish, and judge the books."""
+        self.folder.mkdir(parents=True)
+        self._chance = random.Random(self.seed)
+        self._progress = progress
+        self._clients: dict[str, asyncio.subprocess.Process] = {}
+        async with bad_network("tcp://127.0.0.1:9", FAULTS, seed=self.seed) as proxy:
+            self._proxy: Proxy = proxy
+            keeping = [asyncio.create_task(self._keep(name)) for name in CLIENTS]
+            try:
+                plans = self._plans()
+                plan = next(plans)
+                self._spare = await self._start_server(plan)
+                while self.killed < self.wanted and not self.breaches:
+                    following = next(plans)
+                    await self._life(plan, following)
+                    plan = following
+                await self._finish(keeping)
+            finally:
+                for task in keeping:
+                    task.cancel()
+                await asyncio.gather(*keeping, return_exceptions=True)
+                if self._spare is not None:
+                    _signal(self._spare, signal.SIGKILL)
+                    await self._spare.wait()
+            self.cuts = proxy.cuts
+        books = await Books.of(self.folder)
+        self.breaches += books.breaches()
+        self.breaches += self._complaints()
+        self.counts = books.counts()
+
+    def _complaints(self) -> list[str]:
+        return [
+            f"{path.stem} complained: {line}"
+            for path in sorted(self.folder.glob("*.err"))
+            for line in path.read_text().splitlines()
+            if line.startswith(("Traceback", "Task exception", "Future exception"))
+        ][:3]
+
+    # The server...
+
+    def _plans(self) -> Iterator[Point | str]:
+        """Yield where to kill each life: a new store while it is made, before it can be killed at anything else."""
+        yield from [point for point in SERVER_POINTS if "tables" in point.name][: self.wanted // 8]
+        while True:
+            yield self._draw()
+
+    def _draw(self) -> Point | str:
+        """Return where to kill the next life."""
+        share = self._chance.random()
+        if share < 0.35:
+            return RANDOM
+        if share < 0.40:
+            return DRAINING
+        if share < 0.43:
+            return DRAINED
+        if not self.points:
+            self.points += (point for point in SERVER_POINTS if "tables" not in point.name)
+            self._chance.shuffle(self.points)
+        return self.points.pop()
+
+    async def _life(self, plan: Point | str, following: Point | str) -> None:
+        """Have the next server begin and be killed as planned, and perhaps a client meanwhile."""
+        name = plan if isinstance(plan, str) else plan.name
+        pause = self._chance.random() * LONGEST_LIFE
+        kills_client = self._chance.random() < 0.4
+        victim = self._chance.choice(list(CLIENTS))
+        server, self._spare = self._spare, None
+        assert server is not None
+        try:
+            _ask(server)
+            self._spare = await self._start_server(following)
+            if await self._listens(server):
+                if kills_client:
+                    asyncio.get_running_loop().call_later(pause / 2, self._kill_client, victim)
+                name = await self._see_it_die(server, plan, pause)
+        finally:
+            _signal(server, signal.SIGKILL)
+            code = await server.wait()
+        self.lives += 1
+        if code == (0 if name == DRAINED else KILLED):
+            self.kills[name] += 1
+        else:
+            self.breaches.append(f"the server ended with {code}, to be killed {name}; see server.err")
+        self._progress(self)
+
+    async def _start_server(self, plan: Point | str) -> asyncio.subprocess.Process:
+        """Have a server stand ready that is to die as planned."""
+        options: tuple[str, ...] = ()
+        if isinstance(plan, Point):
+            options = ("--point", plan.name, "--count", str(self._chance.randint(1, plan.many)))
+        return await self._start("server", str(self.folder), *options)
+
+    async def _listens(self, server: asyncio.subprocess.Process) -> bool:
+        """Wait until it does; return False when it died before."""
+        assert server.stdout is not None
+        async with asyncio.timeout(LONGEST_START):
+            address = (await server.stdout.readline()).decode().strip()
+        if address:
+            self._proxy.target = address
+        return bool(address)
+
+    async def _see_it_die(self, server: asyncio.subprocess.Process, plan: Point | str, pause: float) -> str:
+        """Kill it, or wait until it kills itself; return how it died."""
+        if plan == RANDOM:
+            await asyncio.sleep(pause)
+            return RANDOM
+        if plan in {DRAINING, DRAINED} or (isinstance(plan, Point) and plan.phase == "drain"):
+            await asyncio.sleep(pause / 2)
+            _signal(server, signal.SIGTERM)
+            if plan == DRAINING:
+                await asyncio.sleep(pause / 4)
+                if server.returncode == 0:
+                    return DRAINED
+                return DRAINING
+        try:
+            async with asyncio.timeout(LONGEST_WAIT if plan != DRAINED else LONGEST_START):
+                await server.wait()
+        except TimeoutError:
+            if plan == DRAINED:
+                self.breaches.append("the server did not end its drain")
+            assert isinstance(plan, Point)
+            self.unreached[plan.name] += 1
+            return RANDOM
+        if isinstance(plan, Point):
+            return plan.name
+        return plan
+
+    async def _start(self, module: str, *arguments: str) -> asyncio.subprocess.Process:
+        name = module if module == "server" else arguments[1]
+        broken = ("--broken", self.broken) if self.broken else ()
+        with (self.folder / f"{name}.err").open("ab") as errors:
+            return await asyncio.create_subprocess_exec(
+                sys.executable, "-m", f"benchmarks.kills.{module}", *arguments, *broken,
+                stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, stderr=errors,
+            )  # fmt: skip
+
+    # ... its clients ...
+
+    async def _keep(self, name: str) -> None:
+        """Start a client, and again whenever it was killed, until it has finished."""
+        role = CLIENTS[name]
+        points = {"durable": CLIENT_POINTS, "subscriber": READER_POINTS}.get(role, ())
+        chance = random.Random(f"{self.seed} {name}")
+        while True:
+            options: tuple[str, ...] = ()
+            point = chance.choice(points) if points and chance.random() < 0.3 else None
+            if point is not None and not self._is_finishing:
+                options = (
+                    "--point",
+                    point.name,
+                    "--count",
+                    str(chance.randint(point.many // 2, 8 * point.many)),
+                )
+            process = await self._start(
+                "clients", role, name, self._proxy.address, str(self.folder), *options
+            )
+            self._clients[name] = process
+            if self._is_finishing:
+                _ask(process)
+            try:
+                code = await process.wait()
+            except asyncio.CancelledError:
+                _signal(process, signal.SIGKILL)
+                await process.wait()
+                raise
+            if code != KILLED:
+                if code:
+                    self.breaches.append(f"{name} ended with {code}; see {name}.err")
+                return
+            self.kills[f"a client: {point.name}" if options and point else f"a client, {RANDOM}"] += 1
+
+    def _kill_client(self, name: str) -> None:
+        if name in self._clients and not self._is_finishing:
+            _signal(self._clients[name], signal.SIGKILL)
+
+    # ... and the end.
+
+    async def _finish(self, keeping: list[asyncio.Task[None]]) -> None:
+        """One more life of the server, in which everybody finishes."""
+        self._is_finishing = True
+        server = await self._start("server", str(self.folder))
+        try:
+            _ask(server)
+            await self._listens(server)
+            async with asyncio.timeout(LONGEST_END):
+                await self._ask_and_wait(keeping, {"publisher", "durable", "sender"})
+                async with await self._closer() as session:
+                    for topic in TOPICS:
+                        await session.publish(topic, END)
+                await self._ask_and_wait(keeping, {"subscriber"})
+            _signal(server, signal.SIGTERM)
+            async with asyncio.timeout(LONGEST_START):
+                if code := await server.wait():
+                    self.breaches.append(f"the last server ended with {code}; see server.err")
+        except TimeoutError:
+            self.breaches.append("stuck: somebody did not finish, although nobody was killed any more")
+        finally:
+            _signal(server, signal.SIGKILL)
+            await server.wait()
+
+    async def _ask_and_wait(self, keeping: list[asyncio.Task[None]], roles: set[str]) -> None:
+        asked = [task for task, role in zip(keeping, CLIENTS.values(), strict=True) if role in roles]
+        for name, role in CLIENTS.items():
+            if role in roles and name in self._clients:
+                _ask(self._clients[name])
+        await asyncio.wait(asked)
+
+    async def _closer(self) -> landline.Session:
+        while True:
+            with contextlib.suppress(landline.ConnectError):
+                return await landline.connect(self._proxy.address, credentials="closer")
+
+
+def _signal(process: asyncio.subprocess.Process, number: signal.Signals) -> None:
+    """Send it a signal. Not by its own methods: those look whether it is there, and take its exit code away from who waits for it."""
+    if process.returncode is None:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(process.pid, number)
+
+
+def _ask(process: asyncio.subprocess.Process) -> None:
+    """Ask a client to finish."""
+    if process.stdin is not None and process.returncode is None:
+        process.stdin.write(b"\n")
