@@ -133,6 +133,11 @@ def open_file(path: Path) -> sqlite3.Connection:
     return connection
 
 
+def log_of(path: Path) -> Path:
+    """Return where SQLite keeps the write-ahead log of a file."""
+    return path.with_name(path.name + "-wal")
+
+
 def _check_header(path: Path) -> None:
     """Refuse what is not ours before SQLite touches it; even a look can change a database that has a log to bring in."""
     if path.with_name(path.name + "-journal").exists():
@@ -146,6 +151,9 @@ def _check_header(path: Path) -> None:
     if not header:
         return
     if len(header) < 100 or not header.startswith(_MAGIC):
+        # Torn, perhaps, when the log was copied into the file and the power went: then the log has the whole page, and SQLite uses that.
+        header = _header_in_log(path)
+    if not header:
         raise StorageForeign(
             f"{path} is not a landline store, or it is damaged from its first byte on; use another file"
         )
@@ -153,6 +161,19 @@ def _check_header(path: Path) -> None:
     if application != APPLICATION_ID and (application or version or schema_cookie):
         raise StorageForeign(f"{path} is a database of another program; use another file")
     _check_version(version, path)
+
+
+def _header_in_log(path: Path) -> bytes:
+    """Return the header of the store as its write-ahead log has it, or nothing; whether the log is good, SQLite says."""
+    with _denied(path), contextlib.suppress(FileNotFoundError), log_of(path).open("rb") as log:
+        page_size = int.from_bytes(log.read(32)[8:12])
+        frame = log.read(124)  # the frame's own head, and its page's
+        while len(frame) == 124:
+            if frame.startswith(b"\0\0\0\x01") and frame[24:].startswith(_MAGIC):
+                return frame[24:]
+            log.seek(page_size - 100, os.SEEK_CUR)
+            frame = log.read(124)
+    return b""
 
 
 def _check_version(version: int, path: Path) -> None:
