@@ -92,7 +92,7 @@ def recorder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def cut(plan: Plan, recorder: Path, folder: Path) -> Found:
     """Record a run and judge a few images of it."""
     events = record(plan, recorder, folder / "run")
-    count = 200 if plan.broken else 12
+    count = 60 if plan.broken else 12
     return try_images(plan, events, folder / "image", count=count, stop_early=True)
 
 

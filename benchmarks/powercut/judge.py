@@ -8,6 +8,7 @@ from typing import Final
 
 from landline.errors import LandlineError
 from landline.storage import HISTORY_REPLACED, Page, Position, Publication, Storage
+from landline.storage.integrity import examine
 
 from .account import Possible, Stored
 from .workload import IDLE_LATER, KEPT, STORE, make
@@ -46,6 +47,9 @@ async def judge(folder: Path, image: Mapping[str, bytes], possible: Possible, *,
                 page = await storage.last("after", 1)
                 if page.publications != [Publication("after", position, b"after the cut")]:
                     raise Wrong(f"what was published after the cut is not there: {page}")
+        report = examine(path)
+        if not report.is_good:
+            raise Wrong(f"after the cut the store is damaged: {'; '.join(report.damages[:5])}")
     except LandlineError as error:
         raise Wrong(f"{type(error).__name__}: {error}") from error
 

@@ -70,7 +70,7 @@ class Lock:
 
     def __init__(self, path: Path) -> None:
         self._file = -1
-        lock = path.with_name(path.name + ".lock")
+        lock = lock_of(path)
         with _denied(path):
             path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             file = os.open(lock, os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0), 0o600)
@@ -101,6 +101,16 @@ class Lock:
             self._file = -1
 
 
+def lock_of(path: Path) -> Path:
+    """Return where the lock of a store is."""
+    return path.with_name(path.name + ".lock")
+
+
+def log_of(path: Path) -> Path:
+    """Return where SQLite keeps the write-ahead log of a file."""
+    return path.with_name(path.name + "-wal")
+
+
 def open_file(path: Path) -> sqlite3.Connection:
     """Open or create the file and return its one connection, with the present schema and the safe settings.
 
@@ -108,7 +118,7 @@ def open_file(path: Path) -> sqlite3.Connection:
         StorageForeign, StorageNewer, StorageDamaged: it was left as it is.
         StorageDenied, StorageLocked, StorageFull, StorageFailed: it cannot be used now.
     """
-    _check_header(path)
+    check_header(path)
     with _denied(path), contextlib.suppress(FileExistsError):
         # Created by us, so that it is never readable by others, not even for a moment. SQLite gives its log the same mode.
         os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
@@ -133,13 +143,12 @@ def open_file(path: Path) -> sqlite3.Connection:
     return connection
 
 
-def log_of(path: Path) -> Path:
-    """Return where SQLite keeps the write-ahead log of a file."""
-    return path.with_name(path.name + "-wal")
+def check_header(path: Path) -> None:
+    """Refuse what is not ours before SQLite touches it; even a look can change a database that has a log to bring in.
 
-
-def _check_header(path: Path) -> None:
-    """Refuse what is not ours before SQLite touches it; even a look can change a database that has a log to bring in."""
+    Raises:
+        StorageForeign, StorageNewer, StorageDenied: as it says.
+    """
     if path.with_name(path.name + "-journal").exists():
         return  # its first transaction was interrupted: the file says nothing before SQLite has undone that
     with _denied(path):
