@@ -21,13 +21,11 @@ from typing import Final
 
 from .breaks import BREAKS
 from .disk import Event, replayed
-from .workload import LIVES, TURNS
+from .workload import LIVES, LONGEST, TURNS
 
 ROOT: Final = Path(__file__).resolve().parents[2]
 SOURCE: Final = Path(__file__).with_name("recorder.c")
 HEAD: Final = struct.Struct("=IIqqQ")
-LONGEST: Final = 60.0
-"""Seconds that one life may take."""
 
 
 class CannotRecord(Exception):
@@ -109,7 +107,13 @@ def record(plan: Plan, library: Path, work: Path) -> list[Event]:
         command += [str(life), str(plan.lives), str(plan.turns)]
         command += [plan.broken] if plan.broken else []
         done = subprocess.run(
-            command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=LONGEST, check=False
+            command,
+            cwd=ROOT,
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=2 * LONGEST,
+            check=False,
         )
         if done.returncode or done.stderr:
             raise CannotRecord(f"life {life} of {plan} ended with {done.returncode}: {done.stderr}")

@@ -8,6 +8,7 @@ it was told. So the record of the files' changes says which write was acknowledg
 from __future__ import annotations
 
 import asyncio
+import faulthandler
 import json
 import os
 import random
@@ -20,6 +21,8 @@ from landline.storage import Append, Change, Delete, Put, Retention, SQLiteStora
 
 from .breaks import BREAKS
 
+LONGEST: Final = 60.0
+"""Seconds after which a life that hangs says where, and ends."""
 STORE: Final = "store.db"
 ACCOUNT: Final = ".account"
 LIVES: Final = 3
@@ -171,6 +174,7 @@ def _fields(change: Change) -> tuple[str, ...]:
 
 def main() -> None:
     folder, seed, life, lives, turns, *broken = sys.argv[1:]
+    faulthandler.dump_traceback_later(LONGEST, exit=True)
     # A small log, so that it is often copied into the main file, by the hundredth write and not the thousandth.
     database.CHECKPOINT_BYTES = random.Random(f"{seed}/{life}/log").choice((40_000, 150_000))  # type: ignore[misc]
     for name in broken:

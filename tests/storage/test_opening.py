@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 import sqlite3
 import stat
@@ -18,6 +19,7 @@ from landline.errors import (
     StorageDamaged,
     StorageDenied,
     StorageError,
+    StorageFailed,
     StorageForeign,
     StorageLocked,
     StorageNewer,
@@ -322,3 +324,36 @@ def test_a_first_page_that_nobody_has_is_refused(store: Path, log: Callable[[byt
     torn(store, log=log)
 
     assert "not a landline store" in refused(store, StorageForeign)
+
+
+# A folder that cannot be synced...
+
+
+def fail_to_sync(monkeypatch: pytest.MonkeyPatch, reason: int) -> None:
+    def fsync(_file: int) -> None:
+        raise OSError(reason, os.strerror(reason))
+
+    monkeypatch.setattr("landline.storage.opening.os.fsync", fsync)
+
+
+def test_a_folder_that_fails_to_sync_is_a_disk_that_failed(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The file's name may not be on the disk, so nothing may be acknowledged; and the file is let go, so that it can be tried again."""
+    with monkeypatch.context() as patch:
+        fail_to_sync(patch, errno.EIO)
+        with pytest.raises(StorageFailed, match="look at the system"):
+            open_it(path)
+
+    with closing(sqlite3.connect(path, timeout=0)) as other:
+        assert other.execute("SELECT count(*) FROM epochs").fetchall() == [(0,)]
+    open_it(path)
+
+
+def test_a_file_system_that_does_not_sync_folders_has_to_do(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Some say so with an error; it is no failure."""
+    fail_to_sync(monkeypatch, errno.EINVAL)
+
+    open_it(path)

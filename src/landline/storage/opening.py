@@ -130,16 +130,10 @@ def open_file(path: Path) -> sqlite3.Connection:
     try:
         with translated(path):
             _prepare(connection, path)
+        _sync_folder(path)
     except BaseException:
         connection.close()
         raise
-    with contextlib.suppress(OSError), _denied(path):
-        # A new file's name is in its folder only when the folder is on the disk, too.
-        folder = os.open(path.parent, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
     return connection
 
 
@@ -191,6 +185,22 @@ def _check_version(version: int, path: Path) -> None:
             f"the store {path} was written by a newer landline (its format is {version}, this one knows {len(MIGRATIONS)});"
             " use that one"
         )
+
+
+def _sync_folder(path: Path) -> None:
+    """See to it that the new file's name is on the disk, too: it is in its folder only when that is."""
+    with _denied(path):
+        try:
+            folder = os.open(path.parent, os.O_RDONLY)
+        except PermissionError:
+            return  # we may make files in it, and not read it; on Windows no folder can be opened
+        try:
+            os.fsync(folder)
+        except OSError as error:
+            if error.errno not in {errno.EINVAL, errno.ENOTSUP}:  # a file system that does not sync folders
+                raise
+        finally:
+            os.close(folder)
 
 
 def _prepare(connection: sqlite3.Connection, path: Path) -> None:
@@ -257,7 +267,11 @@ def _translate(error: sqlite3.Error, path: Path) -> StorageError:
             return StorageDenied(
                 f"the store {path} cannot be used ({detail}); check the rights to it and its folder"
             )
-    return StorageFailed(f"the disk that holds the store {path} failed ({detail}); look at the system's log")
+    return StorageFailed(_failed(path, detail))
+
+
+def _failed(path: Path, detail: str) -> str:
+    return f"the disk that holds the store {path} failed ({detail}); look at the system's log"
 
 
 @contextlib.contextmanager
@@ -270,16 +284,18 @@ def _denied(path: Path) -> Iterator[None]:
             raise
         raise StorageDenied(f"{path.parent} is not a folder; use another place for the store") from None
     except OSError as error:
-        if error.errno in _DISK_ERRORS:
+        if error.errno in _NO_ROOM:
             raise StorageFull(
                 f"there is no room for the store {path} ({error.strerror}); make room"
             ) from error
+        if error.errno == errno.EIO:
+            raise StorageFailed(_failed(path, error.strerror or "EIO")) from error
         raise StorageDenied(
             f"{_user()} cannot use {error.filename or path} as a store: {error.strerror or error}; check the rights to it"
         ) from error
 
 
-_DISK_ERRORS: Final = frozenset({errno.ENOSPC, errno.EDQUOT})
+_NO_ROOM: Final = frozenset({errno.ENOSPC, errno.EDQUOT})
 
 
 def _user() -> str:
