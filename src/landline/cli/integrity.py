@@ -72,9 +72,8 @@ def _conclude(report: Report, shown: int) -> int:
         how = "; -v shows more" if shown < len(report.damages) else ""
         print(f"  and {report.damage_count - shown:,} more{how}")
     if report.damage_count:
-        print(
-            f"{report.damage_count:,} damages: put a backup in its place; what is not named here can still be read"
-        )
+        count = f"{report.damage_count:,} damages" if report.damage_count > 1 else "one damage"
+        print(f"{count}: put a backup in its place; what is not named here can still be read")
         return Exit.INTEGRITY
     if report.is_newer:
         print(

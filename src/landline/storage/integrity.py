@@ -27,6 +27,7 @@ from ..errors import (
     StorageNewer,
     TopicError,
 )
+from ..limits import STORAGE
 from .base import check_key
 from .epochs import Epochs
 from .names import check_topic
@@ -39,15 +40,13 @@ if sys.platform != "win32":
 Tell = Callable[[str, int, int], None]
 """Is told what is looked at, how much of it is done, and how much there is; 0 when nobody knows."""
 
-MOST_TOLD: Final = 1000
-"""Damages that are told one by one."""
+MOST_TOLD: Final = STORAGE.damages
 
 _STEPS: Final = 100_000
 """Of SQLite's machine, between two tellings of how far its own check is."""
 _ROWS: Final = 1000
 """Between two tellings of how far the check of rows is."""
-_MOST_STEPS: Final = 100_000
-"""Offsets that are tried one by one behind a row that cannot be read."""
+_MOST_STEPS: Final = STORAGE.steps
 
 
 @dataclass(slots=True)
