@@ -43,6 +43,7 @@ TESTS_OF_THE_WHOLE: dict[str, str] = {
     "test_restarts.py": "benchmarks/restarts.py, a server's restarts under callers",
     "test_makefile.py": "Makefile",
     "test_no_literal_addresses.py": "a rule for all sources",
+    "test_powercut.py": "benchmarks/powercut/, the storage under power cuts",
 }
 """Test files that belong to no single source file, and what they are about."""
 

@@ -362,6 +362,14 @@ class StorageLimits:
         5.0, "seconds", "for a program that has the file open for a moment, such as a backup"
     )
 
+    # What its examination tells and tries.
+    damages: int = limit(1000, "damages", "named one by one by an examination; more are counted")
+    steps: int = limit(
+        100_000,
+        "offsets",
+        "tried one by one behind a row that cannot be read; a damaged head may be anything",
+    )
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SettingLimits:

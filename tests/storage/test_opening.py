@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 import sqlite3
 import stat
@@ -18,6 +19,7 @@ from landline.errors import (
     StorageDamaged,
     StorageDenied,
     StorageError,
+    StorageFailed,
     StorageForeign,
     StorageLocked,
     StorageNewer,
@@ -279,3 +281,79 @@ def test_another_program_is_waited_for_so_long(path: Path) -> None:
         (milliseconds,) = connection.execute("PRAGMA busy_timeout").fetchone()
 
     assert milliseconds == STORAGE.busy_timeout * 1000
+
+
+# A file whose first page was torn while the log was copied into it...
+
+
+def torn(store: Path, *, log: Callable[[bytes], bytes] = lambda log: log) -> None:
+    """Leave the store as a power cut in the midst of a checkpoint may: the log whole, the file's first sector rubbish."""
+
+    async def work() -> tuple[bytes, bytes]:
+        async with SQLiteStorage(store) as storage:
+            await storage.append("a", bytes(10_000))  # the file grows: its first page changes
+            return store.read_bytes(), store.with_name("store.db-wal").read_bytes()
+
+    content, kept = asyncio.run(work())
+    store.write_bytes(b"\xa5" * 512 + content[512:])
+    store.with_name("store.db-wal").write_bytes(log(kept))
+
+
+def without_first_page(log: bytes) -> bytes:
+    """Return the log without the frames of the first page."""
+    frames = [log[at : at + 4120] for at in range(32, len(log), 4120)]
+    return log[:32] + b"".join(frame for frame in frames if frame[:4] != b"\0\0\0\1")
+
+
+def test_a_first_page_that_the_log_has_is_taken_from_there(store: Path) -> None:
+    """The log was synced before anything of it was copied: nothing is lost."""
+    torn(store)
+
+    async def read() -> list[bytes]:
+        async with SQLiteStorage(store) as storage:
+            return [one.data for one in (await storage.last("a", 1)).publications]
+
+    assert asyncio.run(read()) == [bytes(10_000)]
+
+
+@pytest.mark.parametrize(
+    "log", [without_first_page, lambda log: log[:50], lambda log: b"", lambda log: b"\xff" * 9000]
+)
+def test_a_first_page_that_nobody_has_is_refused(store: Path, log: Callable[[bytes], bytes]) -> None:
+    """A log without it, cut short, empty, or no log at all."""
+    torn(store, log=log)
+
+    assert "not a landline store" in refused(store, StorageForeign)
+
+
+# A folder that cannot be synced...
+
+
+def fail_to_sync(monkeypatch: pytest.MonkeyPatch, reason: int) -> None:
+    def fsync(_file: int) -> None:
+        raise OSError(reason, os.strerror(reason))
+
+    monkeypatch.setattr("landline.storage.opening.os.fsync", fsync)
+
+
+def test_a_folder_that_fails_to_sync_is_a_disk_that_failed(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The file's name may not be on the disk, so nothing may be acknowledged; and the file is let go, so that it can be tried again."""
+    with monkeypatch.context() as patch:
+        fail_to_sync(patch, errno.EIO)
+        with pytest.raises(StorageFailed, match="look at the system"):
+            open_it(path)
+
+    with closing(sqlite3.connect(path, timeout=0)) as other:
+        assert other.execute("SELECT count(*) FROM epochs").fetchall() == [(0,)]
+    open_it(path)
+
+
+def test_a_file_system_that_does_not_sync_folders_has_to_do(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Some say so with an error; it is no failure."""
+    fail_to_sync(monkeypatch, errno.EINVAL)
+
+    open_it(path)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import itertools
 import os
 import random
@@ -13,7 +12,6 @@ import sqlite3
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -343,45 +341,6 @@ async def test_a_failed_checkpoint_harms_no_commit(path: Path, monkeypatch: pyte
             await storage.append("a", b"4")
 
         assert [one.data for one in await contents(storage)] == [b"1", b"2", b"3"]
-
-
-@pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A file system of 2 MiB."""
-    folder = tmp_path / "small"
-    folder.mkdir()
-    mount = shutil.which("mount")
-    if (
-        mount is None
-        or subprocess.run(
-            [mount, "-t", "tmpfs", "-o", "size=2m", "tmpfs", folder], check=False, capture_output=True
-        ).returncode
-    ):
-        pytest.skip("only root may mount a small file system")
-    yield folder
-    subprocess.run(["umount", folder], check=True)
-
-
-async def test_a_really_full_disk(small_disk: Path) -> None:
-    """Nothing is acknowledged while it is full, reading works, and writing works again by itself when there is room."""
-    filler = small_disk / "filler"
-    filler.write_bytes(bytes(1 << 20))
-    async with SQLiteStorage(small_disk / "store.db") as storage:
-        acked = 0
-        with contextlib.suppress(StorageFull):
-            while acked < 10_000:
-                await storage.append("a", bytes(5000))
-                acked += 1
-        for _ in range(5):
-            with pytest.raises(StorageFull):
-                await storage.append("a", bytes(50_000))
-        assert 10 < acked < 1000
-        assert len(await contents(storage)) == acked
-        filler.unlink()
-
-        assert (await storage.append("a", bytes(50_000))).offset == acked + 1
-    async with storage:
-        assert len(await contents(storage)) == acked + 1
 
 
 class Killed:

@@ -173,6 +173,7 @@ TABLE: Final[tuple[Row, ...]] = (
     Row(errors.ListenError, Exit.FAILURE, _listen_advice),
     Row(errors.SessionEnded, Exit.FAILURE),
     Row(errors.StorageDamaged, Exit.INTEGRITY),
+    Row(errors.StorageLocked, Exit.FAILURE),
     Row(errors.StorageError, Exit.FAILURE, "check the folder that it is in"),
     Row(errors.LandlineError, Exit.FAILURE),
     Row(TimeoutError, Exit.TIMED_OUT),

@@ -18,6 +18,7 @@ from landline.cli.chat import chat
 from landline.cli.config import config
 from landline.cli.connect import connect
 from landline.cli.exits import Exit, Started, ending
+from landline.cli.integrity import integrity
 from landline.cli.listen import listen
 from landline.cli.logs import StderrHandler, safe_line
 from landline.cli.options import Invocation, common_options
@@ -26,7 +27,7 @@ from landline.cli.serve import serve
 GROUPS: Final[tuple[tuple[str, tuple[click.Command, ...]], ...]] = (
     ("Talk", (serve, chat)),
     ("Pipe", (listen, connect)),
-    ("Look", (config,)),
+    ("Look", (config, integrity)),
 )
 
 

@@ -20,7 +20,7 @@ from ..history import Position
 from ..limits import STORAGE
 from .base import Append, Change, Delete, Put, Retention, Write
 from .epochs import Epochs
-from .opening import Lock, open_file, translated
+from .opening import Lock, log_of, open_file, translated
 from .reading import Reader, checksum
 
 CHECKPOINT_BYTES: Final = STORAGE.log_bytes
@@ -64,7 +64,7 @@ class Database:
         self.path = path
         self.commits = 0
         """Commits so far that had something to write."""
-        self._wal = path.with_name(path.name + "-wal")
+        self._wal = log_of(path)
         self._clock = clock
         self._retention = retention
         self._topics: dict[str, _Topic] = {}

@@ -70,7 +70,7 @@ class Lock:
 
     def __init__(self, path: Path) -> None:
         self._file = -1
-        lock = path.with_name(path.name + ".lock")
+        lock = lock_of(path)
         with _denied(path):
             path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             file = os.open(lock, os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0), 0o600)
@@ -101,6 +101,16 @@ class Lock:
             self._file = -1
 
 
+def lock_of(path: Path) -> Path:
+    """Return where the lock of a store is."""
+    return path.with_name(path.name + ".lock")
+
+
+def log_of(path: Path) -> Path:
+    """Return where SQLite keeps the write-ahead log of a file."""
+    return path.with_name(path.name + "-wal")
+
+
 def open_file(path: Path) -> sqlite3.Connection:
     """Open or create the file and return its one connection, with the present schema and the safe settings.
 
@@ -108,7 +118,7 @@ def open_file(path: Path) -> sqlite3.Connection:
         StorageForeign, StorageNewer, StorageDamaged: it was left as it is.
         StorageDenied, StorageLocked, StorageFull, StorageFailed: it cannot be used now.
     """
-    _check_header(path)
+    check_header(path)
     with _denied(path), contextlib.suppress(FileExistsError):
         # Created by us, so that it is never readable by others, not even for a moment. SQLite gives its log the same mode.
         os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
@@ -120,21 +130,19 @@ def open_file(path: Path) -> sqlite3.Connection:
     try:
         with translated(path):
             _prepare(connection, path)
+        _sync_folder(path)
     except BaseException:
         connection.close()
         raise
-    with contextlib.suppress(OSError), _denied(path):
-        # A new file's name is in its folder only when the folder is on the disk, too.
-        folder = os.open(path.parent, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
     return connection
 
 
-def _check_header(path: Path) -> None:
-    """Refuse what is not ours before SQLite touches it; even a look can change a database that has a log to bring in."""
+def check_header(path: Path) -> None:
+    """Refuse what is not ours before SQLite touches it; even a look can change a database that has a log to bring in.
+
+    Raises:
+        StorageForeign, StorageNewer, StorageDenied: as it says.
+    """
     if path.with_name(path.name + "-journal").exists():
         return  # its first transaction was interrupted: the file says nothing before SQLite has undone that
     with _denied(path):
@@ -146,6 +154,9 @@ def _check_header(path: Path) -> None:
     if not header:
         return
     if len(header) < 100 or not header.startswith(_MAGIC):
+        # Torn, perhaps, when the log was copied into the file and the power went: then the log has the whole page, and SQLite uses that.
+        header = _header_in_log(path)
+    if not header:
         raise StorageForeign(
             f"{path} is not a landline store, or it is damaged from its first byte on; use another file"
         )
@@ -155,12 +166,41 @@ def _check_header(path: Path) -> None:
     _check_version(version, path)
 
 
+def _header_in_log(path: Path) -> bytes:
+    """Return the header of the store as its write-ahead log has it, or nothing; whether the log is good, SQLite says."""
+    with _denied(path), contextlib.suppress(FileNotFoundError), log_of(path).open("rb") as log:
+        page_size = int.from_bytes(log.read(32)[8:12])
+        frame = log.read(124)  # the frame's own head, and its page's
+        while len(frame) == 124:
+            if frame.startswith(b"\0\0\0\x01") and frame[24:].startswith(_MAGIC):
+                return frame[24:]
+            log.seek(page_size - 100, os.SEEK_CUR)
+            frame = log.read(124)
+    return b""
+
+
 def _check_version(version: int, path: Path) -> None:
     if version > len(MIGRATIONS):
         raise StorageNewer(
             f"the store {path} was written by a newer landline (its format is {version}, this one knows {len(MIGRATIONS)});"
             " use that one"
         )
+
+
+def _sync_folder(path: Path) -> None:
+    """See to it that the new file's name is on the disk, too: it is in its folder only when that is."""
+    with _denied(path):
+        try:
+            folder = os.open(path.parent, os.O_RDONLY)
+        except PermissionError:
+            return  # we may make files in it, and not read it; on Windows no folder can be opened
+        try:
+            os.fsync(folder)
+        except OSError as error:
+            if error.errno not in {errno.EINVAL, errno.ENOTSUP}:  # a file system that does not sync folders
+                raise
+        finally:
+            os.close(folder)
 
 
 def _prepare(connection: sqlite3.Connection, path: Path) -> None:
@@ -227,7 +267,11 @@ def _translate(error: sqlite3.Error, path: Path) -> StorageError:
             return StorageDenied(
                 f"the store {path} cannot be used ({detail}); check the rights to it and its folder"
             )
-    return StorageFailed(f"the disk that holds the store {path} failed ({detail}); look at the system's log")
+    return StorageFailed(_failed(path, detail))
+
+
+def _failed(path: Path, detail: str) -> str:
+    return f"the disk that holds the store {path} failed ({detail}); look at the system's log"
 
 
 @contextlib.contextmanager
@@ -240,16 +284,18 @@ def _denied(path: Path) -> Iterator[None]:
             raise
         raise StorageDenied(f"{path.parent} is not a folder; use another place for the store") from None
     except OSError as error:
-        if error.errno in _DISK_ERRORS:
+        if error.errno in _NO_ROOM:
             raise StorageFull(
                 f"there is no room for the store {path} ({error.strerror}); make room"
             ) from error
+        if error.errno == errno.EIO:
+            raise StorageFailed(_failed(path, error.strerror or "EIO")) from error
         raise StorageDenied(
             f"{_user()} cannot use {error.filename or path} as a store: {error.strerror or error}; check the rights to it"
         ) from error
 
 
-_DISK_ERRORS: Final = frozenset({errno.ENOSPC, errno.EDQUOT})
+_NO_ROOM: Final = frozenset({errno.ENOSPC, errno.EDQUOT})
 
 
 def _user() -> str:
