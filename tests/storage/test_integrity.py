@@ -227,6 +227,55 @@ def test_the_rows_of_a_lost_page_are_named_and_the_others_are_read(store: Path) 
     assert report.values == 30
 
 
+def lose_the_root(store: Path, name: str) -> None:
+    """Overwrite the first page of a table or an index."""
+    (page,) = ask(store, f"SELECT rootpage FROM sqlite_schema WHERE name = '{name}'")[0]
+    content = bytearray(store.read_bytes())
+    content[(page - 1) * PAGE : page * PAGE] = b"\xff" * PAGE
+    store.write_bytes(content)
+
+
+def test_without_the_index_the_rows_of_a_lost_page_are_named_by_position(store: Path) -> None:
+    """Nobody knows any more of which topics they were."""
+    lose_the_root(store, "records_by_topic")
+    content = bytearray(store.read_bytes())
+    lose_a_leaf(store)
+    report = unchanged(store)
+
+    assert content != store.read_bytes()
+    lost = [
+        one for one in report.damages if one.startswith("publication ") and one.endswith(" cannot be read")
+    ]
+    assert lost
+    assert all(len(one.split()) == 5 for one in lost)
+
+
+@pytest.mark.parametrize(
+    ("table", "told"),
+    [("entries", "the values cannot all be read"), ("topics", "the topics cannot all be read")],
+)
+def test_a_table_that_cannot_be_read_is_named_and_the_others_are_read(
+    store: Path, table: str, told: str
+) -> None:
+    """Each is looked at for itself."""
+    lose_the_root(store, table)
+    report = unchanged(store)
+
+    assert any(told in one for one in report.damages)
+    assert (report.epochs, report.publications) == (2, 172)
+
+
+def test_a_store_without_its_schema_is_damaged(store: Path) -> None:
+    """Nothing in it can be found; that is an answer, and not a traceback."""
+    content = bytearray(store.read_bytes())
+    content[100:PAGE] = b"\xff" * (PAGE - 100)
+    store.write_bytes(content)
+    report = unchanged(store)
+
+    assert any(one.startswith("SQLite: ") for one in report.damages)
+    assert any(one.startswith("not everything can be read") for one in report.damages)
+
+
 @pytest.mark.limit("storage.steps")
 @pytest.mark.parametrize("is_over", [False, True])
 def test_the_search_behind_a_lost_page_has_an_end(

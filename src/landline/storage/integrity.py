@@ -31,7 +31,7 @@ from ..limits import STORAGE
 from .base import check_key
 from .epochs import Epochs
 from .names import check_topic
-from .opening import APPLICATION_ID, MIGRATIONS, check_header, lock_of, log_of
+from .opening import MIGRATIONS, check_header, lock_of, log_of
 from .reading import checksum
 
 if sys.platform != "win32":
@@ -204,10 +204,7 @@ def _examine(file: str, report: Report, tell: Tell) -> None:
         except sqlite3.Error as error:
             report.damaged(f"SQLite: {error}")  # what can be read is looked at all the same
         connection.set_progress_handler(None, 0)
-        (application,) = connection.execute("PRAGMA application_id").fetchone()
         (report.format,) = connection.execute("PRAGMA user_version").fetchone()
-        if application != APPLICATION_ID:
-            report.damaged("the mark of a landline store in its header")
         if report.format > len(MIGRATIONS):
             report.is_newer = True
         if report.is_newer:
