@@ -595,7 +595,7 @@ async def test_who_confirms_while_the_server_goes_comes_back(place: Place) -> No
     assert close.retry_in is not None
     await stopping
     await late.over()
-    assert len(place.sessions) == 1
+    assert [type(end) for end in place.ends] == [landline.SessionClosed] * 2
 
 
 async def test_a_crowd_does_not_come_back_in_one_instant(place: Place) -> None:
