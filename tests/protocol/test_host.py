@@ -363,27 +363,6 @@ def test_a_server_that_goes_lets_nobody_in() -> None:
     assert end.log[-1] == (CloseCode.EXPIRED, "the server is going away")
 
 
-def test_a_session_that_is_confirmed_while_the_server_goes_comes_back() -> None:
-    """It is not begun any more, nor told that it expired, however often it is told to go."""
-    house = House()
-    welcomed = house.hello()
-    house.host.close()
-    house.host.back_in = lambda: 3.0
-    house.confirm(welcomed)
-    house.host.leave(house.now)
-
-    closes = [
-        decode_payload(Close, payload)
-        for kind, _, payload in frames_of(bytes(welcomed.written))
-        if kind == FrameType.CLOSE
-    ]
-    assert [(close.code, close.retry_in) for close in closes] == [(CloseCode.GOING_AWAY, 3.0)]
-    assert house.begun == []
-    assert house.host.kept == {}
-    house.say(welcomed, encode_payload(FrameType.CLOSE, Close(code=CloseCode.GOING_AWAY)))
-    assert welcomed.connection.phase is Phase.CLOSED
-
-
 def test_everybody_is_told_that_the_server_goes() -> None:
     """Who is being greeted, who waits to confirm, and who talks; who was let in this very moment, to come back as well."""
     house = House()

@@ -18,6 +18,7 @@ import pytest
 import landline
 from landline.protocol.frames import MAGIC, CloseCode, FrameType, encode_frame
 from landline.sessions.admission import FIRST_WORDS
+from landline.sessions.bare import FAREWELL
 
 if TYPE_CHECKING:
     from .conftest import Place
@@ -633,7 +634,8 @@ async def test_who_confirms_while_the_server_goes_comes_back(place: Place) -> No
     late = await place.line()
     late.hello()
     welcome = await late.welcome()
-    stopping = asyncio.create_task(place.stop())
+    begun = asyncio.get_running_loop().time()
+    stopping = asyncio.create_task(place.listening._acceptor.drain(retry_in=1))
     await asyncio.sleep(1)
     late.confirm(welcome)
     close = await late.close()
@@ -641,8 +643,10 @@ async def test_who_confirms_while_the_server_goes_comes_back(place: Place) -> No
     assert close.code is CloseCode.GOING_AWAY
     assert close.retry_in is not None
     await stopping
+    assert asyncio.get_running_loop().time() - begun <= landline.Limits().close_timeout + 2 * FAREWELL
+    await place.stop()
     await late.over()
-    assert len(place.sessions) == 1
+    assert [type(end) for end in place.ends] == [landline.SessionClosed] * 2
 
 
 async def test_a_crowd_does_not_come_back_in_one_instant(place: Place) -> None:

@@ -136,7 +136,7 @@ class Host(Generic[C, E]):
         if kept.carrier is not carrier:
             return  # fenced off, or its session is over: whatever it still says does not count
         if isinstance(event, Confirmed):
-            self._confirmed(kept, carrier, event, now)
+            self._confirmed(kept, carrier, event)
         elif isinstance(event, ConnectionEnded):
             self._line_ended(kept, event, now)
         elif kept.is_told:  # a client that comes at the last moment is sent away, and nothing that it says meanwhile is refused
@@ -329,15 +329,12 @@ class Host(Generic[C, E]):
 
     # A session's connection reports...
 
-    def _confirmed(self, kept: Kept[C, E], carrier: C, event: Confirmed, now: float) -> None:
+    def _confirmed(self, kept: Kept[C, E], carrier: C, event: Confirmed) -> None:
         if not kept.record.confirm(event.token):
             carrier.connection.break_off(CloseCode.UNAUTHORIZED, "that is not the token that was given")
             return
         self._table.attached(kept.record)
         kept.is_confirmed = True
-        if self._is_closed:  # at the last moment: it is not begun, and comes back like everybody
-            self._send_away(carrier, now)
-            return
         kept.end.attach(carrier)
         if not kept.is_told:
             kept.is_told = True

@@ -255,14 +255,24 @@ class Acceptor:
         self._admission.close()
         # Each is told another time, from ``retry_in`` to twice that: else thousands would be back in one instant.
         back_in = self._host.back_in = lambda: retry_in * (1 + self._chance())
-        closing = [
-            session.close(
-                "the server is going away", CloseCode.GOING_AWAY, retry_in=back_in(), redirect=self._redirect
-            )
-            for session in self.sessions
-            if session.driver is not None
-        ]
-        await asyncio.gather(self._admission.hear_out(), *closing)
+        end_by = self._loop.time() + self._limits.close_timeout
+        waiting = [self._admission.hear_out()]
+        # Again when they are gone: who was let in before may confirm only now, and is to come back as well.
+        while waiting or any(session.driver is not None for session in self.sessions):
+            left = max(end_by - self._loop.time(), 0.0)
+            waiting += [
+                session.close(
+                    "the server is going away",
+                    CloseCode.GOING_AWAY,
+                    retry_in=back_in(),
+                    redirect=self._redirect,
+                    timeout=left,
+                )
+                for session in self.sessions
+                if session.driver is not None
+            ]
+            await asyncio.gather(*waiting)
+            waiting = []
         self._leave()
 
     def _leave(self) -> None:
