@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import copy
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -45,6 +46,15 @@ class Disk(MemoryStorage):
         self.readings += 1
         await self.held_reads.wait()
         return await super().read(*args, **options)
+
+    def image(self) -> Disk:
+        """Another one with what is stored now, as after a crash."""
+        image = Disk()
+        image._rules = self._rules
+        image._epochs, image._head, image._topics, image._values = copy.deepcopy(
+            (self._epochs, self._head, self._topics, self._values)
+        )
+        return image
 
     def puts(self, prefix: str) -> list[Put]:
         """What was asked to be put under keys that begin so."""
