@@ -9,9 +9,9 @@ import asyncio
 
 import pytest
 
-from landline.errors import DataError, Full, SessionClosed, SessionLost
+from landline.errors import DataError, Full, SessionClosed, SessionInterrupted, SessionLost
 from landline.limits import Limits
-from landline.patterns.messages import ACKED, Messages, Outcome
+from landline.patterns.messages import ACKED, Messages, Outcome, Receipt
 from landline.protocol.codec import BYTES, PACKED
 from landline.protocol.events import PeerClosed
 from landline.protocol.frames import CloseCode
@@ -118,3 +118,71 @@ async def test_an_ack_of_everything_ends_what_the_peer_has_closed(bare: BareSess
     messages.ack()
 
     assert isinstance(bare.ended, SessionClosed)
+
+
+# Another life of the server...
+
+
+def renew(bare: BareSession) -> None:
+    bare.renew(Session(bare.limits, peer_window=1 << 18, peer_max_message=10))
+
+
+async def test_what_was_in_flight_at_the_servers_end_is_settled(bare: BareSession) -> None:
+    """Acked what was handled, unknown what was written, failed what never was; what is sent from now on is new."""
+    messages = Messages(bare)
+    receipts = [messages.send_nowait(number) for number in range(2)]
+    bare.core.attach(0)
+    bare.core.data_to_send(0.0, 1 << 20)
+    bare.core.messages.was_handled(1)
+    receipts.append(messages.send_nowait(2))
+    waiting = [asyncio.ensure_future(_outcome(receipt)) for receipt in receipts]
+    await asyncio.sleep(0)
+    renew(bare)
+    receipts.append(messages.send_nowait(3))
+
+    outcomes = await asyncio.gather(*waiting)
+    assert [outcome.status for outcome in outcomes] == ["acked", "unknown", "failed"]
+    assert all("the server was restarted" in outcome.reason for outcome in outcomes[1:])
+    assert receipts[-1].outcome is None
+    assert [receipt.outcome for receipt in receipts[:-1]] == outcomes
+
+
+async def test_who_receives_is_told_once_of_a_new_life(bare: BareSession) -> None:
+    """After what had arrived before, and before what comes after; of each life once."""
+    messages = Messages(bare)
+    messages.send_nowait(0)
+    messages.send_nowait(1)
+    for value in (b"a", b"b"):
+        bare.core.receive(BYTES, 0, value)
+    renew(bare)
+    renew(bare)
+    bare.core.receive(BYTES, 0, b"c")
+    heard: list[object] = []
+    for _ in range(5):
+        try:
+            heard.append(await messages.receive())
+        except SessionInterrupted as error:
+            heard.append(error.unacked)
+
+    assert heard == [b"a", b"b", 2, 0, b"c"]
+
+
+async def test_who_waits_is_woken_by_a_new_life(bare: BareSession) -> None:
+    """A receiver, a sender and a flush; the sender goes on in the new one."""
+    messages = Messages(bare)
+    for number in range(4):
+        messages.send_nowait(number)
+    receiving = asyncio.ensure_future(messages.receive())
+    sending = asyncio.ensure_future(messages.send(4))
+    flushing = asyncio.ensure_future(messages.flush())
+    await asyncio.sleep(0)
+    renew(bare)
+    results = await asyncio.gather(receiving, sending, flushing, return_exceptions=True)
+
+    assert [type(result) for result in results] == [SessionInterrupted, Receipt, SessionInterrupted]
+    assert bare.core.messages.queued == 1
+    assert "4 of our messages were not acknowledged" in str(results[0])
+    flush = asyncio.ensure_future(messages.flush())
+    await asyncio.sleep(0)
+    assert not flush.done()
+    flush.cancel()
