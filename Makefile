@@ -7,6 +7,7 @@
 #   make simulate the protocol under faults, from seeds  make simulate ARGS="--minutes 10"
 #   make fuzz     bytes at the decoder and at connections, for a minute   make fuzz ARGS=-max_total_time=3600
 #   make flood    a server under floods, its memory and its honest clients
+#   make kills    kill -9 of a server and its clients, hundreds of times, and whether anything is missing
 #   make bench    the benchmarks
 #   make lock     compiles requirements/*.in anew
 #   make clean    removes what make made, but never the chat's data (.landline/)
@@ -22,7 +23,7 @@ WORKERS ?= 3
 unexport PYTHONDONTWRITEBYTECODE
 export PYTHONPYCACHEPREFIX := $(CURDIR)/.cache/pycache
 
-.PHONY: default run chat test check simulate fuzz flood bench clean lock setup-run setup-test setup-fuzz
+.PHONY: default run chat test check simulate fuzz flood kills bench clean lock setup-run setup-test setup-fuzz
 
 default:
 	@sed -n -e '/^#/!q' -e 's/^# \{0,1\}//p' Makefile
@@ -60,6 +61,10 @@ fuzz: setup-fuzz
 # Half a minute; ends with 1 when a bound does not hold. ARGS="--only silent" plays the floods of that name.
 flood: setup-test
 	@exec $(BIN)/python -m benchmarks.flood --check $(ARGS)
+
+# Some minutes for 300 kills; ARGS="--kills 50" for fewer, ARGS=--breaks proves that it can fail, ARGS=--disk is about a disk in trouble.
+kills: setup-test
+	@exec $(BIN)/python -m benchmarks.kills $(ARGS)
 
 # A few minutes; ARGS=--short to see that it works. Durable publishes alone: .venv/bin/python -m benchmarks.durable
 bench: setup-test

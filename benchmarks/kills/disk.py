@@ -46,7 +46,7 @@ def main() -> int:
     parser.add_argument(INSIDE, action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if not options.inside:
-        return _enter()
+        return enter(*sys.argv[1:])
     print(
         "| trouble | acked | failed | unknown | what publishers were told | broken rules |\n| --- | ---: | ---: | ---: | --- | --- |"
     )
@@ -61,7 +61,7 @@ def main() -> int:
     return 1 if broken else 0
 
 
-def _enter() -> int:
+def enter(*arguments: str) -> int:
     """Start this again where mounts are its own."""
     why = why_not()
     if why:
@@ -69,7 +69,7 @@ def _enter() -> int:
         return CANNOT
     command = ("unshare", "--user", "--map-root-user", "--mount")
     return subprocess.run(
-        [*command, sys.executable, "-m", "benchmarks.kills.disk", *sys.argv[1:], INSIDE], check=False
+        [*command, sys.executable, "-m", "benchmarks.kills.disk", *arguments, INSIDE], check=False
     ).returncode
 
 

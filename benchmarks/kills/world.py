@@ -34,6 +34,9 @@ CLIENTS: Final = {
 }
 """Their roles, by name."""
 
+FEW: Final = ("durable", "wild", "sender")
+"""Those of a small world."""
+
 FAULTS: Final = Faults(cut_every=100_000)
 
 LONGEST_LIFE: Final = 0.6
@@ -62,6 +65,7 @@ class World:
     seed: int
     wanted: int
     broken: str = ""
+    names: tuple[str, ...] = tuple(CLIENTS)
     points: list[Point] = field(default_factory=list)
     kills: Counter[str] = field(default_factory=Counter)
     unreached: Counter[str] = field(default_factory=Counter)
@@ -85,7 +89,7 @@ class World:
         self._clients: dict[str, Process] = {}
         async with bad_network("tcp://127.0.0.1:9", FAULTS, seed=self.seed) as proxy:
             self._proxy: Proxy = proxy
-            keeping = [asyncio.create_task(self._keep(name)) for name in CLIENTS]
+            keeping = [asyncio.create_task(self._keep(name)) for name in self.names]
             try:
                 plans = self._plans()
                 plan = next(plans)
@@ -142,7 +146,7 @@ class World:
         name = plan if isinstance(plan, str) else plan.name
         pause = self._chance.random() * LONGEST_LIFE
         kills_client = self._chance.random() < 0.4
-        victim = self._chance.choice(list(CLIENTS))
+        victim = self._chance.choice(self.names)
         server, self._spare = self._spare, None
         assert server is not None
         try:
@@ -274,10 +278,10 @@ class World:
             await end(server)
 
     async def _ask_and_wait(self, keeping: list[asyncio.Task[None]], roles: set[str]) -> None:
-        asked = [task for task, role in zip(keeping, CLIENTS.values(), strict=True) if role in roles]
-        for name, role in CLIENTS.items():
-            if role in roles and name in self._clients:
-                tell(self._clients[name])
+        asked = [task for task, name in zip(keeping, self.names, strict=True) if CLIENTS[name] in roles]
+        for name, process in self._clients.items():
+            if CLIENTS[name] in roles:
+                tell(process)
         await asyncio.wait(asked)
 
     async def _closer(self) -> landline.Session:
