@@ -284,7 +284,7 @@ async def _sync_fails(trial: Trial) -> None:
         await trial.publish(8) == "failed", "something was acked that an earlier failed sync may take back"
     )
     reason = trial.outcomes[len(trial.outcomes) - 1][1]
-    trial.must("open it again" in reason, f"the error does not say what to do: {reason}")
+    trial.must("started again" in reason, f"the error does not say what to do: {reason}")
     await end(trial.server)
     await trial.begin()
 
