@@ -9,6 +9,7 @@
 #   make flood    a server under floods, its memory and its honest clients
 #   make restarts a server is started anew again and again, and nobody is refused
 #   make powercut the storage under power cuts    make powercut ARGS="--images 100000 --seed 7"
+#   make kills    kill -9 of a server and its clients, hundreds of times, and whether anything is missing
 #   make bench    the benchmarks
 #   make lock     compiles requirements/*.in anew
 #   make clean    removes what make made, but never the chat's data (.landline/)
@@ -24,7 +25,7 @@ WORKERS ?= 3
 unexport PYTHONDONTWRITEBYTECODE
 export PYTHONPYCACHEPREFIX := $(CURDIR)/.cache/pycache
 
-.PHONY: default run chat test check simulate fuzz flood restarts powercut bench clean lock setup-run setup-test setup-fuzz
+.PHONY: default run chat test check simulate fuzz flood restarts powercut kills bench clean lock setup-run setup-test setup-fuzz
 
 default:
 	@sed -n -e '/^#/!q' -e 's/^# \{0,1\}//p' Makefile
@@ -70,6 +71,10 @@ restarts: setup-test
 # 20,000 images in about five minutes on two cores; Linux, with a C compiler. ARGS=--breaks proves that it can fail.
 powercut: setup-test
 	@exec nice -n 10 $(BIN)/python -m benchmarks.powercut $(ARGS)
+
+# Some minutes for 300 kills; ARGS="--kills 50" for fewer, ARGS=--breaks proves that it can fail, ARGS=--disk is about a disk in trouble.
+kills: setup-test
+	@exec $(BIN)/python -m benchmarks.kills $(ARGS)
 
 # A few minutes; ARGS=--short to see that it works. Durable publishes alone: .venv/bin/python -m benchmarks.durable
 bench: setup-test

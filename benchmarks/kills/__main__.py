@@ -16,13 +16,16 @@ import time
 from collections import Counter
 from pathlib import Path
 
-from . import breaks
+from . import breaks, disk
 from .books import Books, Counts
 from .points import Point
-from .world import DRAINED, World
+from .world import CLIENTS, DRAINED, FEW, World
 
 EACH = 50
 """Kills of one world, unless told otherwise."""
+
+EACH_BROKEN = 8
+"""The same for what is broken on purpose: what is found is found when the books are read."""
 
 SHOWN = 12
 """Breaches of a world that are printed."""
@@ -32,26 +35,30 @@ def main() -> int:
     """Kill, and say what came of it."""
     parser = argparse.ArgumentParser(prog="benchmarks.kills", description=__doc__)
     parser.add_argument("--kills", type=int, default=300, help="how many in all; a few minutes for 300")
-    parser.add_argument(
-        "--each", type=int, default=EACH, help="how many in one world, before its books are read"
-    )
+    parser.add_argument("--each", type=int, help="how many in one world, before its books are read")
     parser.add_argument("--seconds", type=float, default=3600.0, help="begin no more worlds after that")
+    parser.add_argument("--few", action="store_true", help="three clients instead of six")
     parser.add_argument("--seed", type=int, help="of the first world; the next ones count on")
     parser.add_argument(
         "--break", dest="broken", choices=breaks.NAMES, default="", help="break this on purpose"
     )
     parser.add_argument("--breaks", action="store_true", help="break everything in turn, until each is found")
+    parser.add_argument(
+        "--disk", action="store_true", help="instead: a disk that is full, read-only, or fails"
+    )
     parser.add_argument("--judge", type=Path, metavar="FOLDER", help="read the books of a world again")
     options = parser.parse_args()
     if options.judge:
         breaches = asyncio.run(Books.of(options.judge)).breaches()
         print(*breaches, f"{len(breaches)} breaches", sep="\n")
         return 1 if breaches else 0
+    if options.disk:
+        return disk.enter()
     seed = random.SystemRandom().randrange(1 << 31) if options.seed is None else options.seed
     if options.breaks:
-        return _try_breaks(options.kills, options.each, seed)
-    run = _Run(options.kills, seed, options.broken)
-    run.play(options.each, options.seconds)
+        return _try_breaks(options.kills, options.each or EACH_BROKEN, seed)
+    run = _Run(options.kills, seed, options.broken, FEW if options.few else tuple(CLIENTS))
+    run.play(options.each or EACH, options.seconds)
     run.report()
     return 1 if run.bad else 0
 
@@ -59,10 +66,13 @@ def main() -> int:
 class _Run:
     """Some worlds, one after the other."""
 
-    def __init__(self, wanted: int, seed: int, broken: str = "") -> None:
+    def __init__(
+        self, wanted: int, seed: int, broken: str = "", names: tuple[str, ...] = tuple(CLIENTS)
+    ) -> None:
         self.wanted = wanted
         self.seed = seed
         self.broken = broken
+        self.names = names
         self.kills: Counter[str] = Counter()
         self.unreached: Counter[str] = Counter()
         self.counts = Counts()
@@ -80,7 +90,7 @@ class _Run:
         while self.killed < self.wanted and time.monotonic() - self._begun < seconds:
             folder = Path(tempfile.mkdtemp(prefix="landline-kills-")) / "world"
             wanted = min(each, self.wanted - self.killed)
-            world = World(folder, self.seed + self.worlds, wanted, self.broken, self._points)
+            world = World(folder, self.seed + self.worlds, wanted, self.broken, self.names, self._points)
             asyncio.run(world.play(self._show))
             self.worlds += 1
             self.kills += world.kills

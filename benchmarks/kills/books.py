@@ -194,7 +194,7 @@ class Books:
     def _subscribers(self) -> Iterator[str]:
         """Each subscription has all of its topics, in order, once, or a gap that says so."""
         for name, patterns in PATTERNS.items():
-            for pattern in patterns:
+            for pattern in patterns if name in self.clients else ():
                 facts = [
                     fact
                     for fact in self.clients.get(name, ())

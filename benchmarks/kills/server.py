@@ -39,6 +39,8 @@ def main() -> None:
     parser.add_argument("--point")
     parser.add_argument("--count", type=int, default=1)
     parser.add_argument("--broken", default="")
+    parser.add_argument("--store", type=Path, help="the file; by default in the folder")
+    parser.add_argument("--unix", action="store_true", help="listen at a Unix socket in the folder")
     options = parser.parse_args()
     logging.basicConfig(level=logging.WARNING, format="%(name)s: %(message)s", stream=sys.stderr)
     database.CHECKPOINT_BYTES = LOG_BYTES  # type: ignore[misc]
@@ -48,27 +50,28 @@ def main() -> None:
         points.install(options.point, options.count)
     if not sys.stdin.readline():  # started ahead, so that who is killed has its successor at once
         return
-    asyncio.run(_serve(options.folder, breaks.storage(options.broken)))
+    storage = breaks.storage(options.broken)(options.store or options.folder / STORE)
+    address = f"unix://{options.folder}/socket" if options.unix else "tcp://127.0.0.1:0"
+    asyncio.run(_serve(Journal(options.folder / BOOK), storage, address))
 
 
-async def _serve(folder: Path, storage: type[SQLiteStorage]) -> None:
+async def _serve(journal: Journal, storage: SQLiteStorage, address: str) -> None:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     loop.add_signal_handler(signal.SIGTERM, stop.set)
     loop.add_reader(sys.stdin.fileno(), os._exit, 1)  # whoever started us is gone
-    journal = Journal(folder / BOOK)
     server = landline.Server(
         _Echo(journal).serve,
         authenticate=lambda said: said if isinstance(said, str) else None,
         limits=LIMITS,
         retry_in=0.1,
-        storage=storage(folder / STORE),
+        storage=storage,
     )
     server.topic("k.**", history=None, history_bytes=None, history_age=None)
     server.topic("short.*", history=SHORT_HISTORY)
     server.topic("drop.*", history=None, behind="drop_oldest")
     server.topic("latest.*", history=None, behind="latest")
-    async with server.listen("tcp://127.0.0.1:0") as listening:
+    async with server.listen(address) as listening:
         print(listening.addresses[0], flush=True)
         await stop.wait()
     journal.note("drained")

@@ -8,10 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
 import random
 import signal
-import sys
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -24,6 +22,7 @@ from landline.testing.network import Faults, Proxy, bad_network
 from .books import Books, Counts
 from .clients import END, TOPICS
 from .points import CLIENT_POINTS, READER_POINTS, SERVER_POINTS, Point
+from .processes import LONGEST_START, Process, end, listens, send, start, start_server, tell
 
 CLIENTS: Final = {
     "publisher-1": "publisher",
@@ -35,13 +34,15 @@ CLIENTS: Final = {
 }
 """Their roles, by name."""
 
+FEW: Final = ("durable", "wild", "sender")
+"""Those of a small world."""
+
 FAULTS: Final = Faults(cut_every=100_000)
 
 LONGEST_LIFE: Final = 0.6
 """Seconds until a server that is killed at a random moment is killed."""
 LONGEST_WAIT: Final = 3.0
 """Seconds until a server that does not come to its point is killed all the same."""
-LONGEST_START: Final = 20.0
 LONGEST_END: Final = 45.0
 """Seconds in which everybody finishes once nobody is killed any more."""
 
@@ -64,6 +65,7 @@ class World:
     seed: int
     wanted: int
     broken: str = ""
+    names: tuple[str, ...] = tuple(CLIENTS)
     points: list[Point] = field(default_factory=list)
     kills: Counter[str] = field(default_factory=Counter)
     unreached: Counter[str] = field(default_factory=Counter)
@@ -72,7 +74,7 @@ class World:
     cuts: int = 0
     lives: int = 0
     _is_finishing: bool = False
-    _spare: asyncio.subprocess.Process | None = None
+    _spare: Process | None = None
 
     @property
     def killed(self) -> int:
@@ -84,10 +86,10 @@ class World:
         self.folder.mkdir(parents=True)
         self._chance = random.Random(self.seed)
         self._progress = progress
-        self._clients: dict[str, asyncio.subprocess.Process] = {}
+        self._clients: dict[str, Process] = {}
         async with bad_network("tcp://127.0.0.1:9", FAULTS, seed=self.seed) as proxy:
             self._proxy: Proxy = proxy
-            keeping = [asyncio.create_task(self._keep(name)) for name in CLIENTS]
+            keeping = [asyncio.create_task(self._keep(name)) for name in self.names]
             try:
                 plans = self._plans()
                 plan = next(plans)
@@ -102,8 +104,7 @@ class World:
                     task.cancel()
                 await asyncio.gather(*keeping, return_exceptions=True)
                 if self._spare is not None:
-                    _signal(self._spare, signal.SIGKILL)
-                    await self._spare.wait()
+                    await end(self._spare)
             self.cuts = proxy.cuts
         books = await Books.of(self.folder)
         self.breaches += books.breaches()
@@ -145,19 +146,17 @@ class World:
         name = plan if isinstance(plan, str) else plan.name
         pause = self._chance.random() * LONGEST_LIFE
         kills_client = self._chance.random() < 0.4
-        victim = self._chance.choice(list(CLIENTS))
+        victim = self._chance.choice(self.names)
         server, self._spare = self._spare, None
         assert server is not None
         try:
-            _ask(server)
             self._spare = await self._start_server(following)
             if await self._listens(server):
                 if kills_client:
                     asyncio.get_running_loop().call_later(pause / 2, self._kill_client, victim)
                 name = await self._see_it_die(server, plan, pause)
         finally:
-            _signal(server, signal.SIGKILL)
-            code = await server.wait()
+            code = await end(server)
         self.lives += 1
         if code == (0 if name == DRAINED else KILLED):
             self.kills[name] += 1
@@ -165,30 +164,32 @@ class World:
             self.breaches.append(f"the server ended with {code}, to be killed {name}; see server.err")
         self._progress(self)
 
-    async def _start_server(self, plan: Point | str) -> asyncio.subprocess.Process:
+    async def _start_server(self, plan: Point | str) -> Process:
         """Have a server stand ready that is to die as planned."""
         options: tuple[str, ...] = ()
         if isinstance(plan, Point):
             options = ("--point", plan.name, "--count", str(self._chance.randint(1, plan.many)))
-        return await self._start("server", str(self.folder), *options)
+        return await start_server(self.folder, *options, *self._broken)
 
-    async def _listens(self, server: asyncio.subprocess.Process) -> bool:
-        """Wait until it does; return False when it died before."""
-        assert server.stdout is not None
-        async with asyncio.timeout(LONGEST_START):
-            address = (await server.stdout.readline()).decode().strip()
+    @property
+    def _broken(self) -> tuple[str, ...]:
+        return ("--broken", self.broken) if self.broken else ()
+
+    async def _listens(self, server: Process) -> bool:
+        """Have it begin; return False when it died before it listened."""
+        address = await listens(server)
         if address:
             self._proxy.target = address
         return bool(address)
 
-    async def _see_it_die(self, server: asyncio.subprocess.Process, plan: Point | str, pause: float) -> str:
+    async def _see_it_die(self, server: Process, plan: Point | str, pause: float) -> str:
         """Kill it, or wait until it kills itself; return how it died."""
         if plan == RANDOM:
             await asyncio.sleep(pause)
             return RANDOM
         if plan in {DRAINING, DRAINED} or (isinstance(plan, Point) and plan.phase == "drain"):
             await asyncio.sleep(pause / 2)
-            _signal(server, signal.SIGTERM)
+            send(server, signal.SIGTERM)
             if plan == DRAINING:
                 await asyncio.sleep(pause / 4)
                 if server.returncode == 0:
@@ -207,15 +208,6 @@ class World:
             return plan.name
         return plan
 
-    async def _start(self, module: str, *arguments: str) -> asyncio.subprocess.Process:
-        name = module if module == "server" else arguments[1]
-        broken = ("--broken", self.broken) if self.broken else ()
-        with (self.folder / f"{name}.err").open("ab") as errors:
-            return await asyncio.create_subprocess_exec(
-                sys.executable, "-m", f"benchmarks.kills.{module}", *arguments, *broken,
-                stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, stderr=errors,
-            )  # fmt: skip
-
     # ... its clients ...
 
     async def _keep(self, name: str) -> None:
@@ -233,17 +225,24 @@ class World:
                     "--count",
                     str(chance.randint(point.many // 2, 8 * point.many)),
                 )
-            process = await self._start(
-                "clients", role, name, self._proxy.address, str(self.folder), *options
+            process = await start(
+                "clients",
+                name,
+                self.folder,
+                role,
+                name,
+                self._proxy.address,
+                str(self.folder),
+                *options,
+                *self._broken,
             )
             self._clients[name] = process
             if self._is_finishing:
-                _ask(process)
+                tell(process)
             try:
                 code = await process.wait()
             except asyncio.CancelledError:
-                _signal(process, signal.SIGKILL)
-                await process.wait()
+                await end(process)
                 raise
             if code != KILLED:
                 if code:
@@ -253,16 +252,15 @@ class World:
 
     def _kill_client(self, name: str) -> None:
         if name in self._clients and not self._is_finishing:
-            _signal(self._clients[name], signal.SIGKILL)
+            send(self._clients[name], signal.SIGKILL)
 
     # ... and the end.
 
     async def _finish(self, keeping: list[asyncio.Task[None]]) -> None:
         """One more life of the server, in which everybody finishes."""
         self._is_finishing = True
-        server = await self._start("server", str(self.folder))
+        server = await start_server(self.folder, *self._broken)
         try:
-            _ask(server)
             await self._listens(server)
             async with asyncio.timeout(LONGEST_END):
                 await self._ask_and_wait(keeping, {"publisher", "durable", "sender"})
@@ -270,37 +268,23 @@ class World:
                     for topic in TOPICS:
                         await session.publish(topic, END)
                 await self._ask_and_wait(keeping, {"subscriber"})
-            _signal(server, signal.SIGTERM)
+            send(server, signal.SIGTERM)
             async with asyncio.timeout(LONGEST_START):
                 if code := await server.wait():
                     self.breaches.append(f"the last server ended with {code}; see server.err")
         except TimeoutError:
             self.breaches.append("stuck: somebody did not finish, although nobody was killed any more")
         finally:
-            _signal(server, signal.SIGKILL)
-            await server.wait()
+            await end(server)
 
     async def _ask_and_wait(self, keeping: list[asyncio.Task[None]], roles: set[str]) -> None:
-        asked = [task for task, role in zip(keeping, CLIENTS.values(), strict=True) if role in roles]
-        for name, role in CLIENTS.items():
-            if role in roles and name in self._clients:
-                _ask(self._clients[name])
+        asked = [task for task, name in zip(keeping, self.names, strict=True) if CLIENTS[name] in roles]
+        for name, process in self._clients.items():
+            if CLIENTS[name] in roles:
+                tell(process)
         await asyncio.wait(asked)
 
     async def _closer(self) -> landline.Session:
         while True:
             with contextlib.suppress(landline.ConnectError):
                 return await landline.connect(self._proxy.address, credentials="closer")
-
-
-def _signal(process: asyncio.subprocess.Process, number: signal.Signals) -> None:
-    """Send it a signal. Not by its own methods: those look whether it is there, and take its exit code away from who waits for it."""
-    if process.returncode is None:
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(process.pid, number)
-
-
-def _ask(process: asyncio.subprocess.Process) -> None:
-    """Ask a client to finish."""
-    if process.stdin is not None and process.returncode is None:
-        process.stdin.write(b"\n")

@@ -24,6 +24,7 @@ from ..errors import (
     StorageDamaged,
     StorageError,
     StorageFailed,
+    StorageFull,
     TopicError,
 )
 from ..history import TOO_LARGE, Gap, Position, Publication
@@ -163,7 +164,7 @@ class Hub:
             self._origins.doubt()
         self._has_failed |= isinstance(error, StorageFailed | StorageDamaged)
         log.error("publications could not be stored: %s", error)
-        self._board.failed(Code.UNKNOWN if is_doubtful else Code.FULL, str(error))
+        self._board.failed(Code.UNKNOWN if is_doubtful else Code.FULL, _clause(error))
 
     # The server's own program...
 
@@ -249,7 +250,7 @@ class Hub:
             flow.reset(ResetCode.BAD_DATA, error.reason)
         except StorageError as error:
             log.exception("a flow of topics cannot be served")
-            flow.reset(ResetCode.FAILED, str(error))
+            flow.reset(ResetCode.FAILED, _clause(error))
 
     # ... of publishes ...
 
@@ -437,6 +438,15 @@ async def _has_room(bare: BareSession, flow: BareFlow) -> None:
         if error is not None:
             raise error
         await flow.arrived.wait()
+
+
+def _clause(error: Exception) -> str:
+    """Return what publishers and subscribers are told: which file it is, and where, is for the log alone."""
+    if isinstance(error, StorageFull):
+        return "the disk of the server's topics is full; there must be room before more can be published"
+    if isinstance(error, StorageFailed | StorageDamaged):
+        return "the store of the server's topics failed; that server must be started again"
+    return "the server's topics are not to be had now"
 
 
 def _is_certain(error: Exception) -> bool:
