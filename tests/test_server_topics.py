@@ -424,10 +424,10 @@ async def test_a_disk_that_failed_is_well_in_the_next_life(place: Place) -> None
     async with await place.client() as client:
         await client.publish("t.a", "safe")
         disk.error, disk.stores_all_the_same = landline.StorageFailed("broken"), True
-        with pytest.raises(landline.PublishUnknown, match="broken"):
+        with pytest.raises(landline.PublishUnknown, match="started again"):
             await client.publish("t.a", "perhaps")
         disk.stores_all_the_same = False
-        with pytest.raises(landline.PublishFailed, match="broken"):
+        with pytest.raises(landline.PublishFailed, match="started again"):
             await client.publish("t.a", "never")
         disk.error = None
         await place.close()
@@ -449,7 +449,7 @@ async def test_a_disk_that_is_full_keeps_nobody_out(place: Place) -> None:
             for session in (client, newcomer):
                 _ = await session.send("hello")
                 await session.flush()
-                with pytest.raises(landline.PublishFailed, match="no room"):
+                with pytest.raises(landline.PublishFailed, match="is full"):
                     await session.publish("t.a", 1)
             subscription = newcomer.subscribe("t.a", "start")
             disk.error = None

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from itertools import count
@@ -12,6 +11,7 @@ from typing import Any
 import pytest
 
 import landline
+import landline.patterns.hub as hub_module
 from landline.errors import (
     DataError,
     FlowReset,
@@ -236,26 +236,27 @@ async def test_a_reading_that_the_end_of_the_server_overtakes_is_an_end() -> Non
 
 
 @pytest.mark.parametrize(
-    ("error", "outcome", "next_outcome"),
+    ("error", "outcome", "next_outcome", "why"),
     [
-        (StorageFull("no room"), PublishFailed, PublishFailed),
-        (StorageFailed("broken"), PublishUnknown, PublishFailed),
-        (OSError("broken"), PublishUnknown, PublishUnknown),
-        (DataError("too large"), PublishFailed, PublishFailed),
+        (StorageFull("/no/room"), PublishFailed, PublishFailed, "full"),
+        (StorageFailed("/broken"), PublishUnknown, PublishFailed, "must be started again"),
+        (OSError("/broken"), PublishUnknown, PublishUnknown, "not to be had"),
+        (DataError("/too/large"), PublishFailed, PublishFailed, "not to be had"),
     ],
 )
 async def test_a_disk_that_fails_acks_nothing(
-    error: Exception, outcome: type[Exception], next_outcome: type[Exception]
+    error: Exception, outcome: type[Exception], next_outcome: type[Exception], why: str
 ) -> None:
-    """Whether it may be stored is said; a storage that failed once stores nothing more, and that is certain."""
+    """Whether it may be stored is said, and not where the file is; a storage that failed once stores nothing more, and that is certain."""
     disk = Disk()
     async with opened(disk) as hub:
         subscription = hub.subscribe("t", After.NOW)
         hearing = asyncio.ensure_future(anext(subscription))
         await turns()
         disk.error = error
-        with pytest.raises(outcome, match=str(error)):
+        with pytest.raises(outcome, match=why) as raised:
             await hub.publish("t", 1)
+        assert "/" not in str(raised.value)
         with pytest.raises(next_outcome):
             await hub.publish("t", 2)
         disk.error = None
@@ -264,6 +265,7 @@ async def test_a_disk_that_fails_acks_nothing(
         assert data([await hearing]) == [3]
 
 
+@pytest.mark.limit("storage.trim_interval")
 async def test_old_publications_go_by_themselves_and_a_full_disk_does_not_stop_that(
     caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -281,7 +283,8 @@ async def test_old_publications_go_by_themselves_and_a_full_disk_does_not_stop_t
         return await trim()
 
     monkeypatch.setattr(disk, "trim", counted)
-    monkeypatch.setattr("landline.patterns.hub._TRIM_INTERVAL", 0.0)
+    assert STORAGE.trim_interval == hub_module._TRIM_INTERVAL
+    monkeypatch.setattr(hub_module, "_TRIM_INTERVAL", 0.0)
     async with opened(disk) as hub:
         await hub.publish("t", "old")
         clock[0] = 11.0
@@ -502,7 +505,7 @@ async def test_a_storage_that_cannot_be_read_ends_its_subscriptions(
         monkeypatch.setattr(disk, "read", read)
         _, messages = client.open(SUBSCRIBE_PURPOSE, encode(Subscribe("t", After.START)))
         error = await reset_of(messages)
-        assert (error.code, error.reason) == ("failed", "broken")
+        assert (error.code, "broken" in error.reason) == ("failed", False)
         with pytest.raises(StorageError):
             await anext(client.server.subscribe("t", "start"))
 
@@ -512,7 +515,7 @@ async def test_a_disk_without_room_for_an_outbox_refuses_its_publishes(disk: Dis
     async with line(disk) as client:
         disk.error = StorageFull("no room")
         _, messages = client.publish(Publish(1, 0, "t", b""))
-        assert (await reset_of(messages)).reason == "no room"
+        assert "full" in (await reset_of(messages)).reason
         disk.error = None
         _, messages = client.publish(Publish(1, 0, "t", b""))
 
@@ -525,17 +528,3 @@ async def test_flows_of_the_programs_own_are_its_own(disk: Disk) -> None:
         _, messages = client.open("landline.other", b"data")
 
         assert (await reset_of(messages)).code == "unwanted"
-
-
-async def test_an_answer_that_is_too_long_is_cut(disk: Disk, caplog: pytest.LogCaptureFixture) -> None:
-    """Whatever the storage says about itself, the client can read it."""
-    async with line(disk) as client:
-        _, messages = client.publish()
-        await answers(messages, 1)
-        with caplog.at_level(logging.CRITICAL):
-            disk.error = StorageFull("x" * 10_000)
-            flow, messages = client.publish(Publish(1, 0, "t", b""), outbox=ID)
-            _, failed = await answers(messages, 2)
-
-        assert failed == Unpublished(1, Code.FULL, "x" * PROTOCOL.reason)
-        assert flow.why_unwritable() is None
