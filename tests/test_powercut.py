@@ -5,15 +5,19 @@ A few images of one short life, for the engine's sake; ``make powercut`` makes t
 
 from __future__ import annotations
 
+import asyncio
 import errno
+import json
 import random
 import sys
 from pathlib import Path
 
 import pytest
 
+from benchmarks.powercut.account import Account
 from benchmarks.powercut.disk import Disk, Event, replayed
 from benchmarks.powercut.images import Found, try_images
+from benchmarks.powercut.judge import Wrong, judge
 from benchmarks.powercut.recording import CannotRecord, Plan, check, compiled, read, record
 
 
@@ -80,6 +84,8 @@ def test_a_cut_file_is_cut_at_once() -> None:
     disk = replayed([*CREATED, event("W", 0, b"x" * 2000), event("S"), event("T", 600)])
 
     assert contents(disk) == {b"x" * 2000, b"x" * 600}
+    disk.replay(event("W", 1100, b"y"))
+    assert b"x" * 600 + bytes(500) + b"y" in contents(disk)
 
 
 # ... the recorder...
@@ -92,6 +98,17 @@ def recorder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return compiled(tmp_path_factory.mktemp("recorder"))
 
 
+@pytest.fixture(scope="module")
+def recorded(recorder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the record of a short life, and the files that it left."""
+    folder = tmp_path_factory.mktemp("recorded")
+    record(SHORT, recorder, folder)
+    return folder
+
+
+SHORT = Plan("2", lives=1, turns=1)
+
+
 def cut(plan: Plan, recorder: Path, folder: Path) -> Found:
     """Record a run and judge a few images of it."""
     events = record(plan, recorder, folder / "run")
@@ -100,26 +117,60 @@ def cut(plan: Plan, recorder: Path, folder: Path) -> Found:
 
 
 @pytest.mark.needs("gcc")
-def test_a_record_that_misses_something_is_refused(recorder: Path, tmp_path: Path) -> None:
+def test_a_record_that_misses_something_is_refused(recorded: Path) -> None:
     """The record, replayed, must give the files that the run left, to the last byte."""
-    record(Plan("1", lives=1, turns=1), recorder, tmp_path)
-    events = read(tmp_path / "record")
-    check(events, tmp_path / "files")
+    events, files = read(recorded / "record"), recorded / "files"
+    check(events, files)
 
     written = next(number for number in range(len(events))[::-1] if events[number].kind == "W")
     with pytest.raises(CannotRecord, match="does not agree"):
-        check(events[:written], tmp_path / "files")
+        check(events[:written], files)
     with pytest.raises(CannotRecord, match="mmap"):
-        check([*events, event("X", 0, b"mmap")], tmp_path / "files")
+        check([*events, event("X", 0, b"mmap")], files)
+
+
+# ... the judge...
+
+
+@pytest.mark.needs("gcc")
+def test_what_was_acknowledged_and_is_not_there_is_wrong(recorded: Path, tmp_path: Path) -> None:
+    """A value, a publication, a whole epoch: each is missed in files that are good otherwise."""
+    events = read(recorded / "record")
+    noted = next(one for one in events[::-1] if one.kind == "W" and one.data.startswith(b'["'))
+
+    def add(*lines: list[object]) -> list[Event]:
+        return [*events, *(noted._replace(data=json.dumps(line).encode()) for line in lines)]
+
+    def verdict(told: list[Event]) -> None:
+        image = {name: bytes(file.cached) for name, file in replayed(events).names.items()}
+        folder = tmp_path / "image"
+        folder.mkdir(exist_ok=True)
+        asyncio.run(judge(folder, image, Account(told).at(len(told)), reopen=True))
+
+    verdict(events)
+    epoch = Account(events).openings[-1]
+    for changes, positions, wrong in (
+        ([["Put", "never", "x"]], [], "the values and the head"),
+        (
+            [["Append", "never", "x"]],
+            [[epoch.epoch, epoch.states[-1].head + 1]],
+            "1 acknowledged publications are lost",
+        ),
+    ):
+        with pytest.raises(Wrong, match=wrong):
+            verdict(add(["ask", 999, changes, {}], ["ack", 999, positions]))
+    values = {key: data for key, (data, _) in epoch.states[-1].values.items()}
+    with pytest.raises(Wrong, match="not known any more"):
+        verdict(add(["open", "never", epoch.states[-1].head, values]))
 
 
 # ... and the storage under it.
 
 
 @pytest.mark.needs("gcc")
-def test_no_cut_takes_what_was_acknowledged(recorder: Path, tmp_path: Path) -> None:
+def test_no_cut_takes_what_was_acknowledged(recorded: Path, tmp_path: Path) -> None:
     """Twelve moments of a short life."""
-    found = cut(Plan("2", lives=1, turns=1), recorder, tmp_path)
+    found = try_images(SHORT, read(recorded / "record"), tmp_path / "image", count=12)
 
     assert found.failures == []
     assert found.images == 12

@@ -367,7 +367,7 @@ def test_whatever_is_damaged_it_is_never_called_good(
 
 def test_a_newer_format_is_said_and_not_called_good(store: Path) -> None:
     """SQLite's own check is made; what a newer landline means by its tables only that one knows."""
-    ask(store, f"PRAGMA user_version = {len(MIGRATIONS) + 1}")
+    ask(store, f"PRAGMA user_version = {len(MIGRATIONS) + 1}", "CREATE TABLE invention (what)")
     report = unchanged(store)
 
     assert report.is_newer
