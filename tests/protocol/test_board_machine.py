@@ -62,6 +62,11 @@ def now(waiting: Coroutine[Any, Any, T]) -> T:
     raise AssertionError("it waits")
 
 
+def as_it_is(said: Publish) -> bytes:
+    """Let everything be published."""
+    return said.data
+
+
 class Client:
     """Who publishes, and the books about it."""
 
@@ -174,7 +179,7 @@ class Topics(RuleBasedStateMachine):
 
     def receive(self, client: Client, origin: Origin, said: Publish) -> None:
         flow = client.down
-        self.board.receive(origin, client.name, said, lambda answer: flow.append(encode(answer)))
+        self.board.receive(origin, client.name, said, lambda answer: flow.append(encode(answer)), as_it_is)
 
     def origin(self, key: str) -> tuple[Origin, bool]:
         for waiting in (*self.board._storing, *self.board._waiting):
