@@ -1,0 +1,318 @@
+"""A durable client's outbox: what was published and not answered goes out once, whenever and wherever the client stopped."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import landline
+from landline.errors import PublishFailed, PublishUnknown, StorageDamaged, StorageFull, StorageLocked
+from landline.storage import SQLiteStorage
+from tests.disk import Disk
+
+pytestmark = pytest.mark.timeout(30)
+
+_numbers = count(1)
+QUICK = landline.Limits(redial_min=0.001, redial_max=0.01, close_timeout=0.05)
+
+CLIENT = """
+import asyncio, sys, landline
+async def main():
+    session = await landline.connect(sys.argv[1], storage=sys.argv[2])
+    await session.publish("t", "first")
+    print("ready", flush=True)
+    await asyncio.to_thread(sys.stdin.readline)
+    publishing = [asyncio.ensure_future(session.publish("t", number)) for number in range(20)]
+    await asyncio.sleep(0)
+    while session._publishing._keeping:
+        await asyncio.sleep(0)
+    print("kept", flush=True)
+    await asyncio.gather(*publishing)
+asyncio.run(main())
+"""
+"""Publishes, says so when all is on its disk, and waits for answers that never come."""
+
+
+class Server:
+    """A server with one topic, whose disk can be held, and that can be started again."""
+
+    def __init__(self) -> None:
+        self.disk = Disk()
+        self.address = f"memory://outbox-{next(_numbers)}"
+
+    @asynccontextmanager
+    async def life(self, *addresses: str) -> AsyncIterator[landline.Listening]:
+        server = landline.Server(storage=self.disk)
+        server.topic("t")
+        async with server.listen(self.address, *addresses) as listening:
+            yield listening
+
+    def connect(self, disk: Any) -> landline.connect:
+        return landline.connect(self.address, storage=disk, limits=QUICK)
+
+    async def history(self) -> list[Any]:
+        """What is stored, in order, as a new client reads it."""
+        head = (await self.disk.head()).offset
+        found: list[Any] = []
+        if head:
+            async with landline.connect(self.address, limits=QUICK) as reader:
+                async for said in reader.subscribe("t", "start"):
+                    assert isinstance(said, landline.Publication)
+                    found.append(said.data)
+                    if said.position.offset == head:
+                        break
+        return found
+
+
+@pytest.fixture
+def server() -> Server:
+    return Server()
+
+
+async def turns() -> None:
+    """Whoever can go on does."""
+    for _ in range(100):
+        await asyncio.sleep(0)
+
+
+async def idle(session: landline.Session) -> None:
+    """Until everything is answered and forgotten."""
+    assert session._publishing is not None
+    while session._publishing.waiting:  # noqa: ASYNC110 - nobody announces it
+        await asyncio.sleep(0)
+    await turns()
+
+
+async def publishing(session: landline.Session, *data: Any) -> Sequence[asyncio.Future[landline.Position]]:
+    """Publish, and see that it got as far as it gets."""
+    futures = [asyncio.ensure_future(session.publish("t", each)) for each in data]
+    await turns()
+    return futures
+
+
+async def stopped(futures: Sequence[asyncio.Future[landline.Position]]) -> None:
+    for future in futures:
+        future.cancel()
+    await asyncio.gather(*futures, return_exceptions=True)
+
+
+async def test_what_was_not_answered_goes_out_with_the_next_client(server: Server) -> None:
+    """Once and in order, before anything new, although the first one never heard of it again."""
+    mine = Disk()
+    async with server.life():
+        async with server.connect(mine) as session:
+            await session.publish("t", "answered")
+            server.disk.held.clear()
+            futures = await publishing(session, "one", "two")
+            image = mine.image()
+            await stopped(futures)
+            server.disk.held.set()
+        async with server.connect(image) as again:
+            await again.publish("t", "three")
+        assert await server.history() == ["answered", "one", "two", "three"]
+
+
+async def test_what_no_server_was_sent_is_not_in_doubt(server: Server) -> None:
+    """No server had opened the outbox when the client died: whichever opens it now is sent everything."""
+    mine = Disk()
+    async with server.life():
+        session = await server.connect(mine)
+        server.disk.held.clear()
+        futures = await publishing(session, "one")
+        image = mine.image()
+        await stopped(futures)
+        await session.close()
+        server.disk.held.set()
+    server.disk = Disk()
+    async with server.life():
+        async with server.connect(image) as again:
+            await idle(again)
+        assert await server.history() == ["one"]
+
+
+async def test_what_was_answered_is_forgotten(server: Server) -> None:
+    """The file does not grow; the numbers rise all the same, so that the next client's are new."""
+    mine = Disk()
+    async with server.life():
+        for number in range(3):
+            async with server.connect(mine) as session:
+                await session.publish("t", number)
+                await idle(session)
+        async with mine:
+            assert len(await mine.scan("")) == 1
+        assert await server.history() == [0, 1, 2]
+
+
+async def test_nothing_is_said_before_it_is_kept(server: Server) -> None:
+    """Else it could be published, and published again by the next client that does not know."""
+    mine = Disk()
+    async with server.life(), server.connect(mine) as session:
+        await session.publish("t", "first")
+        await idle(session)
+        mine.held.clear()
+        futures = await publishing(session, "second")
+        assert await server.history() == ["first"]
+        mine.held.set()
+        await asyncio.gather(*futures)
+        assert await server.history() == ["first", "second"]
+
+
+async def test_a_death_between_the_answer_and_forgetting_doubles_nothing(server: Server) -> None:
+    """The next client says it again, and is answered with the first position."""
+    mine = Disk()
+    async with server.life():
+        async with server.connect(mine) as session:
+            await session.publish("t", "zero")
+            await idle(session)
+            before = mine.writes.copy()
+            futures = await publishing(session, "one")
+            while len(mine.writes) == len(before):  # noqa: ASYNC110 - nobody announces it
+                await asyncio.sleep(0)
+            mine.held.clear()
+            position = await futures[0]
+            image = mine.image()
+            mine.held.set()
+        async with server.connect(image) as again:
+            await idle(again)
+            assert await again.publish("t", "two") == landline.Position(position.epoch, position.offset + 1)
+        assert await server.history() == ["zero", "one", "two"]
+
+
+async def test_it_goes_on_with_another_life_of_the_server(server: Server) -> None:
+    """Both may be new: the numbers are on both disks."""
+    mine = Disk()
+    async with server.life():
+        session = await server.connect(mine)
+        futures = await publishing(session, *range(5))
+        await asyncio.gather(*futures)
+        image = mine.image()
+        await session.close()
+    async with server.life():
+        async with server.connect(image) as again:
+            await again.publish("t", 5)
+        assert await server.history() == [*range(6)]
+
+
+async def test_what_cannot_be_kept_is_not_sent(server: Server) -> None:
+    """A full disk of our own: said at once; later it works again."""
+    mine = Disk()
+    async with server.life(), server.connect(mine) as session:
+        await session.publish("t", 1)
+        await idle(session)
+        mine.error = StorageFull("no room")
+        with pytest.raises(PublishFailed, match="could not be kept: no room"):
+            await session.publish("t", 2)
+        mine.error = None
+        await session.publish("t", 3)
+        assert await server.history() == [1, 3]
+
+
+async def test_a_server_that_forgot_the_outbox_is_not_sent_it_again(server: Server) -> None:
+    """What was said may have been stored in a history that is gone: nobody can tell, and nothing is doubled."""
+    mine = Disk()
+    async with server.life():
+        async with server.connect(mine) as session:
+            await session.publish("t", "before")
+            server.disk.held.clear()
+            futures = await publishing(session, "perhaps")
+            image = mine.image()
+            await stopped(futures)
+            server.disk.held.set()
+    server.disk = Disk()
+    async with server.life():
+        async with server.connect(image) as again:
+            await idle(again)
+            await again.publish("t", "after")
+        assert await server.history() == ["after"]
+
+
+async def test_who_waits_when_the_session_ends_is_told_that_it_is_kept(server: Server) -> None:
+    """And the next client has it."""
+    mine = Disk()
+    async with server.life():
+        session = await server.connect(mine)
+        server.disk.held.clear()
+        (future,) = await publishing(session, "one")
+        await session.close()
+        with pytest.raises(PublishUnknown, match="it is kept, and goes out with the next session"):
+            await future
+        server.disk.held.set()
+        async with server.connect(mine) as again:
+            await idle(again)
+        assert await server.history() == ["one"]
+
+
+async def test_a_cancelled_publish_goes_out_all_the_same(server: Server) -> None:
+    """It was kept, or will be: there is no way to take it back."""
+    mine = Disk()
+    async with server.life(), server.connect(mine) as session:
+        await session.publish("t", 0)
+        mine.held.clear()
+        futures = await publishing(session, 1)
+        await stopped(futures)
+        mine.held.set()
+        await session.publish("t", 2)
+        assert await server.history() == [0, 1, 2]
+
+
+async def test_a_file_has_one_client(server: Server, tmp_path: Path) -> None:
+    """The second one is refused, with the first one undisturbed."""
+    async with server.life(), server.connect(tmp_path / "outbox.db") as session:
+        with pytest.raises(StorageLocked, match="in use"):
+            await server.connect(tmp_path / "outbox.db")
+        await session.publish("t", 1)
+
+
+async def test_a_refused_dial_lets_go_of_the_file(server: Server, tmp_path: Path) -> None:
+    """Nobody listens: the next try finds it free."""
+    with pytest.raises(landline.ConnectError):
+        await server.connect(tmp_path / "outbox.db")
+    async with SQLiteStorage(tmp_path / "outbox.db"):
+        pass
+
+
+@pytest.mark.parametrize("key", ["landline.client.outbox", "landline.client.publish.00000000000000000001"])
+async def test_what_is_kept_and_cannot_be_read_is_left_alone(server: Server, key: str) -> None:
+    """A clear error, and no outbox that begins anew in its place."""
+    mine = Disk()
+    async with mine:
+        await mine.put(key, b"\xc1")
+    async with server.life():
+        with pytest.raises(StorageDamaged, match="cannot be read"):
+            await server.connect(mine)
+    async with mine:
+        assert (await mine.scan(""))[0].data == b"\xc1"
+
+
+async def test_a_client_that_is_killed_loses_nothing(server: Server, tmp_path: Path) -> None:
+    """With ``kill -9``, a real file and a real line."""
+    path = str(tmp_path / "outbox.db")
+    async with server.life("tcp://127.0.0.1:0") as listening:
+        address = next(address for address in listening.addresses if address.startswith("tcp"))
+        process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            "-c",
+            CLIENT,
+            address,
+            path,
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+        )
+        assert process.stdout is not None and process.stdin is not None
+        assert await process.stdout.readline() == b"ready\n"
+        server.disk.held.clear()
+        process.stdin.write(b"\n")
+        assert await process.stdout.readline() == b"kept\n"
+        process.kill()
+        await process.communicate()
+        server.disk.held.set()
+        async with landline.connect(address, storage=path) as again:
+            await idle(again)
+        assert await server.history() == ["first", *range(20)]
