@@ -157,11 +157,11 @@ async def test_nothing_is_said_before_it_is_kept(server: Server) -> None:
         await session.publish("t", "first")
         await idle(session)
         mine.held.clear()
-        futures = await publishing(session, "second")
+        futures = [*await publishing(session, "second"), *await publishing(session, "third")]
         assert await server.history() == ["first"]
         mine.held.set()
         await asyncio.gather(*futures)
-        assert await server.history() == ["first", "second"]
+        assert await server.history() == ["first", "second", "third"]
 
 
 async def test_a_death_between_the_answer_and_forgetting_doubles_nothing(server: Server) -> None:

@@ -355,3 +355,28 @@ def test_a_record_that_cannot_be_read_is_an_error(data: bytes) -> None:
     """Whoever reads it says so."""
     with pytest.raises(ValueError):
         decode_record(data, at(1))
+
+
+def test_a_kept_outbox_calls_answered_what_is_forgotten() -> None:
+    """Else the server would forget the position of what the next process may say again; and it says only what is kept."""
+    publisher = Publisher(bytes(16), is_kept=True)
+    for _ in range(3):
+        publisher.publish("t", b"")
+    publisher.begin()
+    publisher.receive(encode(Opened(known=False)))
+    assert publisher.next_message() is None
+
+    publisher.kept(2)
+    assert publisher.next_message() is None
+    publisher.kept(1)
+    for number in (1, 2):
+        said = publisher.next_message()
+        assert said is not None
+        assert decode_publish(said) == Publish(number, 0, "t", b"")
+        publisher.receive(encode(Published(number, "epoch", number)))
+    assert publisher.next_message() is None
+    publisher.forgotten(1)
+    publisher.kept(3)
+    said = publisher.next_message()
+    assert said is not None
+    assert decode_publish(said) == Publish(3, 1, "t", b"")
