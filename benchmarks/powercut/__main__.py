@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Final
 
 from .breaks import BREAKS
-from .images import KEPT_AT, Found, Job, one_recording, try_images
+from .images import KEPT_AT, NO_CUT, Found, Job, one_recording, try_images
 from .recording import CannotRecord, Plan, compiled, read, temporary_folder
 
 IMAGES: Final = 20_000
@@ -137,7 +137,7 @@ def _try_breaks(options: argparse.Namespace, folder: Path) -> int:
         if not first and not broken.masked:
             missed.append(name)
         outcome = (
-            f"found by image {images:,}: {first}"
+            f"found {'without a cut' if first.startswith(NO_CUT) else f'by image {images:,}'}: {first}"
             if first
             else f"not found in {images:,} images; {broken.masked or 'MISSED'}"
         )

@@ -16,6 +16,7 @@ from .disk import Disk, Event
 from .judge import Wrong, judge
 from .recording import ROOT, Plan, record
 
+NO_CUT: Final = "no cut was needed"
 KEPT_AT: Final = ROOT / ".cache" / "powercut"
 
 
@@ -68,7 +69,7 @@ def try_images(
         account = Account(events)
     except ValueError as error:
         found.images = 1
-        found.failures.append(f"no cut was needed: {error}")
+        found.failures.append(f"{NO_CUT}: {error}")
         return found
     found.asked = sum(len(opening.asked) for opening in account.openings)
     found.openings = len(account.openings) - 1

@@ -77,7 +77,9 @@ class Plan:
                 )
             )
             fault = f"{kind}:{chance.randrange(1, most)}:{chance.choice((1, 1, 3, 20))}:{error}"
-        return cls(f"{seed}/{number}", fault, chance.randrange(LIVES), broken)
+        # One life shows a break by its images; that a process died would give some of them away before any cut.
+        lives = 1 if broken else LIVES
+        return cls(f"{seed}/{number}", fault, chance.randrange(lives), broken, lives)
 
 
 def record(plan: Plan, library: Path, work: Path) -> list[Event]:
