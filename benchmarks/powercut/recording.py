@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from .breaks import BREAKS
+from .ablations import ABLATIONS
 from .disk import Event, replayed
 from .workload import LIVES, LONGEST, TURNS
 
@@ -57,7 +57,7 @@ class Plan:
     """See recorder.c; "" for a disk that works."""
     faulty_life: int = 0
     broken: str = ""
-    """A row of ``breaks.BREAKS``."""
+    """A row of ``ablations.ABLATIONS``."""
     lives: int = LIVES
     turns: int = TURNS
 
@@ -66,7 +66,7 @@ class Plan:
         """Return the plan of a recording; a third of them have a disk that fails for some calls."""
         chance = random.Random(f"{seed}/{number}/plan")
         fault = ""
-        if number % 3 == 2 or (broken and BREAKS[broken].needs_fault):
+        if number % 3 == 2 or (broken and ABLATIONS[broken].needs_fault):
             kind, error, most = chance.choice(
                 (
                     ("sync", errno.EIO, 90),
@@ -77,7 +77,7 @@ class Plan:
                 )
             )
             fault = f"{kind}:{chance.randrange(1, most)}:{chance.choice((1, 1, 3, 20))}:{error}"
-        # One life shows a break by its images; that a process died would give some of them away before any cut.
+        # One life shows an ablation by its images; that a process died would give some of them away before any cut.
         lives = 1 if broken else LIVES
         return cls(f"{seed}/{number}", fault, chance.randrange(lives), broken, lives)
 
@@ -103,7 +103,7 @@ def record(plan: Plan, library: Path, work: Path) -> list[Event]:
             "POWERCUT_FOLDER": str(folder),
             "POWERCUT_RECORD": str(into),
             "POWERCUT_FAULT": plan.fault if life == plan.faulty_life else "",
-            "POWERCUT_LIES": BREAKS[plan.broken].lies if plan.broken else "",
+            "POWERCUT_LIES": ABLATIONS[plan.broken].lies if plan.broken else "",
         }
         command = [sys.executable, "-m", "benchmarks.powercut.workload", str(folder), plan.seed]
         command += [str(life), str(plan.lives), str(plan.turns)]
