@@ -73,7 +73,9 @@ def _plans(options: argparse.Namespace, folder: Path, broken: str, *, stop_early
 
 def _try_many(options: argparse.Namespace, folder: Path) -> int:
     began = time.monotonic()
-    total, events, failures = Counter[str](), Counter[str](), []
+    total, events = Counter[str](), Counter[str]()
+    failures: list[str] = []
+    again: list[str] = []
     jobs = _plans(options, folder, options.broken, stop_early=False)
     with ProcessPoolExecutor(options.j, multiprocessing.get_context("spawn")) as pool:
         for found in _as_found(pool, jobs, options.j):
@@ -86,12 +88,14 @@ def _try_many(options: argparse.Namespace, folder: Path) -> int:
                 faulty=bool(found.plan.fault),
             )
             failures += [f"{found.plan}: {failure}" for failure in found.failures]
+            if found.again:
+                again.append(f"to build an image of {found.plan} again: make powercut ARGS='{found.again}'")
             _progress(total["images"], options.images, time.monotonic() - began)
             if len(failures) > 20:
                 break
     _progress_done()
-    for failure in failures[:20]:
-        _say(failure)
+    for line in [*failures[:20], *again]:
+        _say(line)
     _say(
         f"{total['images']:,} images of {total['recordings']} recordings, {total['faulty']} of them with a failing disk; seed {options.seed},"
         f" {time.monotonic() - began:,.0f} s: {len(failures)} wrong"

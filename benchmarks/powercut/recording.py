@@ -61,6 +61,10 @@ class Plan:
     lives: int = LIVES
     turns: int = TURNS
 
+    def __str__(self) -> str:
+        fault = f" ({self.fault} in life {self.faulty_life})" if self.fault else ""
+        return f"recording {self.seed}{fault}"
+
     @classmethod
     def of(cls, seed: int, number: int, broken: str = "") -> Plan:
         """Return the plan of a recording; a third of them have a disk that fails for some calls."""
