@@ -62,7 +62,7 @@ fuzz: setup-fuzz
 flood: setup-test
 	@exec $(BIN)/python -m benchmarks.flood --check $(ARGS)
 
-# 20,000 images in about five minutes on two cores; Linux, with a C compiler. ARGS=--ablations proves that it can fail.
+# 20,000 images, about seven minutes of processor time; Linux, with a C compiler. ARGS=--ablations proves that it can fail.
 powercut: setup-test
 	@exec nice -n 10 $(BIN)/python -m benchmarks.powercut $(ARGS)
 
