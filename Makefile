@@ -68,7 +68,7 @@ flood: setup-test
 restarts: setup-test
 	@exec $(BIN)/python -m benchmarks.restarts --check $(ARGS)
 
-# 20,000 images in about five minutes on two cores; Linux, with a C compiler. ARGS=--breaks proves that it can fail.
+# 20,000 images, about seven minutes of processor time; Linux, with a C compiler. ARGS=--ablations proves that it can fail.
 powercut: setup-test
 	@exec nice -n 10 $(BIN)/python -m benchmarks.powercut $(ARGS)
 

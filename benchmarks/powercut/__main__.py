@@ -1,7 +1,7 @@
 """``make powercut``: power cuts for the storage, thousands of them, each at a random moment of a run that was really recorded.
 
 ``--images`` and ``--seed`` say how many and which. A failing image is named with the command that builds it again from its
-recording, which is kept. ``--breaks`` proves that it can fail: it switches each safeguard off and counts the images until that is found.
+recording, which is kept. ``--ablations`` proves that it can fail: it switches each safeguard off and counts the images until that is found.
 """
 
 from __future__ import annotations
@@ -17,18 +17,18 @@ from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wai
 from pathlib import Path
 from typing import Final
 
-from .breaks import BREAKS
-from .images import KEPT_AT, Found, Job, one_recording, try_images
+from .ablations import ABLATIONS
+from .images import KEPT_AT, NO_CUT, Found, Job, one_recording, try_images
 from .recording import CannotRecord, Plan, compiled, read, temporary_folder
 
 IMAGES: Final = 20_000
 PER_RECORDING: Final = 250
-MOST_PER_BREAK: Final = 5_000
+MOST_PER_ABLATION: Final = 5_000
 MOST_PER_MASKED: Final = 500
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run what was asked for; return 1 when an image failed, or a break was not found."""
+    """Run what was asked for; return 1 when an image failed, or an ablation was not found."""
     options = _parser().parse_args(arguments)
     if options.again:
         return _again(options)
@@ -36,8 +36,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         folder = Path(name)
         try:
             compiled(folder)
-            if options.breaks:
-                return _try_breaks(options, folder)
+            if options.ablations:
+                return _try_ablations(options, folder)
             return _try_many(options, folder)
         except CannotRecord as error:
             _say(f"powercut: {error}")
@@ -49,9 +49,11 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--images", type=int, default=IMAGES, help=f"how many ({IMAGES:,})")
     parser.add_argument("--seed", type=int, default=1, help="which (1)")
     parser.add_argument("-j", type=int, default=2, metavar="N", help="how many processes (2)")
-    parser.add_argument("--break", dest="broken", choices=BREAKS, default="", help="switch a safeguard off")
     parser.add_argument(
-        "--breaks", action="store_true", help="each in turn: how many images until it is found"
+        "--ablation", dest="broken", choices=ABLATIONS, default="", help="switch a safeguard off"
+    )
+    parser.add_argument(
+        "--ablations", action="store_true", help="each in turn: how many images until it is found"
     )
     parser.add_argument("--again", type=Path, metavar="RECORD", help="a kept record, with --plan and --image")
     parser.add_argument("--plan", default="", help="the plan of that record")
@@ -71,7 +73,9 @@ def _plans(options: argparse.Namespace, folder: Path, broken: str, *, stop_early
 
 def _try_many(options: argparse.Namespace, folder: Path) -> int:
     began = time.monotonic()
-    total, events, failures = Counter[str](), Counter[str](), []
+    total, events = Counter[str](), Counter[str]()
+    failures: list[str] = []
+    again: list[str] = []
     jobs = _plans(options, folder, options.broken, stop_early=False)
     with ProcessPoolExecutor(options.j, multiprocessing.get_context("spawn")) as pool:
         for found in _as_found(pool, jobs, options.j):
@@ -84,12 +88,14 @@ def _try_many(options: argparse.Namespace, folder: Path) -> int:
                 faulty=bool(found.plan.fault),
             )
             failures += [f"{found.plan}: {failure}" for failure in found.failures]
+            if found.again:
+                again.append(f"to build an image of {found.plan} again: make powercut ARGS='{found.again}'")
             _progress(total["images"], options.images, time.monotonic() - began)
             if len(failures) > 20:
                 break
     _progress_done()
-    for failure in failures[:20]:
-        _say(failure)
+    for line in [*failures[:20], *again]:
+        _say(line)
     _say(
         f"{total['images']:,} images of {total['recordings']} recordings, {total['faulty']} of them with a failing disk; seed {options.seed},"
         f" {time.monotonic() - began:,.0f} s: {len(failures)} wrong"
@@ -115,13 +121,13 @@ def _as_found(pool: ProcessPoolExecutor, jobs: Iterator[Job], width: int) -> Ite
             yield future.result()
 
 
-def _try_breaks(options: argparse.Namespace, folder: Path) -> int:
+def _try_ablations(options: argparse.Namespace, folder: Path) -> int:
     missed = []
-    for name, broken in BREAKS.items():
+    for name, broken in ABLATIONS.items():
         images, first = 0, ""
         for job in _plans(
             argparse.Namespace(
-                seed=options.seed, images=MOST_PER_BREAK if not broken.masked else MOST_PER_MASKED
+                seed=options.seed, images=MOST_PER_ABLATION if not broken.masked else MOST_PER_MASKED
             ),
             folder,
             name,
@@ -129,7 +135,7 @@ def _try_breaks(options: argparse.Namespace, folder: Path) -> int:
         ):
             found = one_recording(job)
             images += found.images
-            _progress(images, MOST_PER_BREAK, 0.0)
+            _progress(images, MOST_PER_ABLATION, 0.0)
             if found.failures:
                 first = found.failures[0]
                 break
@@ -137,7 +143,7 @@ def _try_breaks(options: argparse.Namespace, folder: Path) -> int:
         if not first and not broken.masked:
             missed.append(name)
         outcome = (
-            f"found by image {images:,}: {first}"
+            f"found {'without a cut' if first.startswith(NO_CUT) else f'by image {images:,}'}: {first}"
             if first
             else f"not found in {images:,} images; {broken.masked or 'MISSED'}"
         )

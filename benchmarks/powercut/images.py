@@ -16,6 +16,7 @@ from .disk import Disk, Event
 from .judge import Wrong, judge
 from .recording import ROOT, Plan, record
 
+NO_CUT: Final = "no cut was needed"
 KEPT_AT: Final = ROOT / ".cache" / "powercut"
 
 
@@ -29,6 +30,8 @@ class Found:
     asked: int = 0
     openings: int = 0
     failures: list[str] = field(default_factory=list)
+    again: str = ""
+    """How to build a failing image again: arguments of the command."""
 
 
 def cuts(plan: Plan, events: Sequence[Event], count: int) -> list[int]:
@@ -68,7 +71,7 @@ def try_images(
         account = Account(events)
     except ValueError as error:
         found.images = 1
-        found.failures.append(f"no cut was needed: {error}")
+        found.failures.append(f"{NO_CUT}: {error}")
         return found
     found.asked = sum(len(opening.asked) for opening in account.openings)
     found.openings = len(account.openings) - 1
@@ -113,9 +116,7 @@ def one_recording(job: Job) -> Found:
             KEPT_AT.mkdir(parents=True, exist_ok=True)
             kept = KEPT_AT / f"record-{plan.seed.replace('/', '-')}"
             shutil.copy(work / "record", kept)
-            found.failures.append(
-                f"to build it again: make powercut ARGS='--again {kept} --plan {plan.seed} --images {count} --image NUMBER'"
-            )
+            found.again = f"--again {kept} --plan {plan.seed} --images {count} --image NUMBER"
     finally:
         shutil.rmtree(work, ignore_errors=True)
     return found

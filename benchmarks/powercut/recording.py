@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from .breaks import BREAKS
+from .ablations import ABLATIONS
 from .disk import Event, replayed
 from .workload import LIVES, LONGEST, TURNS
 
@@ -57,16 +57,20 @@ class Plan:
     """See recorder.c; "" for a disk that works."""
     faulty_life: int = 0
     broken: str = ""
-    """A row of ``breaks.BREAKS``."""
+    """A row of ``ablations.ABLATIONS``."""
     lives: int = LIVES
     turns: int = TURNS
+
+    def __str__(self) -> str:
+        fault = f" ({self.fault} in life {self.faulty_life})" if self.fault else ""
+        return f"recording {self.seed}{fault}"
 
     @classmethod
     def of(cls, seed: int, number: int, broken: str = "") -> Plan:
         """Return the plan of a recording; a third of them have a disk that fails for some calls."""
         chance = random.Random(f"{seed}/{number}/plan")
         fault = ""
-        if number % 3 == 2 or (broken and BREAKS[broken].needs_fault):
+        if number % 3 == 2 or (broken and ABLATIONS[broken].needs_fault):
             kind, error, most = chance.choice(
                 (
                     ("sync", errno.EIO, 90),
@@ -77,7 +81,9 @@ class Plan:
                 )
             )
             fault = f"{kind}:{chance.randrange(1, most)}:{chance.choice((1, 1, 3, 20))}:{error}"
-        return cls(f"{seed}/{number}", fault, chance.randrange(LIVES), broken)
+        # One life shows an ablation by its images; that a process died would give some of them away before any cut.
+        lives = 1 if broken else LIVES
+        return cls(f"{seed}/{number}", fault, chance.randrange(lives), broken, lives)
 
 
 def record(plan: Plan, library: Path, work: Path) -> list[Event]:
@@ -101,7 +107,7 @@ def record(plan: Plan, library: Path, work: Path) -> list[Event]:
             "POWERCUT_FOLDER": str(folder),
             "POWERCUT_RECORD": str(into),
             "POWERCUT_FAULT": plan.fault if life == plan.faulty_life else "",
-            "POWERCUT_LIES": BREAKS[plan.broken].lies if plan.broken else "",
+            "POWERCUT_LIES": ABLATIONS[plan.broken].lies if plan.broken else "",
         }
         command = [sys.executable, "-m", "benchmarks.powercut.workload", str(folder), plan.seed]
         command += [str(life), str(plan.lives), str(plan.turns)]

@@ -1,6 +1,6 @@
 """The run that is recorded: several lives of one store, with crowds that append, put, delete and expect, and everything put on record.
 
-``python -m benchmarks.powercut.workload FOLDER SEED LIFE LIVES TURNS [BREAK]`` is one life: a process that opens the store once or several
+``python -m benchmarks.powercut.workload FOLDER SEED LIFE LIVES TURNS [ABLATION]`` is one life: a process that opens the store once or several
 times. What it asks, and what it is told, it writes to ``.account`` beside the store, a line of JSON each: before it asks, and after
 it was told. So the record of the files' changes says which write was acknowledged before which.
 """
@@ -19,7 +19,7 @@ from typing import Any, Final
 from landline.errors import Conflict, StorageError, StorageFull
 from landline.storage import Append, Change, Delete, Put, Retention, SQLiteStorage, Storage, database
 
-from .breaks import BREAKS
+from .ablations import ABLATIONS
 
 LONGEST: Final = 60.0
 """Seconds after which a life that hangs says where, and ends."""
@@ -178,7 +178,7 @@ def main() -> None:
     # A small log, so that it is often copied into the main file, by the hundredth write and not the thousandth.
     database.CHECKPOINT_BYTES = random.Random(f"{seed}/{life}/log").choice((40_000, 150_000))  # type: ignore[misc]
     for name in broken:
-        BREAKS[name].apply()
+        ABLATIONS[name].apply()
     is_last = int(life) == int(lives) - 1
     asyncio.run(Life(Path(folder), seed, int(life), is_last=is_last, turns=int(turns)).run())
 

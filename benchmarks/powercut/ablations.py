@@ -1,6 +1,6 @@
 """Ways to break the storage, or the disk below it: each must be found, or a cut that finds nothing proves nothing.
 
-A break is applied in the process that is recorded; the images are opened by the storage as it is.
+An ablation is applied in the process that is recorded; the images are opened by the storage as it is.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from landline.storage.database import Database
 
 
 @dataclass(frozen=True, slots=True)
-class Break:
+class Ablation:
     """One way to break it."""
 
     what: str
@@ -157,23 +157,23 @@ def _failed_is_acknowledged() -> None:
     sqlite._Owner._write = hopeful  # type: ignore[method-assign]
 
 
-BREAKS: Final = {
-    "normal": Break(
+ABLATIONS: Final = {
+    "normal": Ablation(
         "synchronous=NORMAL: a commit does not wait for the disk", _pragma("PRAGMA synchronous = NORMAL")
     ),
-    "off": Break("synchronous=OFF: nothing waits for the disk", _pragma("PRAGMA synchronous = OFF")),
-    "early": Break("acknowledged before the commit", _acknowledge_early),
-    "torn": Break("the changes of a write are committed one by one", _torn_writes),
-    "order": Break("the writes of a group are made in the wrong order", _wrong_order),
-    "trim": Break("retention does not remember what it removed", _forgotten_trim),
-    "hopeful": Break("what failed is acknowledged", _failed_is_acknowledged, needs_fault=True),
-    "log lies": Break("the disk does not sync the log, and says it did", lies="-wal"),
-    "file lies": Break("the disk does not sync the main file, and says it did", lies=".db"),
-    "folder lies": Break("the disk does not sync the folder, and says it did", lies="."),
-    "folder": Break(
+    "off": Ablation("synchronous=OFF: nothing waits for the disk", _pragma("PRAGMA synchronous = OFF")),
+    "early": Ablation("acknowledged before the commit", _acknowledge_early),
+    "torn": Ablation("the changes of a write are committed one by one", _torn_writes),
+    "order": Ablation("the writes of a group are made in the wrong order", _wrong_order),
+    "trim": Ablation("retention does not remember what it removed", _forgotten_trim),
+    "hopeful": Ablation("what failed is acknowledged", _failed_is_acknowledged, needs_fault=True),
+    "log lies": Ablation("the disk does not sync the log, and says it did", lies="-wal"),
+    "file lies": Ablation("the disk does not sync the main file, and says it did", lies=".db"),
+    "folder lies": Ablation("the disk does not sync the folder, and says it did", lies="."),
+    "folder": Ablation(
         "we do not sync the folder",
         _no_folder_sync,
         masked="SQLite syncs it too, with the first sync of a new log; 'folder lies' tries both",
     ),
-    "go on": Break("writing goes on after an input/output error", _go_on_after_failure, needs_fault=True),
+    "go on": Ablation("writing goes on after an input/output error", _go_on_after_failure, needs_fault=True),
 }
