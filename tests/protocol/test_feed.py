@@ -336,3 +336,15 @@ def test_a_gap_of_the_queue_that_the_log_can_fill_is_not_told() -> None:
     feed.page([old(1), old(2)], [], at(2), more=False)
 
     assert told(feed) == [at(0), old(1), old(2), 3]
+
+
+def test_a_gap_of_which_the_log_can_fill_a_part_is_cut() -> None:
+    """What was read there is not called missing."""
+    feed = Feed("t", None)
+    feed.begin("e")
+    feed.read()
+    push(feed, 1, 2, 3, 4, behind=Behind.LATEST)
+    feed._merge_gaps()
+    feed.page([old(1), old(2)], [], at(2), more=False)
+
+    assert told(feed) == [at(0), old(1), old(2), gap(2, 3, SUPERSEDED), 4]

@@ -218,6 +218,10 @@ class Feed:
         """The log had everything up to here."""
         for known in [known for known in self._queue if known <= offset]:
             self._pop(known)
+        for known, first in self._queue.items():
+            if isinstance(first, Gap) and first.after.offset < offset:  # of several: the log had some of them
+                self._queue[known] = Gap(first.topic, Position(self._epoch, offset), first.to, first.reason)
+            break
 
     # ... and sent.
 
