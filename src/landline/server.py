@@ -142,8 +142,10 @@ class Server:
     def subscribe(self, pattern: str, after: Beginning = "now") -> AsyncGenerator[Publication | Gap, None]:
         """Yield what a pattern selects, as ``Session.subscribe`` does; it ends when the server does.
 
+        It begins when it is first asked for something: ``"now"`` is then.
+
         Raises:
-            TopicError: the pattern breaks the rules.
+            TopicError: the pattern breaks the rules, or there is no such topic here.
             StorageClosed: the server does not listen.
         """
         return self._topics().subscribe(pattern, beginning(after))
