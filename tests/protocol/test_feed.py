@@ -4,8 +4,18 @@ from __future__ import annotations
 
 import pytest
 
-from landline.history import BEHIND, EXPIRED, HISTORY_REPLACED, SUPERSEDED, Gap, Position, Publication
-from landline.protocol.feed import MOST_QUEUED, Behind, Entry, Feed, Part, frame_of
+from landline.history import (
+    BEHIND,
+    EXPIRED,
+    HISTORY_REPLACED,
+    SUPERSEDED,
+    TOO_LARGE,
+    Gap,
+    Position,
+    Publication,
+)
+from landline.limits import PROTOCOL
+from landline.protocol.feed import MOST_QUEUED, Behind, Entry, Feed, Part, fitting, frame_of
 from landline.protocol.frames import FRAME_COST, HEADER, FrameType
 from landline.protocol.subscription import After, Subscription
 from tests.protocol.lines import frames_of
@@ -51,6 +61,19 @@ def told(feed: Feed, most: int = 1 << 20) -> list[object]:
         part = feed.next_part()
         parts.append(part.offset if isinstance(part, Entry) else part)
     return parts
+
+
+@pytest.mark.parametrize("is_live", [True, False])
+def test_what_does_not_fit_a_message_is_a_gap(is_live: bool) -> None:
+    """Of the epoch that it is of; everything else is what it was."""
+    data = bytes(10)
+    part = Entry("t", 6, data, Behind.HISTORY) if is_live else Publication("t", at(6, "old"), data)
+    most = len(data) + PROTOCOL.publish_overhead
+    epoch = "e" if is_live else "old"
+
+    assert fitting(part, most, "e") is part
+    assert fitting(part, most - 1, "e") == gap(5, 6, TOO_LARGE, epoch=epoch)
+    assert fitting(at(3), 1, "e") == at(3)
 
 
 # Live...

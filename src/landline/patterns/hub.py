@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import inspect
 import logging
 import time
 from collections.abc import AsyncGenerator, Callable, Coroutine
@@ -25,10 +24,10 @@ from ..errors import (
     StorageFailed,
     TopicError,
 )
-from ..history import TOO_LARGE, Gap, Position, Publication
+from ..history import Gap, Position, Publication
 from ..limits import PROTOCOL, STORAGE, Limits
 from ..protocol.board import Board
-from ..protocol.feed import Behind, Entry, Feed, Part, frame_of
+from ..protocol.feed import Behind, Entry, Feed, fitting, frame_of
 from ..protocol.frames import ResetCode
 from ..protocol.handshake import clean_reason
 from ..protocol.publish import (
@@ -52,6 +51,7 @@ from ..storage.names import Pattern, check_topic
 from .messages import Messages
 from .newest import newest_of_each
 from .origins import Origins, key_of
+from .permission import Authorize, may
 from .publications import decode_stored, encode_stored, heard, position_of, say
 
 log = logging.getLogger("landline.topics")
@@ -62,9 +62,6 @@ _PAGE_BYTES: Final = STORAGE.feed_page_bytes
 _TRIM_INTERVAL: Final = 3600.0
 """Seconds between two looks for what is too old; counts and bytes are seen to at every publish."""
 
-Authorize = Callable[[str, str, str], bool]
-"""Takes a principal, ``"publish"`` or ``"subscribe"``, and the topic or pattern; returns whether they may."""
-
 
 class TopicRule(msgspec.Struct, frozen=True):
     """What a server says of the topics that a pattern selects."""
@@ -72,12 +69,6 @@ class TopicRule(msgspec.Struct, frozen=True):
     pattern: Pattern
     kept: Retention
     behind: Behind
-
-
-def allow_all(principal: str, verb: str, topic: str) -> bool:
-    """Let everybody publish and subscribe: the default."""
-    del principal, verb, topic
-    return True
 
 
 class Hub:
@@ -102,7 +93,7 @@ class Hub:
         self._storage = storage
         self._rules = rules[::-1]
         self._limits = limits
-        self._authorize = authorize
+        self._may = partial(may, authorize)
         self._clock = clock
         self._loop = asyncio.get_running_loop()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -322,9 +313,7 @@ class Hub:
         """Send a subscriber what it takes now."""
         number, most = flow.core.number, bare.core.max_message
         while feed.has_something and flow.takes_more:
-            part = feed.next_part()
-            if _is_too_large(part, most):
-                part = self._passed_over(part)
+            part = fitting(feed.next_part(), most, self._board.head.epoch)
             flow.put(frame_of(part, number))
         if feed.wants_page and flow.takes_more and not self._is_closing:
             feed.read()
@@ -333,15 +322,6 @@ class Hub:
     async def _read_and_fill(self, bare: BareSession, flow: BareFlow, feed: Feed) -> None:
         await self._read(feed)
         self._fill(bare, flow, feed)
-
-    def _passed_over(self, part: Part) -> Gap:
-        """Return the gap in place of a publication that a reader cannot take."""
-        if isinstance(part, Entry):
-            end = Position(self._board.head.epoch, part.offset)
-        else:
-            assert isinstance(part, Publication)
-            end = part.position
-        return Gap(part.topic, Position(end.epoch, end.offset - 1), end, TOO_LARGE)
 
     # Reading...
 
@@ -375,18 +355,6 @@ class Hub:
             self._check_topic(text)
         return selects
 
-    def _may(self, principal: str, verb: str, topic: str) -> bool:
-        try:
-            verdict: object = self._authorize(principal, verb, topic)
-        except Exception:
-            log.exception("authorize failed")
-            return False
-        if inspect.isawaitable(verdict):  # which would let everybody in
-            log.error("authorize must say at once what may be, and not later")
-            getattr(verdict, "close", _nothing)()
-            return False
-        return bool(verdict)
-
     def _check_topic(self, topic: str) -> None:
         if self._rule(check_topic(topic)) is None:
             raise TopicError(f"this server has no topic {topic!r}")
@@ -410,10 +378,6 @@ def _answered(future: asyncio.Future[Answer], answer: Answer) -> None:
         future.set_result(answer)
 
 
-def _nothing() -> None:
-    pass
-
-
 async def _has_room(bare: BareSession, flow: BareFlow) -> None:
     """Take nothing more from who does not take our answers: they would gather here."""
     while not flow.takes_more:
@@ -426,8 +390,3 @@ async def _has_room(bare: BareSession, flow: BareFlow) -> None:
 def _is_certain(error: Exception) -> bool:
     """Whether nothing of a write that failed so was stored."""
     return isinstance(error, StorageError | DataError) and not isinstance(error, StorageFailed)
-
-
-def _is_too_large(part: Part, most: int) -> bool:
-    """Whether a publication does not fit a message of this reader's."""
-    return isinstance(part, Entry | Publication) and len(part.data) + PROTOCOL.publish_overhead > most
