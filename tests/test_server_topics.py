@@ -506,3 +506,23 @@ def test_rules_that_cannot_be_are_refused(call: Callable[[landline.Server], None
     """Where they are made."""
     with pytest.raises(ValueError):
         call(landline.Server())
+
+
+async def test_who_reads_too_slowly_for_the_end_of_a_life_goes_on_in_the_next(place: Place) -> None:
+    """What could not be delivered in time is no reason to lose the session: its subscription goes on where it was."""
+    place.options["limits"] = landline.Limits(close_timeout=0.1)
+    disk = Disk()
+    await place.open(disk)
+    async with await place.client(SLOW) as client:
+        subscription = client.subscribe("t.a")
+        await place.until_there(1)
+        for _ in range(50):
+            await place.server.publish("t.a", bytes(4000))
+        await place.close()
+        await place.open(disk)
+        await place.server.publish("t.a", "at last")
+        parts = await take(subscription, 51)
+
+        check_whole(parts, 0)
+        assert data(parts)[-1] == "at last"
+        assert place.begun == [client.id] * 2

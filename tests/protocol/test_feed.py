@@ -4,8 +4,18 @@ from __future__ import annotations
 
 import pytest
 
-from landline.history import BEHIND, EXPIRED, HISTORY_REPLACED, SUPERSEDED, Gap, Position, Publication
-from landline.protocol.feed import MOST_QUEUED, Behind, Entry, Feed, Part, frame_of
+from landline.history import (
+    BEHIND,
+    EXPIRED,
+    HISTORY_REPLACED,
+    SUPERSEDED,
+    TOO_LARGE,
+    Gap,
+    Position,
+    Publication,
+)
+from landline.limits import PROTOCOL
+from landline.protocol.feed import MOST_QUEUED, Behind, Entry, Feed, Part, fitting, frame_of
 from landline.protocol.frames import FRAME_COST, HEADER, FrameType
 from landline.protocol.subscription import After, Subscription
 from tests.protocol.lines import frames_of
@@ -51,6 +61,19 @@ def told(feed: Feed, most: int = 1 << 20) -> list[object]:
         part = feed.next_part()
         parts.append(part.offset if isinstance(part, Entry) else part)
     return parts
+
+
+@pytest.mark.parametrize("is_live", [True, False])
+def test_what_does_not_fit_a_message_is_a_gap(is_live: bool) -> None:
+    """Of the epoch that it is of; everything else is what it was."""
+    data = bytes(10)
+    part = Entry("t", 6, data, Behind.HISTORY) if is_live else Publication("t", at(6, "old"), data)
+    most = len(data) + PROTOCOL.publish_overhead
+    epoch = "e" if is_live else "old"
+
+    assert fitting(part, most, "e") is part
+    assert fitting(part, most - 1, "e") == gap(5, 6, TOO_LARGE, epoch=epoch)
+    assert fitting(at(3), 1, "e") == at(3)
 
 
 # Live...
@@ -336,3 +359,15 @@ def test_a_gap_of_the_queue_that_the_log_can_fill_is_not_told() -> None:
     feed.page([old(1), old(2)], [], at(2), more=False)
 
     assert told(feed) == [at(0), old(1), old(2), 3]
+
+
+def test_a_gap_of_which_the_log_can_fill_a_part_is_cut() -> None:
+    """What was read there is not called missing."""
+    feed = Feed("t", None)
+    feed.begin("e")
+    feed.read()
+    push(feed, 1, 2, 3, 4, behind=Behind.LATEST)
+    feed._merge_gaps()
+    feed.page([old(1), old(2)], [], at(2), more=False)
+
+    assert told(feed) == [at(0), old(1), old(2), gap(2, 3, SUPERSEDED), 4]

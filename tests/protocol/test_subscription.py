@@ -118,7 +118,15 @@ def test_what_cannot_be_read_is_an_error(payload: bytes) -> None:
 
 
 @pytest.mark.parametrize(
-    "payload", [b"", encode(["t"]), encode(["t", 4]), encode(["t", 0, "e", -1]), encode([b"t", 1])]
+    "payload",
+    [
+        b"",
+        encode(["t"]),
+        encode(["t", 4]),
+        encode(["t", 0, "e", -1]),
+        encode(["t", 0, "e" * 256]),
+        encode([b"t", 1]),
+    ],
 )
 def test_a_wish_that_cannot_be_read_is_an_error(payload: bytes) -> None:
     """Every field has its type and its range."""

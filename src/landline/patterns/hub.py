@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import inspect
 import logging
 import time
 from collections.abc import AsyncGenerator, Callable, Coroutine
@@ -27,10 +26,10 @@ from ..errors import (
     StorageFull,
     TopicError,
 )
-from ..history import TOO_LARGE, Gap, Position, Publication
+from ..history import Gap, Position, Publication
 from ..limits import PROTOCOL, STORAGE, Limits
 from ..protocol.board import Board, Vet
-from ..protocol.feed import Behind, Entry, Feed, Part, frame_of
+from ..protocol.feed import Behind, Entry, Feed, fitting, frame_of
 from ..protocol.frames import ResetCode
 from ..protocol.handshake import clean_reason
 from ..protocol.publish import (
@@ -53,6 +52,7 @@ from ..storage.names import Pattern, check_topic
 from .messages import Messages
 from .newest import newest_of_each
 from .origins import Origins, key_of
+from .permission import Authorize, may
 from .publications import decode_stored, encode_stored, heard, position_of, say
 
 log = logging.getLogger("landline.topics")
@@ -60,9 +60,6 @@ log = logging.getLogger("landline.topics")
 _TRIM_INTERVAL: Final = STORAGE.trim_interval
 _PAGE: Final = STORAGE.feed_page
 _PAGE_BYTES: Final = STORAGE.feed_page_bytes
-
-Authorize = Callable[[str, str, str], bool]
-"""Takes a principal, ``"publish"`` or ``"subscribe"``, and the topic or pattern; returns whether they may."""
 
 
 class TopicRule(msgspec.Struct, frozen=True):
@@ -73,12 +70,6 @@ class TopicRule(msgspec.Struct, frozen=True):
     behind: Behind
     vet: Callable[[Any, str, Any], Any] | None = None
     """Takes the session, the topic and the data of a client's publish; returns the data to store, or raises."""
-
-
-def allow_all(principal: str, verb: str, topic: str) -> bool:
-    """Let everybody publish and subscribe: the default."""
-    del principal, verb, topic
-    return True
 
 
 class Hub:
@@ -103,7 +94,7 @@ class Hub:
         self._storage = storage
         self._rules = rules[::-1]
         self._limits = limits
-        self._authorize = authorize
+        self._may = partial(may, authorize)
         self._clock = clock
         self._loop = asyncio.get_running_loop()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -337,9 +328,7 @@ class Hub:
         """Send a subscriber what it takes now."""
         number, most = flow.core.number, bare.core.max_message
         while feed.has_something and flow.takes_more:
-            part = feed.next_part()
-            if _is_too_large(part, most):
-                part = self._passed_over(part)
+            part = fitting(feed.next_part(), most, self._board.head.epoch)
             flow.put(frame_of(part, number))
         if feed.wants_page and flow.takes_more and not self._is_closing:
             feed.read()
@@ -348,15 +337,6 @@ class Hub:
     async def _read_and_fill(self, bare: BareSession, flow: BareFlow, feed: Feed) -> None:
         await self._read(feed)
         self._fill(bare, flow, feed)
-
-    def _passed_over(self, part: Part) -> Gap:
-        """Return the gap in place of a publication that a reader cannot take."""
-        if isinstance(part, Entry):
-            end = Position(self._board.head.epoch, part.offset)
-        else:
-            assert isinstance(part, Publication)
-            end = part.position
-        return Gap(part.topic, Position(end.epoch, end.offset - 1), end, TOO_LARGE)
 
     # Reading...
 
@@ -390,18 +370,6 @@ class Hub:
             self._check_topic(text)
         return selects
 
-    def _may(self, principal: str, verb: str, topic: str) -> bool:
-        try:
-            verdict: object = self._authorize(principal, verb, topic)
-        except Exception:
-            log.exception("authorize failed")
-            return False
-        if inspect.isawaitable(verdict):  # which would let everybody in
-            log.error("authorize must say at once what may be, and not later")
-            getattr(verdict, "close", _nothing)()
-            return False
-        return bool(verdict)
-
     def _check_topic(self, topic: str) -> TopicRule:
         rule = self._rule(check_topic(topic))
         if rule is None:
@@ -427,10 +395,6 @@ def _answered(future: asyncio.Future[Answer], answer: Answer) -> None:
         future.set_result(answer)
 
 
-def _nothing() -> None:
-    pass
-
-
 async def _has_room(bare: BareSession, flow: BareFlow) -> None:
     """Take nothing more from who does not take our answers: they would gather here."""
     while not flow.takes_more:
@@ -452,8 +416,3 @@ def _clause(error: Exception) -> str:
 def _is_certain(error: Exception) -> bool:
     """Whether nothing of a write that failed so was stored."""
     return isinstance(error, StorageError | DataError) and not isinstance(error, StorageFailed)
-
-
-def _is_too_large(part: Part, most: int) -> bool:
-    """Whether a publication does not fit a message of this reader's."""
-    return isinstance(part, Entry | Publication) and len(part.data) + PROTOCOL.publish_overhead > most

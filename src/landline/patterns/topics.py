@@ -218,8 +218,7 @@ class Subscription:
     It goes on by itself over dropped lines, and over a restart of a server that keeps sessions. Leave it by ``async with``, or ``close`` it.
 
     Raises:
-        TopicError: the server has no such topic.
-        NotAllowed: it does not let this client have it.
+        NotAllowed: the server has no such topic, or does not let this client have it; the message says which.
         SessionLost: the session was lost; what arrived was handed out before. One that is closed ends the iteration.
     """
 

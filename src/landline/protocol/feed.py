@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 from enum import Enum
 from typing import Final
 
-from ..history import BEHIND, HISTORY_REPLACED, SUPERSEDED, Gap, Position, Publication
+from ..history import BEHIND, HISTORY_REPLACED, SUPERSEDED, TOO_LARGE, Gap, Position, Publication
 from ..limits import PROTOCOL
 from .frames import FRAME_COST, HEADER, FrameType
 from .subscription import Item, Mark, Missing, encode
@@ -76,6 +76,20 @@ def frame_of(part: Part, number: int) -> bytes:
             return _frame(Missing(topic, after.epoch, after.offset, to.epoch, to.offset, reason), number)
         case Position():
             return _frame(Mark(part.epoch, part.offset), number)
+
+
+def fitting(part: Part, most: int, epoch: str) -> Part:
+    """Return the part, or the gap in place of a publication that is too large for messages of ``most`` bytes.
+
+    Args:
+        part: what is to be told.
+        most: the largest message that the subscriber takes, in bytes.
+        epoch: of what is published now.
+    """
+    if not isinstance(part, Entry | Publication) or len(part.data) + PROTOCOL.publish_overhead <= most:
+        return part
+    end = Position(epoch, part.offset) if isinstance(part, Entry) else part.position
+    return Gap(part.topic, Position(end.epoch, end.offset - 1), end, TOO_LARGE)
 
 
 def _frame(said: Item | Mark | Missing, number: int) -> bytes:
@@ -218,6 +232,10 @@ class Feed:
         """The log had everything up to here."""
         for known in [known for known in self._queue if known <= offset]:
             self._pop(known)
+        for known, first in self._queue.items():
+            if isinstance(first, Gap) and first.after.offset < offset:  # of several: the log had some of them
+                self._queue[known] = Gap(first.topic, Position(self._epoch, offset), first.to, first.reason)
+            break
 
     # ... and sent.
 

@@ -38,7 +38,7 @@ class Subscribe(msgspec.Struct, array_like=True, frozen=True):
 
     pattern: str
     after: After
-    epoch: str = ""
+    epoch: Annotated[str, msgspec.Meta(max_length=255)] = ""
     offset: Offset = 0
 
 
