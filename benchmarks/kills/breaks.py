@@ -65,6 +65,11 @@ class _NoSessions(_Forgetful):
 
 
 def _no_floor() -> None:
+    """What a page of the log had is told again, where it was told or queued meanwhile.
+
+    To break only what comes after the page is not found: SQLite's answers come in the order in which it was asked, so whatever a page has
+    was told before the page is taken.
+    """
     page = Feed.page
 
     def forgets(feed: Feed, *args: Any, **options: Any) -> None:
@@ -72,6 +77,7 @@ def _no_floor() -> None:
         feed._floor = 0
 
     Feed.page = forgets  # type: ignore[method-assign, assignment]
+    Feed._forget_queued = lambda feed, offset: None  # type: ignore[method-assign, assignment]
 
 
 def _answer_first() -> None:
