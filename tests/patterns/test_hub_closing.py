@@ -58,21 +58,22 @@ async def test_whoever_publishes_is_told_also_by_a_server_without_time_to_close(
     server = landline.Server(storage=storage)
     server.topic("t")
     before = asyncio.all_tasks()
+    listens = asyncio.Event()
 
     async def serve() -> None:
         async with server.listen("memory://hurried"):
+            listens.set()
             await asyncio.Event().wait()
 
     async with asyncio.timeout(30):
         serving = asyncio.ensure_future(serve())
-        while server._hub is None:
-            await asyncio.sleep(0)
-        hub = server._hub
+        await listens.wait()
         publishing = asyncio.ensure_future(server.publish("t", 1))
         await storage.asked.wait()
         serving.cancel()
-        while not hub._is_closing:
+        for _ in range(50):  # until it waits
             await asyncio.sleep(0)
+        assert not serving.done()
         serving.cancel()
         with pytest.raises(asyncio.CancelledError):
             await serving
@@ -80,8 +81,8 @@ async def test_whoever_publishes_is_told_also_by_a_server_without_time_to_close(
 
         with pytest.raises((landline.PublishFailed, landline.PublishUnknown)):
             await publishing
-        while asyncio.all_tasks() != before:
-            await asyncio.sleep(0)
+        if left := asyncio.all_tasks() - before:
+            await asyncio.wait(left)
 
 
 async def test_outboxes_that_come_together_are_made_known_together() -> None:
