@@ -223,19 +223,20 @@ class Server:
             storage.retain(rule.pattern.text, rule.kept)
         async with storage:
             hub = Hub(storage, list(self._rules.values()), self._limits, authorize=self._authorize)
-            await hub.open()
-            records = None
-            if self._storage is not None:
-                records = Records(storage)
+            records = None if self._storage is None else Records(storage)
+            if records is not None:
                 await records.open()
+            await hub.open()
             before, self._hub = self._hub, hub
             try:
                 yield hub, records
             finally:
                 self._hub = before
-                await hub.close()
-                if records is not None:
-                    await records.close()
+                try:
+                    await hub.close()
+                finally:
+                    if records is not None:
+                        await records.close()
 
     @asynccontextmanager
     async def _listen(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncGenerator, Callable
 from typing import Any, Self
 
@@ -138,10 +139,14 @@ class Session:
     async def close(self, reason: str = "") -> None:
         """End the session in an orderly way: what was sent is delivered first, and what was published answered, within ``close_timeout`` seconds each.
 
-        Never raises.
+        Never raises. Cancelled, it ends the session at once.
         """
         if self._publishing is not None:
-            await self._publishing.finish()
+            try:
+                await self._publishing.finish()
+            except asyncio.CancelledError:
+                await self._bare.close(reason, timeout=0.0)
+                raise
         await self._bare.close(reason)
         if self._publishing is not None:
             await self._publishing.wait_closed()

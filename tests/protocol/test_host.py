@@ -420,14 +420,24 @@ def test_what_was_judged_in_an_earlier_life_stays_judged() -> None:
     first = House(records={})
     _, welcome, _ = first.session()
     again = first.confirm(first.resume(welcome))
-    first.confirm(first.resume(again, 3))
+    last = first.confirm(first.resume(again, 3))
     second = House(records=first.records, life=NEXT)
 
-    assert refusal_of(second.resume(again, 3)).code is CloseCode.STALE
-    assert refusal_of(second.resume(again, 4, credentials="ben")).code is CloseCode.UNAUTHORIZED
-    assert refusal_of(second.resume(again, 4, token=b"?" * 32)).code is CloseCode.UNAUTHORIZED
+    assert refusal_of(second.resume(last, 3)).code is CloseCode.STALE
+    assert refusal_of(second.resume(last, 4, credentials="ben")).code is CloseCode.UNAUTHORIZED
+    assert refusal_of(second.resume(last, 4, token=b"?" * 32)).code is CloseCode.UNAUTHORIZED
     assert refusal_of(second.resume(welcome, 4)).code is CloseCode.REVOKED
     assert (second.host.kept, second.records) == ({}, {})
+
+
+def test_a_token_is_bad_in_the_next_life_when_its_successor_was_shown() -> None:
+    """Not only when the one after that was: who stole it may come first."""
+    first = House(records={})
+    _, welcome, _ = first.session()
+    first.confirm(first.resume(welcome))
+    second = House(records=first.records, life=NEXT)
+
+    assert refusal_of(second.resume(welcome, 3)).code is CloseCode.REVOKED
 
 
 def test_a_token_that_was_offered_and_perhaps_never_arrived_is_good_in_the_next_life() -> None:
@@ -484,6 +494,7 @@ def test_what_happens_while_it_is_stored(what: str) -> None:
         end.lose(CloseCode.FAILED, "it failed")
     else:
         house.host.close()
+        house.host.back_in = lambda: 7.0
     house.sync()
 
     if what == "cut":
@@ -497,7 +508,8 @@ def test_what_happens_while_it_is_stored(what: str) -> None:
         assert refusal_of(carrier).code is CloseCode.UNKNOWN_SESSION
         assert house.records == {}
     else:
-        assert refusal_of(carrier).code is CloseCode.GOING_AWAY
+        refusal = refusal_of(carrier)
+        assert (refusal.code, refusal.retry_in) == (CloseCode.GOING_AWAY, 7.0)
         assert list(house.records) == [welcome.session]
 
 

@@ -117,17 +117,22 @@ class Hub:
         trimming.add_done_callback(self._tasks.discard)
 
     async def close(self) -> None:
-        """Wait until everything published is stored or has failed; take no more."""
+        """Wait until everything published is stored or has failed; take no more.
+
+        Cancelled, it leaves that to the storage, whose close ends it: whoever published is told in any case.
+        """
         self._is_closing = True
         self._has_batch.set()
-        if self._writer is not None:
-            await self._writer
-        self._is_over = True
-        for subscriber in self._own:
-            subscriber.wake()
-        for task in tuple(self._tasks):
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        try:
+            if self._writer is not None:
+                await asyncio.shield(self._writer)
+        finally:
+            self._is_over = True
+            for subscriber in self._own:
+                subscriber.wake()
+            for task in tuple(self._tasks):
+                task.cancel()
+            await asyncio.gather(*self._tasks, return_exceptions=True)
 
     # The one who writes...
 

@@ -29,7 +29,8 @@ class Origins:
         self._clock = clock
         self._known: WeakValueDictionary[str, Origin] = WeakValueDictionary()
         self._doubtful: list[Origin] = []
-        self._loading = asyncio.Lock()
+        self._loading: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+        """One for each key: those of different ones share the commits of the storage."""
 
     async def get(self, key: str) -> tuple[Origin, bool]:
         """Return what is known of an outbox, and whether it was known before.
@@ -37,7 +38,8 @@ class Origins:
         Raises:
             StorageError: it cannot be read, or not be kept.
         """
-        async with self._loading:
+        lock = self._loading.get(key) or self._loading.setdefault(key, asyncio.Lock())
+        async with lock:
             origin = self._known.get(key)
             if origin is not None:
                 return origin, True

@@ -169,8 +169,11 @@ class Publishing:
         except ProtocolError as error:
             reason = f"what the server said cannot be read: {error.reason}"
         finally:
-            self._flow = self._task = None
-            await self._give_up(reason, may_be=may_be)
+            self._flow = None
+            try:
+                await self._give_up(reason, may_be=may_be)
+            finally:
+                self._task = None
 
     async def _serve(self, flow: BareFlow) -> None:
         messages = Messages(self._bare, flow)
@@ -195,9 +198,11 @@ class Publishing:
 
     async def _give_up(self, reason: str, *, may_be: bool) -> None:
         """Nobody answers any more: what was never said is certainly not stored, unless it is kept and will be said later."""
-        is_kept = self._kept is not None
+        kept = self._kept
+        while self._keeping:  # what cannot be kept is told by itself
+            await asyncio.wait(self._keeping)
         for number in tuple(self._answers):
-            if is_kept:
+            if kept is not None:
                 self._settle(
                     number, PublishUnknown(f"{reason}; it is kept, and goes out with the next session")
                 )
@@ -207,9 +212,8 @@ class Publishing:
                 self._settle(number, PublishFailed(reason))
         self._outbox.clear()
         self._room.wake()
-        if self._kept is not None:
-            await asyncio.gather(*self._keeping, return_exceptions=True)
-            await self._kept.close()
+        if kept is not None:
+            await kept.close()
 
 
 class Subscription:
@@ -219,6 +223,8 @@ class Subscription:
 
     Raises:
         NotAllowed: the server has no such topic, or does not let this client have it; the message says which.
+        FlowReset: the server cannot read its storage.
+        Full: another life of the server allows fewer flows.
         SessionLost: the session was lost; what arrived was handed out before. One that is closed ends the iteration.
     """
 
@@ -227,6 +233,7 @@ class Subscription:
         self._bare = bare
         self._place = Place(pattern, beginning(after))
         self._position = self._place.position
+        self._is_closed = False
         self._begin()
 
     def _begin(self) -> None:
@@ -248,16 +255,9 @@ class Subscription:
         return self
 
     async def __anext__(self) -> Publication | Gap:
-        while True:
+        while not self._is_closed:
             try:
-                said = self._place.receive(heard(await self._messages.receive()))
-            except FlowEnded as error:
-                if isinstance(error, FlowReset) and error.code == ResetCode.CANCELLED.text:
-                    raise StopAsyncIteration from None
-                if not is_renewed(error):
-                    raise _why(error) from None
-                self._begin()
-                continue
+                said = await self._next()
             except SessionClosed:
                 raise StopAsyncIteration from None
             except ProtocolError as error:
@@ -268,9 +268,23 @@ class Subscription:
                 return Publication(said.topic, said.position, _value(said.data))
             if isinstance(said, Gap):
                 return said
+        raise StopAsyncIteration
+
+    async def _next(self) -> Publication | Gap | None:
+        """Return what is said next, if the program is to be told; None also where another flow goes on, or it was closed meanwhile."""
+        try:
+            return self._place.receive(heard(await self._messages.receive()))
+        except FlowEnded as error:
+            if self._is_closed:
+                return None
+            if not is_renewed(error):
+                raise _why(error) from None
+        self._begin()
+        return None
 
     async def close(self) -> None:
         """Want no more of it; the iterator ends."""
+        self._is_closed = True
         self._flow.reset(ResetCode.CANCELLED, "")
 
     async def __aenter__(self) -> Self:

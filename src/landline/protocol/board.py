@@ -59,18 +59,23 @@ class Batch(msgspec.Struct, frozen=True):
 class _Waiting:
     """A publish that is not stored yet."""
 
-    __slots__ = ("data", "key", "number", "origin", "size", "tell", "topic")
+    __slots__ = ("data", "key", "number", "origin", "size", "tells", "topic")
 
     def __init__(
         self, topic: str, data: bytes, tell: Tell, origin: Origin | None, key: str, number: int
     ) -> None:
         self.topic = topic
         self.data = data
-        self.tell = tell
+        self.tells = [tell]
         self.origin = origin
         self.key = key
         self.number = number
         self.size = len(topic) + len(data) + FRAME_COST
+
+    def tell(self, answer: Answer) -> None:
+        """Answer everybody who published it."""
+        for tell in self.tells:
+            tell(answer)
 
 
 class Board:
@@ -117,7 +122,7 @@ class Board:
             else:
                 self._add(_Waiting(publish.topic, data, tell, origin, key, publish.number))
         elif verdict is False:
-            self._take_over(origin, publish.number, tell)
+            self._tell_too(origin, publish.number, tell)
         else:
             tell(verdict)
 
@@ -126,11 +131,11 @@ class Board:
         self.size += waiting.size
         self._wake()
 
-    def _take_over(self, origin: Origin, number: int, tell: Tell) -> None:
-        """It was published before, by a flow that is no more, and is still waiting: who asks now gets the answer."""
+    def _tell_too(self, origin: Origin, number: int, tell: Tell) -> None:
+        """It is waiting already: who asks now gets the answer as well. Of two flows, nobody knows which one still has its client."""
         for waiting in (*self._storing, *self._waiting):
-            if waiting.origin is origin and waiting.number == number:
-                waiting.tell = tell
+            if waiting.origin is origin and waiting.number == number and tell not in waiting.tells:
+                waiting.tells.append(tell)
 
     # ... stored ...
 

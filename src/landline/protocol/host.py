@@ -289,7 +289,7 @@ class Host(Generic[C, E]):
                 )
         elif self._is_closed:
             if is_there:
-                self.refuse(carrier, self._not_now(CloseCode.GOING_AWAY, _GOING, 1.0))
+                self.refuse(carrier, self._not_now(CloseCode.GOING_AWAY, _GOING, self.back_in()))
         elif is_there:
             then(now)
         elif not kept.is_told and kept.record.attempt == 1:
@@ -333,6 +333,10 @@ class Host(Generic[C, E]):
         if not kept.record.confirm(event.token):
             carrier.connection.break_off(CloseCode.UNAUTHORIZED, "that is not the token that was given")
             return
+        if (
+            self._store is not None and kept.record.attempt > 1
+        ):  # the token before is bad in another life, too
+            self._store(kept.record.id, kept.record.encode(), _nothing)
         self._table.attached(kept.record)
         kept.is_confirmed = True
         kept.end.attach(carrier)

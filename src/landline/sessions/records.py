@@ -8,7 +8,7 @@ import logging
 from collections.abc import Callable
 from typing import Final
 
-from ..errors import StorageError
+from ..errors import DataError, StorageError
 from ..storage.base import Change, Delete, Put, Storage
 from .driver import log
 
@@ -70,7 +70,7 @@ class Records:
                 changes.append(Delete(key) if data is None else Put(key, data))
             try:
                 await self._storage.write(changes)
-            except StorageError as error:
+            except (StorageError, DataError) as error:
                 log.log(
                     logging.ERROR if self._is_well else logging.DEBUG,
                     "sessions cannot be stored, and will end with this server: %s",
