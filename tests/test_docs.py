@@ -150,10 +150,10 @@ def shown_programs() -> list[tuple[str, str, list[str]]]:
 
 
 @pytest.mark.parametrize(("program", "says"), [(program, says) for _, program, says in shown_programs()])
-def test_the_programs_of_the_how_tos_run(program: str, says: list[str]) -> None:
-    """Each as it stands, and it prints what the text says it prints."""
+def test_the_programs_of_the_how_tos_run(program: str, says: list[str], tmp_path: Path) -> None:
+    """Each as it stands, in a folder of its own, and it prints what the text says it prints."""
     command = [sys.executable, "-c", program]
-    result = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
+    result = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False, cwd=tmp_path)
 
     assert result.stderr == ""
     assert result.stdout
