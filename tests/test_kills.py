@@ -165,6 +165,15 @@ def test_each_breach_is_found(change: Callable[[Books], None], found: str) -> No
     assert any(found in breach for breach in breaches), breaches
 
 
+def test_a_new_session_is_not_interrupted_by_the_lives_before_it() -> None:
+    """Nothing of it was under way in them."""
+    books = clean_books()
+    put("server", ["echo", "sender", 5, 4, "unknown"])(books)
+    put("sender", ["session", "another"], ["took", 5, 4], ["handled", 5, 4])(books)
+
+    assert books.breaches() == []
+
+
 def test_only_topics_that_may_lose_something_are_excused_by_a_gap() -> None:
     """A gap covers what its own topic may lose, for a reason of that topic's policy."""
     for reason, offset, is_excused in ((SUPERSEDED, 4, True), (EXPIRED, 4, False), (SUPERSEDED, 1, False)):

@@ -296,8 +296,8 @@ class Books:
         for name, facts in self.clients.items():
             life, last, interruptions = 0, 0, 0
             for fact in facts:
-                if fact[0] == "life":
-                    life, last = 0, 0
+                if fact[0] in {"life", "session"}:
+                    life, last, interruptions = 0, 0, 0
                 elif fact[0] == "interrupted":
                     interruptions += 1
                 elif fact[0] == "took":

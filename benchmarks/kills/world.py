@@ -219,13 +219,13 @@ class World:
         chance = random.Random(f"{self.seed} {name}")
         while True:
             options: tuple[str, ...] = ()
-            point = chance.choice(points) if points and chance.random() < 0.3 else None
+            point = chance.choice(points) if points and chance.random() < 0.6 else None
             if point is not None and not self._is_finishing:
                 options = (
                     "--point",
                     point.name,
                     "--count",
-                    str(chance.randint(point.many // 2, 8 * point.many)),
+                    str(chance.randint(1, 5 * point.many)),
                 )
             process = await start(
                 "clients",
