@@ -13,7 +13,8 @@ from typing import Any, Literal
 from .errors import AddressError, SessionClosed, SessionEnded, StorageClosed
 from .history import Gap, Position, Publication
 from .limits import STORAGE, Limits
-from .patterns.hub import Authorize, Hub, TopicRule, allow_all
+from .patterns.hub import Hub
+from .patterns.rules import Authorize, TopicRule, allow_all
 from .patterns.topics import Beginning, beginning
 from .protocol.feed import Behind
 from .protocol.frames import CloseCode
