@@ -164,9 +164,12 @@ class Server:
     def subscribe(self, pattern: str, after: Beginning = "now") -> AsyncGenerator[Publication | Gap, None]:
         """Yield what a pattern selects, as ``Session.subscribe`` does; it ends when the server does.
 
+        It begins, also with ``"now"``, when the first item is asked for, and raises then.
+
         Raises:
-            TopicError: the pattern breaks the rules.
+            TopicError: the pattern breaks the rules, or there is no such topic here.
             StorageClosed: the server does not listen.
+            StorageError: the history cannot be read.
         """
         return self._topics().subscribe(pattern, beginning(after))
 
