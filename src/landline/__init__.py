@@ -51,7 +51,7 @@ from .errors import (
 from .history import Gap, Position, Publication
 from .limits import LIMITS, Limit, Limits
 from .patterns.messages import Outcome, Receipt
-from .patterns.permission import Authorize
+from .patterns.rules import Authorize
 from .patterns.topics import Beginning, Subscription
 from .protocol.redial import Pause
 from .protocol.states import State

@@ -13,8 +13,8 @@ from typing import Any, Literal
 from .errors import AddressError, SessionClosed, SessionEnded, StorageClosed
 from .history import Gap, Position, Publication
 from .limits import STORAGE, Limits
-from .patterns.hub import Hub, TopicRule
-from .patterns.permission import Authorize, allow_all
+from .patterns.hub import Hub
+from .patterns.rules import Authorize, TopicRule, allow_all
 from .patterns.topics import Beginning, beginning
 from .protocol.feed import Behind
 from .protocol.frames import CloseCode
@@ -164,11 +164,12 @@ class Server:
     def subscribe(self, pattern: str, after: Beginning = "now") -> AsyncGenerator[Publication | Gap, None]:
         """Yield what a pattern selects, as ``Session.subscribe`` does; it ends when the server does.
 
-        It begins when it is first asked for something: ``"now"`` is then.
+        It begins, also with ``"now"``, when the first item is asked for, and raises then.
 
         Raises:
             TopicError: the pattern breaks the rules, or there is no such topic here.
             StorageClosed: the server does not listen.
+            StorageError: the history cannot be read.
         """
         return self._topics().subscribe(pattern, beginning(after))
 

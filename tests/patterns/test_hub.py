@@ -24,10 +24,10 @@ from landline.errors import (
 )
 from landline.history import TOO_LARGE, Gap, Position, Publication
 from landline.limits import PROTOCOL, STORAGE
-from landline.patterns.hub import Hub, TopicRule
+from landline.patterns.hub import Hub
 from landline.patterns.messages import Messages
-from landline.patterns.permission import allow_all
 from landline.patterns.publications import say
+from landline.patterns.rules import TopicRule, allow_all
 from landline.patterns.topics import Subscription
 from landline.protocol.feed import Behind
 from landline.protocol.publish import (

@@ -85,7 +85,7 @@ async def turns() -> None:
 async def idle(session: landline.Session) -> None:
     """Until everything is answered and forgotten."""
     assert session._publishing is not None
-    while session._publishing.waiting:  # noqa: ASYNC110 - nobody announces it
+    while session._publishing._outbox.unanswered:  # noqa: ASYNC110 - nobody announces it
         await asyncio.sleep(0)
     await turns()
 

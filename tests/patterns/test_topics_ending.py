@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 import landline
-from landline.errors import PublishFailed, StorageFull
+from landline.errors import PublishFailed, StorageError, StorageFailed, StorageFull
 from landline.history import Position
 from landline.storage.base import Append, Change, Put
 from landline.storage.memory import MemoryStorage
@@ -20,11 +20,12 @@ HASTY = landline.Limits(close_timeout=0.01, redial_min=0.005, redial_max=0.02)
 
 
 class HeldStorage(MemoryStorage):
-    """Writes of what ``holds`` says wait until they are let go of, and then find that there is no room."""
+    """Writes of what ``holds`` says wait until they are let go of, and then fail."""
 
-    def __init__(self, holds: type[Append | Put]) -> None:
+    def __init__(self, holds: type[Append | Put], error: StorageError | None = None) -> None:
         super().__init__()
         self._holds = holds
+        self._error = error or StorageFull("no room")
         self.asked = asyncio.Event()
         self.let_go = asyncio.Event()
 
@@ -35,7 +36,7 @@ class HeldStorage(MemoryStorage):
             return await super().write(changes, expect=expect)
         self.asked.set()
         await self.let_go.wait()
-        raise StorageFull("no room")
+        raise self._error
 
 
 class SlowToClose(MemoryStorage):
@@ -81,6 +82,17 @@ async def test_what_could_not_be_kept_is_not_called_kept() -> None:
         with pytest.raises(PublishFailed, match="no room"):
             await publishing
         await closing
+
+
+async def test_what_a_failing_disk_may_have_kept_all_the_same_is_unknown() -> None:
+    """It goes out when the process is started again, if it is there; nobody says before that it certainly does not."""
+    storage = HeldStorage(Put, StorageFailed("it failed"))
+    storage.let_go.set()
+    async with serving("doubt") as address:
+        session = await landline.connect(address, storage=storage, limits=HASTY)
+        with pytest.raises(landline.PublishUnknown, match="it failed"):
+            await session.publish("t", "held")
+        await session.close()
 
 
 async def test_a_close_that_is_cancelled_ends_the_session() -> None:

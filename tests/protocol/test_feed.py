@@ -333,6 +333,18 @@ def test_of_a_topic_that_wants_the_latest_one_waits() -> None:
     assert told(feed) == [6]
 
 
+def test_gaps_of_several_reasons_become_one_that_says_no_more_than_is_true() -> None:
+    """The reader was behind; that something newer came is not so of all."""
+    feed = live()
+    for offset in (1, 20):
+        push(feed, offset, behind=Behind.LATEST, topic="a")
+        push(feed, *range(offset + 1, offset + 19), behind=Behind.DROP_OLDEST, topic="b", data=LONG)
+    first, *_ = told(feed)
+
+    assert isinstance(first, Gap)
+    assert (first.topic, first.after, first.reason) == ("*", at(0), BEHIND)
+
+
 @pytest.mark.limit("protocol.feed")
 def test_gaps_do_not_gather_without_end() -> None:
     """A queue of one topic's latest stays short, however many went before; what it counts stays right."""

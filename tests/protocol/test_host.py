@@ -542,3 +542,13 @@ def test_counts_of_another_life_are_not_looked_at() -> None:
     assert refusal_of(second.resume(answer, 3, life=NEXT, received=7)).code is CloseCode.MISCOUNT
 
     assert (second.host.kept, second.records) == ({}, {})
+
+
+def test_who_names_another_life_when_there_are_counts_of_this_one_is_wrong() -> None:
+    """What was received here would be given up for lost, and nobody told."""
+    house = House(records={})
+    _, welcome, end = house.session()
+    end.core.sent = 1  # and received: nothing of it is kept to be written again
+
+    assert refusal_of(house.resume(welcome, life=NEXT)).code is CloseCode.MISCOUNT
+    assert house.host.kept == {}

@@ -205,6 +205,14 @@ def test_a_value_of_a_future_is_named(store: Path) -> None:
     assert examine(store).damages == ["the value of 'key/7' is from offset 999, which was never given"]
 
 
+def test_a_value_whose_offset_is_no_number_is_named(store: Path) -> None:
+    """Its own checksum is right, as somebody can make it on purpose."""
+    crc = checksum("x", "key/7", b"x")  # type: ignore[arg-type]
+    ask(store, f"UPDATE entries SET offset = 'x', data = x'78', crc = {crc} WHERE key = 'key/7'")
+
+    assert examine(store).damages == ["the value of 'key/7' is not as it was written"]
+
+
 def lose_a_leaf(store: Path) -> None:
     """Overwrite a page of publications."""
     (page,) = ask(store, "SELECT rootpage FROM sqlite_schema WHERE name = 'records'")[0]

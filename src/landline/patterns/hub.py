@@ -9,8 +9,6 @@ from collections.abc import AsyncGenerator, Callable, Coroutine
 from functools import partial
 from typing import Any, Final
 
-import msgspec
-
 from ..errors import (
     DataError,
     FlowEnded,
@@ -29,7 +27,7 @@ from ..errors import (
 from ..history import Gap, Position, Publication
 from ..limits import PROTOCOL, STORAGE, Limits
 from ..protocol.board import Board, Vet
-from ..protocol.feed import Behind, Entry, Feed, fitting, frame_of
+from ..protocol.feed import Entry, Feed, fitting, frame_of
 from ..protocol.frames import ResetCode
 from ..protocol.handshake import clean_reason
 from ..protocol.publish import (
@@ -47,29 +45,19 @@ from ..protocol.subscription import SUBSCRIBE_PURPOSE, After, decode_subscribe
 from ..sessions.bare import BareSession
 from ..sessions.flow import BareFlow
 from ..sessions.signal import Signal
-from ..storage.base import Append, Change, Put, Retention, Storage
-from ..storage.names import Pattern, check_topic
+from ..storage.base import Append, Change, Put, Storage
+from ..storage.names import Pattern
 from .messages import Messages
 from .newest import newest_of_each
 from .origins import Origins, key_of
-from .permission import Authorize, may
 from .publications import decode_stored, encode_stored, heard, position_of, say
+from .rules import Authorize, Rules, TopicRule
 
 log = logging.getLogger("landline.topics")
 
 _TRIM_INTERVAL: Final = STORAGE.trim_interval
 _PAGE: Final = STORAGE.feed_page
 _PAGE_BYTES: Final = STORAGE.feed_page_bytes
-
-
-class TopicRule(msgspec.Struct, frozen=True):
-    """What a server says of the topics that a pattern selects."""
-
-    pattern: Pattern
-    kept: Retention
-    behind: Behind
-    vet: Callable[[Any, str, Any], Any] | None = None
-    """Takes the session, the topic and the data of a client's publish; returns the data to store, or raises."""
 
 
 class Hub:
@@ -92,9 +80,8 @@ class Hub:
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._storage = storage
-        self._rules = rules[::-1]
+        self._rules = Rules(rules, authorize)
         self._limits = limits
-        self._may = partial(may, authorize)
         self._clock = clock
         self._loop = asyncio.get_running_loop()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -110,7 +97,7 @@ class Hub:
 
     async def open(self) -> None:
         """Begin where the history ends."""
-        self._board = Board(await self._storage.head(), self._behind, self._has_batch.set)
+        self._board = Board(await self._storage.head(), self._rules.behind, self._has_batch.set)
         self._writer = self._loop.create_task(self._write(), name="landline topics")
         trimming = self._loop.create_task(self._trim_now_and_then(), name="landline trimming")
         self._tasks.add(trimming)
@@ -166,7 +153,7 @@ class Hub:
 
     async def publish(self, topic: str, data: Any) -> Position:
         """Publish, and return the position once it is stored; see ``Server.publish``."""
-        self._check_topic(topic)
+        self._rules.of(topic)
         stored = encode_stored(data, self._limits.max_message)
         while self._board.size >= PROTOCOL.board:
             await self._stored.wait()
@@ -180,7 +167,7 @@ class Hub:
         self, pattern: str, after: Position | After
     ) -> AsyncGenerator[Publication | Gap, None]:
         """Yield what a pattern selects, history first; see ``Server.subscribe``."""
-        selects = self._selects(pattern)
+        selects = self._rules.selects(pattern)
         pushed = Signal()
         feed = await self._feed(selects, after)
         self._board.subscribe(feed, selects, pushed.wake)
@@ -293,11 +280,11 @@ class Hub:
         """Return what to store of a client's publish, or why it may not be published."""
         topic = publish.topic
         try:
-            rule = self._check_topic(topic)
+            rule = self._rules.of(topic)
             data = decode_stored(publish.data)
             if self._is_closing:
                 return "the server is going away"
-            if not self._may(bare.principal, "publish", topic):
+            if not self._rules.may(bare.principal, "publish", topic):
                 return clean_reason(f"you may not publish to {topic!r}")
             if rule.vet is None:
                 return publish.data
@@ -313,8 +300,8 @@ class Hub:
     async def _serve_subscriber(self, bare: BareSession, flow: BareFlow) -> None:
         messages = Messages(bare, flow)
         wish = decode_subscribe(heard(await messages.receive()))
-        selects = self._selects(wish.pattern)
-        if not self._may(bare.principal, "subscribe", wish.pattern):
+        selects = self._rules.selects(wish.pattern)
+        if not self._rules.may(bare.principal, "subscribe", wish.pattern):
             raise NotAllowed(f"you may not subscribe to {wish.pattern!r}")
         is_position = wish.after is After.POSITION
         feed = await self._feed(selects, Position(wish.epoch, wish.offset) if is_position else wish.after)
@@ -360,26 +347,7 @@ class Hub:
         page = await self._storage.read(feed.pattern, feed.cursor, limit=_PAGE, max_bytes=_PAGE_BYTES)
         feed.page(page.publications, page.gaps, page.end, more=page.more)
 
-    # The rules...
-
-    def _rule(self, topic: str) -> TopicRule | None:
-        return next((rule for rule in self._rules if rule.pattern.matches(topic)), None)
-
-    def _behind(self, topic: str) -> Behind:
-        rule = self._rule(topic)
-        return Behind.HISTORY if rule is None else rule.behind
-
-    def _selects(self, text: str) -> Pattern:
-        selects = Pattern(text)
-        if selects.is_exact:
-            self._check_topic(text)
-        return selects
-
-    def _check_topic(self, topic: str) -> TopicRule:
-        rule = self._rule(check_topic(topic))
-        if rule is None:
-            raise TopicError(f"this server has no topic {topic!r}")
-        return rule
+    # What is old goes...
 
     async def trim(self) -> None:
         """Remove what retention does not keep, and forget outboxes that nobody has used for long."""

@@ -42,11 +42,6 @@ class KeptOutbox:
         self._last = last
         self._was_opened = was_opened
 
-    @property
-    def was_opened(self) -> bool:
-        """Whether a server knows of it, so that what is in it may have been said."""
-        return self._was_opened
-
     async def keep(self, number: int) -> None:
         """Have a publish on the disk, so that it may be said."""
         await self._storage.put(_key(number), _encode(self.publisher.unanswered[number]))

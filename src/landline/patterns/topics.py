@@ -18,6 +18,7 @@ from ..errors import (
     SessionClosed,
     SessionEnded,
     StorageError,
+    StorageFailed,
     TopicError,
 )
 from ..history import Gap, Position, Publication
@@ -74,11 +75,6 @@ class Publishing:
         if kept is not None:
             self._start()
 
-    @property
-    def waiting(self) -> int:
-        """How many publishes are not answered yet, those of an earlier process included."""
-        return len(self._outbox.unanswered)
-
     async def publish(self, topic: str, data: Any) -> Position:
         """Publish, and return the position once it is stored; see ``Session.publish``."""
         check_topic(topic)
@@ -123,7 +119,9 @@ class Publishing:
             await kept.keep(number)
         except StorageError as error:
             self._outbox.withdraw(number)
-            self._settle(number, PublishFailed(f"it could not be kept: {error}"))
+            # What a disk that failed has all the same goes out with the next life of this process.
+            failure = PublishUnknown if isinstance(error, StorageFailed) else PublishFailed
+            self._settle(number, failure(f"it could not be kept: {error}"))
             self._room.wake()
         self._fill()
 

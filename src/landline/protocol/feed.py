@@ -178,7 +178,10 @@ class Feed:
                 self._is_overrun = True
 
     def _merge_gaps(self) -> None:
-        """Make neighbours in the queue one gap: of their topic, or of the whole pattern where they are of several."""
+        """Make neighbours in the queue one gap: of their topic, or of the whole pattern where they are of several.
+
+        Also where their reasons differ, or two topics of different policies could make gaps without end.
+        """
         self._new_gaps = 0
         merged: dict[int, Entry | Gap] = {}
         before: tuple[int, Gap] | None = None
@@ -186,7 +189,8 @@ class Feed:
             if isinstance(entry, Gap) and before is not None:
                 at, gap = before
                 topic = gap.topic if gap.topic == entry.topic else self.pattern
-                entry = Gap(topic, gap.after, entry.to, gap.reason)  # noqa: PLW2901 - the two of them as one
+                reason = gap.reason if gap.reason == entry.reason else BEHIND
+                entry = Gap(topic, gap.after, entry.to, reason)  # noqa: PLW2901 - the two of them as one
                 del merged[at]
             merged[offset] = entry
             before = (offset, entry) if isinstance(entry, Gap) else None

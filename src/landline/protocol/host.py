@@ -239,7 +239,9 @@ class Host(Generic[C, E]):
     def _go_on(self, kept: Kept[C, E], carrier: C, token: bytes, resume: Resume, now: float) -> None:
         is_same = resume.life == self._life
         try:
-            received = resume.received if is_same else kept.end.core.sent
+            received = (
+                resume.received if is_same else 0
+            )  # who says so of a session that has counts by now is wrong
             self._carry(kept, carrier, token, received, now, resumed=True, is_same=is_same)
         except ProtocolError as error:
             self.refuse(carrier, Refusal(code=CloseCode.MISCOUNT, reason=error.reason))
@@ -270,30 +272,21 @@ class Host(Generic[C, E]):
         self._store(kept.record.id, kept.record.encode(), partial(self._committed, kept, carrier, then))
 
     def _committed(self, kept: Kept[C, E], carrier: C, then: Callable[[float], None], now: float) -> None:
-        is_awaited = kept.awaited is carrier
+        record, is_awaited = kept.record, kept.awaited is carrier
         if is_awaited:
             kept.awaited = None
-        is_there = carrier in self._greeting
-        if kept.record.id not in self.kept:
-            if is_there:
-                self.refuse(carrier, Refusal(code=CloseCode.UNKNOWN_SESSION, reason="the session ended"))
+        if carrier not in self._greeting:
+            if record.id in self.kept and record.attempt == 1 and not kept.is_told:
+                kept.end.lose(CloseCode.EXPIRED, "it was never welcomed")
+        elif record.id not in self.kept:
+            self.refuse(carrier, Refusal(code=CloseCode.UNKNOWN_SESSION, reason="the session ended"))
         elif not is_awaited:
-            if is_there:
-                self.refuse(
-                    carrier,
-                    Refusal(
-                        code=CloseCode.STALE,
-                        reason="a later attempt was accepted",
-                        attempt=kept.record.attempt,
-                    ),
-                )
+            reason = "a later attempt was accepted"
+            self.refuse(carrier, Refusal(code=CloseCode.STALE, reason=reason, attempt=record.attempt))
         elif self._is_closed:
-            if is_there:
-                self.refuse(carrier, self._not_now(CloseCode.GOING_AWAY, _GOING, self.back_in()))
-        elif is_there:
+            self.refuse(carrier, self._not_now(CloseCode.GOING_AWAY, _GOING, self.back_in()))
+        else:
             then(now)
-        elif not kept.is_told and kept.record.attempt == 1:
-            kept.end.lose(CloseCode.EXPIRED, "it was never welcomed")
 
     def _carry(
         self,

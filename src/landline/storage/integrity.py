@@ -402,7 +402,8 @@ class _Examination:
             self._report.values += 1
             try:
                 check_key(key)
-                is_good = isinstance(data, bytes) and crc == _checksum(offset, key, data)
+                is_whole = isinstance(offset, int) and isinstance(data, bytes)
+                is_good = is_whole and crc == _checksum(offset, key, data)
             except (StorageError, TypeError, AttributeError, ValueError):
                 is_good = False
             if not is_good:

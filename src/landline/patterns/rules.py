@@ -1,0 +1,96 @@
+"""Which topics a server has, and who may do what with them."""
+
+from __future__ import annotations
+
+import inspect
+import logging
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+
+from ..errors import TopicError
+from ..protocol.feed import Behind
+from ..storage.base import Retention
+from ..storage.names import Pattern, check_topic
+
+log = logging.getLogger("landline.topics")
+
+Authorize = Callable[[str, str, str], bool]
+"""Takes a principal, ``"publish"`` or ``"subscribe"``, and the topic or pattern; returns whether they may."""
+
+
+class TopicRule(msgspec.Struct, frozen=True):
+    """What a server says of the topics that a pattern selects."""
+
+    pattern: Pattern
+    kept: Retention
+    behind: Behind
+    vet: Callable[[Any, str, Any], Any] | None = None
+    """Takes the session, the topic and the data of a client's publish; returns the data to store, or raises."""
+
+
+def allow_all(principal: str, verb: str, topic: str) -> bool:
+    """Let everybody publish and subscribe: the default."""
+    del principal, verb, topic
+    return True
+
+
+class Rules:
+    """The rules of one server.
+
+    Args:
+        rules: which topics there are; the last one that selects a topic counts.
+        authorize: who may publish and subscribe to what.
+    """
+
+    def __init__(self, rules: list[TopicRule], authorize: Authorize) -> None:
+        self._rules = rules[::-1]
+        self._authorize = authorize
+
+    def of(self, topic: str) -> TopicRule:
+        """Return the rule of a topic.
+
+        Raises:
+            TopicError: it is no good name, or there is no such topic.
+        """
+        rule = self._find(check_topic(topic))
+        if rule is None:
+            raise TopicError(f"this server has no topic {topic!r}")
+        return rule
+
+    def selects(self, text: str) -> Pattern:
+        """Return a pattern to read by, checked.
+
+        Raises:
+            TopicError: it breaks the rules for names, or is a topic that is not there.
+        """
+        pattern = Pattern(text)
+        if pattern.is_exact:
+            self.of(text)
+        return pattern
+
+    def behind(self, topic: str) -> Behind:
+        """Return what becomes of publications that a reader is too slow for."""
+        rule = self._find(topic)
+        return Behind.HISTORY if rule is None else rule.behind
+
+    def may(self, principal: str, verb: str, topic: str) -> bool:
+        """Return whether somebody may; not where ``authorize`` fails, or does not say so at once."""
+        try:
+            verdict: object = self._authorize(principal, verb, topic)
+        except Exception:
+            log.exception("authorize failed")
+            return False
+        if inspect.isawaitable(verdict):  # which would let everybody in
+            log.error("authorize must say at once what may be, and not later")
+            getattr(verdict, "close", _nothing)()
+            return False
+        return bool(verdict)
+
+    def _find(self, topic: str) -> TopicRule | None:
+        return next((rule for rule in self._rules if rule.pattern.matches(topic)), None)
+
+
+def _nothing() -> None:
+    pass
