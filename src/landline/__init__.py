@@ -52,7 +52,7 @@ from .history import Gap, Position, Publication
 from .limits import LIMITS, Limit, Limits
 from .patterns.hub import Authorize
 from .patterns.messages import Outcome, Receipt
-from .patterns.topics import Beginning, Subscription
+from .patterns.topics import Beginning, Earlier, Subscription
 from .protocol.redial import Pause
 from .protocol.states import State
 from .server import Listening, PlainProgram, Program, Server, serve
@@ -75,6 +75,7 @@ __all__ = [
     "ConnectError",
     "ConnectTimeout",
     "DataError",
+    "Earlier",
     "FlowEnded",
     "FlowReset",
     "Full",

@@ -8,7 +8,7 @@ from typing import Any, Self
 from .errors import LandlineError, SessionClosed
 from .history import Position
 from .patterns.messages import Messages, Receipt
-from .patterns.topics import Beginning, Publishing, Subscription
+from .patterns.topics import Beginning, Earlier, Publishing, Subscription
 from .protocol.states import State
 from .sessions.bare import BareSession, StateChange
 
@@ -108,6 +108,11 @@ class Session:
             SessionClosed, SessionLost: the session is over already.
         """
         return await self._client_publishing().publish(topic, data)
+
+    @property
+    def earlier(self) -> list[Earlier]:
+        """What the storage of ``connect`` held at the beginning: published earlier, not answered, and going out by itself, oldest first."""
+        return self._client_publishing().earlier
 
     def subscribe(self, pattern: str, after: Beginning = "now") -> Subscription:
         """Return the publications of the server's topics that a pattern selects: an asynchronous iterator of ``Publication`` and ``Gap``.

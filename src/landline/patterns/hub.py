@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 import logging
 import time
 from collections.abc import AsyncGenerator, Callable, Coroutine
@@ -47,10 +48,19 @@ from ..protocol.subscription import SUBSCRIBE_PURPOSE, After, decode_subscribe
 from ..sessions.bare import BareSession
 from ..sessions.flow import BareFlow
 from ..sessions.signal import Signal
-from ..storage.base import Append, Change, Delete, Put, Retention, Storage
+from ..storage.base import Append, Change, Delete, Page, Put, Retention, Storage
 from ..storage.names import Pattern, check_topic
 from .messages import Messages
-from .publications import decode_stored, encode_stored, heard, position_of, say
+from .publications import (
+    decode_stored,
+    decoded_page,
+    encode_stored,
+    heard,
+    lenient,
+    position_of,
+    say,
+    while_open,
+)
 
 log = logging.getLogger("landline.topics")
 
@@ -69,7 +79,7 @@ class TopicRule(msgspec.Struct, frozen=True):
     kept: Retention
     behind: Behind
     vet: Callable[[Any, str, Any], Any] | None = None
-    """Takes the session, the topic and the data of a client's publish; returns the data to store, or raises."""
+    """Takes the session, the topic and the data of a client's publish; returns the data to store, at once or awaited, or raises."""
 
 
 def allow_all(principal: str, verb: str, topic: str) -> bool:
@@ -182,9 +192,9 @@ class Hub:
                 while feed.has_something:
                     part = feed.next_part()
                     if isinstance(part, Entry):
-                        yield Publication(part.topic, Position(epoch, part.offset), decode_stored(part.data))
+                        yield Publication(part.topic, Position(epoch, part.offset), lenient(part.data))
                     elif isinstance(part, Publication):
-                        yield Publication(part.topic, part.position, decode_stored(part.data))
+                        yield Publication(part.topic, part.position, lenient(part.data))
                     elif isinstance(part, Gap):
                         yield part
                 if feed.wants_page:
@@ -193,6 +203,14 @@ class Hub:
                     await pushed.wait()
         finally:
             self._board.unsubscribe(feed)
+
+    async def read(self, pattern: str, after: Position | None, limit: int, to: Position | None) -> Page:
+        """Return a page of what a pattern selects; see ``Server.read``."""
+        return decoded_page(await self._storage.read(pattern, after, limit=limit, to=to))
+
+    async def last(self, pattern: str, limit: int, to: Position | None) -> Page:
+        """Return the newest that a pattern selects; see ``Server.last``."""
+        return decoded_page(await self._storage.last(pattern, limit, to=to))
 
     # A client's flow...
 
@@ -251,9 +269,12 @@ class Hub:
                 raise ProtocolError("an outbox that was opened twice", "bad-data")
             while self._board.size >= PROTOCOL.board:
                 await self._stored.wait()
-            self._board.receive(origin, key, publish, answer, partial(self._vet, bare, session))
+            verdict: bytes | str = ""
+            if origin.is_new(publish.number):  # else the answer is known, or on its way
+                verdict = await while_open(bare, flow, self._vet(bare, session, publish))
+            self._board.receive(origin, key, publish, answer, partial(_as_found, verdict))
 
-    def _vet(self, bare: BareSession, session: Any, publish: Publish) -> bytes | str:
+    async def _vet(self, bare: BareSession, session: Any, publish: Publish) -> bytes | str:
         """Return what to store of a client's publish, or why it may not be published."""
         topic = publish.topic
         try:
@@ -263,7 +284,10 @@ class Hub:
                 return f"you may not publish to {topic!r}"
             if rule.vet is None:
                 return publish.data
-            return encode_stored(rule.vet(session, topic, data), self._limits.max_message)
+            vetted = rule.vet(session, topic, data)
+            if inspect.isawaitable(vetted):
+                vetted = await vetted
+            return encode_stored(vetted, self._limits.max_message)
         except (LandlineError, ValueError) as error:
             return clean_reason(str(error))
         except Exception:
@@ -388,6 +412,11 @@ class Hub:
             for value in values:
                 if value.key not in self._origins and decode_record(value.data, value.position)[1] < oldest:
                     await self._storage.write([Delete(value.key)], expect={value.key: value.data})
+
+
+def _as_found(verdict: bytes | str, publish: Publish) -> bytes | str:
+    del publish
+    return verdict
 
 
 def _answered(future: asyncio.Future[Answer], answer: Answer) -> None:

@@ -31,7 +31,7 @@ from ..sessions.signal import Signal
 from ..storage.names import Pattern, check_topic
 from .messages import Messages
 from .outbox import KeptOutbox
-from .publications import encode_stored, heard, position_of, say
+from .publications import decode_stored, encode_stored, heard, position_of, say
 
 Beginning = Position | Literal["start", "now", "last"]
 """Where a subscription begins: after a position, with the oldest that is kept, with what comes from now on, or with the newest of each topic."""
@@ -52,12 +52,37 @@ def beginning(after: Beginning) -> Position | After:
     return After[after.upper()]
 
 
+class Earlier:
+    """Something that an earlier session published, perhaps one of an earlier process, and that was not answered; it goes out by itself.
+
+    Attributes:
+        topic: where to.
+        data: what.
+    """
+
+    def __init__(self, topic: str, data: Any, answer: asyncio.Future[Answer]) -> None:
+        self.topic = topic
+        self.data = data
+        self._answer = answer
+
+    async def position(self) -> Position:
+        """Return its position once it is stored.
+
+        Raises:
+            PublishFailed, PublishUnknown: as for ``Session.publish``.
+        """
+        return position_of(await asyncio.shield(self._answer))
+
+
 class Publishing:
     """What one session publishes.
 
     Args:
         bare: the session.
-        kept: the outbox, where it is to survive this process; its storage is closed with the session.
+        kept: the outbox, where it is to survive this process; it is closed with the session.
+
+    Attributes:
+        earlier: what was in the outbox at the beginning.
     """
 
     def __init__(self, bare: BareSession, kept: KeptOutbox | None = None) -> None:
@@ -70,7 +95,11 @@ class Publishing:
         self._flow: BareFlow | None = None
         self._may_say = False
         self._task: asyncio.Task[None] | None = None
+        self.earlier: list[Earlier] = []
         if kept is not None:
+            for number, (topic, stored) in self._outbox.unanswered.items():
+                answer = self._answers[number] = asyncio.get_running_loop().create_future()
+                self.earlier.append(Earlier(topic, decode_stored(stored), answer))
             self._start()
 
     @property
