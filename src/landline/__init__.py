@@ -52,6 +52,7 @@ from .history import Gap, Position, Publication
 from .limits import LIMITS, Limit, Limits
 from .patterns.hub import Authorize
 from .patterns.messages import Outcome, Receipt
+from .patterns.outbox import count_unanswered
 from .patterns.topics import Beginning, Earlier, Subscription
 from .protocol.redial import Pause
 from .protocol.states import State
@@ -118,6 +119,7 @@ __all__ = [
     "Subscription",
     "TopicError",
     "connect",
+    "count_unanswered",
     "dial",
     "full_jitter",
     "serve",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import inspect
 import logging
 import time
@@ -23,6 +24,7 @@ from ..errors import (
     StorageDamaged,
     StorageError,
     StorageFailed,
+    StorageFull,
     TopicError,
 )
 from ..history import TOO_LARGE, Gap, Position, Publication
@@ -309,7 +311,8 @@ class Hub:
             else:
                 # Before anything is published of it: then who comes again is known, and nothing of it is in doubt.
                 origin = Origin()
-                await self._storage.put(key, encode_record(origin, [], self._clock()))
+                with contextlib.suppress(StorageFull):  # then nothing of it is stored, and it is told so
+                    await self._storage.put(key, encode_record(origin, [], self._clock()))
             self._origins[key] = origin
             return origin, value is not None
 

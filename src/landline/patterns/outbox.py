@@ -103,5 +103,18 @@ async def open_outbox(storage: Storage, fresh_id: bytes, *, closes: bool) -> Kep
     return KeptOutbox(storage, publisher, kept.last, was_opened=kept.was_opened, closes=closes)
 
 
+async def count_unanswered(storage: Storage) -> int:
+    """Return how many publishes without an answer an open storage holds that ``connect`` had.
+
+    Raises:
+        StorageError: the storage failed.
+    """
+    count, after = 0, ""
+    while values := await storage.scan(_PUBLISHES, after=after):
+        after = values[-1].key
+        count += len(values)
+    return count
+
+
 def _key(number: int) -> str:
     return f"{_PUBLISHES}{number:020}"

@@ -220,7 +220,8 @@ class Publishing:
         for number in tuple(self._answers):
             if is_kept:
                 self._settle(
-                    number, PublishUnknown(f"{reason}; it is kept, and goes out with the next session")
+                    number,
+                    PublishUnknown(f"{reason}; it is kept, and goes out with the next session", is_kept=True),
                 )
             elif may_be and number <= self._outbox.said:
                 self._settle(number, PublishUnknown(reason))

@@ -1,8 +1,8 @@
 """A chat client that knows no screen, no socket and no clock: what a person typed, what the server said and the time go in;
 requests to send and events to show come out.
 
-It keeps the promise of the chat: a line of ours is confirmed by its own echo, goes out once and in order whatever the line does, and is
-shown as doubtful rather than said twice when nobody can know. ``link`` gives it a session, ``terminal`` a screen.
+It keeps the promise of the chat: a line of ours goes out once and in order whatever the line does, is confirmed by its own echo, and is
+shown as doubtful rather than said twice when nobody can know. ``link`` gives it a session, ``terminal`` a screen and a place for its outbox.
 """
 
 from __future__ import annotations
@@ -29,11 +29,21 @@ class Client:
 
     Args:
         name: the name wished for; the server may give another.
-        number: 63 random bits that tell this client's lines from all others'; keep it over reconnects.
+        number: 63 random bits that tell this client from all others, kept with its outbox: who shows it is this client.
         rooms: the rooms to be in to begin with; what is typed goes to the first.
+        draw: gives 63 random bits: the number of a line.
+        is_kept: the outbox outlives this program.
     """
 
-    def __init__(self, name: str, number: int, rooms: Sequence[str] = ("lobby",)) -> None:
+    def __init__(
+        self,
+        name: str,
+        number: int,
+        rooms: Sequence[str] = ("lobby",),
+        *,
+        draw: Callable[[], int],
+        is_kept: bool = False,
+    ) -> None:
         self.name = name
         self.number = number
         self.rooms = RoomViews(rooms, self._tell)
@@ -44,10 +54,14 @@ class Client:
         self.pending = PendingRequests(self._tell)
         self.call = ClientCall(self.pending, self._ask, self._tell)
         self._wished = name
+        self._draw = draw
+        self._run = draw()
+        self._is_kept = is_kept
         self._epoch = ""
+        self._has_session = False
         self._next_id = 1
         self._told_waiting_at: float | None = None
-        self._send: list[wire.Request] = []
+        self._send: list[wire.Request | wire.Say] = []
         self._events: list[Event] = []
         self._drop: float | None = None
         self._hung_up = False
@@ -83,8 +97,8 @@ class Client:
 
     # ... and what the link asks for.
 
-    def to_send(self) -> list[wire.Request]:
-        """Return the requests to hand to the session now, in this order."""
+    def to_send(self) -> list[wire.Request | wire.Say]:
+        """Return the requests to send, and the lines to publish, now and in this order."""
         requests, self._send = self._send, []
         return requests
 
@@ -144,7 +158,7 @@ class Client:
 
     def give_up(self) -> None:
         """Say what became of the lines that are still unconfirmed: nothing more will happen to them."""
-        self.pending.give_up()
+        self.pending.give_up(is_kept=self._is_kept)
 
     def _do(self, command: commands.Command, aim: Aim, now: float) -> None:
         match command:
@@ -192,7 +206,8 @@ class Client:
         elif aim.room not in self.rooms:
             self._not_said(said, aim, f"you are no longer in #{aim.room}")
         else:
-            self._ask(wire.Say, aim.room, said, now=now)
+            say = wire.Say(self._draw(), aim.room, said, self._run, self._next_id - 1)
+            self._await(Pending(say, now), now)
 
     def _not_said(self, said: str, aim: Aim, why: str) -> None:
         self._tell(events.NotSent(said, aim.call or f"#{aim.room}", why, back=True))
@@ -234,9 +249,15 @@ class Client:
 
     # What the line does...
 
-    def opened(self, now: float) -> None:
-        """A new session is there: introduce ourselves, with what we have seen of each room."""
+    def opened(self, now: float, earlier: Sequence[wire.Say] | None = None) -> None:
+        """A new session is there: introduce ourselves, with what we have seen of each room.
+
+        Args:
+            now: the time.
+            earlier: the lines in its outbox, which go out by themselves; None where it is the same session with another life of the server.
+        """
         self.entered = False
+        self._has_session = True
         self._hung_up = False
         self.line.change("connected")
         # Enter says for itself what these asked for.
@@ -245,7 +266,14 @@ class Client:
         for rename in self.pending.of(wire.Rename):
             self.pending.take(rename.id)
             self._wished = rename.name
-        self._send = [wire.Enter(self._wished, self.number, self.rooms.wanted())]
+        enter = wire.Enter(
+            self._wished, self.number, self.rooms.wanted(), run=self._run, asked=self._next_id - 1
+        )
+        self._send.insert(0, enter)
+        if earlier is not None and (found := self.pending.in_outbox(earlier, now)):
+            self._tell(events.GoingOut(found))
+        for pending in self.pending.unsaid():
+            self._hand_over(pending)
 
     def line_changed(self, state: str, now: float, *, why: str = "", redial_in: float | None = None) -> None:
         """The line beneath the session (or the dialling for a new one) is in another state."""
@@ -262,16 +290,39 @@ class Client:
         """The lost session says what became of a request: ``acked``, ``failed`` (it never arrived) or ``unknown``."""
         self.pending.settled(id, status)
 
+    def published(self, id: int, offset: int, now: float) -> None:
+        """A line of ours is stored."""
+        pending = self.pending.get(id)
+        if pending is not None and isinstance(pending.request, wire.Say):
+            view = self.rooms.get(pending.request.room)
+            self.pending.stored(id, offset, is_awaited=view is not None and not view.has_passed(offset))
+            self.advance(now)
+
+    def unpublished(self, id: int, why: str, now: float, *, is_doubtful: bool) -> None:
+        """A line of ours is not stored, or nobody knows."""
+        self.pending.unpublished(id, why, is_doubtful=is_doubtful)
+        self.advance(now)
+
+    def interrupted(self, now: float) -> None:
+        """Another life of the server goes on with the session, and what the one before left is settled; ``opened`` must follow."""
+        self.line.goes_down(now)
+        self._send = [say for say in self._send if isinstance(say, wire.Say)]
+        self._begin_again()
+        self.advance(now)
+
     def ended(self, now: float, why: str) -> None:
         """The session is gone, with everything in it settled; another one will follow."""
-        self.entered = False
         self.line.change("reconnecting")
-        self._send.clear()
         self._tell(events.LineDown(why) if self.line.goes_down(now) else events.Redialling(why))
+        self._send.clear()
+        self._begin_again()
+        self.advance(now)
+
+    def _begin_again(self) -> None:
+        self.entered = self._has_session = False
         self.call.session_ended(self.rooms.current)
         self.rooms.session_ended()
-        self.pending.session_ended(self.rooms.__contains__)
-        self.advance(now)
+        self.pending.session_ended()
 
     @property
     def _is_up(self) -> bool:
@@ -345,22 +396,23 @@ class Client:
             self.rooms.joined(told)
 
     def _on_history(self, told: wire.History) -> None:
-        lines = self.rooms.history(told, self._epoch, self.number)
+        lines = self.rooms.history(told, self._epoch, self.pending.is_own)
         if lines is None:
             return
         for line in lines:
             self._show(told.room, line, old=True)
-        for pending in self.pending.caught_up(told.room):
-            self._hand_over(pending)
+        seen = self.rooms[told.room].seen
+        if seen is not None:
+            self.pending.passed(told.room, seen.offset)
 
     def _on_said(self, room: str, line: wire.Line) -> None:
         if self.rooms.said(room, line, self._epoch):
             self._show(room, line, old=False)
-        elif line.client == self.number:
+        elif self.pending.is_own(line):
             self.pending.take(line.id)
 
     def _show(self, room: str, line: wire.Line, *, old: bool) -> None:
-        own = line.client == self.number
+        own = self.pending.is_own(line)
         self._tell(events.Heard(room, line, own, old))
         if own:
             self.pending.appeared(line.id, room)
@@ -381,8 +433,6 @@ class Client:
                 self.call.rings(to)
             case wire.Talk(text=said):
                 self._tell(events.Talked(pending.to, said, own=True))
-            case wire.Say(text=said) if pending.late:
-                self._tell(events.Arrived(said, pending.aim))
 
     def _on_refusal(self, pending: Pending, why: str) -> None:
         if isinstance(pending.request, Text):
@@ -420,9 +470,12 @@ class Client:
     def _ask(self, kind: Callable[..., Numbered], *fields: str, now: float, to: str = "") -> None:
         pending = Pending(kind(self._next_id, *fields), now, to=to)
         self._next_id += 1
+        self._await(pending, now)
+
+    def _await(self, pending: Pending, now: float) -> None:
+        """Wait for what becomes of it; a line for a room goes into the outbox at once, whether its server is there or not."""
         self.pending.add(pending)
-        request = pending.request
-        if self.entered and (not isinstance(request, wire.Say) or self.rooms[request.room].caught_up):
+        if self._has_session if isinstance(pending.request, wire.Say) else self.entered:
             self._hand_over(pending)
         self.advance(now)
 
