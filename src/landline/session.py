@@ -90,7 +90,9 @@ class Session:
 
     # Topics of the server...
 
-    async def publish(self, topic: str, data: Any) -> Position:
+    async def publish(
+        self, topic: str, data: Any, *, on_kept: Callable[[], object] | None = None
+    ) -> Position:
         """Publish to a topic of the server; return the position once it is stored there.
 
         It is published once, whatever happens to the line meanwhile, and to a server that keeps its topics in storage. Publishes are stored in
@@ -99,6 +101,7 @@ class Session:
         Args:
             topic: for example ``"prices.acme"``.
             data: as for ``send``, and 512 bytes smaller.
+            on_kept: called when it is in the storage of ``connect``: from then on it goes out even if this process dies. Never without one.
 
         Raises:
             TopicError: the topic is no good name.
@@ -107,7 +110,7 @@ class Session:
             PublishUnknown: it may be published: the session ended, or the server lost what it knew.
             SessionClosed, SessionLost: the session is over already.
         """
-        return await self._client_publishing().publish(topic, data)
+        return await self._client_publishing().publish(topic, data, on_kept)
 
     @property
     def earlier(self) -> list[Earlier]:

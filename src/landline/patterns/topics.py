@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
+from collections.abc import Callable
 from typing import Any, Literal, Self
 
 from ..errors import (
@@ -107,7 +108,7 @@ class Publishing:
         """How many publishes are not answered yet, those of an earlier process included."""
         return len(self._outbox.unanswered)
 
-    async def publish(self, topic: str, data: Any) -> Position:
+    async def publish(self, topic: str, data: Any, on_kept: Callable[[], object] | None = None) -> Position:
         """Publish, and return the position once it is stored; see ``Session.publish``."""
         check_topic(topic)
         bare, outbox = self._bare, self._outbox
@@ -121,7 +122,7 @@ class Publishing:
         number = outbox.publish(topic, stored)
         future = self._answers[number] = asyncio.get_running_loop().create_future()
         if self._kept is not None:
-            task = asyncio.create_task(self._keep(self._kept, number), name="landline outbox")
+            task = asyncio.create_task(self._keep(self._kept, number, on_kept), name="landline outbox")
             self._keeping.add(task)
             task.add_done_callback(self._keeping.discard)
         self._start()
@@ -139,13 +140,16 @@ class Publishing:
             return bare.closing()
         return bare.ended
 
-    async def _keep(self, kept: KeptOutbox, number: int) -> None:
+    async def _keep(self, kept: KeptOutbox, number: int, on_kept: Callable[[], object] | None) -> None:
         try:
             await kept.keep(number)
         except StorageError as error:
             self._outbox.withdraw(number)
             self._settle(number, PublishFailed(f"it could not be kept: {error}"))
             self._room.wake()
+        else:
+            if on_kept is not None:
+                on_kept()
         self._fill()
 
     def _settle(self, number: int, outcome: Answer | Exception) -> None:

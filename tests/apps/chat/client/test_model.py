@@ -156,6 +156,20 @@ def test_a_line_without_echo_shows_as_waiting_after_two_seconds() -> None:
     assert client.events() == [events.Heard("lobby", echo, own=True), events.Arrived("hello", "#lobby")]
 
 
+def test_a_line_is_shown_as_waiting_when_it_is_in_the_outbox_that_outlives_us() -> None:
+    """Not before: whoever reads that it waits may rely on it."""
+    client = in_lobby(is_kept=True)
+    client.line_changed("reconnecting", 1.0, why="reset")
+    client.events()
+    client.typed("hello", 2.0)
+    client.advance(9.0)
+    assert (client.events(), client.next_at()) == ([], None)
+
+    client.kept(101, 9.0)
+
+    assert client.events() == [events.Waiting("hello", "#lobby")]
+
+
 def test_several_lines_pasted_are_one_message() -> None:
     """A paste keeps its line ends and travels as one line of the room."""
     client = in_lobby()
@@ -913,6 +927,7 @@ def test_bye_with_a_waiting_line_says_so_and_a_second_bye_goes(is_kept: bool) ->
     client = in_lobby(is_kept=is_kept)
     client.line_changed("reconnecting", 1.0, why="reset")
     client.typed("hello", 1.0)
+    client.kept(101, 1.0)
     client.typed("bye", 2.0)
     client.events()
     assert client.next_at() == 4.0

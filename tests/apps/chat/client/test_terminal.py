@@ -6,18 +6,21 @@ import os
 import re
 import select
 import signal
+import socket
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, ClassVar, Self
+from urllib.parse import urlsplit
 
 import pexpect
 import pyte
 import pytest
 
 from landline.apps.chat.client import terminal
+from landline.apps.chat.client.outbox import file
 from landline.errors import SettingsError
 from landline.settings import ChatSettings, Settings
 
@@ -44,6 +47,18 @@ class House:
                 self.address = found.group()
                 return
         raise AssertionError("the server did not say where it is")
+
+    @property
+    def place(self) -> tuple[str, int]:
+        """Where ``nc`` finds it."""
+        where = urlsplit(self.address)
+        return where.hostname or "", where.port or 0
+
+    def outboxes(self) -> Iterator[Path]:
+        """What clients of this house have on their disk."""
+        for count in range(1, 9):
+            if (path := file(Settings().data, self.address, count)).exists():
+                yield path
 
     def kill(self) -> None:
         """As the kernel or the mains would: without a word."""
@@ -79,6 +94,7 @@ class Terminal:
         self.child.delaybeforesend = None
         self.at_end = False
         self.house = house
+        self.name = name
         self.everybody.append(self)
         self.until("You are in #lobby")
 
@@ -127,6 +143,12 @@ class Terminal:
         if not self.at_end and self.house.process.poll() is None:
             self.leave("\x03")
         self.child.close(force=True)
+
+    def kill(self) -> None:
+        """As the kernel would: without a word."""
+        self.child.kill(signal.SIGKILL)
+        self.until(lambda: self.at_end)
+        self.child.wait()
 
     def leave(self, keys: str = "bye\r") -> int:
         """Type this, wait for the end, return the exit code."""
@@ -252,8 +274,8 @@ def test_a_killed_server_costs_nothing(mortal_house: House) -> None:
     assert ana.count("ana-2") == 0
 
 
-def test_a_line_that_nobody_can_vouch_for_is_marked(mortal_house: House) -> None:
-    """The server froze, a line went into the dark, and the server died: ``?``, and it is never said by itself again."""
+def test_a_line_that_went_into_the_dark_is_said_once_by_the_next_server(mortal_house: House) -> None:
+    """The server froze, a line went into the dark, and the server was killed: the next one finds out whether it has it."""
     ana = Terminal(mortal_house, "ana")
     ana.type("before\r")
     ana.until("ana: before")
@@ -263,14 +285,118 @@ def test_a_line_that_nobody_can_vouch_for_is_marked(mortal_house: House) -> None
     mortal_house.kill()
     mortal_house.start()
 
-    ana.until("? into the dark")
-    ana.until("it is not sent again")
+    ana.until("ana: into the dark")
     ana.type("after\r")
     ana.until("ana: after")
 
     heard = pipe(mortal_house, "", "--name", "ben").stdout.decode()
-    assert "into the dark" not in heard
-    assert "ana: after" in heard
+    assert [row for row in heard.splitlines() if row.startswith("ana: ")] == [
+        "ana: before",
+        "ana: into the dark",
+        "ana: after",
+    ]
+
+
+@pytest.mark.parametrize("is_another_server", [False, True], ids=["the same server", "another server"])
+def test_a_client_that_was_killed_says_what_it_had_not_when_it_is_started_again(
+    mortal_house: House, is_another_server: bool
+) -> None:
+    """Typed while the line was down, kill -9, a new start under the same name: told that it goes out, and said once."""
+    ana, ben = Terminal(mortal_house, "ana"), Terminal(mortal_house, "ben")
+    ana.type("before\r")
+    ben.until("ana: before")
+    ana.type("/drop 300\r")
+    ana.until("The line is down")
+    ana.type("typed in the dark\r")
+    ana.until("typed in the dark (waiting")
+    ana.kill()
+    if is_another_server:
+        mortal_house.kill()
+        mortal_house.start()
+
+    again = Terminal(mortal_house, "ana")
+
+    again.until("1 line from before goes out")
+    for seat in (ben, again):
+        seat.until("ana: typed in the dark")
+    again.type("and on\r")
+    for seat in (ben, again):
+        seat.until("ana: and on")
+        assert seat.count("typed in the dark") == 1
+    assert again.leave() == 0
+    third = Terminal(mortal_house, "ana")
+    assert third.count("from before") == 0
+
+
+def test_a_line_that_was_left_for_a_room_we_are_not_in_now_comes_back(mortal_house: House) -> None:
+    """With the reason, and once."""
+    ana = Terminal(mortal_house, "ana")
+    ana.type("/join attic\r")
+    ana.until("You are in #attic")
+    ana.type("/drop 300\r")
+    ana.until("The line is down")
+    ana.type("for the attic\r")
+    ana.until("for the attic (waiting")
+    ana.kill()
+
+    again = Terminal(mortal_house, "ana")
+
+    again.until("not sent to #attic: for the attic")
+    again.until("You are not in the room attic")
+    assert again.leave() == 0
+    third = pipe(mortal_house, "", "--name", "ana")
+    assert "attic" not in third.stderr.decode()
+
+
+def test_two_clients_at_once_have_each_their_own_lines(mortal_house: House) -> None:
+    """Under one name or two: each that is started again says its own, and none says the other's."""
+    ana, ben = Terminal(mortal_house, "ana"), Terminal(mortal_house, "ben")
+    for seat, name in ((ana, "ana"), (ben, "ben")):
+        seat.type("/drop 300\r")
+        seat.until("The line is down")
+        seat.type(f"of {name}\r")
+        seat.until(f"of {name} (waiting")
+    ana.kill()
+    ben.kill()
+
+    ben = Terminal(mortal_house, "ben")
+    ben.until("ben: of ben")
+    ana = Terminal(mortal_house, "ana")
+    ana.until("ana: of ana")
+
+    heard = pipe(mortal_house, "", "--name", "cleo").stdout.decode()
+    assert [row for row in heard.splitlines() if ": of " in row] == ["ben: of ben", "ana: of ana"]
+    assert len(list(mortal_house.outboxes())) == 3
+
+
+def test_a_server_killed_in_the_middle_of_everything_costs_nobody_a_line(mortal_house: House) -> None:
+    """Three terminals and nc, all speaking: kill -9 twice, and every line is on every screen once and in the same order."""
+    seats = [Terminal(mortal_house, name) for name in ("ana", "ben", "cleo")]
+    said: list[str] = []
+    for turn in range(3):
+        for number in range(2):
+            for seat in seats:
+                said.append(f"{turn}{number} of {seat.name}")
+                seat.type(said[-1] + "\r")
+            if number == 0 and turn < 2:
+                mortal_house.kill()
+                mortal_house.start()
+        for seat in seats:
+            seat.until(lambda seat=seat: {text for text in said if seat.count(f": {text}")} == set(said))  # type: ignore[misc]
+        guest = socket.create_connection(mortal_house.place, timeout=BOUND)
+        guest.sendall(f"{turn} of nc\n".encode())
+        said.append(f"{turn} of nc")
+        for seat in seats:
+            seat.until(f": {said[-1]}")
+        guest.close()
+
+    orders = [[row.split(": ")[1] for row in seat.rows if re.search(r": \d+ of ", row)] for seat in seats]
+    assert sorted(orders[0]) == sorted(said)
+    assert orders[0] == orders[1] == orders[2]
+    for seat in seats:
+        assert [text for text in orders[0] if text.endswith(f"of {seat.name}")] == [
+            text for text in said if text.endswith(f"of {seat.name}")
+        ]
 
 
 def test_two_call_each_other(house: House) -> None:
@@ -348,6 +474,7 @@ def test_the_second_ctrl_c_is_now(mortal_house: House) -> None:
 
     assert ana.leave("\x03") == 130
     assert ana.count("? into the dark") == 1
+    assert ana.count("goes out when you start the chat again") == 1
 
 
 def test_a_dumb_terminal_gets_lines_and_no_escapes(house: House) -> None:

@@ -13,6 +13,7 @@ import contextlib
 import logging
 import random
 from collections.abc import Awaitable, Callable, Coroutine
+from functools import partial
 from typing import Any, Final
 
 import landline
@@ -85,7 +86,11 @@ class Link:
                 lines = frozenset() if isinstance(request, wire.Enter) else frozenset(self._publishing)
                 self._outgoing.put_nowait((request, lines))
             elif self._session is not None:
-                line = self._session.publish(wire.topic(request.room), wire.encode(request))
+                line = self._session.publish(
+                    wire.topic(request.room),
+                    wire.encode(request),
+                    on_kept=partial(self._kept, request.id),
+                )
                 self._follow(self._session, request, line)
         seconds = self._client.drop_asked()
         if seconds is not None and self._session is not None:
@@ -271,6 +276,10 @@ class Link:
         task = asyncio.create_task(self._publish(session, say.id, line))
         self._publishing[task] = None
         task.add_done_callback(self._publishing.pop)
+
+    def _kept(self, id: int) -> None:
+        self._client.kept(id, self.now)
+        self.advance()
 
     async def _publish(
         self, session: landline.Session, id: int, line: Coroutine[Any, Any, landline.Position]

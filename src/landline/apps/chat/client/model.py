@@ -207,7 +207,7 @@ class Client:
             self._not_said(said, aim, f"you are no longer in #{aim.room}")
         else:
             say = wire.Say(self._draw(), aim.room, said, self._run, self._next_id - 1)
-            self._await(Pending(say, now), now)
+            self._await(Pending(say, now, is_kept=not self._is_kept), now)
 
     def _not_said(self, said: str, aim: Aim, why: str) -> None:
         self._tell(events.NotSent(said, aim.call or f"#{aim.room}", why, back=True))
@@ -289,6 +289,11 @@ class Client:
     def settled(self, id: int, status: str) -> None:
         """The lost session says what became of a request: ``acked``, ``failed`` (it never arrived) or ``unknown``."""
         self.pending.settled(id, status)
+
+    def kept(self, id: int, now: float) -> None:
+        """A line of ours is in the outbox: from here on it survives us, if that does."""
+        self.pending.kept(id)
+        self.advance(now)
 
     def published(self, id: int, offset: int, now: float) -> None:
         """A line of ours is stored."""

@@ -48,6 +48,8 @@ class Pending:
     request: Numbered
     asked_at: float
     stage: Stage = Stage.HELD
+    is_kept: bool = True
+    """A line for a room is in the outbox; before that nothing is said of its waiting, which would promise that it goes out."""
     late: bool = False
     """The person was shown that it waits."""
     to: str = ""
@@ -132,16 +134,20 @@ class PendingRequests:
             if isinstance(pending.request, kind):
                 self.take(pending.request.id)
 
+    def kept(self, id: int) -> None:
+        """A line of ours is in the outbox."""
+        if id in self._by_id:
+            self._by_id[id].is_kept = True
+
     def next_at(self) -> float | None:
         """Return when the next line will have waited for too long, or None."""
-        return min(
-            (pending.asked_at + WAITING_AFTER for pending in self.texts() if not pending.late), default=None
-        )
+        waiting = (pending for pending in self.texts() if pending.is_kept and not pending.late)
+        return min((pending.asked_at + WAITING_AFTER for pending in waiting), default=None)
 
     def grow_late(self, now: float, *, is_down: bool) -> None:
         """Tell of the lines that wait for too long; while the line is down every one does."""
         for pending in self.texts():
-            if not pending.late and (is_down or now >= pending.asked_at + WAITING_AFTER):
+            if pending.is_kept and not pending.late and (is_down or now >= pending.asked_at + WAITING_AFTER):
                 pending.late = True
                 self._tell(events.Waiting(pending.text, pending.aim))
 
