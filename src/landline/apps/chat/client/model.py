@@ -120,8 +120,13 @@ class Client:
         if self._told_waiting_at is not None and now >= self._told_waiting_at:
             self._told_waiting_at = None
             if self.waiting and not self.is_done:
+                without = (
+                    "leaves, and what is kept goes out when you come back"
+                    if self._is_kept
+                    else "leaves without"
+                )
                 self.trouble(
-                    f"{_lines(len(self.waiting))} still waiting to go out first; /bye again leaves without."
+                    f"{_lines(len(self.waiting))} still waiting to go out first; /bye again {without}."
                 )
 
     # What the person typed...
