@@ -11,7 +11,9 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, ClassVar, Self
 from urllib.parse import urlsplit
 
@@ -66,6 +68,26 @@ class House:
         self.process.wait()
         assert self.process.stdout is not None
         self.process.stdout.close()
+
+
+class OperatedHouse(House):
+    """One at a terminal, where somebody types as ``host``."""
+
+    host: Any
+
+    def start(self) -> None:
+        arguments = [*LANDLINE[1:], "serve", "--address", self.address, "--data", str(self.data)]
+        environment = {**os.environ, "TERM": "dumb"}
+        self.host = pexpect.spawn(LANDLINE[0], arguments, env=environment, encoding="utf-8", timeout=BOUND)
+        self.host.expect(r"tcp://127\.0\.0\.1:\d+")
+        self.address = str(self.host.match.group())
+        self.host.expect("You are host")
+        self.process: Any = SimpleNamespace(poll=lambda: None if self.host.isalive() else 0)
+
+    def kill(self) -> None:
+        self.host.kill(signal.SIGKILL)
+        self.host.expect(pexpect.EOF)
+        self.host.close(force=True)
 
 
 def _mind_hang_ups() -> None:
@@ -169,6 +191,14 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
 def mortal_house(tmp_path: Path) -> Iterator[House]:
     """A server of one's own, to be killed."""
     house = House(tmp_path / "data")
+    yield house
+    house.kill()
+
+
+@pytest.fixture
+def operated_house(tmp_path: Path) -> Iterator[OperatedHouse]:
+    """A server of one's own with somebody at its terminal, to be killed."""
+    house = OperatedHouse(tmp_path / "data")
     yield house
     house.kill()
 
@@ -369,33 +399,43 @@ def test_two_clients_at_once_have_each_their_own_lines(mortal_house: House) -> N
     assert len(list(mortal_house.outboxes())) == 3
 
 
-def test_a_server_killed_in_the_middle_of_everything_costs_nobody_a_line(mortal_house: House) -> None:
-    """Three terminals and nc, all speaking: kill -9 twice, and every line is on every screen once and in the same order."""
-    seats = [Terminal(mortal_house, name) for name in ("ana", "ben", "cleo")]
+def test_a_server_killed_in_the_middle_of_everything_costs_nobody_a_line(
+    operated_house: OperatedHouse,
+) -> None:
+    """Three terminals, nc and the operator, all speaking: kill -9 twice, and every line is on every screen once and in the same order."""
+    house = operated_house
+    seats = [Terminal(house, name) for name in ("ana", "ben", "cleo")]
     said: list[str] = []
+
+    def has_read(seat: Terminal) -> bool:
+        return all(seat.count(f": {text}") for text in said)
+
+    def all_have_read() -> None:
+        for seat in seats:
+            seat.until(partial(has_read, seat))
+
     for turn in range(3):
         for number in range(2):
             for seat in seats:
                 said.append(f"{turn}{number} of {seat.name}")
                 seat.type(said[-1] + "\r")
             if number == 0 and turn < 2:
-                mortal_house.kill()
-                mortal_house.start()
-        for seat in seats:
-            seat.until(lambda seat=seat: {text for text in said if seat.count(f": {text}")} == set(said))  # type: ignore[misc]
-        guest = socket.create_connection(mortal_house.place, timeout=BOUND)
-        guest.sendall(f"{turn} of nc\n".encode())
-        said.append(f"{turn} of nc")
-        for seat in seats:
-            seat.until(f": {said[-1]}")
-        guest.close()
+                house.kill()
+                house.start()
+        all_have_read()
+        said += [f"{turn} of host", f"{turn} of nc"]
+        house.host.send(said[-2] + "\n")
+        with socket.create_connection(house.place, timeout=BOUND) as guest:
+            guest.sendall(said[-1].encode() + b"\n")
+            all_have_read()
 
     orders = [[row.split(": ")[1] for row in seat.rows if re.search(r": \d+ of ", row)] for seat in seats]
     assert sorted(orders[0]) == sorted(said)
     assert orders[0] == orders[1] == orders[2]
     for seat in seats:
-        assert [text for text in orders[0] if text.endswith(f"of {seat.name}")] == [
-            text for text in said if text.endswith(f"of {seat.name}")
+        own = f"of {seat.name}"
+        assert [text for text in orders[0] if text.endswith(own)] == [
+            text for text in said if text.endswith(own)
         ]
 
 
