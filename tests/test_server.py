@@ -569,6 +569,36 @@ async def test_a_server_reads_its_topics_as_they_were_published() -> None:
             await reading.aclose()
 
 
+class FullStorage(landline.storage.MemoryStorage):
+    """A disk that is full while the test says so."""
+
+    is_full = True
+
+    async def write(self, *args: Any, **options: Any) -> list[landline.Position]:
+        if self.is_full:
+            raise landline.StorageFull("the disk is full")
+        return await super().write(*args, **options)
+
+
+async def test_a_full_disk_refuses_what_is_published_and_takes_it_when_there_is_room() -> None:
+    """Of a client with an outbox of its own, too, that the server cannot even write down: it is told no, and nothing is left in doubt."""
+    disk = FullStorage()
+    server = landline.Server(keep, storage=disk)
+    server.topic("t")
+    async with (
+        server.listen("memory://full"),
+        landline.storage.MemoryStorage() as outbox,
+        landline.connect("memory://full", storage=outbox) as session,
+        asyncio.timeout(10),
+    ):
+        with pytest.raises(landline.PublishFailed, match="the disk is full"):
+            await session.publish("t", "refused")
+        disk.is_full = False
+        await session.publish("t", "taken")
+
+        assert [item.data for item in (await server.last("t")).publications] == ["taken"]
+
+
 async def test_a_vet_may_wait_and_what_its_client_publishes_next_waits_behind_it() -> None:
     """Nobody else does."""
     gate = asyncio.Event()
