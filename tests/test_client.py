@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 import landline
+import landline.storage
 from landline.protocol.frames import MAGIC
 
 pytestmark = pytest.mark.timeout(20)
@@ -244,3 +245,48 @@ async def test_the_longest_credentials_are_shown() -> None:
         pass
 
     assert shown == ["x" * 3072]
+
+
+# What is kept...
+
+
+async def test_what_was_published_and_not_answered_is_seen_by_the_next_session() -> None:
+    """It goes out by itself, once, and what became of it is told; the storage is left open for who opened it."""
+    server = landline.Server(landline.Session.wait_closed)
+    server.topic("t")
+    kept = asyncio.Event()
+    async with (
+        server.listen("memory://kept"),
+        landline.storage.MemoryStorage() as storage,
+        asyncio.timeout(10),
+    ):
+        first = await landline.connect("memory://kept", storage=storage)
+        first.drop(300)
+        publishing = [
+            asyncio.create_task(first.publish("t", "one", on_kept=kept.set)),
+            asyncio.create_task(first.publish("nothing", "two")),
+        ]
+        await kept.wait()
+        await first.close()
+        for outcome in await asyncio.gather(*publishing, return_exceptions=True):
+            assert isinstance(outcome, landline.PublishUnknown)
+            assert outcome.is_kept
+        assert await landline.count_unanswered(storage) == 2
+
+        async with landline.connect("memory://kept", storage=storage) as second:
+            one, two = second.earlier
+            assert [(earlier.topic, earlier.data) for earlier in (one, two)] == [
+                ("t", "one"),
+                ("nothing", "two"),
+            ]
+            position = await one.position()
+            with pytest.raises(landline.PublishFailed, match="no topic"):
+                await two.position()
+
+        assert [(item.position, item.data) for item in (await server.last("t")).publications] == [
+            (position, "one")
+        ]
+        assert storage.is_open
+        assert await landline.count_unanswered(storage) == 0
+        async with landline.connect("memory://kept", storage=storage) as third:
+            assert third.earlier == []

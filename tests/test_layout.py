@@ -17,6 +17,7 @@ TESTS = ROOT / "tests"
 
 TESTED_ELSEWHERE: dict[str, str] = {
     "apps/chat/plain/events.py": "plain facts; apps/chat/plain/test_conversation.py sees each of them",
+    "apps/chat/client/typist.py": "half of the client; apps/chat/client/test_model.py types into it",
     "apps/pipe/limits.py": "a table; test_limits.py sees that each row is tried",
     "cli/limits.py": "a table; test_limits.py sees that each row is tried",
     "errors.py": "where each is raised; the tree in test_exports.py, the sentences in cli/test_exits.py",

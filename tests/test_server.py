@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 
 import landline
+import landline.storage
 from landline import State
 from landline.protocol.frames import MAGIC
 
@@ -584,3 +585,136 @@ async def test_no_descriptor_is_left() -> None:
     gc.collect()
 
     assert len(list(Path("/proc/self/fd").iterdir())) <= before
+
+
+# Topics...
+
+
+async def test_a_storage_that_is_open_is_left_open() -> None:
+    """Whoever opened it goes on with it; one that is closed is opened, and closed again."""
+    async with landline.storage.MemoryStorage() as storage:
+        server = landline.Server(storage=storage)
+        server.topic("t")
+        async with server.listen("memory://open"):
+            await server.publish("t", "hello")
+        assert storage.is_open
+    async with server.listen("memory://open"):
+        assert storage.is_open
+        (publication,) = (await server.last("t")).publications
+
+    assert publication.data == "hello"
+    assert not storage.is_open
+
+
+async def test_a_server_reads_its_topics_as_they_were_published() -> None:
+    """And what something else wrote into the storage as the bytes that it is."""
+    async with landline.storage.MemoryStorage() as storage:
+        await storage.append("t", b"\xc1 of something else")
+        server = landline.Server(storage=storage)
+        server.topic("t")
+        async with server.listen("memory://read"):
+            first = await server.publish("t", {"a": 1})
+            await server.publish("t", "text")
+            page = await server.read("t", limit=2)
+            assert [item.data for item in page.publications] == [b"\xc1 of something else", {"a": 1}]
+            assert (page.end, page.more) == (first, True)
+            assert [item.data for item in (await server.last("t", 1)).publications] == ["text"]
+            reading = server.subscribe("t", "start")
+            assert [(await anext(reading)).data for _ in range(3)] == [  # type: ignore[union-attr]
+                b"\xc1 of something else",
+                {"a": 1},
+                "text",
+            ]
+            await reading.aclose()
+
+
+class FullStorage(landline.storage.MemoryStorage):
+    """A disk that is full while the test says so."""
+
+    is_full = True
+
+    async def write(self, *args: Any, **options: Any) -> list[landline.Position]:
+        if self.is_full:
+            raise landline.StorageFull("the disk is full")
+        return await super().write(*args, **options)
+
+
+async def test_a_full_disk_refuses_what_is_published_and_takes_it_when_there_is_room() -> None:
+    """Of a client with an outbox of its own, too, that the server cannot even write down: it is told no, and nothing is left in doubt."""
+    disk = FullStorage()
+    server = landline.Server(keep, storage=disk)
+    server.topic("t")
+    async with (
+        server.listen("memory://full"),
+        landline.storage.MemoryStorage() as outbox,
+        landline.connect("memory://full", storage=outbox) as session,
+        asyncio.timeout(10),
+    ):
+        with pytest.raises(landline.PublishFailed, match="the disk is full"):
+            await session.publish("t", "refused")
+        disk.is_full = False
+        await session.publish("t", "taken")
+
+        assert [item.data for item in (await server.last("t")).publications] == ["taken"]
+
+
+async def test_a_vet_may_wait_and_what_its_client_publishes_next_waits_behind_it() -> None:
+    """Nobody else does."""
+    gate = asyncio.Event()
+
+    async def vet(session: landline.Session, topic: str, data: str) -> str:
+        if data == "slow":
+            await gate.wait()
+        return data.upper()
+
+    server = landline.Server(keep)
+    server.topic("t", vet=vet)
+    async with server.listen("memory://vet"), landline.connect("memory://vet") as ana:
+        async with landline.connect("memory://vet") as ben:
+            publishing = [asyncio.create_task(ana.publish("t", data)) for data in ("slow", "next")]
+            await ben.publish("t", "other")
+            assert not any(task.done() for task in publishing)
+            gate.set()
+            await asyncio.gather(*publishing)
+
+        assert [item.data for item in (await server.last("t")).publications] == ["OTHER", "SLOW", "NEXT"]
+
+
+async def test_a_vet_that_waits_when_its_client_goes_is_cancelled_and_asked_again_when_it_comes_back() -> (
+    None
+):
+    """The answer of before could be untrue by then; and it is published once."""
+    asked: list[str] = []
+    begun, cancelled = asyncio.Event(), asyncio.Event()
+
+    async def vet(session: landline.Session, topic: str, data: str) -> str:
+        asked.append(session.id)
+        begun.set()
+        if len(set(asked)) == 1:
+            try:
+                await asyncio.Event().wait()
+            finally:
+                cancelled.set()
+        return data
+
+    server = landline.Server(keep)
+    server.topic("t", vet=vet)
+    async with (
+        server.listen("memory://vet"),
+        landline.storage.MemoryStorage() as storage,
+        asyncio.timeout(10),
+    ):
+        first = await landline.connect("memory://vet", storage=storage)
+        publishing = asyncio.create_task(first.publish("t", "once"))
+        await begun.wait()
+        await first.close()
+        with pytest.raises(landline.PublishUnknown) as unknown:
+            await publishing
+        assert unknown.value.is_kept
+        await cancelled.wait()
+        async with landline.connect("memory://vet", storage=storage) as second:
+            (earlier,) = second.earlier
+            await earlier.position()
+
+        assert len(asked) == 2
+        assert [item.data for item in (await server.last("t")).publications] == ["once"]

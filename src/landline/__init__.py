@@ -51,8 +51,9 @@ from .errors import (
 from .history import Gap, Position, Publication
 from .limits import LIMITS, Limit, Limits
 from .patterns.messages import Outcome, Receipt
+from .patterns.outbox import count_unanswered
 from .patterns.rules import Authorize
-from .patterns.topics import Beginning, Subscription
+from .patterns.topics import Beginning, Earlier, Subscription
 from .protocol.redial import Pause
 from .protocol.states import State
 from .server import Listening, PlainProgram, Program, Server, serve
@@ -76,6 +77,7 @@ __all__ = [
     "ConnectError",
     "ConnectTimeout",
     "DataError",
+    "Earlier",
     "FlowEnded",
     "FlowReset",
     "Full",
@@ -119,6 +121,7 @@ __all__ = [
     "Subscription",
     "TopicError",
     "connect",
+    "count_unanswered",
     "dial",
     "exec_with",
     "full_jitter",

@@ -35,7 +35,7 @@ class connect:  # noqa: N801 - used like the function it replaces: `async with c
         limits: see ``landline.Limits``.
         pause: how long to wait before a redial: a function from its number (1, 2, …) to seconds; by default full jitter.
         storage: a file, or a ``Storage``, of this client alone: what is published is kept there until it is answered, so that it goes out once even
-            if this process dies, as soon as a client is started again with the same storage.
+            if this process dies, as soon as a client is started again with the same storage. One that is open already is left open.
 
     Raises:
         AddressError: an address cannot be read.
@@ -83,11 +83,14 @@ class connect:  # noqa: N801 - used like the function it replaces: `async with c
             return None
         if not isinstance(storage, Storage):
             storage = SQLiteStorage(storage)
-        await storage.open()
+        is_ours = not storage.is_open
+        if is_ours:
+            await storage.open()
         try:
-            return await open_outbox(storage, secrets.token_bytes(OUTBOX_ID_SIZE))
+            return await open_outbox(storage, secrets.token_bytes(OUTBOX_ID_SIZE), closes=is_ours)
         except BaseException:
-            await storage.close()
+            if is_ours:
+                await storage.close()
             raise
 
     def __await__(self) -> Generator[Any, None, Session]:

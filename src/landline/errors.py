@@ -286,11 +286,13 @@ class PublishUnknown(LandlineError):
 
     Attributes:
         reason: why, as a clause.
+        is_kept: only not yet: it is in the storage of ``connect``, and goes out with the next session.
     """
 
-    def __init__(self, reason: str) -> None:
+    def __init__(self, reason: str, *, is_kept: bool = False) -> None:
         super().__init__(reason)
         self.reason = reason
+        self.is_kept = is_kept
 
     def __str__(self) -> str:
         return f"it may have been published, or not: {self.reason}"

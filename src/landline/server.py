@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import os
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Coroutine, Mapping, Sequence
-from contextlib import asynccontextmanager
 from functools import partial
 from typing import Any, Literal
 
@@ -24,7 +24,7 @@ from .sessions.auth import Authenticate, admit_all
 from .sessions.bare import BareSession
 from .sessions.caller import Caller
 from .sessions.records import Records
-from .storage import MemoryStorage, Pattern, Retention, SQLiteStorage, Storage
+from .storage import MemoryStorage, Page, Pattern, Retention, SQLiteStorage, Storage
 from .transports import (
     Listener,
     ListeningSocket,
@@ -40,7 +40,7 @@ Program = Callable[[Session], Awaitable[None]]
 """What runs for each session, from its beginning to its end, whatever its lines do; its return closes the session."""
 
 Vet = Callable[[Session, str, Any], Any]
-"""Takes the session, the topic and the data of what a client publishes; returns the data to store, or raises."""
+"""Takes the session, the topic and the data of what a client publishes; returns the data to store or an awaitable of it, or raises."""
 
 PlainProgram = Callable[[Caller], Awaitable[None]]
 """What runs for each caller at the plain-text door; its return hangs up."""
@@ -89,7 +89,8 @@ class Server:
         retry_in: seconds after which clients are told to come back when the server goes; each is told another time, up to twice this.
         redirect: an address that clients are told to go on with when this server goes or is full; they follow only to one that they were
             given themselves.
-        storage: where topics are kept: a file, or a ``Storage``. Without one, topics last as long as the server listens.
+        storage: where topics are kept: a file, or a ``Storage``; one that is open already is left open. Without one, topics last as long as
+            the server listens.
         authorize: takes a principal, ``"publish"`` or ``"subscribe"``, and a topic or pattern; returns whether they may. By default everybody may.
 
     Raises:
@@ -140,7 +141,8 @@ class Server:
             behind: what becomes of publications that a reader is too slow for: it reads on from the history (until that is overtaken); the
                 oldest that wait for it are dropped; or only the latest of each topic waits. What it does not get is told it as a ``Gap``.
             vet: called with the session, the topic and the data of what a client publishes; returns the data to store. What it raises refuses the
-                publication, and a ``LandlineError`` or ``ValueError`` is told to the client in its words. It must not wait.
+                publication, and a ``LandlineError`` or ``ValueError`` is told to the client in its words. It may be async: what the client
+                publishes next waits behind it. When the client goes meanwhile it is cancelled, and called anew if that comes back and says it again.
 
         Raises:
             TopicError: the pattern breaks the rules.
@@ -173,6 +175,24 @@ class Server:
         """
         return self._topics().subscribe(pattern, beginning(after))
 
+    async def read(
+        self, pattern: str, after: Position | None = None, *, limit: int = 300, to: Position | None = None
+    ) -> Page:
+        """Return a page of what a pattern selects after a position, as ``Storage.read`` does, with the data that was published.
+
+        What something else wrote into the storage comes as its bytes.
+
+        Raises:
+            TopicError: the pattern breaks the rules.
+            StorageClosed: the server does not listen.
+            StorageError: it cannot be read.
+        """
+        return await self._topics().read(pattern, after, limit, to)
+
+    async def last(self, pattern: str, limit: int = 300, *, to: Position | None = None) -> Page:
+        """Return the newest that a pattern selects up to a position, oldest of them first; else as ``read``."""
+        return await self._topics().last(pattern, limit, to)
+
     def _topics(self) -> Hub:
         if self._hub is None:
             raise StorageClosed("topics are open while their server listens")
@@ -183,7 +203,7 @@ class Server:
         self._plain = program
         return program
 
-    @asynccontextmanager
+    @contextlib.asynccontextmanager
     async def listen(
         self, *addresses: str, sockets: Sequence[ListeningSocket] = ()
     ) -> AsyncIterator[Listening]:
@@ -210,7 +230,7 @@ class Server:
             for unasked in passed:
                 unasked.close()
 
-    @asynccontextmanager
+    @contextlib.asynccontextmanager
     async def _open_storage(self) -> AsyncIterator[tuple[Hub | None, Records | None]]:
         if self._storage is None and not self._rules:
             yield None, None
@@ -222,7 +242,7 @@ class Server:
             storage = SQLiteStorage(storage)
         for rule in self._rules.values():
             storage.retain(rule.pattern.text, rule.kept)
-        async with storage:
+        async with contextlib.nullcontext() if storage.is_open else storage:
             hub = Hub(storage, list(self._rules.values()), self._limits, authorize=self._authorize)
             records = None if self._storage is None else Records(storage)
             if records is not None:
@@ -239,7 +259,7 @@ class Server:
                     if records is not None:
                         await records.close()
 
-    @asynccontextmanager
+    @contextlib.asynccontextmanager
     async def _listen(
         self,
         addresses: tuple[str, ...],
@@ -334,7 +354,7 @@ class Server:
             await asyncio.gather(*late, return_exceptions=True)
 
 
-@asynccontextmanager
+@contextlib.asynccontextmanager
 async def serve(program: Program, *addresses: str, **options: Any) -> AsyncIterator[Listening]:
     """Serve ``program`` on these addresses: shorthand for a ``Server``; the options are its own."""
     async with Server(program, **options).listen(*addresses) as listening:

@@ -9,7 +9,7 @@ from typing import Any, Self
 from .errors import LandlineError, SessionClosed
 from .history import Position
 from .patterns.messages import Messages, Receipt
-from .patterns.topics import Beginning, Publishing, Subscription
+from .patterns.topics import Beginning, Earlier, Publishing, Subscription
 from .protocol.states import State
 from .sessions.bare import BareSession, StateChange
 
@@ -91,7 +91,9 @@ class Session:
 
     # Topics of the server...
 
-    async def publish(self, topic: str, data: Any) -> Position:
+    async def publish(
+        self, topic: str, data: Any, *, on_kept: Callable[[], object] | None = None
+    ) -> Position:
         """Publish to a topic of the server; return the position once it is stored there.
 
         It is published once, whatever happens to the line meanwhile, and to a server that keeps its topics in storage. Publishes are stored in
@@ -100,6 +102,7 @@ class Session:
         Args:
             topic: for example ``"prices.acme"``.
             data: as for ``send``, and 512 bytes smaller.
+            on_kept: called when it is in the storage of ``connect``: from then on it goes out even if this process dies. Never without one.
 
         Raises:
             TopicError: the topic is no good name.
@@ -108,7 +111,12 @@ class Session:
             PublishUnknown: it may be published: the session ended, or the server lost what it knew.
             SessionClosed, SessionLost: the session is over already.
         """
-        return await self._client_publishing().publish(topic, data)
+        return await self._client_publishing().publish(topic, data, on_kept)
+
+    @property
+    def earlier(self) -> list[Earlier]:
+        """What the storage of ``connect`` held at the beginning: published earlier, not answered, and going out by itself, oldest first."""
+        return self._client_publishing().earlier
 
     def subscribe(self, pattern: str, after: Beginning = "now") -> Subscription:
         """Return the publications of the server's topics that a pattern selects: an asynchronous iterator of ``Publication`` and ``Gap``.

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 import logging
 import time
-from collections.abc import AsyncGenerator, Callable, Coroutine
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine
 from functools import partial
 from typing import Any, Final
 
@@ -26,7 +27,7 @@ from ..errors import (
 )
 from ..history import Gap, Position, Publication
 from ..limits import PROTOCOL, STORAGE, Limits
-from ..protocol.board import Board, Vet
+from ..protocol.board import Board
 from ..protocol.feed import Entry, Feed, fitting, frame_of
 from ..protocol.frames import ResetCode
 from ..protocol.handshake import clean_reason
@@ -45,12 +46,21 @@ from ..protocol.subscription import SUBSCRIBE_PURPOSE, After, decode_subscribe
 from ..sessions.bare import BareSession
 from ..sessions.flow import BareFlow
 from ..sessions.signal import Signal
-from ..storage.base import Append, Change, Put, Storage
+from ..storage.base import Append, Change, Page, Put, Storage
 from ..storage.names import Pattern
 from .messages import Messages
 from .newest import newest_of_each
 from .origins import Origins, key_of
-from .publications import decode_stored, encode_stored, heard, position_of, say
+from .publications import (
+    decode_stored,
+    decoded_page,
+    encode_stored,
+    heard,
+    lenient,
+    position_of,
+    say,
+    while_open,
+)
 from .rules import Authorize, Rules, TopicRule
 
 log = logging.getLogger("landline.topics")
@@ -178,9 +188,9 @@ class Hub:
                 while feed.has_something:
                     part = feed.next_part()
                     if isinstance(part, Entry):
-                        yield Publication(part.topic, Position(epoch, part.offset), decode_stored(part.data))
+                        yield Publication(part.topic, Position(epoch, part.offset), lenient(part.data))
                     elif isinstance(part, Publication):
-                        yield Publication(part.topic, part.position, decode_stored(part.data))
+                        yield Publication(part.topic, part.position, lenient(part.data))
                     elif isinstance(part, Gap):
                         yield part
                 if self._is_over:
@@ -195,6 +205,14 @@ class Hub:
         finally:
             self._own.discard(pushed)
             self._board.unsubscribe(feed)
+
+    async def read(self, pattern: str, after: Position | None, limit: int, to: Position | None) -> Page:
+        """Return a page of what a pattern selects; see ``Server.read``."""
+        return decoded_page(await self._storage.read(pattern, after, limit=limit, to=to))
+
+    async def last(self, pattern: str, limit: int, to: Position | None) -> Page:
+        """Return the newest that a pattern selects; see ``Server.last``."""
+        return decoded_page(await self._storage.last(pattern, limit, to=to))
 
     # A client's flow...
 
@@ -265,7 +283,7 @@ class Hub:
         origin: Origin,
         key: str,
         answer: Callable[[Answer], None],
-        vet: Vet,
+        vet: Callable[[Publish], bytes | str | Coroutine[Any, Any, bytes | str]],
     ) -> None:
         while True:
             await _has_room(bare, flow)
@@ -274,10 +292,16 @@ class Hub:
                 raise ProtocolError("an outbox that was opened twice", "bad-data")
             while self._board.size >= PROTOCOL.board:
                 await self._stored.wait()
-            self._board.receive(origin, key, publish, answer, vet)
+            verdict: bytes | str = ""
+            if origin.is_new(publish.number):  # else the answer is known, or on its way
+                vetted = vet(publish)
+                verdict = vetted if isinstance(vetted, bytes | str) else await while_open(bare, flow, vetted)
+            self._board.receive(origin, key, publish, answer, partial(_as_found, verdict))
 
-    def _vet(self, bare: BareSession, session: Any, publish: Publish) -> bytes | str:
-        """Return what to store of a client's publish, or why it may not be published."""
+    def _vet(
+        self, bare: BareSession, session: Any, publish: Publish
+    ) -> bytes | str | Coroutine[Any, Any, bytes | str]:
+        """Return what to store of a client's publish, or why it may not be published; at once, or what to wait for."""
         topic = publish.topic
         try:
             rule = self._rules.of(topic)
@@ -288,12 +312,18 @@ class Hub:
                 return clean_reason(f"you may not publish to {topic!r}")
             if rule.vet is None:
                 return publish.data
-            return encode_stored(rule.vet(session, topic, data), self._limits.max_message)
-        except (LandlineError, ValueError) as error:
-            return clean_reason(str(error))
-        except Exception:
-            log.exception("a publication to %s could not be vetted", topic)
-            return "internal error"
+            vetted = rule.vet(session, topic, data)
+            if inspect.isawaitable(vetted):
+                return self._vet_later(topic, vetted)
+            return encode_stored(vetted, self._limits.max_message)
+        except Exception as error:  # noqa: BLE001 - the program's own code: its bug refuses this publish and no other
+            return _refusal(topic, error)
+
+    async def _vet_later(self, topic: str, vetting: Awaitable[Any]) -> bytes | str:
+        try:
+            return encode_stored(await vetting, self._limits.max_message)
+        except Exception as error:  # noqa: BLE001 - as above
+            return _refusal(topic, error)
 
     # ... and of a subscription.
 
@@ -361,6 +391,19 @@ class Hub:
             except StorageError as error:
                 log.warning("old publications could not be removed: %s", error)
             await asyncio.sleep(_TRIM_INTERVAL)
+
+
+def _refusal(topic: str, error: Exception) -> str:
+    """Return what a client is told whose publish was vetted in vain."""
+    if isinstance(error, LandlineError | ValueError):
+        return clean_reason(str(error))
+    log.error("a publication to %s could not be vetted", topic, exc_info=error)
+    return "internal error"
+
+
+def _as_found(verdict: bytes | str, publish: Publish) -> bytes | str:
+    del publish
+    return verdict
 
 
 def _answered(future: asyncio.Future[Answer], answer: Answer) -> None:

@@ -34,11 +34,15 @@ class KeptOutbox:
     Args:
         storage: an open one, of this client alone.
         publisher: see ``open_outbox``.
+        closes: whether the storage is closed with it.
     """
 
-    def __init__(self, storage: Storage, publisher: Publisher, last: int, *, was_opened: bool) -> None:
+    def __init__(
+        self, storage: Storage, publisher: Publisher, last: int, *, was_opened: bool, closes: bool
+    ) -> None:
         self.publisher = publisher
         self._storage = storage
+        self._closes = closes
         self._last = last
         self._was_opened = was_opened
 
@@ -49,7 +53,8 @@ class KeptOutbox:
 
     async def close(self) -> None:
         """Let go of the storage."""
-        await self._storage.close()
+        if self._closes:
+            await self._storage.close()
 
     async def opened(self) -> None:
         """A server has opened it: from now on anything in it may have been said."""
@@ -67,8 +72,8 @@ class KeptOutbox:
             self.publisher.forgotten(number)
 
 
-async def open_outbox(storage: Storage, fresh_id: bytes) -> KeptOutbox:
-    """Return the outbox that is kept there, or a new one with this id.
+async def open_outbox(storage: Storage, fresh_id: bytes, *, closes: bool) -> KeptOutbox:
+    """Return the outbox that is kept there, or a new one with this id; ``closes``: the storage is closed with it.
 
     Raises:
         StorageDamaged: what is kept cannot be read.
@@ -90,7 +95,20 @@ async def open_outbox(storage: Storage, fresh_id: bytes) -> KeptOutbox:
     publisher = Publisher(
         kept.id, unanswered, max([kept.last, *unanswered]), was_opened=kept.was_opened, is_kept=True
     )
-    return KeptOutbox(storage, publisher, kept.last, was_opened=kept.was_opened)
+    return KeptOutbox(storage, publisher, kept.last, was_opened=kept.was_opened, closes=closes)
+
+
+async def count_unanswered(storage: Storage) -> int:
+    """Return how many publishes without an answer an open storage holds that ``connect`` had.
+
+    Raises:
+        StorageError: the storage failed.
+    """
+    count, after = 0, ""
+    while values := await storage.scan(_PUBLISHES, after=after):
+        after = values[-1].key
+        count += len(values)
+    return count
 
 
 def _key(number: int) -> str:

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Coroutine
 from typing import Any, Final
 
+import msgspec
+
 from ..errors import ProtocolError, PublishFailed, PublishUnknown
-from ..history import Position
+from ..history import Position, Publication
 from ..limits import PROTOCOL, STORAGE
 from ..protocol.codec import Packed, encode_data
 from ..protocol.frames import HEADER, FrameType
 from ..protocol.publish import Answer, Code, Published
 from ..protocol.subscription import unwrap, wrap
+from ..sessions.bare import BareSession
 from ..sessions.flow import BareFlow
+from ..storage.base import Page
 
 MOST_STORED: Final = STORAGE.write_bytes - (64 << 10)
 """Bytes of one publication: with its topic, and with what is known of its outbox, it must fit one write."""
@@ -34,6 +40,25 @@ def decode_stored(data: bytes) -> Any:
     """
     value = unwrap(data)
     return value.unpack() if isinstance(value, Packed) else value
+
+
+def lenient(data: bytes) -> Any:
+    """Return what was published; of what was written into the storage by other ways, the bytes."""
+    try:
+        return decode_stored(data)
+    except ProtocolError:
+        return data
+
+
+def decoded_page(page: Page) -> Page:
+    """Return a storage's page with what was published."""
+    return msgspec.structs.replace(
+        page,
+        publications=[
+            Publication(publication.topic, publication.position, lenient(publication.data))
+            for publication in page.publications
+        ],
+    )
 
 
 def position_of(answer: Answer) -> Position:
@@ -61,3 +86,28 @@ def heard(said: Any) -> bytes:
     if not isinstance(said, bytes):
         raise ProtocolError("what flows of topics carry is bytes", "bad-data")
     return said
+
+
+async def while_open(
+    bare: BareSession, flow: BareFlow, vetting: Coroutine[Any, Any, bytes | str]
+) -> bytes | str:
+    """Return the verdict on a publish; where its flow ends before, there is none: who said it says it again, and it is asked about again.
+
+    Raises:
+        FlowEnded, SessionEnded: it did.
+    """
+    task = asyncio.ensure_future(vetting)
+    try:
+        while True:
+            arrived = asyncio.ensure_future(flow.arrived.wait())
+            await asyncio.sleep(0)  # both have begun to wait; and most verdicts are there
+            error = bare.ended or (bare.closing() if bare.is_closing else flow.why_unreadable())
+            if not task.done() and error is None:
+                await asyncio.wait([task, arrived], return_when=asyncio.FIRST_COMPLETED)
+            arrived.cancel()
+            if task.done():
+                return task.result()
+            if error is not None:
+                raise error
+    finally:
+        task.cancel()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import secrets
+from collections.abc import Callable
 from typing import Any, Literal, Self
 
 from ..errors import (
@@ -33,7 +34,7 @@ from ..sessions.signal import Signal
 from ..storage.names import Pattern, check_topic
 from .messages import Messages
 from .outbox import KeptOutbox
-from .publications import encode_stored, heard, position_of, say
+from .publications import decode_stored, encode_stored, heard, position_of, say
 
 Beginning = Position | Literal["start", "now", "last"]
 """Where a subscription begins: after a position, with the oldest that is kept, with what comes from now on, or with the newest of each topic."""
@@ -54,12 +55,37 @@ def beginning(after: Beginning) -> Position | After:
     return After[after.upper()]
 
 
+class Earlier:
+    """Something that an earlier session published, perhaps one of an earlier process, and that was not answered; it goes out by itself.
+
+    Attributes:
+        topic: where to.
+        data: what.
+    """
+
+    def __init__(self, topic: str, data: Any, answer: asyncio.Future[Answer]) -> None:
+        self.topic = topic
+        self.data = data
+        self._answer = answer
+
+    async def position(self) -> Position:
+        """Return its position once it is stored.
+
+        Raises:
+            PublishFailed, PublishUnknown: as for ``Session.publish``.
+        """
+        return position_of(await asyncio.shield(self._answer))
+
+
 class Publishing:
     """What one session publishes.
 
     Args:
         bare: the session.
-        kept: the outbox, where it is to survive this process; its storage is closed with the session.
+        kept: the outbox, where it is to survive this process; it is closed with the session.
+
+    Attributes:
+        earlier: what was in the outbox at the beginning.
     """
 
     def __init__(self, bare: BareSession, kept: KeptOutbox | None = None) -> None:
@@ -72,10 +98,14 @@ class Publishing:
         self._flow: BareFlow | None = None
         self._may_say = False
         self._task: asyncio.Task[None] | None = None
+        self.earlier: list[Earlier] = []
         if kept is not None:
+            for number, (topic, stored) in self._outbox.unanswered.items():
+                answer = self._answers[number] = asyncio.get_running_loop().create_future()
+                self.earlier.append(Earlier(topic, decode_stored(stored), answer))
             self._start()
 
-    async def publish(self, topic: str, data: Any) -> Position:
+    async def publish(self, topic: str, data: Any, on_kept: Callable[[], object] | None = None) -> Position:
         """Publish, and return the position once it is stored; see ``Session.publish``."""
         check_topic(topic)
         bare, outbox = self._bare, self._outbox
@@ -89,7 +119,7 @@ class Publishing:
         number = outbox.publish(topic, stored)
         future = self._answers[number] = asyncio.get_running_loop().create_future()
         if self._kept is not None:
-            task = asyncio.create_task(self._keep(self._kept, number), name="landline outbox")
+            task = asyncio.create_task(self._keep(self._kept, number, on_kept), name="landline outbox")
             self._keeping.add(task)
             task.add_done_callback(self._keeping.discard)
         self._start()
@@ -114,7 +144,7 @@ class Publishing:
             return bare.closing()
         return bare.ended
 
-    async def _keep(self, kept: KeptOutbox, number: int) -> None:
+    async def _keep(self, kept: KeptOutbox, number: int, on_kept: Callable[[], object] | None) -> None:
         try:
             await kept.keep(number)
         except StorageError as error:
@@ -123,6 +153,9 @@ class Publishing:
             failure = PublishUnknown if isinstance(error, StorageFailed) else PublishFailed
             self._settle(number, failure(f"it could not be kept: {error}"))
             self._room.wake()
+        else:
+            if on_kept is not None:
+                on_kept()
         self._fill()
 
     def _settle(self, number: int, outcome: Answer | Exception) -> None:
@@ -159,7 +192,7 @@ class Publishing:
                     await self._serve(self._bare.open_flow(PUBLISH_PURPOSE))
                 except FlowEnded as error:
                     if not is_renewed(error):
-                        reason = str(error)
+                        reason = (isinstance(error, FlowReset) and error.reason) or str(error)
                         may_be = not isinstance(error, FlowReset) or error.code != ResetCode.UNWANTED.text
                         return
         except (SessionEnded, Full, StorageError) as error:
@@ -202,7 +235,8 @@ class Publishing:
         for number in tuple(self._answers):
             if kept is not None:
                 self._settle(
-                    number, PublishUnknown(f"{reason}; it is kept, and goes out with the next session")
+                    number,
+                    PublishUnknown(f"{reason}; it is kept, and goes out with the next session", is_kept=True),
                 )
             elif may_be and number <= self._outbox.said:
                 self._settle(number, PublishUnknown(reason))

@@ -281,6 +281,10 @@ class Origin:
         self.doubtful: set[int] = set()
         """Numbers of which nobody knows whether they are."""
 
+    def is_new(self, number: int) -> bool:
+        """Whether it was never heard of."""
+        return number > self.last
+
     def receive(self, publish: Publish) -> Answer | bool:
         """Take one; return the answer to it where that is known, else whether it is to be stored: it may be on its way already.
 

@@ -15,7 +15,7 @@ from typing import Final, Self
 
 import msgspec
 
-from ..errors import DataError
+from ..errors import DataError, StorageClosed
 from ..history import Gap, Position, Publication
 from ..limits import STORAGE
 from .names import Pattern, check_topic
@@ -134,6 +134,15 @@ class Storage(ABC):
     @abstractmethod
     def epoch(self) -> str:
         """The id of the present life of the history."""
+
+    @property
+    def is_open(self) -> bool:
+        """Whether somebody has opened it."""
+        try:
+            _ = self.epoch
+        except StorageClosed:
+            return False
+        return True
 
     @abstractmethod
     async def open(self) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import itertools
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -22,7 +23,6 @@ class Listener(Person):
     """Somebody who writes down what they are told."""
 
     kind: ClassVar[str] = "session"
-    hears_itself: ClassVar[bool] = True
 
     def __init__(self, name: str = "", client: int = 0) -> None:
         super().__init__(client)
@@ -54,6 +54,7 @@ class Visitor:
     def __init__(self, session: landline.Session, client: int) -> None:
         self.session = session
         self.client = client
+        self.sayings: set[asyncio.Task[int]] = set()
         self._ids = itertools.count(1)
 
     @property
@@ -75,11 +76,22 @@ class Visitor:
             pass
         return message
 
-    async def say(self, text: str, room: str = "lobby", id: int | None = None) -> int:
-        """Say a line; return its number."""
+    async def say(self, text: str, room: str = "lobby", id: int | None = None, **order: int) -> int:
+        """Say a line, and wait until it is stored; return its number.
+
+        Raises:
+            PublishFailed: it was refused.
+        """
         id = self.next_id if id is None else id
-        await self.ask(wire.Say(id, room, text))
+        await self.session.publish(wire.topic(room), wire.encode(wire.Say(id, room, text, **order)))
         return id
+
+    def begin_to_say(self, *args: Any, **options: Any) -> asyncio.Task[int]:
+        """Say a line, and do not wait."""
+        saying = asyncio.create_task(self.say(*args, **options))
+        self.sayings.add(saying)
+        saying.add_done_callback(self.sayings.discard)
+        return saying
 
     async def lines(self, room: str = "lobby") -> list[wire.Line]:
         """Wait for the whole history of a room that was joined."""

@@ -9,12 +9,12 @@ import msgspec
 import pytest
 
 from landline.apps.chat import text, wire
+from landline.storage import Pattern, check_topic
 
-LINE = wire.Line(7, 1000.5, "ana", "hello\nthere é 😀", 2**63 - 1, 9)
+LINE = wire.Line(7, 1000.5, "ana", "hello\nthere é 😀", 2**63 - 1)
 
 REQUESTS: list[Any] = [
-    wire.Enter("ana", 2**63 - 1, {"lobby": None, "tea": wire.Seen("e1", 9)}),
-    wire.Say(1, "lobby", "hello"),
+    wire.Enter("ana", 2**63 - 1, {"lobby": None, "tea": wire.Seen("e1", 9)}, run=2**63 - 1, asked=7),
     wire.Join(2, "tea"),
     wire.Leave(3, "tea"),
     wire.Rename(4, "eva"),
@@ -69,6 +69,43 @@ def test_what_the_server_says_arrives_as_it_was_sent(message: Any) -> None:
         wire.decode_request(wire.encode(message))
 
 
+SAY = wire.Say(2**63 - 1, "lobby", "hello", 2**63 - 1, 7)
+KEPT = wire.Kept(1000.5, "ana", "hello\nthere", 2**63 - 1, "a room")
+
+
+def test_a_line_is_published_and_kept_as_what_it_is() -> None:
+    """No line is taken for a request, and nothing but a line is kept."""
+    assert wire.decode_say(wire.encode(SAY)) == SAY
+    assert wire.decode_kept(wire.encode(KEPT)) == KEPT
+    with pytest.raises(ValueError, match="not a chat message"):
+        wire.decode_request(wire.encode(SAY))
+    with pytest.raises(ValueError, match="not a chat message"):
+        wire.decode_kept(wire.encode(SAY))
+
+
+def test_a_kept_line_keeps_its_fields_by_name() -> None:
+    """Later versions add fields; those that are there keep theirs."""
+    assert wire.Kept.__struct_fields__ == ("at", "name", "text", "id", "room")
+
+
+@pytest.mark.parametrize("room", ["lobby", "a.b", "a-b_c.d'e", "日本" * 32, "𐐷" * 64])
+def test_every_rooms_name_makes_a_topic_of_one_token_that_tells_it(room: str) -> None:
+    """Dots, marks, and names whose bytes are more than a topic's: those are told by the line."""
+    topic = wire.topic(room)
+
+    assert len(check_topic(topic).split(".")) == 2
+    assert Pattern(wire.ROOMS).matches(topic)
+    assert wire.room_of(topic, wire.Kept(0.0, "ana", "hello", 1, wire.kept_as(room))) == room
+    assert bool(wire.kept_as(room)) == (len(room.encode()) > 200)
+
+
+def test_different_rooms_have_different_topics() -> None:
+    """However alike, and however long."""
+    rooms = ["a.b", "a-b", "ab", "𐐷" * 64, "𐐷" * 63 + "𐐶"]
+
+    assert len({wire.topic(room) for room in rooms}) == len(rooms)
+
+
 def test_no_message_is_left_out_of_these_tests() -> None:
     """A new message needs its example here."""
     assert {type(message) for message in REQUESTS} == set(typing.get_args(wire.Request))
@@ -85,8 +122,8 @@ def test_no_message_is_left_out_of_these_tests() -> None:
         b"\xc1",
         b"\xa1\xff",
         b"\x91" * 100_000,
-        msgspec.msgpack.encode({"t": "say", "id": "1", "room": "x", "text": "y"}),
-        msgspec.msgpack.encode({"t": "say", "id": 1, "room": "x", "text": b"\xff"}),
+        msgspec.msgpack.encode({"t": "msg", "id": "1", "to": "x", "text": "y"}),
+        msgspec.msgpack.encode({"t": "msg", "id": 1, "to": "x", "text": b"\xff"}),
     ],
 )
 def test_anything_else_is_refused_as_one_error(data: object) -> None:
@@ -97,19 +134,19 @@ def test_anything_else_is_refused_as_one_error(data: object) -> None:
 
 def test_nesting_without_end_in_a_field_that_is_not_known_is_refused_as_well() -> None:
     """It is passed over, as far as that can be done."""
-    request = wire.encode(wire.Say(1, "x", "y"))
+    request = wire.encode(wire.Whisper(1, "x", "y"))
     one_field_more = bytes([request[0] + 1]) + request[1:] + msgspec.msgpack.encode("mood")
 
-    assert wire.decode_request(one_field_more + b"\xc0") == wire.Say(1, "x", "y")
+    assert wire.decode_request(one_field_more + b"\xc0") == wire.Whisper(1, "x", "y")
     with pytest.raises(ValueError, match="recursion"):
         wire.decode_request(one_field_more + b"\x91" * 100_000 + b"\xc0")
 
 
 def test_fields_that_are_not_known_are_passed_over() -> None:
     """A later version may add some."""
-    data = msgspec.msgpack.encode({"t": "say", "id": 1, "room": "x", "text": "y", "mood": "good"})
+    data = msgspec.msgpack.encode({"t": "msg", "id": 1, "to": "x", "text": "y", "mood": "good"})
 
-    assert wire.decode_request(data) == wire.Say(1, "x", "y")
+    assert wire.decode_request(data) == wire.Whisper(1, "x", "y")
 
 
 @pytest.mark.parametrize(
@@ -179,7 +216,7 @@ def test_the_longest_that_is_fine_travels() -> None:
     said = wire.Said("r" * text.MAX_ROOM, line)
     assert wire.decode_told(wire.encode(said)) == said
     for request in (
-        wire.Say(1, "r", "x" * (text.MAX_TEXT + 1)),
+        wire.Whisper(1, "r", "x" * (text.MAX_TEXT + 1)),
         wire.Rename(1, "x" * (text.MAX_NAME + 1)),
     ):
         assert wire.decode_request(wire.encode(request)) == request
@@ -197,7 +234,7 @@ def test_what_is_refused_is_not_quoted_at_length() -> None:
 def test_the_longest_fields_travel_and_longer_ones_do_not() -> None:
     """A text that a sentence will refuse, and the name of a history's life."""
     for message, longer in (
-        (wire.Say(1, "r", "x" * text.RAW_TEXT), wire.Say(1, "r", "x" * (text.RAW_TEXT + 1))),
+        (wire.Whisper(1, "r", "x" * text.RAW_TEXT), wire.Whisper(1, "r", "x" * (text.RAW_TEXT + 1))),
         (
             wire.Enter("ana", 1, {"r": wire.Seen("e" * 64, 1)}),
             wire.Enter("ana", 1, {"r": wire.Seen("e" * 65, 1)}),

@@ -55,10 +55,6 @@ class ChatLimits:
     recent: int = limit(10, "lines", "of a room's past that a plain caller is shown")
     page: int = limit(300, "lines", "read from the store at once while catching up")
     page_bytes: int = limit(256 << 10, "bytes", "of text in one message while catching up")
-    repeats: int = limit(
-        10_000, "lines", "remembered by their sender's numbers, so that a repeat is not stored again"
-    )
-    repeats_read: int = limit(1_000, "lines", "of the store's past read at the start for the same purpose")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -160,6 +156,9 @@ class ClientLimits:
         1000, "lines", "of ours without an answer; more are given back to whoever types them"
     )
     doubted: int = limit(100, "lines", "of unknown fate remembered, in case one turns up; the oldest go")
+    outboxes: int = limit(
+        64, "clients", "of one user to one address, at once, that keep what they say on the disk"
+    )
     input_line: int = limit(
         1 << 20, "bytes", "of one line of input: more than may be said, and little to hold"
     )

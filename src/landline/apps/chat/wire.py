@@ -1,12 +1,13 @@
 """What chat clients and the chat server say to each other: one message each, told apart by its ``t``.
 
 Every request that can be refused carries an ``id`` of the client's choosing, rising by one; the answer (``Done`` or ``Sorry``) names it. A
-line that a client said comes back to it like to everybody else, marked with its (client, id): that echo is the proof that it is stored.
-A request is answered in the order it was made. Field names stay short because they travel.
+request is answered in the order it was made. A line is no request: ``Say`` is published to the topic of its room, where it is kept as
+``Kept``, and comes back to its sender like to everybody else, marked with a number of its own. Field names stay short because they travel.
 """
 
 from __future__ import annotations
 
+import hashlib
 from typing import Annotated, Final, TypeVar
 
 import msgspec
@@ -15,6 +16,11 @@ from landline.apps.chat.limits import TEXT
 from landline.apps.chat.text import MAX_TEXT, RAW_NAME, RAW_ROOM, RAW_TEXT
 
 VERSION: Final = 1
+
+ROOMS: Final = "room.*"
+"""The topics of all rooms."""
+_LONGEST_TOKEN: Final = 200
+_HASHED: Final = ROOMS.replace("*", "=")
 
 T = TypeVar("T")
 
@@ -38,10 +44,19 @@ class Line(msgspec.Struct, frozen=True, omit_defaults=True):
     name: Name
     """Who said it, as they were called then."""
     text: Text
-    client: int = 0
-    """The 63-bit number the sender's client drew at its start; 0 for plain callers and the operator."""
     id: int = 0
-    """The sender's number for this line; with ``client`` it tells the sender which of its lines this is."""
+    """The line's own number, 63 bits that its sender drew: it tells the sender which of its lines this is, and nobody anything else."""
+
+
+class Kept(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A line as the topic of its room keeps it; its place is its publication's."""
+
+    at: float
+    name: Name
+    text: Text
+    id: int = 0
+    room: RoomName = ""
+    """The room's name, where the topic does not say it."""
 
 
 class Seen(msgspec.Struct, frozen=True):
@@ -78,14 +93,23 @@ class Enter(msgspec.Struct, frozen=True, tag_field="t", tag="enter", omit_defaul
     client: int
     rooms: dict[RoomName, Seen | None]
     version: int = VERSION
+    run: int = 0
+    """63 bits that the client's program drew at its start."""
+    asked: int = 0
+    """The number of the last request that this run made before; none of those is under way any more."""
 
 
-class Say(msgspec.Struct, frozen=True, tag_field="t", tag="say"):
-    """A line for a room."""
+class Say(msgspec.Struct, frozen=True, tag_field="t", tag="say", omit_defaults=True):
+    """A line for a room: not sent, but published to its ``topic``."""
 
     id: int
+    """The line's own number, 63 bits."""
     room: RoomName
     text: Text
+    run: int = 0
+    """As in ``Enter``; what an earlier run left in its outbox names that one."""
+    asked: int = 0
+    """The number of the last request that this run made before: the line comes after it."""
 
 
 class Join(msgspec.Struct, frozen=True, tag_field="t", tag="join"):
@@ -156,9 +180,7 @@ class Talk(msgspec.Struct, frozen=True, tag_field="t", tag="talk"):
     text: Text
 
 
-Request = (
-    Enter | Say | Join | Leave | Rename | ListRooms | ListMembers | Whisper | Ring | Accept | Hangup | Talk
-)
+Request = Enter | Join | Leave | Rename | ListRooms | ListMembers | Whisper | Ring | Accept | Hangup | Talk
 
 
 # What the server says.
@@ -311,9 +333,29 @@ _MAX_QUOTED: Final = TEXT.quoted
 _encoder = msgspec.msgpack.Encoder()
 _requests: msgspec.msgpack.Decoder[Request] = msgspec.msgpack.Decoder(Request)
 _told: msgspec.msgpack.Decoder[Told] = msgspec.msgpack.Decoder(Told)
+_says: msgspec.msgpack.Decoder[Say] = msgspec.msgpack.Decoder(Say)
+_kept: msgspec.msgpack.Decoder[Kept] = msgspec.msgpack.Decoder(Kept)
 
 
-def encode(message: Request | Told) -> bytes:
+def topic(room: str) -> str:
+    """Return the topic that keeps a room's lines: one token, whatever the room's name."""
+    token = room.replace(".", "%")  # no name has a % or a =
+    if len(token.encode()) > _LONGEST_TOKEN:
+        token = "=" + hashlib.sha256(room.encode()).hexdigest()
+    return ROOMS.replace("*", token)
+
+
+def kept_as(room: str) -> str:
+    """Return what ``Kept`` says of the room: nothing where its topic tells."""
+    return room if topic(room).startswith(_HASHED) else ""
+
+
+def room_of(topic: str, kept: Kept) -> str:
+    """Return the room that a line of this topic was said in."""
+    return kept.room or topic.removeprefix(ROOMS[:-1]).replace("%", ".")
+
+
+def encode(message: Request | Told | Say | Kept) -> bytes:
     """Return the message as the bytes that travel."""
     return _encoder.encode(message)
 
@@ -340,6 +382,24 @@ def request_id(data: object) -> int | None:
         return _decode(_numbered, data).id
     except ValueError:
         return None
+
+
+def decode_say(data: object) -> Say:
+    """Return the line that a client published.
+
+    Raises:
+        ValueError: it is none.
+    """
+    return _decode(_says, data)
+
+
+def decode_kept(data: object) -> Kept:
+    """Return a line as its room's topic keeps it.
+
+    Raises:
+        ValueError: it is none.
+    """
+    return _decode(_kept, data)
 
 
 def decode_told(data: object) -> Told:

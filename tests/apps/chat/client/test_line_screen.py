@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import os
 import sys
 from collections.abc import AsyncIterator, Iterator
@@ -49,7 +50,7 @@ class Echo:
             self.over.set()
 
     def echo(self, request: wire.Say) -> None:
-        line = wire.Line(len(self.said), 0.0, "ana", request.text, NUMBER, request.id)
+        line = wire.Line(len(self.said), 0.0, "ana", request.text, request.id)
         self.client.heard(wire.Said(request.room, line), self.now)
         self.advance()
 
@@ -71,7 +72,7 @@ def pipe() -> Iterator[tuple[int, int]]:
 
 @asynccontextmanager
 async def chatting(stdin: int, *, answers: bool = True) -> AsyncIterator[tuple[Echo, asyncio.Task[int]]]:
-    client = Client("ana", NUMBER)
+    client = Client("ana", NUMBER, draw=itertools.count(100).__next__)
     screen = LineScreen(client, stdin=stdin)
     echo = Echo(client, screen, answers=answers)
     client.opened(0.0)
@@ -117,7 +118,7 @@ async def test_a_line_is_taken_when_the_one_before_is_confirmed(pipe: tuple[int,
         assert echo.said == ["one"]
         echo.heard.clear()
 
-        echo.echo(wire.Say(1, "lobby", "one"))
+        echo.echo(wire.Say(101, "lobby", "one"))
         await echo.heard.wait()
 
         assert echo.said == ["one", "two"]

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+import itertools
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
 import pytest
@@ -14,8 +15,10 @@ from landline.apps.chat.client import events
 from landline.apps.chat.client.link import REDIAL_MAX, REDIAL_MIN, Link, full_jitter
 from landline.apps.chat.client.model import Client
 from landline.limits import Limits
+from landline.storage import MemoryStorage
 
 NUMBER = 4711
+RUN = 100
 BOUND = 5.0
 """Seconds that anything here may take before a test counts as failed."""
 
@@ -31,14 +34,29 @@ class Receipt:
         return landline.Outcome(self.status)  # type: ignore[arg-type]
 
 
+class Earlier:
+    """A line in the outbox of a session at its beginning."""
+
+    def __init__(self, data: bytes) -> None:
+        self.data = data
+        self.answer: asyncio.Future[landline.Position] = asyncio.get_running_loop().create_future()
+
+    async def position(self) -> landline.Position:
+        return await self.answer
+
+
 class FakeSession:
     """A session whose other end is the test."""
 
     peer = "tcp://there"
 
     def __init__(self) -> None:
-        self.sent: asyncio.Queue[wire.Request] = asyncio.Queue()
-        self.inbox: asyncio.Queue[wire.Told | bytes | landline.SessionEnded] = asyncio.Queue()
+        self.sent: asyncio.Queue[wire.Request | wire.Say] = asyncio.Queue()
+        self.earlier: list[Earlier] = []
+        self.answers: dict[int, asyncio.Future[landline.Position]] = {}
+        self.inbox: asyncio.Queue[wire.Told | bytes | landline.SessionEnded | landline.SessionInterrupted] = (
+            asyncio.Queue()
+        )
         self.changes: asyncio.Queue[landline.StateChange] = asyncio.Queue()
         self.outcomes: dict[int, str] = {}
         self.dropped: list[float] = []
@@ -58,10 +76,33 @@ class FakeSession:
         self.sent.put_nowait(request)
         return Receipt("acked" if isinstance(request, wire.Enter) else self.outcomes.get(request.id, "acked"))
 
+    async def publish(self, topic: str, data: bytes, *, on_kept: Callable[[], object]) -> landline.Position:
+        say = wire.decode_say(data)
+        assert topic == wire.topic(say.room)
+        if self.takes_no_more == "ended":
+            raise landline.SessionLost("unknown session")
+        self.sent.put_nowait(say)
+        self.answers[say.id] = asyncio.get_running_loop().create_future()
+        on_kept()
+        return await self.answers[say.id]
+
+    def store(self, id: int, outcome: int | Exception = 1) -> None:
+        """Answer a line: it is stored at this place, or not."""
+        answer = self.answers[id]
+        if isinstance(outcome, int):
+            answer.set_result(landline.Position("e1", outcome))
+        else:
+            answer.set_exception(outcome)
+
     async def receive(self) -> bytes:
         told = await self.inbox.get()
+        if isinstance(told, landline.SessionInterrupted):
+            raise told
         if isinstance(told, landline.SessionEnded):
             self.closed_with = self.closed_with or "ended"
+            for answer in (*self.answers.values(), *(earlier.answer for earlier in self.earlier)):
+                if not answer.done():
+                    answer.set_exception(landline.PublishUnknown("the session ended", is_kept=True))
             raise told
         return told if isinstance(told, bytes) else wire.encode(told)
 
@@ -87,7 +128,7 @@ class World:
     def __init__(self, *results: FakeSession | Exception) -> None:
         self.results = list(results)
         self.pauses: list[int] = []
-        self.client = Client("ana", NUMBER)
+        self.client = Client("ana", NUMBER, draw=itertools.count(RUN).__next__)
         self.told: list[events.Event] = []
         self.link = Link(self.client, self.dial, self.changed, pause=self.pause)
         self.stop = asyncio.Event()
@@ -116,6 +157,34 @@ class World:
             while not fact():
                 self.news.clear()
                 await self.news.wait()
+
+
+WorldIn = Callable[..., Awaitable[tuple[World, list[FakeSession]]]]
+
+
+@pytest.fixture
+async def world_in() -> AsyncIterator[WorldIn]:
+    """Makes worlds that are in the lobby, with so many sessions, and what a dial gives between them."""
+    running: list[tuple[World, asyncio.Task[None], list[FakeSession]]] = []
+
+    async def enter(count: int, *between: Exception) -> tuple[World, list[FakeSession]]:
+        sessions = [FakeSession() for _ in range(count)]
+        world = World(sessions[0], *between, *sessions[1:])
+        await world.link.open(world.stop)
+        running.append((world, asyncio.create_task(world.link.run(world.stop)), sessions))
+        sessions[0].let_in()
+        await world.until(lambda: world.client.rooms["lobby"].caught_up)
+        await sessions[0].sent.get()
+        return world, sessions
+
+    yield enter
+    for world, task, sessions in running:
+        world.client.leave(0.0, at_once=True)
+        for session in sessions:
+            session.inbox.put_nowait(landline.SessionClosed("the test is over"))
+        world.stop.set()
+        async with asyncio.timeout(BOUND):
+            await task
 
 
 async def test_open_raises_when_the_first_dial_fails() -> None:
@@ -154,12 +223,13 @@ async def test_requests_and_answers_are_carried_in_order() -> None:
     async with asyncio.timeout(BOUND):
         sent = [await session.sent.get() for _ in range(3)]
     assert sent == [
-        wire.Enter("ana", NUMBER, {"lobby": None}),
-        wire.Say(1, "lobby", "one"),
-        wire.Say(2, "lobby", "two"),
+        wire.Enter("ana", NUMBER, {"lobby": None}, run=RUN),
+        wire.Say(101, "lobby", "one", RUN),
+        wire.Say(102, "lobby", "two", RUN),
     ]
-    session.inbox.put_nowait(wire.Done(1))
-    session.inbox.put_nowait(wire.Done(2))
+    for offset, id in enumerate((101, 102), 1):
+        session.store(id, offset)
+        session.inbox.put_nowait(wire.Said("lobby", wire.Line(offset, 0.0, "ana", "x", id)))
     world.type("bye")
     async with asyncio.timeout(BOUND):
         await running
@@ -183,60 +253,163 @@ async def test_drop_goes_to_the_session() -> None:
     await running
 
 
-async def test_a_lost_session_is_settled_before_the_next_begins() -> None:
-    """Outcomes first: what failed goes out again, with its number, in the new session; what is unknown does not."""
-    first, second = FakeSession(), FakeSession()
-    world = World(first, landline.ConnectError("tcp://there", "still starting"), second)
-    await world.link.open(world.stop)
-    running = asyncio.create_task(world.link.run(world.stop))
-    first.let_in()
-    await world.until(lambda: world.client.rooms["lobby"].caught_up)
-    first.outcomes = {1: "unknown", 2: "failed"}
-    world.type("doubtful")
-    world.type("waiting")
+async def test_what_is_asked_after_a_line_is_sent_when_that_is_answered(world_in: WorldIn) -> None:
+    """They travel apart, and must not overtake each other; the line itself waits for nothing."""
+    world, (session,) = await world_in(1)
+    world.type("one")
+    world.type("/who")
+    world.type("two")
+    async with asyncio.timeout(BOUND):
+        assert [await session.sent.get() for _ in range(2)] == [
+            wire.Say(101, "lobby", "one", RUN),
+            wire.Say(102, "lobby", "two", RUN, 1),
+        ]
+    for _ in range(20):
+        await asyncio.sleep(0)
+    assert session.sent.empty()
+
+    session.store(101)
+
+    async with asyncio.timeout(BOUND):
+        assert await session.sent.get() == wire.ListMembers(1, "lobby")
+
+
+async def test_what_becomes_of_a_line_is_told(world_in: WorldIn) -> None:
+    """Refused, with the reason; or nobody knows: then it is not said again."""
+    world, (session,) = await world_in(1)
+    world.type("refused")
+    world.type("unknown")
+    async with asyncio.timeout(BOUND):
+        for _ in range(2):
+            await session.sent.get()
+
+    session.store(101, landline.PublishFailed("You are not in the room lobby."))
+    session.store(102, landline.PublishUnknown("the server lost its memory"))
+
+    await world.until(lambda: not world.client.waiting)
+    assert events.NotSent("refused", "#lobby", "You are not in the room lobby.") in world.told
+    assert events.Doubtful("unknown", "#lobby") in world.told
+
+
+async def test_another_life_of_the_server_is_entered_anew_on_the_same_session(world_in: WorldIn) -> None:
+    """Lines go on by themselves; of the requests, what failed goes out again and what is unknown does not."""
+    world, (session,) = await world_in(1)
+    session.outcomes = {1: "unknown", 2: "failed"}
+    world.type("/msg ben doubtful")
+    world.type("/msg ben waiting")
+    world.type("a line")
     async with asyncio.timeout(BOUND):
         for _ in range(3):
-            await first.sent.get()
+            await session.sent.get()
+
+    session.inbox.put_nowait(landline.SessionInterrupted("the server was restarted", 2))
+    session.let_in(epoch="e2")
+
+    async with asyncio.timeout(BOUND):
+        assert await session.sent.get() == wire.Enter(
+            "ana", NUMBER, {"lobby": wire.Seen("e1", 0)}, run=RUN, asked=2
+        )
+        session.store(101)
+        assert await session.sent.get() == wire.Whisper(2, "ben", "waiting")
+    assert events.Doubtful("doubtful", "ben") in world.told
+    assert any(isinstance(event, events.LineBack) and event.restarted for event in world.told)
+    assert [pending.text for pending in world.client.waiting] == ["waiting", "a line"]
+    assert not session.closed
+
+
+async def test_a_request_that_waits_for_a_line_when_the_session_is_interrupted_is_not_sent_out_of_turn(
+    world_in: WorldIn,
+) -> None:
+    """It is held until we are in again."""
+    world, (session,) = await world_in(1)
+    world.type("a line")
+    world.type("/msg ben after it")
+    async with asyncio.timeout(BOUND):
+        await session.sent.get()
+
+    session.inbox.put_nowait(landline.SessionInterrupted("the server was restarted"))
+    await world.until(lambda: not world.client.entered)
+    session.store(101)
+    async with asyncio.timeout(BOUND):
+        assert isinstance(await session.sent.get(), wire.Enter)
+    for _ in range(20):
+        await asyncio.sleep(0)
+    assert session.sent.empty()
+    session.let_in(epoch="e2")
+
+    async with asyncio.timeout(BOUND):
+        assert await session.sent.get() == wire.Whisper(1, "ben", "after it")
+
+
+async def test_a_lost_sessions_lines_are_in_the_outbox_of_the_next(world_in: WorldIn) -> None:
+    """That one says them by itself: nobody says them again, and what becomes of them is told."""
+    world, (first, second) = await world_in(2, landline.ConnectError("tcp://there", "still starting"))
+    world.type("kept")
+    async with asyncio.timeout(BOUND):
+        kept = await first.sent.get()
+    assert isinstance(kept, wire.Say)
+    second.earlier = [Earlier(wire.encode(kept))]
 
     first.inbox.put_nowait(landline.SessionLost("unknown session"))
     second.let_in(epoch="e2")
 
     async with asyncio.timeout(BOUND):
-        assert await second.sent.get() == wire.Enter("ana", NUMBER, {"lobby": wire.Seen("e1", 0)})
-        assert await second.sent.get() == wire.Say(2, "lobby", "waiting")
+        assert isinstance(await second.sent.get(), wire.Enter)
+    await world.until(lambda: world.client.rooms["lobby"].caught_up)
     assert world.pauses == [0, 1]
-    assert events.Doubtful("doubtful", "#lobby") in world.told
-    assert any(isinstance(event, events.LineBack) and event.restarted for event in world.told)
+    assert second.sent.empty()
+    second.earlier[0].answer.set_exception(landline.PublishFailed("You are not in the room lobby."))
+    await world.until(lambda: not world.client.waiting)
+    assert events.NotSent("kept", "#lobby", "You are not in the room lobby.") in world.told
+
+
+async def test_what_an_earlier_run_left_is_told_and_what_cannot_be_read_is_passed_over() -> None:
+    """The outbox says both; a later version may have left what we do not know."""
+    session = FakeSession()
+    left = wire.Say(7, "lobby", "typed before", 5, 3)
+    session.earlier = [Earlier(b"of a later version"), Earlier(wire.encode(left))]
+    world = World(session)
+    await world.link.open(world.stop)
+    running = asyncio.create_task(world.link.run(world.stop))
+    await world.until(lambda: world.client.waiting)
+
+    assert events.GoingOut(1) in world.told
+    session.inbox.put_nowait(landline.SessionClosed("go away"))
     world.stop.set()
-    second.inbox.put_nowait(wire.Done(2))
     await running
 
 
-@pytest.mark.parametrize("why", ["ended", "full"])
-async def test_what_a_dying_session_would_not_take_goes_out_in_the_next(why: str) -> None:
-    """The session was over, or had no room, when the line was handed to it: certainly not sent, so it goes out later, undoubted."""
-    first, second = FakeSession(), FakeSession()
-    world = World(first, second)
-    await world.link.open(world.stop)
-    running = asyncio.create_task(world.link.run(world.stop))
-    first.let_in()
-    await world.until(lambda: world.client.rooms["lobby"].caught_up)
-    first.takes_no_more = why
+async def test_what_a_dying_session_would_not_take_goes_out_in_the_next(world_in: WorldIn) -> None:
+    """The session was over when the line was handed to it: certainly not sent, so it goes out later, undoubted."""
+    world, (first, second) = await world_in(2)
+    first.takes_no_more = "ended"
     world.type("one")
     world.type("two")
-    await asyncio.sleep(0)  # the first is refused, the second still waits its turn
     first.inbox.put_nowait(landline.SessionLost("unknown session"))
     second.let_in(epoch="e2")
 
     async with asyncio.timeout(BOUND):
         sent = [await second.sent.get() for _ in range(3)]
 
-    assert sent[1:] == [wire.Say(1, "lobby", "one"), wire.Say(2, "lobby", "two")]
+    says = [request for request in sent if isinstance(request, wire.Say)]
+    assert says == [wire.Say(101, "lobby", "one", RUN), wire.Say(102, "lobby", "two", RUN)]
     assert not any(isinstance(event, events.Doubtful) for event in world.told)
-    world.stop.set()
-    for id in (1, 2):
-        second.inbox.put_nowait(wire.Done(id))
-    await running
+
+
+async def test_a_request_that_a_full_session_would_not_take_goes_out_in_the_next(world_in: WorldIn) -> None:
+    """It had no room, and is lost while the request waits for some."""
+    world, (first, second) = await world_in(2)
+    first.takes_no_more = "full"
+    world.type("/msg ben hello")
+    for _ in range(5):
+        await asyncio.sleep(0)
+    first.inbox.put_nowait(landline.SessionLost("unknown session"))
+    second.let_in(epoch="e2")
+
+    async with asyncio.timeout(BOUND):
+        sent = [await second.sent.get() for _ in range(2)]
+
+    assert sent[1:] == [wire.Whisper(1, "ben", "hello")]
 
 
 async def test_a_server_that_hangs_up_is_dialled_again() -> None:
@@ -361,47 +534,30 @@ def test_full_jitter_stays_in_its_bounds() -> None:
 # With real sessions.
 
 
-async def test_a_dropped_line_loses_and_doubles_nothing() -> None:
+async def test_a_dropped_line_loses_and_doubles_nothing(open_one: Any) -> None:
     """Lines said while the line is down arrive once and in order, and their echoes confirm them."""
-    heard: list[str] = []
+    ben = await open_one.enter("ben")
+    world = World()
 
-    async def lobby(session: landline.Session) -> None:
-        offset = 0
-        async for message in session:
-            match wire.decode_request(message):
-                case wire.Enter(name):
-                    for told in (
-                        wire.Entered(name, "e1"),
-                        wire.Joined("lobby", []),
-                        wire.History("lobby", []),
-                    ):
-                        _ = session.send_nowait(wire.encode(told))
-                case wire.Say(id, room, text):
-                    heard.append(text)
-                    offset += 1
-                    _ = session.send_nowait(
-                        wire.encode(wire.Said(room, wire.Line(offset, 0.0, "ana", text, NUMBER, id)))
-                    )
+    async def dial() -> landline.Session:
+        return await landline.connect(
+            open_one.address, limits=Limits(redial_min=0.01), storage=MemoryStorage()
+        )
 
-    async with landline.serve(lobby, "tcp://127.0.0.1:0") as listening:
-        world = World()
-
-        async def dial() -> landline.Session:
-            return await landline.connect(listening.addresses[0], limits=Limits(redial_min=0.01))
-
-        world.link = Link(world.client, dial, world.changed)
-        await world.link.open(world.stop)
-        running = asyncio.create_task(world.link.run(world.stop))
-        await world.until(lambda: world.client.rooms["lobby"].caught_up)
-        world.type("before")
-        world.type("/drop 0.2")
-        for number in range(20):
-            world.type(f"line {number}")
-        assert world.client.waiting
-        await world.until(lambda: not world.client.waiting)
-        world.type("bye")
-        async with asyncio.timeout(BOUND):
-            await running
+    world.link = Link(world.client, dial, world.changed)
+    await world.link.open(world.stop)
+    running = asyncio.create_task(world.link.run(world.stop))
+    await world.until(lambda: world.client.rooms["lobby"].caught_up)
+    world.type("before")
+    world.type("/drop 0.2")
+    for number in range(20):
+        world.type(f"line {number}")
+    assert world.client.waiting
+    await world.until(lambda: not world.client.waiting)
+    world.type("bye")
+    async with asyncio.timeout(BOUND):
+        await running
+        heard = [(await ben.hear_until(wire.Said)).line.text for _ in range(21)]
 
     assert heard == ["before", *(f"line {number}" for number in range(20))]
     assert any(isinstance(event, events.LineBack) for event in world.told)

@@ -2,23 +2,44 @@
 
 from __future__ import annotations
 
+import itertools
+from collections.abc import Sequence
+
 import pytest
 
 from landline.apps.chat import wire
 from landline.apps.chat.client import events
 from landline.apps.chat.client.events import Aim
-from landline.apps.chat.client.model import MAX_WAITING, Client
+from landline.apps.chat.client.model import Client
+from landline.apps.chat.client.typist import MAX_WAITING
 
 NUMBER = 4711
+RUN = 100
+"""What the run is numbered by; its lines have the numbers after it."""
 
 
-def line(offset: int, name: str, text: str, *, client: int = 0, id: int = 0) -> wire.Line:
-    return wire.Line(offset, 1000.0 + offset, name, text, client, id)
+def line(offset: int, name: str, text: str, *, id: int = 0) -> wire.Line:
+    return wire.Line(offset, 1000.0 + offset, name, text, id)
 
 
-def in_lobby(*, name: str = "ana", epoch: str = "e1", lines: list[wire.Line] | None = None) -> Client:
+def new_client(name: str = "ana", rooms: Sequence[str] = ("lobby",), *, is_kept: bool = False) -> Client:
+    """A client whose run and lines are numbered 100, 101, 102..."""
+    return Client(name, NUMBER, rooms, draw=itertools.count(RUN).__next__, is_kept=is_kept)
+
+
+def enter(rooms: dict[str, wire.Seen | None], *, name: str = "ana", asked: int = 0) -> wire.Enter:
+    return wire.Enter(name, NUMBER, rooms, run=RUN, asked=asked)
+
+
+def say(id: int, room: str, text: str, *, asked: int = 0) -> wire.Say:
+    return wire.Say(id, room, text, RUN, asked)
+
+
+def in_lobby(
+    *, name: str = "ana", epoch: str = "e1", lines: list[wire.Line] | None = None, is_kept: bool = False
+) -> Client:
     """A client that has entered and is in the lobby with ben."""
-    client = Client(name, NUMBER)
+    client = new_client(name, is_kept=is_kept)
     client.opened(0.0)
     client.heard(wire.Entered(name, epoch), 0.0)
     client.heard(wire.Joined("lobby", [wire.Member(name), wire.Member("ben")]), 0.0)
@@ -44,16 +65,16 @@ def come_back(
 
 def test_enter_is_the_first_request() -> None:
     """A new session begins with the wished name, our number, and the rooms with nothing seen."""
-    client = Client("ana", NUMBER, ["lobby", "dev"])
+    client = new_client("ana", ["lobby", "dev"])
 
     client.opened(0.0)
 
-    assert client.to_send() == [wire.Enter("ana", NUMBER, {"lobby": None, "dev": None})]
+    assert client.to_send() == [enter({"lobby": None, "dev": None})]
 
 
 def test_a_taken_name_is_told() -> None:
     """Who wished for ana and is ana-2 is told both."""
-    client = Client("ana", NUMBER)
+    client = new_client()
     client.opened(0.0)
 
     client.heard(wire.Entered("ana-2", "e1"), 0.0)
@@ -64,7 +85,7 @@ def test_a_taken_name_is_told() -> None:
 
 def test_history_on_joining_is_shown_as_old() -> None:
     """What was said before we came is shown, marked old, and nothing counts as missed."""
-    client = Client("ana", NUMBER)
+    client = new_client()
     client.opened(0.0)
     client.heard(wire.Entered("ana", "e1"), 0.0)
 
@@ -80,45 +101,41 @@ def test_history_on_joining_is_shown_as_old() -> None:
     ]
 
 
-def test_a_line_typed_before_the_room_is_ready_waits_for_it() -> None:
-    """What is typed (or piped) at once goes out when the room's history has arrived, not before."""
-    client = Client("ana", NUMBER)
+def test_a_line_typed_before_the_room_is_ready_is_in_the_outbox_at_once() -> None:
+    """What is typed (or piped) at once must survive us; that it waits for its turn is the server's to see to."""
+    client = new_client()
     client.opened(0.0)
+
     client.typed("hello", 0.0)
-    client.heard(wire.Entered("ana", "e1"), 0.0)
-    client.heard(wire.Joined("lobby", []), 0.0)
-    assert client.to_send() == [wire.Enter("ana", NUMBER, {"lobby": None})]
 
-    client.heard(wire.History("lobby", []), 0.0)
-
-    assert client.to_send() == [wire.Say(1, "lobby", "hello")]
+    assert client.to_send() == [enter({"lobby": None}), say(101, "lobby", "hello")]
 
 
 # Saying.
 
 
 def test_a_line_is_confirmed_by_its_echo() -> None:
-    """Our own line comes back with our number and its id: then it is in the room, and waits no more."""
+    """Our own line comes back with its number: then it is seen in its place, and waits no more. That it is stored does not show its place."""
     client = in_lobby()
     client.typed("hello", 1.0)
-    assert client.to_send() == [wire.Say(1, "lobby", "hello")]
+    assert client.to_send() == [say(101, "lobby", "hello")]
     assert [pending.text for pending in client.waiting] == ["hello"]
 
-    client.settled(1, "acked")
+    client.published(101, 1, 1.1)
     assert [pending.text for pending in client.waiting] == ["hello"]
-    echo = line(1, "ana", "hello", client=NUMBER, id=1)
+    echo = line(1, "ana", "hello", id=101)
     client.heard(wire.Said("lobby", echo), 1.2)
 
     assert client.events() == [events.Heard("lobby", echo, own=True)]
     assert client.waiting == []
 
 
-def test_a_line_of_another_client_does_not_confirm_ours() -> None:
-    """The same number for a line from another client is another line."""
+def test_a_line_of_somebody_else_does_not_confirm_ours() -> None:
+    """The same words with another number are another line."""
     client = in_lobby()
     client.typed("hello", 1.0)
 
-    client.heard(wire.Said("lobby", line(1, "ben", "hello", client=1, id=1)), 1.2)
+    client.heard(wire.Said("lobby", line(1, "ben", "hello", id=7)), 1.2)
 
     assert [pending.text for pending in client.waiting] == ["hello"]
 
@@ -134,10 +151,24 @@ def test_a_line_without_echo_shows_as_waiting_after_two_seconds() -> None:
     client.advance(3.0)
     assert client.events() == [events.Waiting("hello", "#lobby")]
     assert client.next_at() is None
-    echo = line(1, "ana", "hello", client=NUMBER, id=1)
+    echo = line(1, "ana", "hello", id=101)
     client.heard(wire.Said("lobby", echo), 4.0)
 
     assert client.events() == [events.Heard("lobby", echo, own=True), events.Arrived("hello", "#lobby")]
+
+
+def test_a_line_is_shown_as_waiting_when_it_is_in_the_outbox_that_outlives_us() -> None:
+    """Not before: whoever reads that it waits may rely on it."""
+    client = in_lobby(is_kept=True)
+    client.line_changed("reconnecting", 1.0, why="reset")
+    client.events()
+    client.typed("hello", 2.0)
+    client.advance(9.0)
+    assert (client.events(), client.next_at()) == ([], None)
+
+    client.kept(101, 9.0)
+
+    assert client.events() == [events.Waiting("hello", "#lobby")]
 
 
 def test_several_lines_pasted_are_one_message() -> None:
@@ -146,7 +177,7 @@ def test_several_lines_pasted_are_one_message() -> None:
 
     client.typed("one\ntwo\n", 1.0)
 
-    assert client.to_send() == [wire.Say(1, "lobby", "one\ntwo")]
+    assert client.to_send() == [say(101, "lobby", "one\ntwo")]
 
 
 def test_a_refused_line_is_told_with_its_reason() -> None:
@@ -154,7 +185,7 @@ def test_a_refused_line_is_told_with_its_reason() -> None:
     client = in_lobby()
     client.typed("hello", 1.0)
 
-    client.heard(wire.Sorry(1, "the disk is full"), 1.1)
+    client.unpublished(101, "the disk is full", 1.1, is_doubtful=False)
 
     assert client.events() == [events.NotSent("hello", "#lobby", "the disk is full")]
     assert (client.waiting, client.pending.failed) == ([], 1)
@@ -210,9 +241,9 @@ def test_a_dropped_line_shows_what_waits_and_how_long_it_was_gone() -> None:
     client.line_changed("reconnecting", 10.0, why="dropped", redial_in=4.0)
     assert (client.line.state, client.line.redial_at) == ("reconnecting", 14.0)
     client.typed("are you there", 11.0)
-    assert client.to_send() == [wire.Say(1, "lobby", "are you there")]
+    assert client.to_send() == [say(101, "lobby", "are you there")]
     client.line_changed("connected", 14.25)
-    echo = line(1, "ana", "are you there", client=NUMBER, id=1)
+    echo = line(1, "ana", "are you there", id=101)
     client.heard(wire.Said("lobby", echo), 14.3)
 
     assert client.to_send() == []
@@ -250,7 +281,7 @@ def test_a_flood_is_told_once_that_the_chat_takes_its_time() -> None:
 
     assert client.events() == [events.Paced(2.0)]
     for id in range(1, 17):
-        client.heard(wire.Said("lobby", line(id, "ana", "x", client=NUMBER, id=id)), 2.0)
+        client.heard(wire.Said("lobby", line(id, "ana", "x", id=100 + id)), 2.0)
     client.events()
     for number in range(6):
         client.typed(f"again {number}", 9.0)
@@ -294,98 +325,110 @@ def test_a_suspect_line_says_nothing_yet() -> None:
 # The server lost the session: nothing is silently lost and nothing silently doubled.
 
 
-def test_after_a_restart_the_missed_is_shown_and_the_waiting_goes_out() -> None:
-    """A line that certainly never arrived goes out again with its old number, after what was missed."""
+def test_after_a_restart_the_missed_is_shown_and_what_the_outbox_holds_goes_out_by_itself() -> None:
+    """Another life of the server goes on with the session: we enter anew, and nobody says the line again but the outbox."""
     client = in_lobby(lines=[line(5, "ben", "five")])
     client.line_changed("reconnecting", 10.0, why="connection reset")
     client.typed("waited", 11.0)
-    client.to_send()
-    client.settled(1, "failed")
-    client.ended(12.0, "the server does not know the session")
+    assert client.to_send() == [say(101, "lobby", "waited")]
+    client.line_changed("connected", 15.0)
+    client.interrupted(16.0)
     client.events()
 
     client.opened(16.0)
-    assert client.to_send() == [wire.Enter("ana", NUMBER, {"lobby": wire.Seen("e1", 5)})]
+    assert client.to_send() == [enter({"lobby": wire.Seen("e1", 5)})]
     client.heard(wire.Entered("ana", "e2"), 16.0)
     client.heard(wire.Joined("lobby", []), 16.0)
-    assert client.to_send() == []
-    client.heard(wire.History("lobby", [line(6, "ben", "six")]), 16.0)
+    echo = line(7, "ana", "waited", id=101)
+    client.heard(wire.History("lobby", [line(6, "ben", "six"), echo]), 16.0)
 
-    assert client.to_send() == [wire.Say(1, "lobby", "waited")]
+    assert client.to_send() == []
     assert client.events() == [
-        events.LineBack(6.0, restarted=True),
+        events.LineBack(0.0, restarted=True),
         events.Missed("lobby", 1),
         events.Heard("lobby", line(6, "ben", "six"), own=False, old=True),
-    ]
-
-
-def test_a_doubtful_line_found_in_the_history_is_confirmed() -> None:
-    """Our number and id in what was missed: it arrived, and is neither doubted nor sent again."""
-    client = in_lobby()
-    client.typed("hello", 1.0)
-    client.to_send()
-    client.settled(1, "unknown")
-    client.ended(2.0, "lost")
-    client.events()
-    echo = line(1, "ana", "hello", client=NUMBER, id=1)
-
-    come_back(client, 3.0, lines=[echo])
-
-    assert client.events() == [
-        events.LineBack(1.0, restarted=True),
         events.Heard("lobby", echo, own=True, old=True),
-        events.Arrived("hello", "#lobby"),
+        events.Arrived("waited", "#lobby"),
     ]
     assert client.waiting == []
-    assert [type(request) for request in client.to_send()] == [wire.Enter]
 
 
-def test_a_doubtful_line_that_is_not_found_is_marked_and_never_repeated() -> None:
-    """Nobody can know: it is shown as doubtful once, and the lines after it go out."""
+def test_a_line_that_was_not_handed_over_yet_is_when_the_session_goes_on() -> None:
+    """It was typed in the moment of the interruption."""
     client = in_lobby()
-    client.typed("doubtful", 1.0)
-    client.typed("failed", 1.1)
-    client.to_send()
-    client.settled(1, "unknown")
-    client.settled(2, "failed")
+    client.typed("just now", 1.0)
+
+    client.interrupted(1.0)
+    client.opened(1.0)
+
+    assert client.to_send() == [enter({"lobby": wire.Seen("e1", 0)}), say(101, "lobby", "just now")]
+
+
+def test_a_lost_session_hands_over_what_the_next_outbox_does_not_hold() -> None:
+    """What it holds goes out by itself; what was never taken, or is typed with no session at hand, is handed over."""
+    client = in_lobby()
+    for text in ("kept", "not taken"):
+        client.typed(text, 1.0)
+    kept, _ = client.to_send()
+    assert isinstance(kept, wire.Say)
+    client.settled(102, "failed")
     client.ended(2.0, "lost")
+    client.typed("typed meanwhile", 2.5)
+    assert client.to_send() == []
+
+    client.opened(3.0, [kept])
+
+    assert client.to_send()[1:] == [say(102, "lobby", "not taken"), say(103, "lobby", "typed meanwhile")]
+    assert [pending.text for pending in client.waiting] == ["kept", "not taken", "typed meanwhile"]
+    assert not any(isinstance(event, events.GoingOut) for event in client.events())
+
+
+def test_what_an_earlier_run_left_goes_out_and_is_ours() -> None:
+    """It is told that it does, it waits like what we typed ourselves, and its echo is our own."""
+    client = new_client()
+    left = wire.Say(7, "lobby", "typed before", 5, 3)
+    client.opened(0.0, [left])
+    assert client.events() == [events.GoingOut(1)]
+    assert [pending.text for pending in client.waiting] == ["typed before"]
+    assert client.to_send() == [enter({"lobby": None})]
+    come_back(client, 1.0, epoch="e1")
+    client.events()
+    echo = line(1, "ana", "typed before", id=7)
+
+    client.heard(wire.Said("lobby", echo), 2.0)
+
+    assert client.events() == [
+        events.Heard("lobby", echo, own=True),
+        events.Arrived("typed before", "#lobby"),
+    ]
+
+
+def test_what_an_earlier_run_left_and_is_refused_comes_back_with_the_reason() -> None:
+    """It was for a room that we are not in now, for example."""
+    client = new_client()
+    client.opened(0.0, [wire.Say(7, "tea", "typed before")])
     client.events()
 
-    come_back(client, 3.0)
+    client.unpublished(7, "You are not in the room tea; /join tea takes you there.", 1.0, is_doubtful=False)
 
-    assert client.events() == [events.LineBack(1.0, restarted=True), events.Doubtful("doubtful", "#lobby")]
-    assert client.to_send()[1:] == [wire.Say(2, "lobby", "failed")]
+    assert client.events() == [
+        events.NotSent("typed before", "#tea", "You are not in the room tea; /join tea takes you there.")
+    ]
+    assert client.pending.failed == 1
 
 
-def test_a_doubtful_line_waits_for_the_whole_history() -> None:
-    """A history in parts is judged when its last part is there."""
+def test_a_line_of_which_nobody_knows_is_marked_and_never_repeated() -> None:
+    """The server forgot what it had been sent: doubtful, once; and the mark is taken back when the line is heard later."""
     client = in_lobby()
     client.typed("hello", 1.0)
-    client.settled(1, "unknown")
-    client.ended(2.0, "lost")
-    client.opened(3.0)
-    client.heard(wire.Entered("ana", "e2"), 3.0)
-    client.heard(wire.Joined("lobby", []), 3.0)
-    client.events()
 
-    client.heard(wire.History("lobby", [line(1, "ben", "hi")], more=True), 3.0)
-    assert client.events() == []
-    echo = line(2, "ana", "hello", client=NUMBER, id=1)
-    client.heard(wire.History("lobby", [echo]), 3.0)
-
-    assert events.Heard("lobby", echo, own=True, old=True) in client.events()
-
-
-def test_a_doubtful_line_that_turns_up_after_all_is_told() -> None:
-    """The mark is taken back when the line is heard later."""
-    client = in_lobby()
-    client.typed("hello", 1.0)
-    client.settled(1, "unknown")
+    client.unpublished(101, "the server does not know", 2.0, is_doubtful=True)
+    assert client.events() == [events.Doubtful("hello", "#lobby")]
     client.ended(2.0, "lost")
     come_back(client, 3.0, epoch="e1")
+    assert not any(isinstance(request, wire.Say) for request in client.to_send())
     client.events()
-    echo = line(1, "ana", "hello", client=NUMBER, id=1)
-
+    echo = line(1, "ana", "hello", id=101)
     client.heard(wire.Said("lobby", echo), 4.0)
 
     assert client.events() == [
@@ -394,17 +437,44 @@ def test_a_doubtful_line_that_turns_up_after_all_is_told() -> None:
     ]
 
 
-def test_a_line_acked_whose_echo_was_lost_is_looked_for() -> None:
-    """Acked says that the server has done with it, not what came of it: only the history tells."""
+def test_a_stored_line_that_the_history_has_passed_is_not_waited_for() -> None:
+    """It arrived, and what was said there before is no longer kept, say."""
     client = in_lobby()
     client.typed("hello", 1.0)
-    client.settled(1, "acked")
+    client.published(101, 8, 1.1)
     client.ended(2.0, "lost")
+
+    come_back(
+        client, 3.0, lines=[line(9, "ben", "nine")], missing="Older lines than these are no longer kept."
+    )
+
+    assert client.waiting == []
+    assert events.Arrived("hello", "#lobby") in client.events()
+
+
+def test_a_line_stored_in_a_room_that_we_left_is_not_waited_for() -> None:
+    """Its echo is told to those who are there."""
+    client = in_lobby()
+    client.typed("last words", 1.0)
+    client.typed("/leave", 1.0)
     client.events()
 
-    come_back(client, 3.0)
+    client.published(101, 8, 1.1)
 
-    assert events.Doubtful("hello", "#lobby") in client.events()
+    assert client.waiting == []
+
+
+def test_lines_and_requests_say_what_was_asked_before_them() -> None:
+    """So a line comes after the /nick before it, whichever way each of them takes."""
+    client = in_lobby()
+    client.typed("/nick anna", 1.0)
+    client.typed("hello", 1.0)
+    assert client.to_send() == [wire.Rename(1, "anna"), say(101, "lobby", "hello", asked=1)]
+    client.interrupted(2.0)
+
+    client.opened(2.0)
+
+    assert client.to_send() == [enter({"lobby": wire.Seen("e1", 0)}, name="anna", asked=1)]
 
 
 def test_an_empty_room_is_asked_for_from_its_beginning() -> None:
@@ -414,7 +484,7 @@ def test_an_empty_room_is_asked_for_from_its_beginning() -> None:
 
     client.opened(3.0)
 
-    assert client.to_send() == [wire.Enter("ana", NUMBER, {"lobby": wire.Seen("e1", 0)})]
+    assert client.to_send() == [enter({"lobby": wire.Seen("e1", 0)})]
 
 
 def test_a_hole_in_the_history_is_told() -> None:
@@ -487,19 +557,15 @@ def test_another_name_after_the_return_is_told() -> None:
 # Rooms and names.
 
 
-def test_join_turns_to_the_room_at_once_and_lines_for_it_wait() -> None:
-    """What is typed right after /join is meant for the new room, even if the answer takes its time."""
+def test_join_turns_to_the_room_at_once_and_lines_are_for_it() -> None:
+    """What is typed right after /join is meant for the new room, even if the answer takes its time: it says that it comes after that."""
     client = in_lobby()
+
     client.typed("/join #Dev", 1.0)
     client.typed("hello dev", 1.0)
-    assert client.to_send() == [wire.Join(1, "dev")]
-
-    client.heard(wire.Joined("dev", [wire.Member("ana")]), 1.1)
-    client.heard(wire.History("dev", []), 1.1)
 
     assert client.rooms.current == "dev"
-    assert client.to_send() == [wire.Say(2, "dev", "hello dev")]
-    assert len(client.pending) == 1
+    assert client.to_send() == [wire.Join(1, "dev"), say(101, "dev", "hello dev", asked=1)]
 
 
 def test_a_refused_join_goes_back_and_keeps_the_line_from_the_wrong_room() -> None:
@@ -509,13 +575,13 @@ def test_a_refused_join_goes_back_and_keeps_the_line_from_the_wrong_room() -> No
     client.typed("secret", 1.0)
 
     client.heard(wire.Sorry(1, "The room is full."), 1.1)
+    client.unpublished(101, "You are not in the room dev; /join dev takes you there.", 1.2, is_doubtful=False)
 
     assert client.rooms.current == "lobby"
-    assert client.to_send() == [wire.Join(1, "dev")]
     assert client.events() == [
-        events.NotSent("secret", "#dev", "you are not in that room"),
         events.Left("dev", "lobby"),
         events.Said("The room is full.", trouble=True),
+        events.NotSent("secret", "#dev", "You are not in the room dev; /join dev takes you there."),
     ]
 
 
@@ -528,7 +594,7 @@ def test_rooms_joined_and_left_while_the_session_was_lost_are_in_the_next_enter(
 
     client.opened(3.0)
 
-    assert client.to_send() == [wire.Enter("ana", NUMBER, {"dev": None})]
+    assert client.to_send() == [enter({"dev": None}, asked=2)]
     assert len(client.pending) == 0
 
 
@@ -537,10 +603,10 @@ def test_leaving_keeps_the_echo_of_what_was_said_before() -> None:
     client = in_lobby()
     client.typed("last words", 1.0)
     client.typed("/leave", 1.0)
-    assert client.to_send() == [wire.Say(1, "lobby", "last words"), wire.Leave(2, "lobby")]
+    assert client.to_send() == [say(101, "lobby", "last words"), wire.Leave(1, "lobby")]
 
-    client.heard(wire.Said("lobby", line(1, "ana", "last words", client=NUMBER, id=1)), 1.1)
-    client.heard(wire.Done(2), 1.1)
+    client.heard(wire.Said("lobby", line(1, "ana", "last words", id=101)), 1.1)
+    client.heard(wire.Done(1), 1.1)
 
     assert len(client.pending) == 0
 
@@ -613,7 +679,7 @@ def test_a_nick_in_doubt_is_wished_for_in_the_next_enter() -> None:
     client.ended(2.0, "lost")
 
     client.opened(3.0)
-    assert client.to_send() == [wire.Enter("anna", NUMBER, {"lobby": wire.Seen("e1", 0)})]
+    assert client.to_send() == [enter({"lobby": wire.Seen("e1", 0)}, name="anna", asked=1)]
     client.events()
     client.heard(wire.Entered("anna", "e2"), 3.0)
 
@@ -660,10 +726,10 @@ def test_a_call_from_ring_to_goodbye() -> None:
 
     assert client.to_send() == [
         wire.Ring(1, "ben"),
-        wire.Say(2, "lobby", "still to the room"),
-        wire.Talk(3, "to you alone"),
-        wire.Hangup(4),
-        wire.Say(5, "lobby", "to all"),
+        say(101, "lobby", "still to the room", asked=1),
+        wire.Talk(2, "to you alone"),
+        wire.Hangup(3),
+        say(102, "lobby", "to all", asked=3),
     ]
     assert client.events() == [
         events.Calling("ben"),
@@ -733,7 +799,7 @@ def test_a_line_begun_for_the_room_stays_with_the_room() -> None:
 
     client.typed("for all", 2.1, aim=aim)
 
-    assert client.to_send() == [wire.Say(1, "lobby", "for all")]
+    assert client.to_send() == [say(101, "lobby", "for all")]
 
 
 def test_a_lost_session_ends_the_call_and_says_what_became_of_its_lines() -> None:
@@ -803,14 +869,14 @@ def test_bye_leaves_when_everything_is_confirmed(word: str) -> None:
     client.typed(word, 1.0)
     assert client.leaving and not client.is_done
 
-    client.heard(wire.Said("lobby", line(1, "ana", "hello", client=NUMBER, id=1)), 1.1)
+    client.heard(wire.Said("lobby", line(1, "ana", "hello", id=101)), 1.1)
 
     assert client.is_done
 
 
 def test_leaving_at_once_still_reads_what_was_said() -> None:
     """An empty pipe is a way to read a room: the end of the input waits for the history, a second wish does not."""
-    client = Client("ana", NUMBER)
+    client = new_client()
     client.opened(0.0)
     client.leave(0.0)
     client.heard(wire.Entered("ana", "e1"), 0.1)
@@ -824,42 +890,73 @@ def test_leaving_at_once_still_reads_what_was_said() -> None:
 
 def test_a_barred_room_gives_its_lines_back() -> None:
     """A room named at the door that would not have us: forgotten, with the reason, and no line for it goes elsewhere."""
-    client = Client("ana", NUMBER, ["dev", "lobby"])
+    client = new_client("ana", ["dev", "lobby"])
     client.opened(0.0)
     client.typed("for dev", 0.0)
     client.heard(wire.Entered("ana", "e1"), 0.1)
     client.events()
 
     client.heard(wire.Barred("dev", "The room is full."), 0.1)
+    client.unpublished(101, "You are not in the room dev.", 0.2, is_doubtful=False)
 
     assert client.events() == [
-        events.NotSent("for dev", "#dev", "The room is full."),
         events.Left("dev", "lobby"),
         events.Said("The room is full.", trouble=True),
+        events.NotSent("for dev", "#dev", "You are not in the room dev."),
     ]
     assert client.rooms.current == "lobby"
 
 
-def test_bye_with_a_waiting_line_says_so_and_a_second_bye_goes() -> None:
-    """Nobody leaves a word behind without knowing it."""
+def test_a_line_held_for_a_room_that_is_left_does_not_go_out() -> None:
+    """There was no session to hand it to."""
     client = in_lobby()
+    client.ended(1.0, "lost")
+    client.typed("never mind", 2.0)
+    client.events()
+
+    client.typed("/leave", 2.0)
+
+    assert client.events() == [
+        events.NotSent("never mind", "#lobby", "you left #lobby"),
+        events.Left("lobby", ""),
+    ]
+
+
+@pytest.mark.parametrize("is_kept", [False, True])
+def test_bye_with_a_waiting_line_says_so_and_a_second_bye_goes(is_kept: bool) -> None:
+    """Nobody leaves a word behind without knowing it, and what is in an outbox that outlives us goes out later."""
+    client = in_lobby(is_kept=is_kept)
     client.line_changed("reconnecting", 1.0, why="reset")
     client.typed("hello", 1.0)
+    client.kept(101, 1.0)
     client.typed("bye", 2.0)
     client.events()
     assert client.next_at() == 4.0
 
     client.advance(4.0)
+    without = "leaves, and what is kept goes out when you come back" if is_kept else "leaves without"
     assert client.events() == [
-        events.Said("1 line is still waiting to go out first; /bye again leaves without.", True)
+        events.Said(f"1 line is still waiting to go out first; /bye again {without}.", True)
     ]
     assert not client.is_done
     client.typed("bye", 5.0)
     assert client.given_up
     client.give_up()
 
-    assert client.events() == [events.Doubtful("hello", "#lobby")]
+    later = events.NotSent("hello", "#lobby", "", later=True)
+    assert client.events() == [later if is_kept else events.Doubtful("hello", "#lobby")]
     assert client.pending.failed == 1
+
+
+def test_what_is_stored_when_one_leaves_arrived() -> None:
+    """Only its place was not seen."""
+    client = in_lobby()
+    client.typed("hello", 1.0)
+    client.published(101, 1, 1.1)
+
+    client.give_up()
+
+    assert (client.events(), client.pending.failed) == ([], 0)
 
 
 def test_a_mistake_is_answered_with_a_sentence() -> None:

@@ -56,8 +56,8 @@ def test_doubts_remembered_are_bounded() -> None:
     """The oldest doubt is forgotten; a newer one is still resolved."""
     book = Book()
     for number in range(MAX_DOUBTED + 1):
-        book.say(f"line {number}")
-    book.pending.session_ended(lambda room: False)
+        line = book.say(f"line {number}")
+        book.pending.unpublished(line.request.id, "", is_doubtful=True)
     book.told.clear()
 
     book.pending.appeared(1, "lobby")
@@ -66,36 +66,66 @@ def test_doubts_remembered_are_bounded() -> None:
     assert book.told == [events.Arrived("line 1", "#lobby", doubted=True)]
 
 
-@given(
-    st.lists(st.sampled_from(["acked", "failed", "unknown", "echoed", "none"]), max_size=12),
-    st.sets(st.integers(1, 12)),
-    st.booleans(),
-)
-def test_no_line_is_forgotten_and_none_goes_out_twice(
-    fates: list[str], in_history: set[int], in_room: bool
-) -> None:
-    """Whatever became of the lines of a lost session: each is confirmed, goes out again (only if it never arrived), or is told."""
+FATES = ["echoed", "stored", "refused", "unknown", "in the outbox", "not taken"]
+
+
+@given(st.lists(st.sampled_from(FATES), max_size=12), st.booleans())
+def test_no_line_is_forgotten_and_none_goes_out_twice(fates: list[str], is_kept: bool) -> None:
+    """Whatever became of the lines of a lost session: each is confirmed, is in the outbox, goes out again (only if it is not), or is told."""
     book = Book()
     lines = [book.say(f"line {number}") for number, _ in enumerate(fates)]
+    kept: list[wire.Say] = []
     for line, fate in zip(lines, fates, strict=True):
+        id = line.request.id
         if fate == "echoed":
-            book.pending.appeared(line.request.id, "lobby")
-        elif fate != "none":
-            book.pending.settled(line.request.id, fate)
-    book.pending.session_ended(lambda room: in_room)
-    confirmed = {line.request.id for line, fate in zip(lines, fates, strict=True) if fate == "echoed"}
-    for id in in_history & {line.request.id for line in lines if in_room}:
-        if book.pending.take(id):
-            confirmed.add(id)
+            book.pending.appeared(id, "lobby")
+        elif fate == "stored":
+            book.pending.stored(id, id, is_awaited=True)
+        elif fate in ("refused", "unknown"):
+            book.pending.unpublished(id, "why", is_doubtful=fate == "unknown")
+        elif fate == "in the outbox":
+            assert isinstance(line.request, wire.Say)
+            kept.append(line.request)
+    book.pending.session_ended()
 
-    again = {pending.request.id for pending in book.pending.caught_up("lobby")}
-
+    assert book.pending.in_outbox(kept, 0.0) == 0
+    again = {pending.request.id for pending in book.pending.unsaid()}
+    book.pending.passed("lobby", 99)
     told = {
-        int(event.text.removeprefix("line ")) + 1
+        event.text
         for event in book.told
-        if isinstance(event, events.Doubtful | events.NotSent)
+        if isinstance(event, events.NotSent if is_kept else events.NotSent | events.Doubtful)
     }
-    assert confirmed | again | told == {line.request.id for line in lines}
-    assert not (confirmed & again or confirmed & told or again & told)
-    assert all(fates[id - 1] == "failed" for id in again)
-    assert book.pending.failed == len(told)
+
+    def of(*wanted: str) -> set[int]:
+        return {line.request.id for line, fate in zip(lines, fates, strict=True) if fate in wanted}
+
+    assert again == of("not taken")
+    assert {pending.request.id for pending in book.pending.texts()} == of("not taken", "in the outbox")
+    assert told == {f"line {id - 1}" for id in (of("refused") if is_kept else of("refused", "unknown"))}
+    assert book.pending.failed == len(of("refused", "unknown"))
+
+    book.told.clear()
+    book.pending.give_up(is_kept=is_kept)
+    later = {event.text for event in book.told if isinstance(event, events.NotSent) and event.later}
+    assert later == ({f"line {id - 1}" for id in of("in the outbox")} if is_kept else set())
+    assert len(book.told) == len(of("in the outbox", "not taken"))
+    assert book.pending.texts() == []
+
+
+def test_what_is_stored_is_waited_for_where_it_will_be_seen() -> None:
+    """Until the room has passed its place; a line that waited for long is told to have arrived."""
+    book = Book()
+    first, second = book.say("first"), book.say("second")
+    book.pending.grow_late(9.0, is_down=False)
+    book.told.clear()
+
+    book.pending.stored(first.request.id, 5, is_awaited=True)
+    book.pending.stored(second.request.id, 6, is_awaited=False)
+    assert book.told == [events.Arrived("second", "#lobby")]
+    book.pending.passed("lobby", 4)
+    assert book.pending.texts() == [first]
+    book.pending.passed("lobby", 5)
+
+    assert book.pending.texts() == []
+    assert book.told[1:] == [events.Arrived("first", "#lobby")]

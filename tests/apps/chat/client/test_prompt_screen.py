@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import io
+import itertools
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any, cast
@@ -20,6 +21,7 @@ from landline.apps.chat.client.model import Client
 from landline.apps.chat.client.prompt_screen import PromptScreen
 
 NUMBER = 4711
+RUN = 100
 ROWS, COLUMNS = 20, 100
 BOUND = 5.0
 """Seconds that anything here may take before a test counts as failed."""
@@ -71,7 +73,7 @@ class DeafLink:
 
     def __init__(self, client: Client) -> None:
         self.client = client
-        self.sent: list[wire.Request] = []
+        self.sent: list[wire.Request | wire.Say] = []
         self.changed: Callable[[], None] = lambda: None
         self.over = asyncio.Event()
 
@@ -106,7 +108,7 @@ class Seat:
         self.keys = keys
         if answers:  # where the cursor is, when asked; some terminals never do
             self.glass.screen.write_process_input = keys.send_text
-        self.client = Client("ana", NUMBER)
+        self.client = Client("ana", NUMBER, draw=itertools.count(RUN).__next__)
         self.link = DeafLink(self.client)
         self.stop = asyncio.Event()
         output = Vt100_Output(self.glass, lambda: Size(ROWS, COLUMNS), term="xterm-256color")
@@ -114,10 +116,10 @@ class Seat:
         self.link.changed = self.screen.changed
         self.offset = 0
 
-    def say(self, name: str, text: str, *, client: int = 0, id: int = 0) -> None:
+    def say(self, name: str, text: str, *, id: int = 0) -> None:
         """Somebody said something in the lobby."""
         self.offset += 1
-        self.link.hear(wire.Said("lobby", wire.Line(self.offset, 0.0, name, text, client, id)))
+        self.link.hear(wire.Said("lobby", wire.Line(self.offset, 0.0, name, text, id)))
 
 
 @asynccontextmanager
@@ -156,7 +158,7 @@ async def test_others_never_mix_into_a_half_typed_line() -> None:
         assert sum("half a li" in row for row in seat.glass.rows) == 1
         seat.keys.send_text("ne\r")
         await seat.glass.until(lambda: seat.link.sent)
-        assert seat.link.sent == [wire.Say(1, "lobby", "half a line")]
+        assert seat.link.sent == [wire.Say(101, "lobby", "half a line", RUN)]
 
 
 async def test_arrow_keys_edit_and_up_brings_back() -> None:
@@ -164,7 +166,7 @@ async def test_arrow_keys_edit_and_up_brings_back() -> None:
     async with seated() as seat:
         seat.keys.send_text("helo\x1b[D" + "l" + "\r")
         await seat.glass.until(lambda: seat.link.sent)
-        assert seat.link.sent == [wire.Say(1, "lobby", "hello")]
+        assert seat.link.sent == [wire.Say(101, "lobby", "hello", RUN)]
 
         seat.keys.send_text("\x1b[A")
 
@@ -181,7 +183,7 @@ async def test_a_paste_of_several_lines_is_one_message() -> None:
         seat.keys.send_text("\r")
 
         await seat.glass.until(lambda: seat.link.sent)
-        assert seat.link.sent == [wire.Say(1, "lobby", "one\ntwo\nthree")]
+        assert seat.link.sent == [wire.Say(101, "lobby", "one\ntwo\nthree", RUN)]
 
 
 async def test_an_own_line_stands_once_in_the_order_of_the_room() -> None:
@@ -190,7 +192,7 @@ async def test_an_own_line_stands_once_in_the_order_of_the_room() -> None:
         seat.keys.send_text("mine\r")
         await seat.glass.until(lambda: seat.link.sent)
         seat.say("ben", "his")
-        seat.say("ana", "mine", client=NUMBER, id=1)
+        seat.say("ana", "mine", id=101)
 
         await seat.glass.until(lambda: any(row.endswith("ana: mine") for row in seat.glass.rows))
 
@@ -210,7 +212,7 @@ async def test_a_waiting_line_is_seen_above_the_cursor_until_it_arrives() -> Non
         )
 
         seat.client.line_changed("connected", seat.link.now)
-        seat.say("ana", "are you there", client=NUMBER, id=1)
+        seat.say("ana", "are you there", id=101)
 
         await seat.glass.until(lambda: "● connected" in seat.glass.rows[-1])
         assert sum("are you there" in row for row in seat.glass.rows) == 1

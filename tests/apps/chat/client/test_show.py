@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import typing
 import unicodedata
 
@@ -19,7 +20,7 @@ NOON = 1_700_000_000.0
 
 
 def client(*, rooms: tuple[str, ...] = ("lobby",)) -> Client:
-    client = Client("ana", 4711, rooms)
+    client = Client("ana", 4711, rooms, draw=itertools.count(100).__next__)
     client.opened(0.0)
     client.heard(wire.Entered("ana", "e1"), 0.0)
     for room in rooms:
@@ -136,6 +137,7 @@ def test_talk_about_the_line_goes_aside_and_talk_does_not() -> None:
         "Redialling",
         "LineBack",
         "Named",
+        "GoingOut",
         "Paced",
         "Said",
     }
@@ -269,5 +271,5 @@ def test_the_bottom_row_says_how_fast_lines_go_out() -> None:
 
     assert " · 16 lines waiting, 2 a second go out · ana" in text_of(status(ana, 1.0))
     for id in range(1, 17):
-        ana.heard(wire.Said("lobby", wire.Line(id, NOON, "ana", "x", 4711, id)), 2.0)
+        ana.heard(wire.Said("lobby", wire.Line(id, NOON, "ana", "x", 100 + id)), 2.0)
     assert text_of(status(ana, 2.0)).startswith(" ● connected · ana")

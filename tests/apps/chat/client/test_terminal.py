@@ -6,18 +6,23 @@ import os
 import re
 import select
 import signal
+import socket
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, ClassVar, Self
+from urllib.parse import urlsplit
 
 import pexpect
 import pyte
 import pytest
 
 from landline.apps.chat.client import terminal
+from landline.apps.chat.client.outbox import file
 from landline.errors import SettingsError
 from landline.settings import ChatSettings, Settings
 
@@ -45,12 +50,44 @@ class House:
                 return
         raise AssertionError("the server did not say where it is")
 
+    @property
+    def place(self) -> tuple[str, int]:
+        """Where ``nc`` finds it."""
+        where = urlsplit(self.address)
+        return where.hostname or "", where.port or 0
+
+    def outboxes(self) -> Iterator[Path]:
+        """What clients of this house have on their disk."""
+        for count in range(1, 9):
+            if (path := file(Settings().data, self.address, count)).exists():
+                yield path
+
     def kill(self) -> None:
         """As the kernel or the mains would: without a word."""
         self.process.kill()
         self.process.wait()
         assert self.process.stdout is not None
         self.process.stdout.close()
+
+
+class OperatedHouse(House):
+    """One at a terminal, where somebody types as ``host``."""
+
+    host: Any
+
+    def start(self) -> None:
+        arguments = [*LANDLINE[1:], "serve", "--address", self.address, "--data", str(self.data)]
+        environment = {**os.environ, "TERM": "dumb"}
+        self.host = pexpect.spawn(LANDLINE[0], arguments, env=environment, encoding="utf-8", timeout=BOUND)
+        self.host.expect(r"tcp://127\.0\.0\.1:\d+")
+        self.address = str(self.host.match.group())
+        self.host.expect("You are host")
+        self.process: Any = SimpleNamespace(poll=lambda: None if self.host.isalive() else 0)
+
+    def kill(self) -> None:
+        self.host.kill(signal.SIGKILL)
+        self.host.expect(pexpect.EOF)
+        self.host.close(force=True)
 
 
 def _mind_hang_ups() -> None:
@@ -79,6 +116,7 @@ class Terminal:
         self.child.delaybeforesend = None
         self.at_end = False
         self.house = house
+        self.name = name
         self.everybody.append(self)
         self.until("You are in #lobby")
 
@@ -128,6 +166,12 @@ class Terminal:
             self.leave("\x03")
         self.child.close(force=True)
 
+    def kill(self) -> None:
+        """As the kernel would: without a word."""
+        self.child.kill(signal.SIGKILL)
+        self.until(lambda: self.at_end)
+        self.child.wait()
+
     def leave(self, keys: str = "bye\r") -> int:
         """Type this, wait for the end, return the exit code."""
         self.type(keys)
@@ -147,6 +191,14 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
 def mortal_house(tmp_path: Path) -> Iterator[House]:
     """A server of one's own, to be killed."""
     house = House(tmp_path / "data")
+    yield house
+    house.kill()
+
+
+@pytest.fixture
+def operated_house(tmp_path: Path) -> Iterator[OperatedHouse]:
+    """A server of one's own with somebody at its terminal, to be killed."""
+    house = OperatedHouse(tmp_path / "data")
     yield house
     house.kill()
 
@@ -252,8 +304,8 @@ def test_a_killed_server_costs_nothing(mortal_house: House) -> None:
     assert ana.count("ana-2") == 0
 
 
-def test_a_line_that_nobody_can_vouch_for_is_marked(mortal_house: House) -> None:
-    """The server froze, a line went into the dark, and the server died: ``?``, and it is never said by itself again."""
+def test_a_line_that_went_into_the_dark_is_said_once_by_the_next_server(mortal_house: House) -> None:
+    """The server froze, a line went into the dark, and the server was killed: the next one finds out whether it has it."""
     ana = Terminal(mortal_house, "ana")
     ana.type("before\r")
     ana.until("ana: before")
@@ -263,14 +315,128 @@ def test_a_line_that_nobody_can_vouch_for_is_marked(mortal_house: House) -> None
     mortal_house.kill()
     mortal_house.start()
 
-    ana.until("? into the dark")
-    ana.until("it is not sent again")
+    ana.until("ana: into the dark")
     ana.type("after\r")
     ana.until("ana: after")
 
     heard = pipe(mortal_house, "", "--name", "ben").stdout.decode()
-    assert "into the dark" not in heard
-    assert "ana: after" in heard
+    assert [row for row in heard.splitlines() if row.startswith("ana: ")] == [
+        "ana: before",
+        "ana: into the dark",
+        "ana: after",
+    ]
+
+
+@pytest.mark.parametrize("is_another_server", [False, True], ids=["the same server", "another server"])
+def test_a_client_that_was_killed_says_what_it_had_not_when_it_is_started_again(
+    mortal_house: House, is_another_server: bool
+) -> None:
+    """Typed while the line was down, kill -9, a new start under the same name: told that it goes out, and said once."""
+    ana, ben = Terminal(mortal_house, "ana"), Terminal(mortal_house, "ben")
+    ana.type("before\r")
+    ben.until("ana: before")
+    ana.type("/drop 300\r")
+    ana.until("The line is down")
+    ana.type("typed in the dark\r")
+    ana.until("typed in the dark (waiting")
+    ana.kill()
+    if is_another_server:
+        mortal_house.kill()
+        mortal_house.start()
+
+    again = Terminal(mortal_house, "ana")
+
+    again.until("1 line from before goes out")
+    for seat in (ben, again):
+        seat.until("ana: typed in the dark")
+    again.type("and on\r")
+    for seat in (ben, again):
+        seat.until("ana: and on")
+        assert seat.count("typed in the dark") == 1
+    assert again.leave() == 0
+    third = Terminal(mortal_house, "ana")
+    assert third.count("from before") == 0
+
+
+def test_a_line_that_was_left_for_a_room_we_are_not_in_now_comes_back(mortal_house: House) -> None:
+    """With the reason, and once."""
+    ana = Terminal(mortal_house, "ana")
+    ana.type("/join attic\r")
+    ana.until("You are in #attic")
+    ana.type("/drop 300\r")
+    ana.until("The line is down")
+    ana.type("for the attic\r")
+    ana.until("for the attic (waiting")
+    ana.kill()
+
+    again = Terminal(mortal_house, "ana")
+
+    again.until("not sent to #attic: for the attic")
+    again.until("You are not in the room attic")
+    assert again.leave() == 0
+    third = pipe(mortal_house, "", "--name", "ana")
+    assert "attic" not in third.stderr.decode()
+
+
+def test_two_clients_at_once_have_each_their_own_lines(mortal_house: House) -> None:
+    """Under one name or two: each that is started again says its own, and none says the other's."""
+    ana, ben = Terminal(mortal_house, "ana"), Terminal(mortal_house, "ben")
+    for seat, name in ((ana, "ana"), (ben, "ben")):
+        seat.type("/drop 300\r")
+        seat.until("The line is down")
+        seat.type(f"of {name}\r")
+        seat.until(f"of {name} (waiting")
+    ana.kill()
+    ben.kill()
+
+    ben = Terminal(mortal_house, "ben")
+    ben.until("ben: of ben")
+    ana = Terminal(mortal_house, "ana")
+    ana.until("ana: of ana")
+
+    heard = pipe(mortal_house, "", "--name", "cleo").stdout.decode()
+    assert [row for row in heard.splitlines() if ": of " in row] == ["ben: of ben", "ana: of ana"]
+    assert len(list(mortal_house.outboxes())) == 3
+
+
+def test_a_server_killed_in_the_middle_of_everything_costs_nobody_a_line(
+    operated_house: OperatedHouse,
+) -> None:
+    """Three terminals, nc and the operator, all speaking: kill -9 twice, and every line is on every screen once and in the same order."""
+    house = operated_house
+    seats = [Terminal(house, name) for name in ("ana", "ben", "cleo")]
+    said: list[str] = []
+
+    def has_read(seat: Terminal) -> bool:
+        return all(seat.count(f": {text}") for text in said)
+
+    def all_have_read() -> None:
+        for seat in seats:
+            seat.until(partial(has_read, seat))
+
+    for turn in range(3):
+        for number in range(2):
+            for seat in seats:
+                said.append(f"{turn}{number} of {seat.name}")
+                seat.type(said[-1] + "\r")
+            if number == 0 and turn < 2:
+                house.kill()
+                house.start()
+        all_have_read()
+        said += [f"{turn} of host", f"{turn} of nc"]
+        house.host.send(said[-2] + "\n")
+        with socket.create_connection(house.place, timeout=BOUND) as guest:
+            guest.sendall(said[-1].encode() + b"\n")
+            all_have_read()
+
+    orders = [[row.split(": ")[1] for row in seat.rows if re.search(r": \d+ of ", row)] for seat in seats]
+    assert sorted(orders[0]) == sorted(said)
+    assert orders[0] == orders[1] == orders[2]
+    for seat in seats:
+        own = f"of {seat.name}"
+        assert [text for text in orders[0] if text.endswith(own)] == [
+            text for text in said if text.endswith(own)
+        ]
 
 
 def test_two_call_each_other(house: House) -> None:
@@ -348,6 +514,7 @@ def test_the_second_ctrl_c_is_now(mortal_house: House) -> None:
 
     assert ana.leave("\x03") == 130
     assert ana.count("? into the dark") == 1
+    assert ana.count("goes out when you start the chat again") == 1
 
 
 def test_a_dumb_terminal_gets_lines_and_no_escapes(house: House) -> None:

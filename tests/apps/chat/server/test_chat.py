@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+import contextlib
+from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 from landline.apps.chat import wire
 from landline.apps.chat.server.chat import Chat
 from landline.apps.chat.server.history import ROOM_KEYS
+from landline.apps.chat.server.serve import open_chat
 from landline.errors import StorageError
 from landline.storage import MemoryStorage, Page, Position, Retention
 
@@ -30,6 +32,13 @@ class LateStorage(MemoryStorage):
         return page
 
 
+@contextlib.asynccontextmanager
+async def opened(storage: MemoryStorage, address: str) -> AsyncIterator[Chat]:
+    """A chat in a server of its own."""
+    async with open_chat(storage, (address,)) as (chat, _):
+        yield chat
+
+
 async def enter(chat: Chat, person: Any, name: str) -> None:
     chat.house.enter(person, name)
     room = chat.house.rooms.join(person, "lobby")
@@ -40,9 +49,7 @@ async def test_what_is_said_while_the_past_is_read_is_part_of_the_past(listener:
     """Neither missing nor told twice: the past is read again."""
     storage = LateStorage()
     storage.gate.set()
-    async with storage:
-        chat = Chat(storage)
-        await chat.open()
+    async with opened(storage, "memory://past") as chat:
         ana, ben = listener(), listener()
         await enter(chat, ana, "ana")
         chat.house.rooms.caught_up(ana, ana.rooms["lobby"])
@@ -50,6 +57,7 @@ async def test_what_is_said_while_the_past_is_read_is_part_of_the_past(listener:
         storage.gate.clear()
         reading = asyncio.create_task(chat.recent(ben, "lobby"))
         await asyncio.sleep(0)
+        assert storage.asked
         await chat.say(ana, "lobby", "between")
         storage.gate.set()
         lines = await reading
@@ -69,9 +77,7 @@ async def test_where_the_past_cannot_be_read_the_present_goes_on(listener: Liste
                 raise StorageError("away")
             return await super().last(pattern, limit, to=to)
 
-    async with Broken() as storage:
-        chat = Chat(storage)
-        await chat.open()
+    async with opened(Broken(), "memory://broken") as chat:
         ana = listener()
         await enter(chat, ana, "ana")
 
@@ -82,10 +88,9 @@ async def test_where_the_past_cannot_be_read_the_present_goes_on(listener: Liste
 async def test_after_a_trim_the_rooms_of_which_nothing_is_left_are_gone(listener: Listening) -> None:
     """From the list of rooms, and from the store: they take up no place."""
     now = 1000.0
-    retention = {"room.*": Retention(max_age=10)}
-    async with MemoryStorage(clock=lambda: now, retention=retention) as storage:
-        chat = Chat(storage)
-        await chat.open()
+    storage = MemoryStorage(clock=lambda: now)
+    async with opened(storage, "memory://trimmed") as chat:
+        storage.retain("room.*", Retention(max_age=10))
         ana = listener()
         await enter(chat, ana, "ana")
         await chat.say(ana, "lobby", "hello")

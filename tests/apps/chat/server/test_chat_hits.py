@@ -27,8 +27,6 @@ async def test_who_keeps_to_the_limits_hits_none(open_one: Any) -> None:
 @pytest.mark.parametrize(
     ("limits", "request_of", "limit"),
     [
-        ({}, lambda: wire.Say(1, "lobby", "x" * 4097), "chat.text"),
-        ({}, lambda: wire.Say(1, "lobby", "x\n" * 101 + "x"), "chat.text_lines"),
         ({}, lambda: wire.Rename(1, "x" * 33), "chat.name"),
         ({}, lambda: wire.Join(1, "x" * 65), "chat.room_name"),
         ({"rooms_each": 1}, lambda: wire.Join(1, "tea"), "chat.rooms_each"),
@@ -45,6 +43,20 @@ async def test_a_refusal_is_counted_under_its_limit(
     await ana.hear_until(wire.Sorry)
 
     assert served.chat.hits.counts == {limit: 1}
+
+
+@pytest.mark.parametrize(
+    ("text", "limit"), [("x" * 4097, "chat.text"), ("x\n" * 101 + "x", "chat.text_lines")]
+)
+async def test_a_line_that_is_refused_is_counted_under_its_limit(
+    open_one: Any, text: str, limit: str
+) -> None:
+    """Once for each."""
+    ana = await open_one.enter("ana")
+    with pytest.raises(landline.PublishFailed):
+        await ana.say(text)
+
+    assert open_one.chat.hits.counts == {limit: 1}
 
 
 async def test_rooms_made_too_fast(open_chat_with: Any) -> None:

@@ -10,14 +10,14 @@ import pytest
 from landline.apps.chat import wire
 from landline.apps.chat.limits import ChatLimits
 from landline.apps.chat.server.people import Refusal
-from landline.apps.chat.server.rooms import Rooms, for_reader
+from landline.apps.chat.server.rooms import Rooms
 from landline.settings import DEFAULT_ROOM
 
 Listening = Callable[..., Any]
 
 
-def line(offset: int, name: str, *, client: int = 0, id: int = 0) -> wire.Line:
-    return wire.Line(offset, 0.0, name, f"line {offset}", client, id)
+def line(offset: int, name: str, *, id: int = 0) -> wire.Line:
+    return wire.Line(offset, 0.0, name, f"line {offset}", id)
 
 
 def joined(rooms: Rooms, name: str, *people: Any) -> Any:
@@ -59,7 +59,7 @@ def test_who_leaves_is_announced_and_hears_no_more(listener: Listening) -> None:
     rooms, ana, ben = Rooms(ChatLimits()), listener("ana"), listener("ben")
     room = joined(rooms, "lobby", ana, ben)
     rooms.leave(ben, "lobby")
-    room.said(line(1, "ana"), ana)
+    room.said(line(1, "ana"))
 
     assert ana.heard() == [wire.Went("lobby", "ben"), wire.Said("lobby", line(1, "ana"))]
     assert ben.heard() == []
@@ -113,30 +113,28 @@ def test_a_room_is_found_while_somebody_is_in_it_or_its_lines_are_kept(listener:
 # Hearing.
 
 
-def test_everybody_hears_a_line_and_only_the_speaker_its_numbers(listener: Listening) -> None:
-    """Whoever knew the numbers could say the speaker's next line before the speaker."""
+def test_everybody_hears_a_line_with_its_number(listener: Listening) -> None:
+    """Whoever has said it too: it is the proof that it is stored."""
     rooms, ana, ben = Rooms(ChatLimits()), listener("ana", client=7), listener("ben", client=8)
     room = joined(rooms, "lobby", ana, ben)
 
-    assert room.said(line(1, "ana", client=7, id=3), ana) == 1
-    assert ana.heard() == [wire.Said("lobby", line(1, "ana", client=7, id=3))]
-    assert ben.heard() == [wire.Said("lobby", line(1, "ana"))]
+    assert room.said(line(1, "ana", id=3)) == 2
+    assert ana.heard() == ben.heard() == [wire.Said("lobby", line(1, "ana", id=3))]
 
 
-def test_a_line_is_encoded_once_for_all_others(listener: Listening) -> None:
+def test_a_line_is_encoded_once_for_all(listener: Listening) -> None:
     """They are all handed the same object."""
     rooms, people = Rooms(ChatLimits()), [listener(f"p{n}") for n in range(4)]
     room = joined(rooms, "lobby", *people)
-    room.said(line(1, "p0"), people[0])
-    first, *others = [person.tellings()[0] for person in people[1:]]
+    room.said(line(1, "p0"))
+    first, *others = [person.tellings()[0] for person in people]
 
     assert all(other is first for other in others)
 
 
-def test_who_does_not_hear_themselves_is_spared_their_own_line(listener: Listening) -> None:
+def test_a_speaker_without_a_client_of_ours_is_spared_their_own_line(listener: Listening) -> None:
     """A plain caller sees what it typed already."""
     rooms, guest, ana = Rooms(ChatLimits()), listener("guest-1"), listener("ana")
-    guest.hears_itself = False
     room = joined(rooms, "lobby", guest, ana)
     room.said(line(1, "guest-1"), guest)
 
@@ -150,11 +148,11 @@ def test_who_is_catching_up_is_not_told_what_they_are_about_to_read(listener: Li
     room = joined(rooms, "lobby", ana)
     rooms.join(ben, "lobby")
 
-    assert room.said(line(5, "ana"), ana) == 1
+    assert room.said(line(5, "ana")) == 2
     assert ben.heard() == []
     assert room.last == 5
     rooms.caught_up(ben, room)
-    room.said(line(6, "ana"), ana)
+    room.said(line(6, "ana"))
     assert ben.heard() == [wire.Said("lobby", line(6, "ana"))]
 
 
@@ -165,7 +163,7 @@ def test_who_left_while_the_line_was_stored_does_not_hear_it_and_the_others_do(l
     rooms.leave(ana, "lobby")
     ben.heard()
 
-    assert room.said(line(1, "ana"), ana) == 1
+    assert room.said(line(1, "ana")) == 1
     assert ana.heard() == []
     assert ben.heard() == [wire.Said("lobby", line(1, "ana"))]
 
@@ -175,7 +173,7 @@ def test_somebody_who_leaves_while_being_told_disturbs_nobody(listener: Listenin
     rooms, ana, ben, cid = Rooms(ChatLimits()), listener("ana"), listener("ben"), listener("cid")
     room = joined(rooms, "lobby", ana, ben, cid)
     ben.tell = lambda telling: rooms.leave_all(ben, "fell behind") if ben.rooms else None
-    room.said(line(1, "ana"), ana)
+    room.said(line(1, "ana"))
 
     assert wire.Said("lobby", line(1, "ana")) in cid.heard()
 
@@ -191,7 +189,7 @@ def test_somebody_who_cannot_be_told_disturbs_nobody(
         raise ZeroDivisionError
 
     ben.tell = fail
-    assert room.said(line(1, "ana"), ana) == 2
+    assert room.said(line(1, "ana")) == 3
     rooms.tell_acquaintances(ana, wire.Renamed("ana", "eva"))
     rooms.leave(ana, "lobby")
 
@@ -223,14 +221,6 @@ def test_acquaintances_are_told_once_however_many_rooms_are_shared(listener: Lis
 
     assert ana.heard() == ben.heard() == [wire.Renamed("ana", "eva")]
     assert cid.heard() == []
-
-
-def test_history_carries_the_readers_own_numbers_only(listener: Listening) -> None:
-    """What is true of new lines is true of old ones."""
-    lines = [line(1, "ana", client=7, id=1), line(2, "ben", client=8, id=1), line(3, "guest-1")]
-
-    assert list(for_reader(lines, listener("ana", client=7))) == [lines[0], line(2, "ben"), lines[2]]
-    assert list(for_reader(lines, listener("host"))) == [line(1, "ana"), line(2, "ben"), line(3, "guest-1")]
 
 
 # Limits, each at and over the edge.
@@ -335,7 +325,7 @@ def test_a_crowd_is_not_told_who_comes_and_goes(listener: Listening) -> None:
     assert ana.heard() == []
     room = rooms.get("lobby")
     assert room is not None
-    room.said(line(1, "cid"), cid)
+    room.said(line(1, "cid"))
 
     assert ana.heard() == [wire.Said("lobby", line(1, "cid"))]
 

@@ -58,6 +58,10 @@ async def enter(session: landline.Session, name: str, client: int, seen: wire.Se
     _ = await session.send(wire.encode(wire.Enter(name, client, {"lobby": seen})))
 
 
+async def say(session: landline.Session, id: int, text: str) -> None:
+    await session.publish(wire.topic("lobby"), wire.encode(wire.Say(id, "lobby", text)))
+
+
 async def hear_until(session: landline.Session, kind: type[Any]) -> Any:
     while not isinstance(message := wire.decode_told(await session.receive()), kind):
         pass
@@ -75,7 +79,7 @@ async def test_a_session_and_a_plain_caller_talk_over_one_port() -> None:
             caller.send(b"hello from nc\n")
             said = await hear_until(ana, wire.Said)
             assert (said.line.name, said.line.text) == ("guest-1", "hello from nc")
-            _ = await ana.send(wire.encode(wire.Say(1, "lobby", "hello nc")))
+            await say(ana, 1, "hello nc")
             await lines_of(caller, "Welcome", "ana: hello nc\n")
             caller.send(b"bye\n")
             await lines_of(caller, "Goodbye")
@@ -92,7 +96,7 @@ async def test_what_was_said_is_there_after_a_restart_and_nothing_else_is_needed
         await enter(ana, "ana", 7)
         await hear_until(ana, wire.History)
         for id in (1, 2):
-            _ = await ana.send(wire.encode(wire.Say(id, "lobby", f"line {id}")))
+            await say(ana, id, f"line {id}")
         first = await hear_until(ana, wire.Said)
         await hear_until(ana, wire.Said)
         epoch = storage.epoch
@@ -178,12 +182,13 @@ async def test_when_the_server_closes_everybody_is_told_and_every_socket_is_clos
         caller = await landline.dial(address)
         caller.send(b"hello\n")
         await lines_of(caller, "Welcome")
+        await hear_until(ana, wire.Said)
 
         heard: list[wire.Told] = []
         reading = asyncio.create_task(listen(ana, heard))
         goodbye = asyncio.create_task(rest_of(caller))
     assert server.CLOSING in await goodbye
-    assert [type(message) for message in heard] == [wire.Came, wire.Said, wire.Notice]
+    assert [type(message) for message in heard] == [wire.Notice]
     reading.cancel()
     await asyncio.gather(reading, return_exceptions=True)
     await ana.close()
@@ -256,8 +261,8 @@ async def test_one_plain_caller_with_rubbish_disturbs_nobody() -> None:
                 caller.send(rubbish)
                 await asyncio.sleep(0)
                 await caller.close()
-            _ = await ana.send(wire.encode(wire.Say(1, "lobby", "still here")))
-            while (said := await hear_until(ana, wire.Said)).line.client != 7:
+            await say(ana, 7, "still here")
+            while (said := await hear_until(ana, wire.Said)).line.id != 7:
                 assert "\x1b" not in said.line.text
 
             assert said.line.text == "still here"

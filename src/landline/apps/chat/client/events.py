@@ -86,13 +86,15 @@ class Doubtful(msgspec.Struct, frozen=True):
 
 
 class NotSent(msgspec.Struct, frozen=True):
-    """This line of ours did not go out, and will not by itself."""
+    """This line of ours did not go out."""
 
     text: str
     aim: str
     why: str
     back: bool = False
     """Put the text back where it was typed: it was meant for somewhere else than it would have gone."""
+    later: bool = False
+    """It is kept on this disk, and goes out when the chat is started again."""
 
 
 # Rooms and people...
@@ -212,6 +214,12 @@ class NoCall(msgspec.Struct, frozen=True):
 # The line itself, and everything else.
 
 
+class GoingOut(msgspec.Struct, frozen=True):
+    """So many lines that were typed before this program was started, and never confirmed, go out now."""
+
+    count: int
+
+
 class Paced(msgspec.Struct, frozen=True):
     """More was said at once than the chat takes; the rest goes out by itself, ``rate`` lines a second."""
 
@@ -247,5 +255,5 @@ class Said(msgspec.Struct, frozen=True):
 
 Event = (
     Heard | Missed | Unreachable | Whispered | Talked | Waiting | Arrived | Doubtful | NotSent | Named | Entered | Turned | Left | Came
-    | Went | Renamed | Away | Rooms | Members | Calling | Rang | CallBegan | CallEnded | CallMissed | NoCall | LineDown | Redialling | LineBack | Paced | Said
+    | Went | Renamed | Away | Rooms | Members | Calling | Rang | CallBegan | CallEnded | CallMissed | NoCall | LineDown | Redialling | LineBack | GoingOut | Paced | Said
 )  # fmt: skip

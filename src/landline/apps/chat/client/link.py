@@ -1,8 +1,9 @@
-"""Gives a chat client its session: dials, carries requests and answers, dials again when the session is lost.
+"""Gives a chat client its session: dials, carries requests and answers, publishes its lines, dials again when the session is lost.
 
-While a session lives it redials beneath by itself and nothing happens here. When it is lost (a restart of the server, say) its receipts
-tell the client what certainly never arrived and what is doubtful; then a new session is dialled for as long as the person stays. Only
-the very first dial gives up.
+While a session lives it redials beneath by itself and nothing happens here. When another life of the server goes on with it, or when it
+is lost, its receipts tell the client which requests certainly never arrived and which are doubtful; then the client enters anew, in a
+lost one's place on a new session that is dialled for as long as the person stays. Lines are published: they are in the outbox at once, and
+go out once and in order, whatever becomes of sessions. Only the very first dial gives up.
 """
 
 from __future__ import annotations
@@ -11,7 +12,8 @@ import asyncio
 import contextlib
 import logging
 import random
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
+from functools import partial
 from typing import Any, Final
 
 import landline
@@ -64,7 +66,9 @@ class Link:
         self._is_leaving = False
         self._has_understood = False
         self._session: landline.Session | None = None
-        self._outgoing: asyncio.Queue[wire.Request] = asyncio.Queue()
+        self._outgoing: asyncio.Queue[tuple[wire.Request, frozenset[asyncio.Task[None]]]] = asyncio.Queue()
+        self._publishing: dict[asyncio.Task[None], None] = {}
+        self._in_hand: wire.Request | None = None
         self._receipts: dict[int, landline.Receipt] = {}
         self._stirred = asyncio.Event()
         self._timer: asyncio.TimerHandle | None = None
@@ -77,7 +81,17 @@ class Link:
     def advance(self) -> None:
         """Carry out what the client wants, show its events, re-arm its timer: to be called after everything that it is told."""
         for request in self._client.to_send():
-            self._outgoing.put_nowait(request)
+            if not isinstance(request, wire.Say):
+                # What is asked after a line comes after it at the server, too.
+                lines = frozenset() if isinstance(request, wire.Enter) else frozenset(self._publishing)
+                self._outgoing.put_nowait((request, lines))
+            elif self._session is not None:
+                line = self._session.publish(
+                    wire.topic(request.room),
+                    wire.encode(request),
+                    on_kept=partial(self._kept, request.id),
+                )
+                self._follow(self._session, request, line)
         seconds = self._client.drop_asked()
         if seconds is not None and self._session is not None:
             self._session.drop(seconds)
@@ -112,6 +126,7 @@ class Link:
         finally:
             if self._timer is not None:
                 self._timer.cancel()
+            await _cancel(*self._publishing)
             self._client.give_up()
             self._changed()
 
@@ -126,7 +141,7 @@ class Link:
         self._outgoing = asyncio.Queue()
         self._receipts.clear()
         self._is_leaving = False
-        self._client.opened(began)
+        self._client.opened(began, self._find_earlier(session))
         self.advance()
         hearing = asyncio.create_task(self._hear(session))
         leaving = asyncio.create_task(self._leave(session, stop))
@@ -142,6 +157,7 @@ class Link:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(HASTE):
                     await session.close("gone")
+        await asyncio.gather(*self._publishing)  # known, since the session has ended
         await self._settle()
         if self.now - began >= REDIAL_RESET:
             self._attempt = 0
@@ -157,6 +173,12 @@ class Link:
         while True:
             try:
                 message = await session.receive()
+            except landline.SessionInterrupted:
+                await self._settle()
+                self._client.interrupted(self.now)
+                self._client.opened(self.now)
+                self.advance()
+                continue
             except landline.SessionClosed as closed:
                 return f"the server hung up{': ' + closed.reason if closed.reason else ''}"
             except landline.SessionLost as lost:
@@ -176,15 +198,22 @@ class Link:
     async def _carry(self, session: landline.Session) -> None:
         """Hand the client's requests to the session, in order."""
         while True:
-            request = await self._outgoing.get()
+            request, lines = await self._outgoing.get()
+            self._in_hand = request
             try:
+                if lines:
+                    await asyncio.wait(lines)
+                if self._in_hand is not request:
+                    continue  # the session was interrupted, and what became of it is told
                 receipt = await session.send(wire.encode(request))
             except landline.SessionEnded:
                 self._failed(request)
                 return
             except asyncio.CancelledError:
-                self._failed(request)  # the outbox was full, so it was never taken
+                self._failed(request)  # it waited for lines, or the outbox was full: it was never taken
                 raise
+            finally:
+                self._in_hand = None
             if not isinstance(request, wire.Enter):
                 self._receipts[request.id] = receipt
 
@@ -227,12 +256,60 @@ class Link:
         self._stirred.clear()
         await self._stirred.wait()
 
-    # ... what became of its requests...
+    # ... what became of the lines...
+
+    def _find_earlier(self, session: landline.Session) -> list[wire.Say]:
+        """Return the lines in the session's outbox, which it publishes by itself, and follow what becomes of them."""
+        says: list[wire.Say] = []
+        for earlier in session.earlier:
+            try:
+                say = wire.decode_say(earlier.data)
+            except ValueError:
+                continue  # of another version; it goes out all the same
+            says.append(say)
+            self._follow(session, say, earlier.position())
+        return says
+
+    def _follow(
+        self, session: landline.Session, say: wire.Say, line: Coroutine[Any, Any, landline.Position]
+    ) -> None:
+        task = asyncio.create_task(self._publish(session, say.id, line))
+        self._publishing[task] = None
+        task.add_done_callback(self._publishing.pop)
+
+    def _kept(self, id: int) -> None:
+        self._client.kept(id, self.now)
+        self.advance()
+
+    async def _publish(
+        self, session: landline.Session, id: int, line: Coroutine[Any, Any, landline.Position]
+    ) -> None:
+        client = self._client
+        try:
+            position = await line
+        except landline.SessionEnded:
+            client.settled(id, "failed")  # it was never taken, and goes out with the next session
+            return
+        except landline.PublishUnknown as error:
+            if error.is_kept:
+                return  # it is in the outbox, and goes out with the next session
+            client.unpublished(id, error.reason, self.now, is_doubtful=True)
+        except (landline.PublishFailed, landline.DataError) as error:
+            why = error.reason if isinstance(error, landline.PublishFailed) else str(error)
+            client.unpublished(id, why, self.now, is_doubtful=False)
+        else:
+            client.published(id, position.offset, self.now)
+        self.advance()
+
+    # ... and of the requests...
 
     async def _settle(self) -> None:
-        """Tell the client the outcome of every request that an ended session leaves without an answer."""
+        """Tell the client the outcome of every request that an ended or interrupted session leaves without an answer."""
+        if self._in_hand is not None:
+            self._failed(self._in_hand)
+            self._in_hand = None
         while not self._outgoing.empty():
-            self._failed(self._outgoing.get_nowait())
+            self._failed(self._outgoing.get_nowait()[0])
         for id, receipt in self._receipts.items():
             outcome = await receipt  # known, since the session has ended
             self._client.settled(id, outcome.status)

@@ -1,70 +1,35 @@
 """A chat client that knows no screen, no socket and no clock: what a person typed, what the server said and the time go in;
 requests to send and events to show come out.
 
-It keeps the promise of the chat: a line of ours is confirmed by its own echo, goes out once and in order whatever the line does, and is
-shown as doubtful rather than said twice when nobody can know. ``link`` gives it a session, ``terminal`` a screen.
+It keeps the promise of the chat: a line of ours goes out once and in order whatever the line does, is confirmed by its own echo, and is
+shown as doubtful rather than said twice when nobody can know. ``link`` gives it a session, ``terminal`` a screen and a place for its outbox.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Final
+from collections.abc import Sequence
 
-from landline.apps.chat import commands, text, wire
+from landline.apps.chat import wire
 from landline.apps.chat.client import events
-from landline.apps.chat.client.call import ClientCall
-from landline.apps.chat.client.events import Aim, Event
-from landline.apps.chat.client.line import Line
-from landline.apps.chat.client.pending import WAITING_AFTER, Numbered, Pending, PendingRequests, Stage, Text
-from landline.apps.chat.client.rooms import RoomViews, room_name
-from landline.apps.chat.limits import CLIENT
-
-MAX_WAITING: Final = CLIENT.waiting
+from landline.apps.chat.client.events import Event
+from landline.apps.chat.client.pending import Pending, Text
+from landline.apps.chat.client.typist import Typist
 
 
-class Client:
+class Client(Typist):
     """One person's end of the chat.
 
     Every method that takes ``now`` may leave something in ``to_send()`` and ``events()``; ask for both afterwards.
 
     Args:
         name: the name wished for; the server may give another.
-        number: 63 random bits that tell this client's lines from all others'; keep it over reconnects.
+        number: 63 random bits that tell this client from all others, kept with its outbox: who shows it is this client.
         rooms: the rooms to be in to begin with; what is typed goes to the first.
+        draw: gives 63 random bits: the number of a line.
+        is_kept: the outbox outlives this program.
     """
 
-    def __init__(self, name: str, number: int, rooms: Sequence[str] = ("lobby",)) -> None:
-        self.name = name
-        self.number = number
-        self.rooms = RoomViews(rooms, self._tell)
-        self.line = Line()
-        self.entered = False
-        self.leaving = False
-        self.given_up = False
-        self.pending = PendingRequests(self._tell)
-        self.call = ClientCall(self.pending, self._ask, self._tell)
-        self._wished = name
-        self._epoch = ""
-        self._next_id = 1
-        self._told_waiting_at: float | None = None
-        self._send: list[wire.Request] = []
-        self._events: list[Event] = []
-        self._drop: float | None = None
-        self._hung_up = False
-
     # What a person sees of it...
-
-    @property
-    def aim(self) -> Aim:
-        """Where a line would go that is typed now."""
-        if self.call.stage == "talking":
-            return Aim(call=self.call.name)
-        return Aim(room=self.rooms.current)
-
-    @property
-    def waiting(self) -> list[Pending]:
-        """Our lines that are not confirmed, oldest first."""
-        return self.pending.texts()
 
     @property
     def is_paced(self) -> bool:
@@ -83,8 +48,8 @@ class Client:
 
     # ... and what the link asks for.
 
-    def to_send(self) -> list[wire.Request]:
-        """Return the requests to hand to the session now, in this order."""
+    def to_send(self) -> list[wire.Request | wire.Say]:
+        """Return the requests to send, and the lines to publish, now and in this order."""
         requests, self._send = self._send, []
         return requests
 
@@ -106,137 +71,26 @@ class Client:
         if self._told_waiting_at is not None and now >= self._told_waiting_at:
             self._told_waiting_at = None
             if self.waiting and not self.is_done:
-                self.trouble(
-                    f"{_lines(len(self.waiting))} still waiting to go out first; /bye again leaves without."
+                without = (
+                    "leaves, and what is kept goes out when you come back"
+                    if self._is_kept
+                    else "leaves without"
                 )
-
-    # What the person typed...
-
-    def typed(self, line: str, now: float, *, aim: Aim | None = None) -> None:
-        """Take what was entered: a line to say or a command.
-
-        Args:
-            line: as typed; several lines that were pasted together are one message.
-            now: the time, in seconds of any steady clock.
-            aim: where it was meant to go when the typing began. A line that was meant for a call that has ended since is never
-                said to a room: it comes back as ``NotSent`` with ``back`` set.
-        """
-        try:
-            self._do(commands.parse(line, with_drop=True), aim or self.aim, now)
-        except ValueError as error:
-            self.not_said(str(error))  # of text.valid_*: a sentence that says what is wrong with it
-
-    def leave(self, now: float, *, at_once: bool = False, quietly: bool = False) -> None:
-        """Leave the chat as soon as everything said is confirmed, or ``at_once``; ``quietly`` does not tell how to hurry it."""
-        self.leaving = True
-        self.given_up = self.given_up or at_once
-        if self.waiting and not self.given_up and not quietly:
-            self._told_waiting_at = now + WAITING_AFTER
-
-    def trouble(self, said: str) -> None:
-        """Tell the person something about the line that they should read."""
-        self._tell(events.Said(said, trouble=True))
-
-    def not_said(self, why: str) -> None:
-        """What was entered cannot be said at all; ``why`` is a sentence."""
-        self.pending.failed += 1
-        self.trouble(why)
-
-    def give_up(self) -> None:
-        """Say what became of the lines that are still unconfirmed: nothing more will happen to them."""
-        self.pending.give_up()
-
-    def _do(self, command: commands.Command, aim: Aim, now: float) -> None:
-        match command:
-            case commands.Say(said):
-                self._say(said, aim, now)
-            case commands.Nick(name):
-                self._rename(text.valid_name(name), now)
-            case commands.Join(room):
-                self._join(text.valid_room(room), now)
-            case commands.Leave(room):
-                self._leave(room_name(room) or self.rooms.current, now)
-            case commands.Rooms():
-                self._ask(wire.ListRooms, now=now)
-            case commands.Who(room):
-                self._who(room_name(room) or self.rooms.current, now)
-            case commands.Message(to, said):
-                self._ask(wire.Whisper, to, text.valid_line(said), now=now)
-            case commands.Call(name):
-                self.call.ring(name, now)
-            case commands.Drop(seconds):
-                self._drop_line(seconds)
-            case commands.Help():
-                self._tell(events.Said(commands.help_text(with_drop=True)))
-            case commands.Bye():
-                if not self.call.bye(self.rooms.current, now):
-                    self.leave(now, at_once=self.leaving)
-            case commands.Mistake(why):
-                self.not_said(why)
-
-    def _say(self, line: str, aim: Aim, now: float) -> None:
-        try:
-            said = text.valid_line(line)
-        except ValueError as error:
-            self.pending.failed += 1
-            self._not_said(line, aim, str(error))
-            return
-        if not (aim.call or aim.room):
-            self.trouble("You are in no room: /join lobby takes you to the lobby.")
-        elif len(self.waiting) >= MAX_WAITING:
-            self._not_said(said, aim, "too many lines are waiting already")
-        elif aim.call and aim != self.aim:
-            self._not_said(said, aim, f"the call with {aim.call} is over")
-        elif aim.call:
-            self._ask(wire.Talk, said, now=now, to=aim.call)
-        elif aim.room not in self.rooms:
-            self._not_said(said, aim, f"you are no longer in #{aim.room}")
-        else:
-            self._ask(wire.Say, aim.room, said, now=now)
-
-    def _not_said(self, said: str, aim: Aim, why: str) -> None:
-        self._tell(events.NotSent(said, aim.call or f"#{aim.room}", why, back=True))
-
-    def _rename(self, name: str, now: float) -> None:
-        if name == self.name:
-            self._tell(events.Said(f"You are {name} already."))
-        else:
-            self._ask(wire.Rename, name, now=now)
-
-    def _join(self, room: str, now: float) -> None:
-        if room in self.rooms:
-            self.rooms.current = room
-            self._tell(events.Turned(room))
-        else:
-            # From here on lines are meant for it; they wait until the server has let us in.
-            self.rooms.add(room)
-            self._ask(wire.Join, room, now=now)
-
-    def _leave(self, room: str, now: float) -> None:
-        if room not in self.rooms:
-            self.trouble(f"You are not in #{room}." if room else "You are in no room.")
-        else:
-            self._left(room, f"you left #{room}")
-            self._ask(wire.Leave, room, now=now)
-
-    def _who(self, room: str, now: float) -> None:
-        if room:
-            self._ask(wire.ListMembers, room, now=now)
-        else:
-            self.trouble("You are in no room: /rooms lists those there are.")
-
-    def _drop_line(self, seconds: float) -> None:
-        if self.line.is_down or not self.entered:
-            self._tell(events.Said("The line is down already."))
-        else:
-            self._drop = seconds
-            self._hung_up = True
+                self.trouble(
+                    f"{_lines(len(self.waiting))} still waiting to go out first; /bye again {without}."
+                )
 
     # What the line does...
 
-    def opened(self, now: float) -> None:
-        """A new session is there: introduce ourselves, with what we have seen of each room."""
+    def opened(self, now: float, earlier: Sequence[wire.Say] | None = None) -> None:
+        """A new session is there: introduce ourselves, with what we have seen of each room.
+
+        Args:
+            now: the time.
+            earlier: the lines in its outbox, which go out by themselves; None where it is the same session with another life of the server.
+        """
         self.entered = False
+        self._has_session = True
         self._hung_up = False
         self.line.change("connected")
         # Enter says for itself what these asked for.
@@ -245,7 +99,14 @@ class Client:
         for rename in self.pending.of(wire.Rename):
             self.pending.take(rename.id)
             self._wished = rename.name
-        self._send = [wire.Enter(self._wished, self.number, self.rooms.wanted())]
+        enter = wire.Enter(
+            self._wished, self.number, self.rooms.wanted(), run=self._run, asked=self._next_id - 1
+        )
+        self._send.insert(0, enter)
+        if earlier is not None and (found := self.pending.in_outbox(earlier, now)):
+            self._tell(events.GoingOut(found))
+        for pending in self.pending.unsaid():
+            self._hand_over(pending)
 
     def line_changed(self, state: str, now: float, *, why: str = "", redial_in: float | None = None) -> None:
         """The line beneath the session (or the dialling for a new one) is in another state."""
@@ -262,16 +123,44 @@ class Client:
         """The lost session says what became of a request: ``acked``, ``failed`` (it never arrived) or ``unknown``."""
         self.pending.settled(id, status)
 
+    def kept(self, id: int, now: float) -> None:
+        """A line of ours is in the outbox: from here on it survives us, if that does."""
+        self.pending.kept(id)
+        self.advance(now)
+
+    def published(self, id: int, offset: int, now: float) -> None:
+        """A line of ours is stored."""
+        pending = self.pending.get(id)
+        if pending is not None and isinstance(pending.request, wire.Say):
+            view = self.rooms.get(pending.request.room)
+            self.pending.stored(id, offset, is_awaited=view is not None and not view.has_passed(offset))
+            self.advance(now)
+
+    def unpublished(self, id: int, why: str, now: float, *, is_doubtful: bool) -> None:
+        """A line of ours is not stored, or nobody knows."""
+        self.pending.unpublished(id, why, is_doubtful=is_doubtful)
+        self.advance(now)
+
+    def interrupted(self, now: float) -> None:
+        """Another life of the server goes on with the session, and what the one before left is settled; ``opened`` must follow."""
+        self.line.goes_down(now)
+        self._send = [say for say in self._send if isinstance(say, wire.Say)]
+        self._begin_again()
+        self.advance(now)
+
     def ended(self, now: float, why: str) -> None:
         """The session is gone, with everything in it settled; another one will follow."""
-        self.entered = False
         self.line.change("reconnecting")
-        self._send.clear()
         self._tell(events.LineDown(why) if self.line.goes_down(now) else events.Redialling(why))
+        self._send.clear()
+        self._begin_again()
+        self.advance(now)
+
+    def _begin_again(self) -> None:
+        self.entered = self._has_session = False
         self.call.session_ended(self.rooms.current)
         self.rooms.session_ended()
-        self.pending.session_ended(self.rooms.__contains__)
-        self.advance(now)
+        self.pending.session_ended()
 
     @property
     def _is_up(self) -> bool:
@@ -345,22 +234,23 @@ class Client:
             self.rooms.joined(told)
 
     def _on_history(self, told: wire.History) -> None:
-        lines = self.rooms.history(told, self._epoch, self.number)
+        lines = self.rooms.history(told, self._epoch, self.pending.is_own)
         if lines is None:
             return
         for line in lines:
             self._show(told.room, line, old=True)
-        for pending in self.pending.caught_up(told.room):
-            self._hand_over(pending)
+        seen = self.rooms[told.room].seen
+        if seen is not None:
+            self.pending.passed(told.room, seen.offset)
 
     def _on_said(self, room: str, line: wire.Line) -> None:
         if self.rooms.said(room, line, self._epoch):
             self._show(room, line, old=False)
-        elif line.client == self.number:
+        elif self.pending.is_own(line):
             self.pending.take(line.id)
 
     def _show(self, room: str, line: wire.Line, *, old: bool) -> None:
-        own = line.client == self.number
+        own = self.pending.is_own(line)
         self._tell(events.Heard(room, line, own, old))
         if own:
             self.pending.appeared(line.id, room)
@@ -381,8 +271,6 @@ class Client:
                 self.call.rings(to)
             case wire.Talk(text=said):
                 self._tell(events.Talked(pending.to, said, own=True))
-            case wire.Say(text=said) if pending.late:
-                self._tell(events.Arrived(said, pending.aim))
 
     def _on_refusal(self, pending: Pending, why: str) -> None:
         if isinstance(pending.request, Text):
@@ -407,33 +295,6 @@ class Client:
             self._tell(events.Named(new))
         else:
             self._tell(events.Renamed(old, new))
-
-    def _left(self, name: str, why: str) -> None:
-        """Forget a room, and say of the lines that still wait for it that they will not go out."""
-        if not self.rooms.remove(name):
-            return
-        self.pending.room_left(name, why)
-        self._tell(events.Left(name, self.rooms.current))
-
-    # Sending...
-
-    def _ask(self, kind: Callable[..., Numbered], *fields: str, now: float, to: str = "") -> None:
-        pending = Pending(kind(self._next_id, *fields), now, to=to)
-        self._next_id += 1
-        self.pending.add(pending)
-        request = pending.request
-        if self.entered and (not isinstance(request, wire.Say) or self.rooms[request.room].caught_up):
-            self._hand_over(pending)
-        self.advance(now)
-
-    def _hand_over(self, pending: Pending) -> None:
-        pending.stage = Stage.SENT
-        self._send.append(pending.request)
-
-    # ... and telling.
-
-    def _tell(self, event: Event) -> None:
-        self._events.append(event)
 
 
 def _lines(count: int) -> str:

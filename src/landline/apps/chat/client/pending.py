@@ -1,14 +1,15 @@
 """What a chat client has asked for and has no answer to yet: the lines it said, and its other requests, by their numbers.
 
 A request is *held* until it may travel, *sent* while a session has it (which delivers it once, over any number of drops), and *doubtful*
-when its session was lost and nobody can say whether it arrived. An answer takes it out, or the person is told what became of it: no word
-of theirs is ever forgotten, and none is said twice.
+when its session was lost and nobody can say whether it arrived. A line for a room is published: it is *sent* once it is in the outbox,
+which outlives sessions, and *stored* when the server has it, until it is seen among what is said. An answer takes a request out, or the
+person is told what became of it: no word of theirs is ever forgotten, and none is said twice.
 """
 
 from __future__ import annotations
 
 import enum
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final, TypeVar
 
@@ -36,6 +37,7 @@ class Stage(enum.Enum):
 
     HELD = "held"
     SENT = "sent"
+    STORED = "stored"
     DOUBTFUL = "doubtful"
 
 
@@ -46,10 +48,14 @@ class Pending:
     request: Numbered
     asked_at: float
     stage: Stage = Stage.HELD
+    is_kept: bool = True
+    """A line for a room is in the outbox; before that nothing is said of its waiting, which would promise that it goes out."""
     late: bool = False
     """The person was shown that it waits."""
     to: str = ""
     """The person that a line within a call is for."""
+    offset: int = 0
+    """Where in the room's history it is stored."""
 
     @property
     def text(self) -> str:
@@ -100,13 +106,17 @@ class PendingRequests:
         return [pending for pending in self._by_id.values() if isinstance(pending.request, Text)]
 
     def held(self) -> list[Pending]:
-        """Return what waits for a session and for no room."""
+        """Return the requests that wait for a session; lines for rooms are no requests."""
         requests = self._by_id.values()
         return [
             pending
             for pending in requests
             if pending.stage is Stage.HELD and not isinstance(pending.request, wire.Say)
         ]
+
+    def is_own(self, line: wire.Line) -> bool:
+        """Whether a line that is said is one of ours that we have not seen yet."""
+        return line.id in self._by_id or line.id in self._doubted
 
     # While a session lives...
 
@@ -124,16 +134,20 @@ class PendingRequests:
             if isinstance(pending.request, kind):
                 self.take(pending.request.id)
 
+    def kept(self, id: int) -> None:
+        """A line of ours is in the outbox."""
+        if id in self._by_id:
+            self._by_id[id].is_kept = True
+
     def next_at(self) -> float | None:
         """Return when the next line will have waited for too long, or None."""
-        return min(
-            (pending.asked_at + WAITING_AFTER for pending in self.texts() if not pending.late), default=None
-        )
+        waiting = (pending for pending in self.texts() if pending.is_kept and not pending.late)
+        return min((pending.asked_at + WAITING_AFTER for pending in waiting), default=None)
 
     def grow_late(self, now: float, *, is_down: bool) -> None:
         """Tell of the lines that wait for too long; while the line is down every one does."""
         for pending in self.texts():
-            if not pending.late and (is_down or now >= pending.asked_at + WAITING_AFTER):
+            if pending.is_kept and not pending.late and (is_down or now >= pending.asked_at + WAITING_AFTER):
                 pending.late = True
                 self._tell(events.Waiting(pending.text, pending.aim))
 
@@ -159,6 +173,32 @@ class PendingRequests:
         elif doubted:
             self._tell(events.Arrived(doubted.text, f"#{room}", doubted=True))
 
+    def stored(self, id: int, offset: int, *, is_awaited: bool) -> None:
+        """A line of ours is stored; it is ``is_awaited`` where it will be seen among what is said."""
+        pending = self._by_id.get(id)
+        if pending is not None:
+            pending.stage, pending.offset = Stage.STORED, offset
+            if not is_awaited:
+                self._arrived(pending)
+
+    def passed(self, room: str, offset: int) -> None:
+        """Everything of a room up to here was seen: what is stored before it will not be seen any more, and arrived all the same."""
+        for pending in self._says(room):
+            if pending.stage is Stage.STORED and pending.offset <= offset:
+                self._arrived(pending)
+
+    def _arrived(self, pending: Pending) -> None:
+        self.take(pending.request.id)
+        if pending.late:
+            self._tell(events.Arrived(pending.text, pending.aim))
+
+    def unpublished(self, id: int, why: str, *, is_doubtful: bool) -> None:
+        """A line of ours is not stored, or nobody knows."""
+        pending = self._by_id.get(id)
+        if pending is not None:
+            pending.stage = Stage.DOUBTFUL if is_doubtful else Stage.HELD
+            self._give_up(pending, why)
+
     def refused(self, pending: Pending, why: str) -> None:
         """The server would not have this line."""
         self._not_sent(pending, why)
@@ -172,18 +212,14 @@ class PendingRequests:
             # Acked says that the server has done with it, not what came of it: that was in the answer, and the answer is lost.
             pending.stage = Stage.HELD if status == "failed" else Stage.DOUBTFUL
 
-    def session_ended(self, in_rooms: Callable[[str], bool]) -> None:
-        """Keep what the next session can still bring about or tell; say of the other lines what became of them.
-
-        Args:
-            in_rooms: whether we are in a room of this name: then its history will tell.
-        """
+    def session_ended(self) -> None:
+        """Keep what the next session can still bring about or tell; say of the other lines what became of them."""
         for pending in list(self._by_id.values()):
+            if isinstance(pending.request, wire.Say):
+                continue  # what is in the outbox goes out by itself
             if pending.stage is Stage.SENT:
                 pending.stage = Stage.DOUBTFUL
             match pending.request:
-                case wire.Say(room=room) if in_rooms(room):
-                    pass
                 case wire.Whisper() if pending.stage is Stage.HELD:
                     pass
                 case wire.ListRooms() | wire.ListMembers():
@@ -192,33 +228,55 @@ class PendingRequests:
                     pending.stage = Stage.HELD  # the next Enter says the same
                 case wire.Talk():
                     self._give_up(pending, f"the call with {pending.to} is over")
-                case wire.Say() | wire.Whisper():
-                    self._give_up(pending, "you left that room")
+                case wire.Whisper():
+                    self._give_up(pending, "")
                 case _:
                     self.take(pending.request.id)  # the call that it was about is over
 
     # ... and in the next one.
 
-    def caught_up(self, room: str) -> list[Pending]:
-        """A room's history has arrived: what is not in it stays doubtful. Return the lines that may go out now."""
-        held: list[Pending] = []
-        for pending in self._says(room):
-            if pending.stage is Stage.DOUBTFUL:
-                self._give_up(pending, "")
-            elif pending.stage is Stage.HELD:
-                held.append(pending)
-        return held
+    def in_outbox(self, says: Sequence[wire.Say], now: float) -> int:
+        """The outbox holds these lines at the beginning of a session; return how many of them are of an earlier life of this program."""
+        found = 0
+        for say in says:
+            if say.id not in self._by_id:
+                self.add(Pending(say, now, late=True))
+                found += 1
+        held = {say.id for say in says}
+        for pending in self.texts():
+            if isinstance(pending.request, wire.Say) and pending.stage is not Stage.STORED:
+                pending.stage = Stage.SENT if pending.request.id in held else Stage.HELD
+        return found
+
+    def unsaid(self) -> list[Pending]:
+        """Return the lines for rooms that are not in the outbox."""
+        return [
+            pending
+            for pending in self.texts()
+            if pending.stage is Stage.HELD and isinstance(pending.request, wire.Say)
+        ]
 
     def room_left(self, room: str, why: str) -> None:
-        """Nothing more goes to this room."""
+        """Nothing more goes to this room, but what is in the outbox, and we shall not see it there."""
         for pending in self._says(room):
-            if pending.stage is not Stage.SENT:
+            if pending.stage is Stage.HELD:
                 self._give_up(pending, why)
+            elif pending.stage is Stage.STORED:
+                self._arrived(pending)
 
-    def give_up(self) -> None:
-        """Nothing more goes out at all: say of each line what became of it."""
+    def give_up(self, *, is_kept: bool) -> None:
+        """Nothing more goes out in this life of the program: say of each line what became of it; the outbox may survive it."""
         for pending in self.texts():
-            self._give_up(pending, "you left before the line was back")
+            if not isinstance(pending.request, wire.Say):
+                self._give_up(pending, "you left before the line was back")
+            elif pending.stage is Stage.STORED:
+                self._arrived(pending)
+            elif pending.stage is Stage.SENT and is_kept:
+                self.take(pending.request.id)
+                self.failed += 1
+                self._tell(events.NotSent(pending.text, pending.aim, "", later=True))
+            else:
+                self._give_up(pending, "you left before the line was back")
 
     def _says(self, room: str) -> list[Pending]:
         return [

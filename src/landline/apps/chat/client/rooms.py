@@ -28,6 +28,10 @@ class RoomView:
     history: list[wire.Line] = field(default_factory=list)
     """The parts of a history that is still arriving."""
 
+    def has_passed(self, offset: int) -> bool:
+        """Whether we have read on behind this place."""
+        return self.caught_up and self.seen is not None and self.seen.offset >= offset
+
 
 class RoomViews:
     """The rooms of one client.
@@ -53,6 +57,10 @@ class RoomViews:
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._views)
+
+    def get(self, name: str) -> RoomView | None:
+        """Return the room of this name if we are in it."""
+        return self._views.get(name)
 
     @property
     def are_known(self) -> bool:
@@ -94,13 +102,15 @@ class RoomViews:
         if not view.known:
             self._tell(events.Entered(told.room, tuple(told.members)))
 
-    def history(self, told: wire.History, epoch: str, client: int) -> list[wire.Line] | None:
+    def history(
+        self, told: wire.History, epoch: str, is_own: Callable[[wire.Line], bool]
+    ) -> list[wire.Line] | None:
         """Take a part of a history; return its lines when this was the last one.
 
         Args:
             told: the part.
             epoch: the store's life, to say later what was seen.
-            client: our number; our own lines are not counted as missed.
+            is_own: tells our own lines, which are not counted as missed.
         """
         view = self._views.get(told.room)
         if view is None:
@@ -111,7 +121,7 @@ class RoomViews:
         if told.more:
             return None
         lines, view.history = view.history, []
-        others = [line for line in lines if line.client != client]
+        others = [line for line in lines if not is_own(line)]
         if view.known and others:
             self._tell(events.Missed(told.room, len(others)))
         # Offset 0 is the place before the first line of all: with it nothing that is said in an empty room can be missed.

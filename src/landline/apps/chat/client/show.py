@@ -88,6 +88,11 @@ def show(
             )
         case events.NotSent(_, aim, why, back=True):  # what it says stands where it was typed
             return _aside("trouble", f"✗ not sent to {_one(aim)}: {_sentence(why)}")
+        case events.NotSent(text, aim, later=True):
+            return _aside(
+                "trouble",
+                f"? {_block(text)}\n  Not confirmed in {_one(aim)} yet; it is kept, and goes out when you start the chat again.",
+            )
         case events.NotSent(text, aim, why):
             return _aside("trouble", f"✗ not sent to {_one(aim)}: {_block(text)}\n  {_sentence(why)}")
         case events.Rang():
@@ -96,7 +101,14 @@ def show(
             events.Calling() | events.CallBegan() | events.CallEnded() | events.CallMissed() | events.NoCall()
         ):
             return Shown([("class:private", _words(event, client) + "\n")])
-        case events.LineDown() | events.Redialling() | events.LineBack() | events.Named() | events.Paced():
+        case (
+            events.LineDown()
+            | events.Redialling()
+            | events.LineBack()
+            | events.Named()
+            | events.Paced()
+            | events.GoingOut()
+        ):
             return _aside("line", "· " + _words(event, client))
         case events.Said(text, trouble):
             said = "\n".join(f"· {row}" if row else "" for row in safe_text(text, keep="\n").split("\n"))
@@ -264,6 +276,8 @@ def _words_of_line(event: events.Event) -> str:
             return f"The line is down{_because(why)}; what you type waits."
         case events.Redialling(why):
             return f"The server does not know us any more{_because(why)}: dialling anew."
+        case events.GoingOut(count):
+            return f"{'1 line' if count == 1 else f'{count} lines'} from before {'goes' if count == 1 else 'go'} out."
         case events.Paced(rate):
             return f"The chat takes {rate:g} lines a second from one person; yours wait here and go out by themselves."
         case events.LineBack(gone, restarted):

@@ -13,7 +13,7 @@ import os
 import secrets
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from typing import Protocol
 
 import landline
@@ -21,8 +21,10 @@ from landline.apps.chat import text
 from landline.apps.chat.client.line_screen import LineScreen
 from landline.apps.chat.client.link import REDIAL_MAX, Link
 from landline.apps.chat.client.model import Client
+from landline.apps.chat.client.outbox import find_outbox
 from landline.errors import SettingsError
 from landline.settings import Settings
+from landline.storage import MemoryStorage, Storage
 
 
 class Screen(Protocol):
@@ -42,18 +44,41 @@ async def run(settings: Settings, stop: asyncio.Event) -> int:
         ConnectError: nobody was reached at the first dial.
         SettingsError: the name or a room cannot be one.
     """
-    client = Client(_name(settings), secrets.randbits(63) or 1, _rooms(settings))
+    name, rooms = _name(settings), _rooms(settings)
     limits = landline.Limits(redial_max=REDIAL_MAX)
+    async with _outbox(settings, name) as (storage, number, trouble):
+        client = Client(name, number, rooms, draw=_draw, is_kept=not trouble)
 
-    async def dial() -> landline.Session:
-        return await landline.connect(settings.chat.address, limits=limits)
+        async def dial() -> landline.Session:
+            return await landline.connect(settings.chat.address, limits=limits, storage=storage)
 
-    screen = _screen(client, settings)
-    link = Link(client, dial, screen.changed)
-    with _hang_up_stops(stop):
-        if not await link.open(stop):
-            return 0
-        return await screen.run(link, stop)
+        screen = _screen(client, settings)
+        link = Link(client, dial, screen.changed)
+        with _hang_up_stops(stop):
+            if not await link.open(stop):
+                return 0
+            if trouble:
+                client.trouble(f"What you type is not kept if this program dies: {trouble}.")
+            return await screen.run(link, stop)
+
+
+@contextlib.asynccontextmanager
+async def _outbox(settings: Settings, name: str) -> AsyncIterator[tuple[Storage, int, str]]:
+    """Open the client's outbox, with its number and why it is only in memory, or an empty string."""
+    trouble = ""
+    try:
+        storage, number = await find_outbox(settings.make_data_folder(), settings.chat.address, name)
+    except (landline.StorageError, SettingsError) as error:
+        storage, number, trouble = MemoryStorage(), _draw(), str(error).rstrip(".")
+        await storage.open()
+    try:
+        yield storage, number, trouble
+    finally:
+        await storage.close()
+
+
+def _draw() -> int:
+    return secrets.randbits(63) or 1
 
 
 @contextlib.contextmanager

@@ -6,7 +6,9 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable
+from typing import Protocol
 
+import landline
 from landline.apps.chat import wire
 from landline.apps.chat.limits import ChatLimits
 from landline.apps.chat.server import calls
@@ -20,11 +22,24 @@ from landline.storage import Storage
 logger = logging.getLogger("landline.apps.chat")
 
 
+class Speaker(Protocol):
+    """Somebody whose client says lines."""
+
+    async def vet(self, topic: str, say: wire.Say) -> bytes:
+        """Return what to keep of a line that their client published, when it is its turn.
+
+        Raises:
+            Refusal: they may not say it.
+            StorageError: it cannot be kept.
+        """
+
+
 class Chat:
     """The house with its history.
 
     Args:
-        storage: an open one; it is not closed here.
+        server: has the topics of the rooms; a ``vet`` of theirs is ``vet``.
+        storage: the server's, open; it is not closed here.
         limits: see there.
         clock: the wall clock in seconds since 1970, for people to read.
         farewell: what everybody is told when the server closes.
@@ -32,10 +47,12 @@ class Chat:
     Attributes:
         farewell: see there.
         hits: how often people hit which limit of the chat.
+        speakers: who vets the lines of which session: who it is.
     """
 
     def __init__(
         self,
+        server: landline.Server,
         storage: Storage,
         limits: ChatLimits | None = None,
         clock: Callable[[], float] = time.time,
@@ -44,18 +61,23 @@ class Chat:
     ) -> None:
         self.farewell = farewell
         self.limits = limits or ChatLimits()
-        self.history = History(storage, self._tell, self.limits, clock)
+        self.history = History(server, storage, self._tell, self.limits, clock)
+        self.speakers: dict[landline.Session, Speaker] = {}
         self._loop = asyncio.get_running_loop()
         self.house = House(self.limits, self.history.rooms, self._loop.time)
         self.hits = Hits(logger, self._loop.time)
         self._storage = storage
 
     async def open(self) -> None:
-        """Learn what was said before."""
+        """Learn what was said before; the server need not listen yet."""
         await self.history.open()
 
+    def start(self) -> None:
+        """Tell what is said, now that the server listens."""
+        self.history.start()
+
     async def close(self) -> None:
-        """Wait until everything said is stored."""
+        """Tell nothing more: the server does not listen any more."""
         await self.history.close()
         self.hits.close()
 
@@ -68,17 +90,39 @@ class Chat:
         await self._storage.trim()
         await self.history.refresh()
 
-    async def say(self, person: Person, room: str, text: str, id: int = 0) -> int | None:
-        """Store a line and tell the room; return how many others it went to, or None when it was said before.
+    async def say(self, person: Person, room: str, text: str) -> int:
+        """Store a line of somebody without a client of ours and tell the room; return how many others it went to.
 
         Raises:
             Refusal: they may not, or it could not be stored; nobody was told.
         """
         name, line = self.house.may_say(person, room, text)
         try:
-            return await self.history.say(name, person, line, id)
-        except StorageError as error:
+            return await self.history.say(name, person, line)
+        except (StorageError, landline.PublishFailed) as error:
             raise Refusal(f"That could not be kept, so nobody saw it: {error}") from None
+        except landline.PublishUnknown as error:
+            raise Refusal(f"Nobody can tell whether that is kept: {error}") from None
+
+    async def vet(self, session: landline.Session, topic: str, data: object) -> bytes:
+        """Return what to keep of a line that a client published.
+
+        Raises:
+            NotAllowed: nothing, and why, as a sentence.
+        """
+        speaker = self.speakers.get(session)
+        if speaker is None:  # it ends just now, and nobody will hear why
+            raise landline.NotAllowed("You have left the chat.")
+        try:
+            say = wire.decode_say(data)
+        except ValueError as error:
+            raise landline.NotAllowed(f"That was not understood: {error}.") from None
+        try:
+            return await speaker.vet(topic, say)
+        except Refusal as refusal:
+            raise landline.NotAllowed(str(refusal)) from None
+        except StorageError as error:
+            raise landline.NotAllowed(f"That could not be kept, so nobody saw it: {error}") from None
 
     def ring(self, person: Person, to: str) -> None:
         """Ring somebody for a while, or accept when they are ringing.
@@ -114,6 +158,6 @@ class Chat:
             self.house.rooms.caught_up(person, room)
             return lines
 
-    def _tell(self, room_name: str, line: wire.Line, speaker: Person) -> int:
+    def _tell(self, room_name: str, line: wire.Line, speaker: Person | None) -> int:
         room = self.house.rooms.get(room_name)
         return room.said(line, speaker) if room is not None else 0

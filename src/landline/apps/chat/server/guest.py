@@ -134,7 +134,7 @@ class Guest(Person):
             if self.call is not None and self.call.is_talking:
                 self._house.talk(self, text)
                 return 1
-            return await self._chat.say(self, self.room, text) or 0
+            return await self._chat.say(self, self.room, text)
 
     async def do(self, command: commands.Command) -> None:
         """Carry out a command."""

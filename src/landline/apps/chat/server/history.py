@@ -1,59 +1,36 @@
-"""What was said: the rooms' lines in the storage, each stored before anybody is told, and told in one order for all.
+"""What was said: the rooms' lines in the topics of the server, each stored before anybody is told, and told in the one order of the topics.
 
-Lines are written as they come, many at once; the store gives them their offsets in that order, and they are told in the order of their
-offsets even where one of them is done sooner than the one before. A line that its sender repeats is not stored again.
+``say`` and a member's client publish; one reader of all rooms tells what comes. What is kept besides is which rooms there are.
 """
 
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import logging
-from collections import OrderedDict, deque
+import secrets
 from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
-import msgspec
-
+import landline
 from landline.apps.chat import wire
 from landline.apps.chat.limits import ChatLimits
 from landline.apps.chat.server.people import Person
-from landline.errors import StorageError
-from landline.storage import (
-    EXPIRED,
-    HISTORY_REPLACED,
-    Append,
-    Change,
-    Gap,
-    Page,
-    Position,
-    Put,
-    Storage,
-)
+from landline.errors import StorageClosed, StorageError
+from landline.storage import EXPIRED, HISTORY_REPLACED, Gap, Page, Position, Storage
 
 logger = logging.getLogger("landline.apps.chat")
 
 ROOM_KEYS: Final = "chat.room."
 """A value under this and the room's name says that something was said in the room."""
-_LONGEST_TOKEN: Final = 200
+_READ_AGAIN: Final = 1.0
+"""Seconds after which the rooms are read again when the store could not be."""
 _MISSING: Final = {
     EXPIRED: "Older lines than these are no longer kept.",
     HISTORY_REPLACED: "This server's history is not the one that you knew, so what was missed cannot be told.",
 }
 
-Tell = Callable[[str, wire.Line, Person], int]
-"""Tells a room a line and who said it; returns how many others it went to."""
-
-
-class Stored(msgspec.Struct, frozen=True, omit_defaults=True):
-    """A line as it is kept; its place is its publication's."""
-
-    at: float
-    name: str
-    text: str
-    client: int = 0
-    id: int = 0
+Tell = Callable[[str, wire.Line, Person | None], int]
+"""Tells a room a line, all but this person; returns how many others it went to."""
 
 
 class Chunk(NamedTuple):
@@ -68,24 +45,19 @@ class Chunk(NamedTuple):
     """Whether there are more up to where was asked."""
 
 
-@dataclass(slots=True, eq=False)
-class _Saying:
-    """A line on its way to the disk and to the people."""
+class _Saying(NamedTuple):
+    """A line of the server's own on its way to the disk and to the people."""
 
-    room: str
-    stored: Stored
     speaker: Person
-    done: asyncio.Future[int]
-    position: Position | None = None
-    error: Exception | None = None
+    told: asyncio.Future[int]
 
 
-@dataclass(slots=True)
 class History:
     """The lines of all rooms.
 
     Args:
-        storage: an open one.
+        server: has the topics of the rooms.
+        storage: the server's, open.
         tell: called for each line once it is stored.
         limits: see there.
         clock: the wall clock in seconds since 1970, for people to read.
@@ -93,33 +65,43 @@ class History:
     Attributes:
         rooms: the names of the rooms in which something was said, each with the offset of its last line. Whoever takes one out has
             it forgotten by the next ``refresh``; its lines stay until they expire.
+        told: up to where everything is told that is stored.
     """
 
-    storage: Storage
-    tell: Tell
-    limits: ChatLimits
-    clock: Callable[[], float]
-    rooms: dict[str, int] = field(default_factory=dict)
-    _told: int = 0
-    _sayings: deque[_Saying] = field(default_factory=deque)
-    _writing: set[asyncio.Task[None]] = field(default_factory=set)
-    _known: OrderedDict[tuple[int, int], asyncio.Future[int] | None] = field(default_factory=OrderedDict)
+    def __init__(
+        self,
+        server: landline.Server,
+        storage: Storage,
+        tell: Tell,
+        limits: ChatLimits,
+        clock: Callable[[], float],
+    ) -> None:
+        self.rooms: dict[str, int] = {}
+        self.told = Position("", 0)
+        self._server = server
+        self._storage = storage
+        self._tell = tell
+        self._limits = limits
+        self._clock = clock
+        self._sayings: dict[int, _Saying] = {}
+        self._saying: set[asyncio.Task[int]] = set()
+        self._reading: asyncio.Task[None] | None = None
 
     async def open(self) -> None:
-        """Read what an earlier life left: which rooms there are, and which lines were said last."""
-        self._told = (await self.storage.head()).offset
+        """Read what an earlier life left: which rooms there are. What is said from here on is told once it is ``start``ed."""
+        self.told = await self._storage.head()
         names = await self._names()
         last = {name: await self._last(name) for name in names}
         # An earlier life may have ended before it forgot rooms that had given way to others: those with the latest lines are kept.
-        latest = sorted((name for name in names if last[name]), key=last.__getitem__)[-self.limits.rooms :]
+        latest = sorted((name for name in names if last[name]), key=last.__getitem__)[-self._limits.rooms :]
         self.rooms.update((name, last[name]) for name in latest)
         for name in names:
             if name not in self.rooms:
-                await self.storage.delete(ROOM_KEYS + name)
-        for publication in (await self.storage.last("room.*", self.limits.repeats_read)).publications:
-            line = _line(publication.data, 0)
-            if line is not None and line.client:
-                self._remember((line.client, line.id), None)
+                await self._storage.delete(ROOM_KEYS + name)
+
+    def start(self) -> None:
+        """Tell what is said, now that the server listens."""
+        self._reading = asyncio.create_task(self._read(), name="telling what is said")
 
     async def refresh(self) -> None:
         """Forget the rooms of which no line is left, and those that were taken out of ``rooms``.
@@ -134,103 +116,131 @@ class History:
                 if last := await self._last(name):
                     self.rooms[name] = max(last, self.rooms.get(name, 0))
             # ... and nothing may wait between this look and the deletion, which is then stored before any such line.
-            if name not in self.rooms and not any(saying.room == name for saying in self._sayings):
-                await self.storage.delete(ROOM_KEYS + name)
+            if name not in self.rooms:
+                await self._storage.delete(ROOM_KEYS + name)
 
     async def _names(self) -> list[str]:
         names: list[str] = []
         after = ""
-        while values := await self.storage.scan(ROOM_KEYS, after=after):
+        while values := await self._storage.scan(ROOM_KEYS, after=after):
             after = values[-1].key
             names += [value.key.removeprefix(ROOM_KEYS) for value in values]
         return names
 
     async def _last(self, room: str) -> int:
         """Return the offset of a room's last line, or 0."""
-        publications = (await self.storage.last(topic(room), 1)).publications
+        publications = (await self._storage.last(wire.topic(room), 1)).publications
         return publications[-1].position.offset if publications else 0
 
     async def close(self) -> None:
-        """Wait until everything said is stored and told."""
-        while self._writing:
-            await asyncio.wait(self._writing)
+        """Tell nothing more, now that the server does not listen any more: everything said is stored."""
+        if self._reading is None:
+            return
+        while self._saying and not self._reading.done():
+            await asyncio.wait([*self._saying, self._reading], return_when=asyncio.FIRST_COMPLETED)
+        ending = [*self._saying, self._reading]
+        for task in ending:
+            task.cancel()
+        await asyncio.gather(*ending, return_exceptions=True)
 
     # Saying...
 
-    async def say(self, room: str, speaker: Person, text: str, id: int = 0) -> int | None:
-        """Store a line and tell it; return how many others it went to, or None when it was said before.
+    async def admit(self, room: str, name: str, text: str, id: int) -> bytes:
+        """Return a line as the room's topic is to keep it; the room is known from here on.
+
+        Raises:
+            StorageError: the room could not be made known.
+        """
+        if room not in self.rooms:
+            # Before its first line, so that a restart knows the room of every line there is.
+            await self._storage.put(ROOM_KEYS + room, b"")
+        return wire.encode(wire.Kept(self._clock(), name, text, id, wire.kept_as(room)))
+
+    async def say(self, room: str, speaker: Person, text: str) -> int:
+        """Store a line of somebody who has no client of ours, and tell it; return how many others it went to.
 
         Cancelled, it is stored and told all the same.
 
         Raises:
-            StorageError: it could not be stored, and nobody was told.
+            StorageError, PublishFailed: it could not be stored, and nobody was told.
+            PublishUnknown: nobody knows.
         """
-        key = (speaker.client, id)
-        if all(key) and key in self._known:
-            before = self._known[key]
-            if before is not None:
-                await asyncio.shield(before)
-            return None
-        stored = Stored(self.clock(), speaker.name, text, speaker.client, id)
-        saying = _Saying(room, stored, speaker, asyncio.get_running_loop().create_future())
-        self._sayings.append(saying)
-        if all(key):
-            self._remember(key, saying.done)
-        task = asyncio.create_task(self._store(saying), name=f"storing a line in {room}")
-        self._writing.add(task)
-        task.add_done_callback(self._writing.discard)
-        return await asyncio.shield(saying.done)
+        task = asyncio.create_task(self._say(room, speaker, text), name=f"storing a line in {room}")
+        self._saying.add(task)
+        task.add_done_callback(self._said)
+        return await asyncio.shield(task)
 
-    async def _store(self, saying: _Saying) -> None:
-        changes: list[Change] = [Append(topic(saying.room), msgspec.msgpack.encode(saying.stored))]
-        if saying.room not in self.rooms:
-            changes.append(Put(ROOM_KEYS + saying.room, b""))
+    def _said(self, task: asyncio.Task[int]) -> None:
+        self._saying.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            logger.error("a line could not be stored: %s", error)
+
+    async def _say(self, room: str, speaker: Person, text: str) -> int:
+        id = secrets.randbits(63) or 1
+        told: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+        self._sayings[id] = _Saying(speaker, told)
         try:
-            (saying.position,) = await self.storage.write(changes)
-            self.rooms[saying.room] = max(saying.position.offset, self.rooms.get(saying.room, 0))
-        except asyncio.CancelledError:
-            saying.error = StorageError("the server ended while it was being stored")
-            raise
-        except Exception as error:  # noqa: BLE001 - whoever said it is told
-            saying.error = error
+            kept = await self.admit(room, speaker.name, text, id)
+            await self._server.publish(wire.topic(room), kept)
+            return await told
         finally:
-            self._tell_in_order()
+            self._sayings.pop(id, None)
 
-    def _tell_in_order(self) -> None:
-        while self._sayings and (self._sayings[0].position or self._sayings[0].error):
-            saying = self._sayings.popleft()
-            if saying.position is None:
-                self._known.pop((saying.stored.client, saying.stored.id), None)
-                logger.error("a line in %s could not be stored: %s", saying.room, saying.error)
-                saying.done.set_exception(saying.error or StorageError("it was not stored"))
-                continue
-            self._told = saying.position.offset
-            line = wire.Line(saying.position.offset, *msgspec.structs.astuple(saying.stored))
+    # ... telling ...
+
+    async def _read(self) -> None:
+        while True:
             try:
-                heard = self.tell(saying.room, line, saying.speaker)
-            except Exception:
-                # It is stored, so those who join will find it; the lines behind it, and whoever said it, must not wait for ever.
-                logger.exception("a line in %s could not be told to everybody", saying.room)
-                heard = 0
-            saying.done.set_result(heard)
+                async for item in self._server.subscribe(wire.ROOMS, self.told):
+                    if isinstance(item, Gap):
+                        logger.error("lines of %s were not told: %s", item.topic, item.reason)
+                        self.told = item.to
+                    else:
+                        await self._heard(item)
+            except StorageClosed:
+                return
+            except StorageError as error:
+                logger.warning("what is said cannot be read: %s", error)
+            await asyncio.sleep(_READ_AGAIN)
 
-    def _remember(self, key: tuple[int, int], done: asyncio.Future[int] | None) -> None:
-        self._known[key] = done
-        if len(self._known) > self.limits.repeats:
-            self._known.popitem(last=False)
+    async def _heard(self, publication: landline.Publication) -> None:
+        offset = publication.position.offset
+        try:
+            kept = wire.decode_kept(publication.data)
+        except ValueError:
+            logger.warning("publication %d is no line of a chat; it is left out", offset)
+            self.told = publication.position
+            return
+        room = wire.room_of(publication.topic, kept)
+        if room not in self.rooms:
+            await self._known(room)
+        self.rooms[room] = offset
+        saying = self._sayings.get(kept.id)
+        # Between this and the telling nothing may wait: who catches up looks at it to know whether they have.
+        self.told = publication.position
+        heard = 0
+        try:
+            heard = self._tell(room, _line(kept, offset), None if saying is None else saying.speaker)
+        except Exception:
+            # It is stored, so those who join will find it; the lines behind it, and whoever said it, must not wait for ever.
+            logger.exception("a line in %s could not be told to everybody", room)
+        if saying is not None and not saying.told.done():
+            saying.told.set_result(heard)
+
+    async def _known(self, room: str) -> None:
+        """Its first line is told: put again what may have been forgotten while that was on the way."""
+        try:
+            await self._storage.put(ROOM_KEYS + room, b"")
+        except StorageError as error:
+            logger.warning("the room %s may not be known after a restart: %s", room, error)
 
     # ... and looking back.
-
-    @property
-    def told(self) -> Position:
-        """Up to where everything is told that is stored."""
-        return Position(self.storage.epoch, self._told)
 
     async def recent(self, room: str, count: int, to: Position) -> Chunk:
         """Return the last lines of a room up to a position."""
         if count < 1:
             return Chunk([], "", to, False)
-        page = await self.storage.last(topic(room), count, to=to)
+        page = await self._server.last(wire.topic(room), count, to=to)
         return Chunk(_lines(page), "", to, False)
 
     async def after(self, room: str, seen: wire.Seen, to: Position) -> Chunk:
@@ -238,11 +248,11 @@ class History:
 
         When the history is another one than what was seen is of, these are the last few lines.
         """
-        page = await self.storage.read(
-            topic(room), Position(seen.epoch, seen.offset), limit=self.limits.page, to=to
+        page = await self._server.read(
+            wire.topic(room), Position(seen.epoch, seen.offset), limit=self._limits.page, to=to
         )
         if any(_starts_over(gap) for gap in page.gaps):
-            chunk = await self.recent(room, self.limits.history, to)
+            chunk = await self.recent(room, self._limits.history, to)
             return chunk._replace(missing=_MISSING[HISTORY_REPLACED])
         missing = " ".join(dict.fromkeys(_MISSING.get(gap.reason, _damaged(gap)) for gap in page.gaps))
         return Chunk(_lines(page), missing, page.end, page.more)
@@ -250,21 +260,13 @@ class History:
     async def pages(self, room: str, seen: wire.Seen | None, to: Position) -> AsyncIterator[Chunk]:
         """Yield what there is of a room: everything after what was seen, or the last few lines for somebody new."""
         if seen is None:
-            yield await self.recent(room, self.limits.history, to)
+            yield await self.recent(room, self._limits.history, to)
             return
         more = True
         while more:
             chunk = await self.after(room, seen, to)
             yield chunk
             more, seen = chunk.more, wire.Seen(chunk.end.epoch, chunk.end.offset)
-
-
-def topic(room: str) -> str:
-    """Return the topic that keeps a room's lines: one token, whatever the room's name."""
-    token = room.replace(".", "%")  # no name has a % or a =
-    if len(token.encode()) > _LONGEST_TOKEN:
-        token = "=" + hashlib.sha256(room.encode()).hexdigest()
-    return f"room.{token}"
 
 
 def by_size(lines: list[wire.Line], limit: int) -> list[list[wire.Line]]:
@@ -281,17 +283,19 @@ def by_size(lines: list[wire.Line], limit: int) -> list[list[wire.Line]]:
 
 
 def _lines(page: Page) -> list[wire.Line]:
-    lines = (_line(publication.data, publication.position.offset) for publication in page.publications)
-    return [line for line in lines if line is not None]
+    lines: list[wire.Line] = []
+    for publication in page.publications:
+        try:
+            kept = wire.decode_kept(publication.data)
+        except ValueError:
+            logger.warning("publication %d is no line of a chat; it is left out", publication.position.offset)
+        else:
+            lines.append(_line(kept, publication.position.offset))
+    return lines
 
 
-def _line(data: bytes, offset: int) -> wire.Line | None:
-    try:
-        stored = msgspec.msgpack.decode(data, type=Stored)
-    except msgspec.DecodeError:
-        logger.warning("publication %d is no line of a chat; it is left out", offset)
-        return None
-    return wire.Line(offset, *msgspec.structs.astuple(stored))
+def _line(kept: wire.Kept, offset: int) -> wire.Line:
+    return wire.Line(offset, kept.at, kept.name, kept.text, kept.id)
 
 
 def _starts_over(gap: Gap) -> bool:

@@ -17,7 +17,7 @@ from landline.apps.chat.server.chat import Chat
 from landline.apps.chat.server.founding import source
 from landline.apps.chat.server.history import by_size
 from landline.apps.chat.server.people import Person, Refusal, Telling
-from landline.apps.chat.server.rooms import Room, for_reader
+from landline.apps.chat.server.rooms import Room
 from landline.errors import StorageError
 
 _FELL_BEHIND: Final = "you fell too far behind; come back and read on where you stopped"
@@ -33,7 +33,6 @@ class Member(Person):
     """
 
     kind: ClassVar[str] = "session"
-    hears_itself: ClassVar[bool] = True
 
     def __init__(self, session: landline.Session, chat: Chat) -> None:
         super().__init__(source=source(session.peer))
@@ -42,6 +41,11 @@ class Member(Person):
         self._house = chat.house
         self._limits = chat.limits
         self._loop = asyncio.get_running_loop()
+        self._pace = Pace(chat.limits.rate, chat.limits.burst, self._loop.time())
+        self._is_in = False
+        self._run = 0
+        self._answered = 0
+        self._moved = asyncio.Event()
         self._bad_messages = 0
         self._closing: asyncio.Task[None] | None = None
 
@@ -78,10 +82,11 @@ class Member(Person):
         """Carry out their requests until the session is over, and see them out."""
         watching = self._loop.create_task(self._watch())
         why = "something went wrong"
+        self._chat.speakers[self._session] = self
         try:
             request = await self._first()
             if request is not None and await self._enter(request):
-                await self._serve(Pace(self._limits.rate, self._limits.burst, self._loop.time()))
+                await self._serve()
         except landline.SessionClosed:
             why = "fell behind" if self._closing is not None else ""
         except landline.SessionLost:
@@ -91,6 +96,7 @@ class Member(Person):
             self._let_go(_TAKES_TOO_LITTLE)
         finally:
             self._house.leave(self, why)
+            del self._chat.speakers[self._session]
             watching.cancel()
             if self._closing is not None:
                 await self._closing
@@ -130,6 +136,8 @@ class Member(Person):
             return False
         await self._send(wire.Entered(self.name, self._chat.history.told.epoch, notice))
         await self._enter_rooms(list(request.rooms.items()))
+        self._is_in, self._run = True, request.run
+        self._move(request.asked)
         return True
 
     async def _enter_rooms(self, wished: list[tuple[str, wire.Seen | None]]) -> None:
@@ -163,7 +171,7 @@ class Member(Person):
         if not 0 < request.client < 1 << 63:
             raise Refusal("A client's number has 63 bits and is not 0.")
 
-    async def _serve(self, pace: Pace) -> None:
+    async def _serve(self) -> None:
         while (request := await self._next()) is not None:
             if isinstance(request, wire.Enter):
                 if not await self._bad("You have entered already."):
@@ -174,11 +182,45 @@ class Member(Person):
                 except Refusal as refusal:
                     self._refused(refusal)
                     await self._send(wire.Sorry(request.id, str(refusal)))
+                self._move(request.id)
             # The next request waits here, or at their end when credit is used up: a faster client is slowed, and nothing is lost.
-            wait = pace.step(self._loop.time())
+            wait = self._pace.step(self._loop.time())
             if wait > 0:
                 self._chat.hit(self, "chat.rate", f"{self.name} was slowed")
             await asyncio.sleep(wait)
+
+    def _move(self, answered: int) -> None:
+        """Requests up to this number are answered, and what comes after them may go on."""
+        self._answered = max(self._answered, answered)
+        moved, self._moved = self._moved, asyncio.Event()
+        moved.set()
+
+    # What their client says...
+
+    async def vet(self, topic: str, say: wire.Say) -> bytes:
+        """Return what to keep of a line when it is its turn: they are in, and what they asked for before it is answered."""
+        while not self._is_its_turn(say):
+            await self._moved.wait()
+        while (wait := self._pace.wait(self._loop.time())) > 0:
+            self._chat.hit(self, "chat.rate", f"{self.name} was slowed")
+            await asyncio.sleep(wait)
+        self._pace.step(self._loop.time())
+        if self.has_left:  # whoever speaks for the client now is asked about the line again
+            await self._session.wait_closed()
+        try:
+            room, line = self._house.may_say(self, say.room, say.text)
+            if wire.topic(room) != topic:
+                raise Refusal("That is the topic of another room.")
+        except Refusal as refusal:
+            self._refused(refusal)
+            raise
+        return await self._chat.history.admit(room, self.name, line, say.id)
+
+    def _is_its_turn(self, say: wire.Say) -> bool:
+        # What an earlier run of their client left has no part in the order of this one's requests.
+        return self._is_in and (say.run != self._run or say.asked <= self._answered)
+
+    # ... and what it asks for.
 
     async def _next(self) -> wire.Request | None:
         """Return their next request; None when there were too many that are none, and the session is closed."""
@@ -207,9 +249,6 @@ class Member(Person):
     async def _carry_out(self, request: wire.Request) -> None:
         house = self._house
         match request:
-            case wire.Say(id, room, said):
-                if await self._chat.say(self, room, said, id) is not None:
-                    return  # the line itself is the answer
             case wire.Join(id, room):
                 if await self._join(room, None):
                     return
@@ -263,7 +302,7 @@ class Member(Person):
             async for chunk in history.pages(room.name, seen, history.told):
                 seen = wire.Seen(chunk.end.epoch, chunk.end.offset)
                 missing = chunk.missing
-                *parts, last = by_size(list(for_reader(chunk.lines, self)), self._limits.page_bytes)
+                *parts, last = by_size(chunk.lines, self._limits.page_bytes)
                 for part in parts:
                     await self._send(wire.History(room.name, part, missing, more=True))
                     missing = ""

@@ -61,8 +61,6 @@ class Person(ABC):
 
     kind: ClassVar[str]
     """As in ``wire.Member``."""
-    hears_itself: ClassVar[bool] = False
-    """Whether they are told their own lines, as the proof that they are stored."""
 
     def __init__(self, client: int = 0, source: str = "") -> None:
         self.name = ""

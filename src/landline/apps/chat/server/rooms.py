@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 
 from landline.apps.chat import text, wire
 from landline.apps.chat.limits import ChatLimits
@@ -40,20 +40,18 @@ class Room:
             if member is not besides:
                 _tell(member, telling)
 
-    def said(self, line: wire.Line, speaker: Person) -> int:
+    def said(self, line: wire.Line, speaker: Person | None = None) -> int:
         """Tell a line that is stored; return how many others it went to, those included who will find it while catching up.
 
-        Only the speaker is told whose line it is by number: somebody else could use the number to pass for the speaker's client.
+        Args:
+            line: what was said.
+            speaker: who is not told, because they see it already.
         """
         self.last = line.offset
-        for_others = Telling(wire.Said(self.name, anonymous(line)))
+        telling = Telling(wire.Said(self.name, line))
         for member in list(self.members):
-            if member in self.catching_up:
-                continue
-            if member is not speaker:
-                _tell(member, for_others)
-            elif speaker.hears_itself:
-                _tell(member, Telling(wire.Said(self.name, line)))
+            if member not in self.catching_up and member is not speaker:
+                _tell(member, telling)
         return len(self.members) - (speaker in self.members)
 
 
@@ -214,17 +212,6 @@ def _tell(person: Person, telling: Telling) -> None:
         person.tell(telling)
     except Exception:
         logger.exception("%r could not be told something", person)
-
-
-def anonymous(line: wire.Line) -> wire.Line:
-    """Return the line without the numbers that are its sender's own business."""
-    return line if not line.client else wire.Line(line.offset, line.at, line.name, line.text)
-
-
-def for_reader(lines: Iterable[wire.Line], reader: Person) -> Iterator[wire.Line]:
-    """Yield the lines as this reader may have them: with its own numbers and nobody else's."""
-    for line in lines:
-        yield line if line.client and line.client == reader.client else anonymous(line)
 
 
 def valid_room(wished: str) -> str:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Final
 
 import landline
+from landline.apps.chat import wire
 from landline.apps.chat.limits import LINE, ChatLimits
 from landline.apps.chat.plain import caller as plain_caller
 from landline.apps.chat.server import operator
@@ -103,13 +104,14 @@ async def open_chat(
     connection = connection or landline.Limits(
         heartbeat_interval=HEARTBEAT_INTERVAL, dead_after=DEAD_AFTER, max_per_source=MAX_PER_SOURCE
     )
-    chat = Chat(storage, limits, farewell=CLOSING)
-    desk = Desk(chat)
 
     async def serve_session(session: landline.Session) -> None:
         await Member(session, chat).run()
 
-    server = landline.Server(serve_session, limits=connection)
+    server = landline.Server(serve_session, limits=connection, storage=storage, authorize=_may)
+    chat = Chat(server, storage, limits, farewell=CLOSING)
+    desk = Desk(chat)
+    server.topic(wire.ROOMS, vet=chat.vet)
 
     @server.plain
     async def serve_caller(caller: landline.Caller) -> None:
@@ -124,6 +126,7 @@ async def open_chat(
         await _open_storage(storage, addresses, sockets)
         await chat.open()
         listening = await stack.enter_async_context(server.listen(*addresses, sockets=sockets))
+        chat.start()
         trimming = asyncio.create_task(_trim(chat), name="trimming the history")
         try:
             yield chat, listening
@@ -131,6 +134,12 @@ async def open_chat(
             trimming.cancel()
             chat.house.close(chat.farewell)
             desk.close(chat.farewell)
+
+
+def _may(principal: str, verb: str, topic: str) -> bool:
+    """Let clients say lines; what is said in their rooms they are told by the house."""
+    del principal, topic
+    return verb == "publish"
 
 
 async def _operate(chat: Chat, stop: asyncio.Event) -> None:
