@@ -207,6 +207,9 @@ class ProtocolLimits:
     publishes: int = limit(
         1024, "publications", "of one outbox that wait for their answer; then publish() waits"
     )
+    outboxes: int = limit(
+        8, "outboxes", "that one session may publish from; each leaves a record that is kept for long"
+    )
     publish_overhead: int = limit(
         512,
         "bytes",
@@ -333,6 +336,11 @@ class StorageLimits:
     page_bytes: int = limit(4 << 20, "bytes", "after which a page ends; it holds at least one publication")
 
     feed_page: int = limit(256, "publications", "read at a time for one subscription that is behind")
+    newest_bytes: int = limit(
+        256 << 10,
+        "bytes",
+        "of the newest publications of each topic that a subscription may begin with; it has at least one",
+    )
     feed_page_bytes: int = limit(64 << 10, "bytes", "after which such a page ends")
     outbox_age: float = limit(
         30 * 86_400.0,

@@ -523,6 +523,20 @@ async def test_a_disk_without_room_for_an_outbox_refuses_its_publishes(disk: Dis
         assert isinstance((await answers(messages, 2))[1], Published)
 
 
+@pytest.mark.limit("protocol.outboxes")
+async def test_one_session_has_few_outboxes(disk: Disk) -> None:
+    """Each leaves a record; those that are there already may come again as often as they like."""
+    async with line(disk) as client:
+        for number in (*range(PROTOCOL.outboxes), 0):
+            flow, messages = client.publish(outbox=bytes([number]) * 16)
+            await answers(messages, 1)
+            flow.reset()
+        _, messages = client.publish(outbox=b"x" * 16)
+        error = await reset_of(messages)
+        assert (error.code, "8 outboxes" in error.reason) == ("unwanted", True)
+        assert len(await disk.scan("landline.outbox.")) == PROTOCOL.outboxes
+
+
 async def test_flows_of_the_programs_own_are_its_own(disk: Disk) -> None:
     """What is for nothing of the library's is refused where the program takes none."""
     async with line(disk) as client:

@@ -56,14 +56,20 @@ async def test_of_too_many_topics_the_oldest_are_a_gap(
     assert gaps == ([] if is_all else [Gap("t.*", Position(epoch, 0), Position(epoch, 1), NOT_ALL)])
 
 
-async def test_of_too_many_bytes_the_oldest_are_a_gap(storage: MemoryStorage) -> None:
-    """A page may hold little, and then another is read: in all it is no more than one large page."""
+@pytest.mark.limit("storage.newest_bytes")
+@pytest.mark.parametrize(
+    ("size", "first", "missing"), [(0, 2, [2]), (1, 3, [3]), (4 * STORAGE.newest_bytes, 5, [5])]
+)
+async def test_of_too_many_bytes_the_oldest_are_a_gap(
+    storage: MemoryStorage, size: int, first: int, missing: list[int]
+) -> None:
+    """Whoever subscribes holds no more of our memory; the newest of all is there, however large."""
     for number in range(6):
-        await storage.append(f"t.{number}", bytes(STORAGE.page_bytes // 4))
+        await storage.append(f"t.{number}", bytes(STORAGE.newest_bytes // 4 + size))
     newest, gaps = await found(storage, "t.*")
 
-    assert [topic for topic, _ in newest] == ["t.2", "t.3", "t.4", "t.5"]
-    assert [gap.to.offset for gap in gaps] == [2]
+    assert [topic for topic, _ in newest] == [f"t.{number}" for number in range(first, 6)]
+    assert [gap.to.offset for gap in gaps] == missing
 
 
 async def test_one_that_is_damaged_is_a_gap(storage: MemoryStorage, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,11 +9,10 @@ import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine
 from functools import partial
 from typing import Any, Final
+from weakref import WeakKeyDictionary
 
 from ..errors import (
-    DataError,
     FlowEnded,
-    LandlineError,
     NotAllowed,
     ProtocolError,
     PublishFailed,
@@ -22,7 +21,6 @@ from ..errors import (
     StorageDamaged,
     StorageError,
     StorageFailed,
-    StorageFull,
     TopicError,
 )
 from ..history import Gap, Position, Publication
@@ -48,6 +46,7 @@ from ..sessions.flow import BareFlow
 from ..sessions.signal import Signal
 from ..storage.base import Append, Change, Page, Put, Storage
 from ..storage.names import Pattern
+from .failures import clause, is_certain, refusal
 from .messages import Messages
 from .newest import newest_of_each
 from .origins import Origins, key_of
@@ -102,6 +101,7 @@ class Hub:
         self._is_over = False
         self._has_failed = False
         self._own: set[Signal] = set()
+        self._outboxes: WeakKeyDictionary[BareSession, set[bytes]] = WeakKeyDictionary()
         self._origins = Origins(storage, clock)
         self._board: Board
 
@@ -152,12 +152,12 @@ class Hub:
             self._stored.wake()
 
     def _failed(self, error: Exception) -> None:
-        is_doubtful = not self._has_failed and not _is_certain(error)
+        is_doubtful = not self._has_failed and not is_certain(error)
         if is_doubtful:
             self._origins.doubt()
         self._has_failed |= isinstance(error, StorageFailed | StorageDamaged)
         log.error("publications could not be stored: %s", error)
-        self._board.failed(Code.UNKNOWN if is_doubtful else Code.FULL, _clause(error))
+        self._board.failed(Code.UNKNOWN if is_doubtful else Code.FULL, clause(error))
 
     # The server's own program...
 
@@ -251,7 +251,7 @@ class Hub:
             flow.reset(ResetCode.BAD_DATA, error.reason)
         except StorageError as error:
             log.exception("a flow of topics cannot be served")
-            flow.reset(ResetCode.FAILED, _clause(error))
+            flow.reset(ResetCode.FAILED, clause(error))
 
     # ... of publishes ...
 
@@ -260,6 +260,7 @@ class Hub:
         said = decode_publish(heard(await messages.receive()))
         if not isinstance(said, Outbox):
             raise ProtocolError("publishes begin with their outbox", "bad-data")
+        self._count_outbox(bare, said.id)
         key = key_of(bare.principal, said.id)
         origin, is_known = await self._origins.get(key)
 
@@ -274,6 +275,14 @@ class Hub:
             )
         finally:
             del bare.on_room[flow]
+
+    def _count_outbox(self, bare: BareSession, outbox: bytes) -> None:
+        """Each outbox leaves a record that is kept for long: one session has few."""
+        known = self._outboxes.setdefault(bare, set())
+        if outbox not in known and len(known) >= PROTOCOL.outboxes:
+            bare.on_limit("protocol.outboxes", "an outbox was refused")
+            raise NotAllowed(f"one session publishes from {PROTOCOL.outboxes} outboxes at the most")
+        known.add(outbox)
 
     async def _take_publishes(
         self,
@@ -317,13 +326,13 @@ class Hub:
                 return self._vet_later(topic, vetted)
             return encode_stored(vetted, self._limits.max_message)
         except Exception as error:  # noqa: BLE001 - the program's own code: its bug refuses this publish and no other
-            return _refusal(topic, error)
+            return refusal(topic, error)
 
     async def _vet_later(self, topic: str, vetting: Awaitable[Any]) -> bytes | str:
         try:
             return encode_stored(await vetting, self._limits.max_message)
         except Exception as error:  # noqa: BLE001 - as above
-            return _refusal(topic, error)
+            return refusal(topic, error)
 
     # ... and of a subscription.
 
@@ -393,14 +402,6 @@ class Hub:
             await asyncio.sleep(_TRIM_INTERVAL)
 
 
-def _refusal(topic: str, error: Exception) -> str:
-    """Return what a client is told whose publish was vetted in vain."""
-    if isinstance(error, LandlineError | ValueError):
-        return clean_reason(str(error))
-    log.error("a publication to %s could not be vetted", topic, exc_info=error)
-    return "internal error"
-
-
 def _as_found(verdict: bytes | str, publish: Publish) -> bytes | str:
     del publish
     return verdict
@@ -418,17 +419,3 @@ async def _has_room(bare: BareSession, flow: BareFlow) -> None:
         if error is not None:
             raise error
         await flow.arrived.wait()
-
-
-def _clause(error: Exception) -> str:
-    """Return what publishers and subscribers are told: which file it is, and where, is for the log alone."""
-    if isinstance(error, StorageFull):
-        return "the disk of the server's topics is full; there must be room before more can be published"
-    if isinstance(error, StorageFailed | StorageDamaged):
-        return "the store of the server's topics failed; that server must be started again"
-    return "the server's topics are not to be had now"
-
-
-def _is_certain(error: Exception) -> bool:
-    """Whether nothing of a write that failed so was stored."""
-    return isinstance(error, StorageError | DataError) and not isinstance(error, StorageFailed)

@@ -13,20 +13,29 @@ async def newest_of_each(
 ) -> tuple[list[Publication], list[Gap]]:
     """Return the newest publication of each topic up to a position, oldest first, and what is missing among them.
 
-    After ``storage.page`` topics, or ``storage.page_bytes``, there is a gap in place of those that were published to longest ago.
+    After ``storage.page`` topics, or ``storage.newest_bytes``, there is a gap in place of those that were published to longest ago.
     """
     newest: dict[str, Publication] = {}
     gaps: list[Gap] = []
     size, more = 0, True
     while more and not (newest and selects.is_exact):
-        if len(newest) >= STORAGE.page or size >= STORAGE.page_bytes:
+        if len(newest) >= STORAGE.page:
             gaps.append(Gap(selects.text, Position(to.epoch, 0), to, NOT_ALL))
             break
         page = await storage.last(selects.text, 1 if selects.is_exact else STORAGE.page, to=to)
         for publication in reversed(page.publications):
-            if publication.topic not in newest:
-                newest[publication.topic] = publication
-                size += len(publication.data)
+            if publication.topic in newest:
+                continue
+            size += len(publication.data)
+            if newest and size > STORAGE.newest_bytes:
+                end = publication.position
+                gaps.append(Gap(selects.text, Position(end.epoch, 0), end, NOT_ALL))
+                return _in_order(newest), gaps
+            newest[publication.topic] = publication
         gaps += [gap for gap in page.gaps if gap.reason == DAMAGED]
         more, to = page.more, page.after
-    return sorted(newest.values(), key=lambda publication: publication.position.offset), gaps
+    return _in_order(newest), gaps
+
+
+def _in_order(newest: dict[str, Publication]) -> list[Publication]:
+    return sorted(newest.values(), key=lambda publication: publication.position.offset)

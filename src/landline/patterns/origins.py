@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Final
@@ -74,7 +75,7 @@ class Origins:
 
 def key_of(principal: str, outbox: bytes) -> str:
     """Return the key of what is kept of a client's outbox."""
-    return f"{_OUTBOXES}{principal.encode().hex()[:200]}.{outbox.hex()}"
+    return f"{_OUTBOXES}{hashlib.sha256(principal.encode()).hexdigest()[:32]}.{outbox.hex()}"
 
 
 def _is_older(value: Value, oldest: float) -> bool:

@@ -1,0 +1,32 @@
+"""What a failure of the storage, or of a server's own program, means for publishes and subscriptions, and what clients are told of it."""
+
+from __future__ import annotations
+
+import logging
+
+from ..errors import DataError, LandlineError, StorageDamaged, StorageError, StorageFailed, StorageFull
+from ..protocol.handshake import clean_reason
+
+log = logging.getLogger("landline.topics")
+
+
+def is_certain(error: Exception) -> bool:
+    """Whether nothing of a write that failed so was stored."""
+    return isinstance(error, StorageError | DataError) and not isinstance(error, StorageFailed)
+
+
+def clause(error: Exception) -> str:
+    """Return what publishers and subscribers are told: which file it is, and where, is for the log alone."""
+    if isinstance(error, StorageFull):
+        return "the disk of the server's topics is full; there must be room before more can be published"
+    if isinstance(error, StorageFailed | StorageDamaged):
+        return "the store of the server's topics failed; that server must be started again"
+    return "the server's topics are not to be had now"
+
+
+def refusal(topic: str, error: Exception) -> str:
+    """Return what a client is told whose publish was vetted in vain."""
+    if isinstance(error, LandlineError | ValueError):
+        return clean_reason(str(error))
+    log.error("a publication to %s could not be vetted", topic, exc_info=error)
+    return "internal error"
