@@ -248,13 +248,21 @@ class Host(Generic[C, E]):
     def restore(self, session_id: bytes, data: bytes, now: float) -> None:
         """Take over a session of an earlier life of this server; it has its whole window to come back in.
 
+        Where there is no room it is forgotten: an old disk, or one that failed, may hold more sessions than ever lived at once.
+
         Raises:
             ValueError: what is stored of it cannot be read.
         """
+        if self._table.is_full:
+            self._hit("", "max_sessions", "a session of an earlier life found no room")
+            if self._store is not None:
+                self._store(session_id, None, _nothing)
+            return
         record = Record.decode(session_id, data, self._limits, self.pressure)
         record.born_at = now
         end = self._make_end(record.session, session_id, record.principal, None)
-        self.kept[session_id] = Kept[C, E](record, end, "")
+        kept = self.kept[session_id] = Kept[C, E](record, end, "")
+        kept.is_restored = True
         self._table.add(record)
         self._table.detached(record, now)
         self._wake()
@@ -270,27 +278,28 @@ class Host(Generic[C, E]):
         is_awaited = kept.awaited is carrier
         if is_awaited:
             kept.awaited = None
-        is_there = carrier in self._greeting
-        if kept.record.id not in self.kept:
-            if is_there:
-                self.refuse(carrier, Refusal(code=CloseCode.UNKNOWN_SESSION, reason="the session ended"))
-        elif not is_awaited:
-            if is_there:
-                self.refuse(
-                    carrier,
-                    Refusal(
-                        code=CloseCode.STALE,
-                        reason="a later attempt was accepted",
-                        attempt=kept.record.attempt,
-                    ),
-                )
-        elif self._is_closed:
-            if is_there:
-                self.refuse(carrier, self._not_now(CloseCode.GOING_AWAY, _GOING, 1.0))
-        elif is_there:
-            then(now)
-        elif not kept.is_told and kept.record.attempt == 1:
+        if carrier in self._greeting:
+            refusal = self._why_late(kept, carrier, now, is_awaited=is_awaited)
+            if refusal is None:
+                then(now)
+            else:
+                self.refuse(carrier, refusal)
+        elif is_awaited and not (kept.is_told or self._is_closed or kept.record.attempt > 1):
             kept.end.lose(CloseCode.EXPIRED, "it was never welcomed")
+
+    def _why_late(self, kept: Kept[C, E], carrier: C, now: float, *, is_awaited: bool) -> Refusal | None:
+        """Return why a caller cannot be welcomed any more, now that its session is stored, or None."""
+        asked = self._greeting[carrier].asked
+        if kept.record.id not in self.kept:
+            if isinstance(asked, Resume):  # how it ended, and its counts, as if the caller had come now
+                verdict = self._table.judge(asked, kept.record.principal, now)
+                assert isinstance(verdict, Refusal)
+                return verdict
+            return Refusal(code=CloseCode.UNKNOWN_SESSION, reason="the session ended")
+        if not is_awaited:
+            reason, attempt = "a later attempt was accepted", kept.record.attempt
+            return Refusal(code=CloseCode.STALE, reason=reason, attempt=attempt)
+        return self._not_now(CloseCode.GOING_AWAY, _GOING, 1.0) if self._is_closed else None
 
     def _carry(
         self,
@@ -343,7 +352,9 @@ class Host(Generic[C, E]):
         if self._is_closed:  # nobody will be let in to go on with it
             kept.end.lose(CloseCode.EXPIRED, _GOING)
             return
-        if not kept.is_told:  # its client may hold the welcome, and come back to confirm
+        if not (
+            kept.is_told or kept.is_restored
+        ):  # its client may hold the welcome, and come back to confirm
             self._unconfirmed.append((now + self._limits.handshake_timeout, kept))
         self._detach(kept, event.reason or event.code.text, now)
 

@@ -63,10 +63,13 @@ class Kept(Generic[C, E]):
         carrier: the connection that was welcomed last, confirmed or not; None while there is none.
         is_confirmed: the client has shown its token on that connection, which is the session's since.
         is_told: a client confirmed it once, so that the program knows of it.
+        is_restored: an earlier life of the server told its client of it, who has its whole window to come back.
         awaited: the connection that will be welcomed when that is stored.
     """
 
-    __slots__ = ("awaited", "carrier", "end", "is_confirmed", "is_told", "record", "source")
+    __slots__ = (
+        "awaited", "carrier", "end", "is_confirmed", "is_restored", "is_told", "record", "source",
+    )  # fmt: skip
 
     def __init__(self, record: Record, end: E, source: str) -> None:
         self.record = record
@@ -76,3 +79,4 @@ class Kept(Generic[C, E]):
         self.awaited: C | None = None
         self.is_confirmed = False
         self.is_told = False
+        self.is_restored = False

@@ -25,7 +25,8 @@ class End:
     Attributes:
         side: 0 at the client, 1 at the server.
         port: the line that carries it now, if any.
-        ended: ``closed`` or ``lost``, once it is over, with ``code`` and ``reason``.
+        ended: ``closed``, ``lost`` or ``renewed`` (it goes on with another life of the server, as another end), once it is over, with ``code``
+            and ``reason``.
         on_loss: called before whoever keeps the session loses it, with the code and the reason.
     """
 
@@ -131,6 +132,19 @@ class End:
         self.ended = self.ended or "lost"
         self.is_gone = True
         self.talk.world.has_ended = True
+
+    def renew(self) -> None:
+        """Another life of the server goes on with the session: what was not handled is in doubt here, and begins again elsewhere."""
+        self.ended = "renewed"
+        self.core.wake = _nothing
+        self.core.release()
+        self.talk.world.has_ended = self.talk.is_touched = True
+
+    def go_on(self, before: End) -> None:
+        """Be the end that ``before`` was in the last life of the server."""
+        if before.is_closing:
+            self.is_closing = self.talk.was_closed = True
+            self.node.after(self.limits.close_timeout, self._close_is_late)
 
     def end(self, how: str) -> None:
         """The session is over."""

@@ -107,7 +107,7 @@ def play(seed: int, shape: Shape, schedule: Sequence[Step]) -> Result:
         seed,
         world.trace.hexdigest(),
         world.faults,
-        sum(sum(talk.heard) for talk in world.server.talks.values()),
+        sum(sum(talk.heard) for talk in world.server.lives.values()),
         world.sessions,
         world.now,
     )

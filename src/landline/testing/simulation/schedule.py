@@ -37,6 +37,14 @@ FAULTS: dict[str, float] = {
     "client_dies": 0.03,
     "server_dies": 0.02,
     "bar": 0.01,
+    "crash_when_asked": 0.03,
+    "crash_when_committed": 0.03,
+    "crash_when_told": 0.03,
+    "slow_disk": 0.1,
+    "full_disk": 0.05,
+    "failing_disk": 0.05,
+    "old_backup": 0.1,
+    "second_server": 0.02,
 }
 """What goes wrong, and how often where it does at all."""
 
@@ -52,6 +60,8 @@ class Shape(msgspec.Struct, frozen=True):
         capacity: bytes that one direction of a line holds before its writer has to wait.
         auth_delay: seconds that the server takes to decide who somebody is.
         base: how many messages went before, each way: counts are large in sessions that live long.
+        commit_pause: seconds that the server's disk takes to commit; None: it has none, and what it knows dies with it.
+        has_topics: programs publish and subscribe.
     """
 
     limits: Limits
@@ -59,6 +69,8 @@ class Shape(msgspec.Struct, frozen=True):
     capacity: int
     auth_delay: float
     base: int
+    commit_pause: float | None = None
+    has_topics: bool = False
 
 
 def draw_world(seed: int, steps: int) -> tuple[Shape, list[Step]]:
@@ -102,6 +114,7 @@ def draw_shape(chance: random.Random) -> Shape:
         capacity=pick((300, 2000, 1 << 16)),
         auth_delay=pick((0.0, 0.0, 0.0, 0.05)),
         base=pick((0, 0, 0, (1 << 16) - 3, (1 << 32) - 5)),
+        commit_pause=pick((None, None, 0.001, 0.02)),
     )
 
 

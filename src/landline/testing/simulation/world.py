@@ -19,6 +19,7 @@ from ...protocol.handshake import Refusal
 from ...protocol.session import Session
 from .checks import check_times
 from .client import Client
+from .disk import SLOWEST
 from .ends import End
 from .host import ServerProcess
 from .line import Port, Violation, join
@@ -41,6 +42,7 @@ class World:
 
     Attributes:
         now: seconds since the beginning.
+        patience: seconds that a caller may wait for the server to find out who it is, and to store that.
         faults: how many of each kind took effect.
         counts: other things that happened, for the curious.
         is_touched: something changed that no session is known to own, so all books are looked at; else each session says so itself.
@@ -55,6 +57,8 @@ class World:
         self.limits = shape.limits
         self.capacity = shape.capacity
         self.auth_delay = shape.auth_delay
+        self.commit_pause = shape.commit_pause
+        self.patience = self.auth_delay + (0.0 if shape.commit_pause is None else 4 * SLOWEST)
         self.now = 0.0
         self.faults: Counter[str] = Counter()
         self.trace = blake2b(digest_size=16)
@@ -109,9 +113,12 @@ class World:
         self._talks.append(talk)
         self.sessions += 1
 
-    def talk_of(self, session_id: bytes) -> Talk:
-        """Return the books of a session."""
-        return self.server.talks[session_id]
+    def talk_of(self, session_id: bytes, life: bytes) -> Talk:
+        """Return the books of a session in a life of the server, which are looked at from now on, if that life is over or not."""
+        talk = self.server.lives[session_id, life]
+        if talk not in self._talks:
+            self._talks.append(talk)
+        return talk
 
     def explain(self, talk: Talk, refusal: Refusal) -> None:
         """Why a RESUME may have been refused: the server knows."""
@@ -139,8 +146,11 @@ class World:
         """Everybody ends the turn of its loop, and the books are looked at."""
         turns = 0
         is_quiet = False
+        disk = self.server.disk
         while not is_quiet:
             is_quiet = True
+            if disk is not None and disk.has_crashed:
+                self.server.die()
             for node in self.nodes:
                 if (node.scheduled or node.ready) and not node.is_stalled:
                     node.turn()
@@ -191,7 +201,7 @@ class World:
             self._settle()
             if self.is_calm:
                 self._flow_all()
-            check_times(self.nodes, self.strangers, self.limits, self.auth_delay)
+            check_times(self.nodes, self.strangers, self.limits, self.patience)
         raise Violation("a timer is due again and again")
 
     def later(self, steps: int, call: Callable[[], None]) -> None:
@@ -326,6 +336,10 @@ class World:
     def heal(self) -> None:
         """No more faults: everything must arrive, be acked, and come to rest; then stay at rest; then close."""
         self.is_touched = True
+        if self.server.disk is not None:
+            self.server.disk.heal()
+            if self.server.disk.is_broken:
+                self.server.die()
         for _ in range(2):
             later, self._later = self._later, []
             for _, _, call in sorted(later):
