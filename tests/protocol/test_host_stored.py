@@ -98,3 +98,18 @@ def test_a_session_of_an_earlier_life_keeps_its_window_when_its_first_line_drops
     assert list(house.host.kept) == [welcome.session]
 
     assert len(welcome_of(house.resume(welcome, 3, life=b"1" * 16)).token) == TOKEN_SIZE
+
+
+def test_the_counts_of_another_life_are_not_told() -> None:
+    """A session that expired in this life had received nothing in it, and perhaps much in the one that its client knows."""
+    before = House()
+    _, welcome, _ = before.session()
+    house = House(resume_window=60)
+    house.host.restore(welcome.session, before.host.kept[welcome.session].record.encode(), 0.0)
+    house.now = 61.0
+    others = house.resume(welcome, 2, life=b"1" * 16), house.resume(welcome, 3, life=b"1" * 16)
+    same = house.resume(welcome, 4)
+
+    for refusal in map(refusal_of, others):
+        assert (refusal.code, refusal.received, refusal.handled) == (CloseCode.EXPIRED, None, None)
+    assert (refusal_of(same).code, refusal_of(same).received) == (CloseCode.EXPIRED, 0)

@@ -220,9 +220,11 @@ class Feed:
             if not self._from_log and self._log_end is not None:
                 self.cursor = self._log_end
             return part
-        offset = next(iter(self._queue))
+        offset, first = next(iter(self._queue.items()))
         if self._told_epoch != self._epoch:
-            return self._mark(Position(self._epoch, offset - 1))
+            # Not past the beginning of a gap: who goes on from here is told of it then.
+            before = first.after.offset if isinstance(first, Gap) else offset - 1
+            return self._mark(Position(self._epoch, before))
         part = self._pop(offset)
         self.cursor = part.to if isinstance(part, Gap) else Position(self._epoch, offset)
         return part

@@ -12,13 +12,15 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any, Generic
 
+from msgspec.structs import replace
+
 from ..errors import ProtocolError
 from ..limits import Limits
 from .credit import Pressure
 from .events import Confirmed, ConnectionEnded, Event, HelloReceived, ResumeReceived
 from .frames import CloseCode
 from .handshake import ID_SIZE, TOKEN_SIZE, Hello, Refusal, Resume, Welcome, clean_reason
-from .kept import C, E, Kept
+from .kept import C, Caller, E, Kept
 from .resume import Record, SessionTable, hash_token
 from .session import Session
 from .shortage import Shortage
@@ -29,16 +31,6 @@ _GOING = "the server is going away"
 
 Store = Callable[[bytes, bytes | None, Callable[[float], None]], None]
 """Keeps something of a session beyond this life of the server, or nothing any more; calls back with the time when that is safe."""
-
-
-class _Caller:
-    """Somebody who is not let in yet: where it comes from, and what it asks for once it did."""
-
-    __slots__ = ("asked", "source")
-
-    def __init__(self, source: str) -> None:
-        self.source = source
-        self.asked: Hello | Resume | None = None
 
 
 class Host(Generic[C, E]):
@@ -96,7 +88,7 @@ class Host(Generic[C, E]):
         self.pressure = pressure
         self._redirect = redirect
         self._store = store
-        self._greeting: dict[C, _Caller] = {}
+        self._greeting: dict[C, Caller] = {}
         self._carried: dict[C, Kept[C, E]] = {}
         self._unconfirmed: deque[tuple[float, Kept[C, E]]] = deque()
         self._held_by_source: Counter[str] = Counter()
@@ -119,7 +111,7 @@ class Host(Generic[C, E]):
             self._hit(self._greeting[oldest].source, "max_handshakes", "the oldest caller was too slow")
             self.refuse(oldest, self._not_now(CloseCode.BUSY, "too many are being greeted", 1.0))
             del self._greeting[oldest]
-        self._greeting[carrier] = _Caller(source)
+        self._greeting[carrier] = Caller(source)
 
     def receive(self, carrier: C, event: Event, now: float) -> None:
         """Take what a connection reports."""
@@ -216,7 +208,7 @@ class Host(Generic[C, E]):
     # ... or with one that we know.
 
     def _resume(self, carrier: C, resume: Resume, principal: str, now: float) -> None:
-        verdict = self._table.judge(resume, principal, now)
+        verdict = self._judge(resume, principal, now)
         if isinstance(verdict, Refusal):
             known = self.kept.get(resume.session)
             if known is not None and verdict.code in (CloseCode.REVOKED, CloseCode.EXPIRED):
@@ -233,6 +225,14 @@ class Host(Generic[C, E]):
         token = self._draw(TOKEN_SIZE)
         verdict.offer(token)
         self._commit(kept, carrier, now, partial(self._go_on, kept, carrier, token, resume))
+
+    def _judge(self, resume: Resume, principal: str, now: float) -> Record | Refusal:
+        verdict = self._table.judge(resume, principal, now)
+        if isinstance(verdict, Refusal) and resume.life != self._life:
+            return replace(
+                verdict, received=None, handled=None
+            )  # they say nothing of what an earlier life had received
+        return verdict
 
     def _go_on(self, kept: Kept[C, E], carrier: C, token: bytes, resume: Resume, now: float) -> None:
         is_same = resume.life == self._life
@@ -292,7 +292,7 @@ class Host(Generic[C, E]):
         asked = self._greeting[carrier].asked
         if kept.record.id not in self.kept:
             if isinstance(asked, Resume):  # how it ended, and its counts, as if the caller had come now
-                verdict = self._table.judge(asked, kept.record.principal, now)
+                verdict = self._judge(asked, kept.record.principal, now)
                 assert isinstance(verdict, Refusal)
                 return verdict
             return Refusal(code=CloseCode.UNKNOWN_SESSION, reason="the session ended")

@@ -1,4 +1,4 @@
-"""What a host keeps of each session that lives: its record, its end, and the connection that carries it."""
+"""What a host keeps of each session that lives: its record, its end, and the connection that carries it; and of each caller until then."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Any, Generic, Protocol, TypeVar
 from .connection import Connection
 from .events import ConnectionEnded, Event
 from .frames import CloseCode
+from .handshake import Hello, Resume
 from .resume import Record
 from .session import Session
 
@@ -52,6 +53,16 @@ class SessionEnd(Protocol[C_contra]):
 
 
 E = TypeVar("E", bound=SessionEnd[Any])
+
+
+class Caller:
+    """Somebody who is not let in yet: where it comes from, and what it asks for once it did."""
+
+    __slots__ = ("asked", "source")
+
+    def __init__(self, source: str) -> None:
+        self.source = source
+        self.asked: Hello | Resume | None = None
 
 
 class Kept(Generic[C, E]):

@@ -32,6 +32,9 @@ class Notes:
     def began(self, epoch: str, head: int) -> None:
         self.lives.append((epoch, head))
 
+    def failed(self) -> None:
+        self.commits.append(["failed"])
+
     def copy(self) -> Any:
         return list(self.commits)
 

@@ -46,6 +46,10 @@ class Books(Protocol):
         """A life of the history began after that many publications."""
         ...
 
+    def failed(self) -> None:
+        """It failed: a write is there or not."""
+        ...
+
     def put_back(self, backup: Any) -> None:
         """The disk has what it had when this copy was taken."""
         ...
@@ -155,6 +159,7 @@ class Disk:
             write.outcome = StorageFailed("the disk failed before")
         elif self.is_failing:
             self.is_failing, self.is_broken = False, True
+            self._books.failed()
             if self._chance.random() < 0.5:
                 self._commit(write)
             write.outcome = StorageFailed("the disk failed")

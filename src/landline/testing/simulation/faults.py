@@ -281,11 +281,13 @@ def _stranger(world: World, data: bytes) -> Port:
 
 def client_dies(world: World, a: int, b: int) -> None:
     """A client's process is killed and starts anew, with empty hands."""
-    del b
     client = _pick(world, a)
     if not client.node.is_stalled:
         world.faults["client dies"] += 1
         client.die()
+        desk = world.desks.get(client.number)
+        if desk is not None:
+            desk.die(is_durable=bool(b & 1))
 
 
 def server_dies(world: World, a: int, b: int) -> None:

@@ -10,16 +10,18 @@ from typing import Any
 from ...protocol.connection import Connection
 from ...protocol.credit import Pressure
 from ...protocol.events import Confirmed, ConnectionEnded, Event
-from ...protocol.frames import FIRST_CREDIT, HEADER, CloseCode
+from ...protocol.frames import FIRST_CREDIT, HEADER, CloseCode, FrameType
 from ...protocol.handshake import ID_SIZE, TOKEN_SIZE, Refusal
 from ...protocol.host import Host
 from ...protocol.session import Session
 from ...protocol.states import Phase, Role
+from ...protocol.subscription import wrap
 from .account import Account, Book, WatchedTable
 from .checks import check_honest, check_verdict
 from .chronicle import Chronicle
 from .disk import Disk
 from .ends import End
+from .hub import Hub
 from .line import Node, Port, Violation
 from .records import SESSIONS, DiskBooks, Records
 from .setting import Setting
@@ -41,6 +43,7 @@ class ServerProcess:
         lives: the same, each by its id and the life of the server.
         disk: what outlives the process, if anything does.
         books: what must be on it.
+        hub: the topics of this life, if there is a disk.
         barred, ever_barred: principals that are not let in now, or were not at some time.
     """
 
@@ -66,9 +69,11 @@ class ServerProcess:
         self._asking: Port | None = None
         self._due_at: float | None = None
         self._records: Records | None = None
+        self.hub: Hub | None = None
         if self.disk is not None:
             self.disk.open()
             self._records = Records(self.disk, self.node, self.talks, self.books)
+            self.hub = Hub(self.disk, self.node)
         self.book = Book(self.limits, self.node)
         self.host: Host[Port, End] = Host(
             WatchedTable(self.limits, self.book, self.talks),
@@ -136,6 +141,23 @@ class ServerProcess:
                     talk.excuses.add("backup")
         self._begin_life()
 
+    def publish(self, topic: str) -> None:
+        """The server's own program publishes something."""
+        assert self.hub is not None
+        data = wrap(FrameType.BYTES, f"server/{next(self._numbers)}".encode())
+        self.hub.board.publish(topic, data, partial(self.books.chronicle.check_answer, topic, data))
+
+    def check_disk(self) -> None:
+        """At rest it holds the sessions that live, and no others, but where it failed at that."""
+        if self.disk is not None:
+            live = {SESSIONS + session_id.hex() for session_id in self.host.kept}
+            for key in live ^ set(self.books.durable):
+                talk = self.talks[bytes.fromhex(key.removeprefix(SESSIONS))]
+                if "not kept" not in talk.excuses:
+                    raise Violation(
+                        f"session {talk.number} {'lives' if key in live else 'is over'}, and the disk knows nothing of that"
+                    )
+
     # Somebody comes...
 
     def accept(self, capacity: int) -> Port:
@@ -197,6 +219,7 @@ class ServerProcess:
         talk.is_stranger = principal == STRANGER
         talk.principal = principal
         end = talk.ends[1] = End(self.node, core, talk, 1, self.limits)
+        end.serve = None if self.hub is None else self.hub.serve
         account = Account(talk, end, principal, port)
         if port is None:
             snapshot = self.books.durable[SESSIONS + session_id.hex()]

@@ -77,6 +77,10 @@ class DiskBooks:
         """A life of the history began."""
         self.chronicle.began(epoch, head)
 
+    def failed(self) -> None:
+        """The disk failed at something."""
+        self.chronicle.excuses.add("the disk failed")
+
     def copy(self) -> tuple[dict[str, Snapshot], Any]:
         """Return what ``put_back`` needs."""
         return dict(self.durable), self.chronicle.copy()

@@ -6,6 +6,7 @@ without shifting the chances of the others, and a failing schedule can be shrunk
 
 from __future__ import annotations
 
+import dataclasses
 import random
 from collections.abc import Callable, Sequence
 
@@ -17,7 +18,7 @@ Step = tuple[str, int, int]
 """Name of the operation, and two numbers below 65,536."""
 
 TRAFFIC: dict[str, float] = {
-    "send": 6, "take": 4, "flow": 4.5, "strand": 5, "tick": 1.5, "ask": 0.3, "close": 0.03,
+    "send": 6, "take": 4, "flow": 4.5, "strand": 5, "topic": 5, "tick": 1.5, "ask": 0.3, "close": 0.03,
 }  # fmt: skip
 """What programs and a perfect network do, and its weight."""
 
@@ -108,7 +109,7 @@ def draw_shape(chance: random.Random) -> Shape:
         max_sessions=pick((2, 3, 10_000)),
         preauth_bytes=512,
     )
-    return Shape(
+    shape = Shape(
         limits=limits,
         clients=pick((1, 1, 1, 2)),
         capacity=pick((300, 2000, 1 << 16)),
@@ -116,6 +117,11 @@ def draw_shape(chance: random.Random) -> Shape:
         base=pick((0, 0, 0, (1 << 16) - 3, (1 << 32) - 5)),
         commit_pause=pick((None, None, 0.001, 0.02)),
     )
+    if shape.commit_pause is None or pick((False, True)):
+        return shape
+    # What topics hold is bounded by other limits than these, which would keep programs from having any.
+    limits = dataclasses.replace(limits, max_flows=64, memory=1 << 28)
+    return msgspec.structs.replace(shape, limits=limits, has_topics=True)
 
 
 def draw_steps(chance: random.Random, steps: int) -> list[Step]:

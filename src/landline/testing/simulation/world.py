@@ -17,11 +17,14 @@ from hashlib import blake2b
 
 from ...protocol.handshake import Refusal
 from ...protocol.session import Session
+from ...protocol.subscription import After
 from .checks import check_times
 from .client import Client
+from .desk import PATTERNS, Desk
 from .disk import SLOWEST
 from .ends import End
 from .host import ServerProcess
+from .hub import RULES
 from .line import Port, Violation, join
 from .schedule import Shape, Step
 from .strands import Strand
@@ -75,9 +78,11 @@ class World:
         self.server = ServerProcess(self)
         self.clients = [Client(self, number, 1000.0 * number) for number in range(1, shape.clients + 1)]
         self.nodes = [self.server.node, *(client.node for client in self.clients)]
+        chronicle = self.server.books.chronicle
+        self.desks = {each.number: Desk(chronicle, each.number) for each in self.clients if shape.has_topics}
         self._operations: dict[str, Callable[[int, int], None]] = {
             "send": self.do_send, "take": self.do_take, "ask": self.do_ask, "close": self.do_close, "flow": self.do_flow,
-            "strand": self.do_strand, "tick": self.do_tick,
+            "strand": self.do_strand, "topic": self.do_topic, "tick": self.do_tick,
         }  # fmt: skip
         for name, operation in faults.items():
             self._operations[name] = partial(operation, self)
@@ -286,6 +291,28 @@ class World:
         else:
             strand.leave(end)
 
+    def do_topic(self, a: int, b: int) -> None:
+        """A program publishes, subscribes, or asks for what was published."""
+        client = self._client(a)
+        desk, end = self.desks.get(client.number), client.end
+        if desk is None or end is None or client.node.is_stalled:
+            return
+        end.talk.is_touched = True
+        what, topic = b % 16, list(RULES)[(a >> 1) % 3]
+        if what < 5:
+            for more in range(1 + (b >> 8) % 4):
+                desk.publish(end, topic, 20 + ((b >> 4) + 7 * more) % 60)
+        elif what < 7 and not self.server.node.is_stalled:
+            for _ in range(1 + (b >> 8) % 4):
+                self.server.publish(topic)
+        elif what < 9:
+            desk.subscribe(end, PATTERNS[(a >> 1) % 5], After.NOW if b & 16 else After.START)
+        elif what == 15 and not b & 0x70:
+            desk.unsubscribe(a >> 1)
+        else:
+            desk.read(a >> 1, 1 + (b >> 4) % 8)
+            desk.go_on(end)
+
     def do_ask(self, a: int, b: int) -> None:
         """A program waits for its outcomes."""
         del b
@@ -351,14 +378,31 @@ class World:
             taken += [
                 self._wind_up(end, strand) for end in self._ends() for strand in end.talk.strands.values()
             ]
+            is_told = self._wind_up_topics()
             self._settle()
-            if not any(taken) and all(map(self._is_at_rest, self.clients)):
+            if is_told and not any(taken) and all(map(self._is_at_rest, self.clients)):
                 break
             self.advance(0.06 if step < 100 else 0.5)
         else:
-            raise Violation("it never comes to rest: " + "; ".join(map(self._describe, self.clients)))
+            lacking = [desk.lacks for desk in self.desks.values()]
+            raise Violation(
+                "it never comes to rest: " + "; ".join([*map(self._describe, self.clients), *lacking])
+            )
         self._stay()
         self._part()
+
+    def _wind_up_topics(self) -> bool:
+        """Programs read all that was published; return whether they have everything, and left."""
+        for client in self.clients:
+            desk = self.desks.get(client.number)
+            if desk is not None and client.end is not None and not desk.is_closing:
+                for place in range(len(desk.subscriptions)):
+                    desk.read(place, _ALL)
+                desk.go_on(client.end)
+        if not any(desk.lacks for desk in self.desks.values()):
+            for desk in self.desks.values():
+                desk.close()
+        return all(desk.is_closing for desk in self.desks.values())
 
     def _ends(self) -> list[Speaker]:
         return [end for client in self.clients if client.talk for end in client.talk.ends if end is not None]
@@ -434,3 +478,5 @@ class World:
                 raise Violation("an orderly close left something undelivered")
         self.is_touched = True
         self._settle()
+        self.advance(1.0)
+        self.server.check_disk()
