@@ -140,6 +140,11 @@ class Disk:
         self.is_full = self.is_failing = False
         self.crash_at = ""
 
+    @property
+    def is_idle(self) -> bool:
+        """Whether nothing waits to be written."""
+        return not self._queue
+
     # ... changes it...
 
     def write(self, changes: Sequence[Change], then: Callable[[Outcome], None]) -> None:

@@ -149,7 +149,7 @@ class ServerProcess:
 
     def check_disk(self) -> None:
         """At rest it holds the sessions that live, and no others, but where it failed at that."""
-        if self.disk is not None:
+        if self.disk is not None and self.disk.is_idle:
             live = {SESSIONS + session_id.hex() for session_id in self.host.kept}
             for key in live ^ set(self.books.durable):
                 talk = self.talks[bytes.fromhex(key.removeprefix(SESSIONS))]

@@ -23,11 +23,11 @@ from .client import Client
 from .desk import PATTERNS, Desk
 from .disk import SLOWEST
 from .ends import End
+from .healing import come_to_rest
 from .host import ServerProcess
 from .hub import RULES
 from .line import Port, Violation, join
 from .schedule import Shape, Step
-from .strands import Strand
 from .talk import LONGEST, Speaker, Talk
 
 _ALL = 1 << 30
@@ -363,120 +363,14 @@ class World:
     def heal(self) -> None:
         """No more faults: everything must arrive, be acked, and come to rest; then stay at rest; then close."""
         self.is_touched = True
-        if self.server.disk is not None:
-            self.server.disk.heal()
-            if self.server.disk.is_broken:
+        disk = self.server.disk
+        if disk is not None:
+            disk.heal()
+            if disk.is_broken:
                 self.server.die()
         for _ in range(2):
             later, self._later = self._later, []
             for _, _, call in sorted(later):
                 call()
                 self._settle()
-        for step in range(400):
-            self._flow_all()
-            taken = [end.take() for end in self._ends()]  # every end, whatever the first one had
-            taken += [
-                self._wind_up(end, strand) for end in self._ends() for strand in end.talk.strands.values()
-            ]
-            is_told = self._wind_up_topics()
-            self._settle()
-            if is_told and not any(taken) and all(map(self._is_at_rest, self.clients)):
-                break
-            self.advance(0.06 if step < 100 else 0.5)
-        else:
-            lacking = [desk.lacks for desk in self.desks.values()]
-            raise Violation(
-                "it never comes to rest: " + "; ".join([*map(self._describe, self.clients), *lacking])
-            )
-        self._stay()
-        self._part()
-
-    def _wind_up_topics(self) -> bool:
-        """Programs read all that was published; return whether they have everything, and left."""
-        for client in self.clients:
-            desk = self.desks.get(client.number)
-            if desk is not None and client.end is not None and not desk.is_closing:
-                for place in range(len(desk.subscriptions)):
-                    desk.read(place, _ALL)
-                desk.go_on(client.end)
-        if not any(desk.lacks for desk in self.desks.values()):
-            for desk in self.desks.values():
-                desk.close()
-        return all(desk.is_closing for desk in self.desks.values())
-
-    def _ends(self) -> list[Speaker]:
-        return [end for client in self.clients if client.talk for end in client.talk.ends if end is not None]
-
-    def _wind_up(self, end: Speaker, strand: Strand) -> bool:
-        if end.ended:
-            return False
-        strand.finish(end)
-        return strand.hear(end)
-
-    def _is_at_rest(self, client: Client) -> bool:
-        talk = client.talk
-        if (
-            talk is None
-            or client.is_dialling
-            or client.port is None
-            or client.port.out
-            or not client.port.far
-        ):
-            return False
-        if client.port.far.out or not all(end is not None and end.port is not None for end in talk.ends):
-            return False
-        return all(
-            end.core.outbox_frames == end.core.outbox_bytes == 0
-            and len(end.core.flows) == 1
-            and end.core.messages.handled_by_peer == end.core.messages.queued
-            and talk.heard[end.side] == len(talk.said[end.side])
-            for end in talk.ends
-            if end is not None
-        )
-
-    def _describe(self, client: Client) -> str:
-        talk = client.talk
-        if talk is None:
-            return f"client {client.number} has no session"
-        sides = ", ".join(
-            f"{len(talk.said[end.side])} said {talk.heard[end.side]} heard {end.core.messages.handled_by_peer - talk.base} acked"
-            f" (outbox {end.core.outbox_frames}, flows {sorted(end.core.flows)}, {'attached' if end.port else 'detached'})"
-            for end in talk.ends
-            if end is not None
-        )
-        return f"client {client.number}: {sides}"
-
-    def _stay(self) -> None:
-        """A line in peace lives on: heartbeats keep it, and nothing else moves."""
-        before = [client.port for client in self.clients]
-        self.is_calm = True
-        self.advance(2 * (self.limits.heartbeat_interval + self.limits.dead_after))
-        self.is_calm = False
-        if before != [client.port for client in self.clients]:
-            raise Violation("a line in peace was given up")
-
-    def _part(self) -> None:
-        """One side says a last word and closes: it is delivered, and both ends end."""
-        talks = [client.talk for client in self.clients if client.talk is not None]
-        closing = [talk.ends[talk.number & 1] for talk in talks]
-        for end in closing:
-            if end is not None:
-                for number in range(2):
-                    end.send(f"last {number}")
-                end.close()
-        for _ in range(20):
-            for talk in talks:
-                for other in talk.ends:
-                    if other is not None:
-                        other.take()
-            self._settle()
-            self._flow_all()
-        for end in closing:
-            if end is None or end.ended != "closed":
-                raise Violation("an orderly close did not end the session")
-            if end.core.messages.handled_by_peer != end.core.messages.queued:
-                raise Violation("an orderly close left something undelivered")
-        self.is_touched = True
-        self._settle()
-        self.advance(1.0)
-        self.server.check_disk()
+        come_to_rest(self)
