@@ -38,9 +38,9 @@ FAULTS: dict[str, float] = {
     "client_dies": 0.03,
     "server_dies": 0.02,
     "bar": 0.01,
-    "crash_when_asked": 0.03,
-    "crash_when_committed": 0.03,
-    "crash_when_told": 0.03,
+    "crash_when_asked": 0.12,
+    "crash_when_committed": 0.12,
+    "crash_when_told": 0.12,
     "slow_disk": 0.1,
     "full_disk": 0.05,
     "failing_disk": 0.05,
@@ -117,7 +117,7 @@ def draw_shape(chance: random.Random) -> Shape:
         base=pick((0, 0, 0, (1 << 16) - 3, (1 << 32) - 5)),
         commit_pause=pick((None, None, 0.001, 0.02)),
     )
-    if shape.commit_pause is None or pick((False, True)):
+    if shape.commit_pause is None or pick((True, False, False)):
         return shape
     # What topics hold is bounded by other limits than these, which would keep programs from having any.
     limits = dataclasses.replace(limits, max_flows=64, memory=1 << 28)
