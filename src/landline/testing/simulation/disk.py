@@ -201,12 +201,19 @@ class Disk:
         return at_once(self.storage.head())
 
     def read(self, pattern: str, after: Position | None, limit: int, then: Callable[[Page], None]) -> None:
-        """Read a page, as it is when the call back comes."""
-        self.node.after(self.pause / 4, lambda: then(at_once(self.storage.read(pattern, after, limit=limit))))
+        """Read a page, and call back with it a while after it was read: by then there may be more."""
+        self._fetch(lambda: at_once(self.storage.read(pattern, after, limit=limit)), then)
 
     def get(self, key: str, then: Callable[[Value | None], None]) -> None:
         """Read a value, likewise."""
-        self.node.after(self.pause / 4, lambda: then(at_once(self.storage.get(key))))
+        self._fetch(lambda: at_once(self.storage.get(key)), then)
+
+    def _fetch(self, read: Callable[[], T], then: Callable[[T], None]) -> None:
+        def fetched() -> None:
+            found = read()
+            self.node.after(2 * self.pause * self._chance.random(), lambda: then(found))
+
+        self.node.after(self.pause / 4, fetched)
 
     def scan(self, prefix: str) -> list[Value]:
         """Return all values whose keys begin so, at once: a process that starts has nothing else to do."""

@@ -364,9 +364,9 @@ def old_backup(world: World, a: int, b: int) -> None:
     disk = world.server.disk
     if disk is None or world.server.node.is_stalled:
         return
-    if disk.backup is None or a & 3:
+    if disk.backup is None or a & 1:
         disk.keep_backup()
-    elif not b & 0x70:
+    elif not b & 0x30:
         world.faults["old backup"] += 1
         world.server.die(is_old=True)
 

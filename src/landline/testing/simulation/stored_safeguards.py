@@ -284,7 +284,12 @@ STORED_ABLATIONS: tuple[Ablation, ...] = (
     Ablation("a repeat is stored again", ((Origin, "receive", _repeat_is_new),)),
     Ablation("what may be stored is called not stored", ((Board, "failed", _fail_as_full),)),
     Ablation("an outbox is registered with its first publish", ((Hub, "_found", _register_late),)),
-    Ablation("said again to who does not know the outbox", ((Publisher, "_opened", _say_again_to_strangers),)),
+    Ablation(
+        "said again to who does not know the outbox",
+        ((Publisher, "_opened", _say_again_to_strangers),),
+        "outboxes that are registered before anything of them is stored",
+        "tests/protocol/test_publish_unknown.py",
+    ),
     Ablation("a page and the queue overlap", ((Feed, "push", _push_any), (Feed, "_forget_queued", _keep_queued))),
     Ablation("what a page had stays queued", ((Feed, "_forget_queued", _keep_queued),)),
     Ablation("a queue that was dropped during a page is not noticed", ((Feed, "_overflow", _overflow_unnoticed),)),
