@@ -23,6 +23,7 @@ TESTED_ELSEWHERE: dict[str, str] = {
     "errors.py": "where each is raised; the tree in test_exports.py, the sentences in cli/test_exits.py",
     "history.py": "plain facts; storage/test_pages.py and protocol/test_feed.py see each arise",
     "testing/simulation/flow_safeguards.py": "rows of one table; testing/simulation/test_safeguards.py and test_ablations.py try each",
+    "testing/simulation/stored_safeguards.py": "rows of one table; testing/simulation/test_safeguards.py and test_ablations.py try each",
     "testing/simulation/switched_off.py": "the form of a row; testing/simulation/test_safeguards.py",
     "patterns/failures.py": "patterns/test_hub.py and test_hub_disk.py see each told",
     "protocol/kept.py": "what protocol/test_host.py has its host keep",

@@ -12,33 +12,21 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any, Generic
 
+from msgspec.structs import replace
+
 from ..errors import ProtocolError
 from ..limits import Limits
 from .credit import Pressure
 from .events import Confirmed, ConnectionEnded, Event, HelloReceived, ResumeReceived
 from .frames import CloseCode
 from .handshake import ID_SIZE, TOKEN_SIZE, Hello, Refusal, Resume, Welcome, clean_reason
-from .kept import C, E, Kept
+from .kept import C, Caller, E, Kept, Store, nothing
 from .resume import Record, SessionTable, hash_token
 from .session import Session
 from .shortage import Shortage
 from .states import Role
 
 _GOING = "the server is going away"
-
-
-Store = Callable[[bytes, bytes | None, Callable[[float], None]], None]
-"""Keeps something of a session beyond this life of the server, or nothing any more; calls back with the time when that is safe."""
-
-
-class _Caller:
-    """Somebody who is not let in yet: where it comes from, and what it asks for once it did."""
-
-    __slots__ = ("asked", "source")
-
-    def __init__(self, source: str) -> None:
-        self.source = source
-        self.asked: Hello | Resume | None = None
 
 
 class Host(Generic[C, E]):
@@ -98,7 +86,7 @@ class Host(Generic[C, E]):
         self._redirect = redirect
         self._store = store
         self.back_in: Callable[[], float] = lambda: 1.0
-        self._greeting: dict[C, _Caller] = {}
+        self._greeting: dict[C, Caller] = {}
         self._carried: dict[C, Kept[C, E]] = {}
         self._unconfirmed: deque[tuple[float, Kept[C, E]]] = deque()
         self._held_by_source: Counter[str] = Counter()
@@ -121,7 +109,7 @@ class Host(Generic[C, E]):
             self._hit(self._greeting[oldest].source, "max_handshakes", "the oldest caller was too slow")
             self.refuse(oldest, self._not_now(CloseCode.BUSY, "too many are being greeted", 1.0))
             del self._greeting[oldest]
-        self._greeting[carrier] = _Caller(source)
+        self._greeting[carrier] = Caller(source)
 
     def receive(self, carrier: C, event: Event, now: float) -> None:
         """Take what a connection reports."""
@@ -218,13 +206,12 @@ class Host(Generic[C, E]):
     # ... or with one that we know.
 
     def _resume(self, carrier: C, resume: Resume, principal: str, now: float) -> None:
-        verdict = self._table.judge(resume, principal, now)
+        verdict = self._judge(resume, principal, now)
         if isinstance(verdict, Refusal):
             known = self.kept.get(resume.session)
             if known is not None and verdict.code in (CloseCode.REVOKED, CloseCode.EXPIRED):
-                known.end.lose(
-                    verdict.code, verdict.reason
-                )  # at once: what was told of its counts stays true
+                # At once: what was told of its counts stays true.
+                known.end.lose(verdict.code, verdict.reason)
             self.refuse(carrier, verdict)
             return
         kept = self.kept[verdict.id]
@@ -236,12 +223,18 @@ class Host(Generic[C, E]):
         verdict.offer(token)
         self._commit(kept, carrier, now, partial(self._go_on, kept, carrier, token, resume))
 
+    def _judge(self, resume: Resume, principal: str, now: float) -> Record | Refusal:
+        verdict = self._table.judge(resume, principal, now)
+        if isinstance(verdict, Refusal) and resume.life != self._life:
+            # They say nothing of what an earlier life had received.
+            return replace(verdict, received=None, handled=None)
+        return verdict
+
     def _go_on(self, kept: Kept[C, E], carrier: C, token: bytes, resume: Resume, now: float) -> None:
         is_same = resume.life == self._life
         try:
-            received = (
-                resume.received if is_same else 0
-            )  # who says so of a session that has counts by now is wrong
+            # Who says of a session that has counts by now that it is of another life is wrong.
+            received = resume.received if is_same else 0
             self._carry(kept, carrier, token, received, now, resumed=True, is_same=is_same)
         except ProtocolError as error:
             self.refuse(carrier, Refusal(code=CloseCode.MISCOUNT, reason=error.reason))
@@ -252,9 +245,16 @@ class Host(Generic[C, E]):
     def restore(self, session_id: bytes, data: bytes, now: float) -> None:
         """Take over a session of an earlier life of this server; it has its whole window to come back in.
 
+        Where there is no room it is forgotten: an old disk, or one that failed, may hold more sessions than ever lived at once.
+
         Raises:
             ValueError: what is stored of it cannot be read.
         """
+        if self._table.is_full:
+            self._hit("", "max_sessions", "a session of an earlier life found no room")
+            if self._store is not None:
+                self._store(session_id, None, nothing)
+            return
         record = Record.decode(session_id, data, self._limits, self.pressure)
         record.born_at = now
         end = self._make_end(record.session, session_id, record.principal, None)
@@ -272,21 +272,31 @@ class Host(Generic[C, E]):
         self._store(kept.record.id, kept.record.encode(), partial(self._committed, kept, carrier, then))
 
     def _committed(self, kept: Kept[C, E], carrier: C, then: Callable[[float], None], now: float) -> None:
-        record, is_awaited = kept.record, kept.awaited is carrier
+        is_awaited = kept.awaited is carrier
         if is_awaited:
             kept.awaited = None
-        if carrier not in self._greeting:
-            if record.id in self.kept and record.attempt == 1 and not kept.is_told:
-                kept.end.lose(CloseCode.EXPIRED, "it was never welcomed")
-        elif record.id not in self.kept:
-            self.refuse(carrier, Refusal(code=CloseCode.UNKNOWN_SESSION, reason="the session ended"))
-        elif not is_awaited:
-            reason = "a later attempt was accepted"
-            self.refuse(carrier, Refusal(code=CloseCode.STALE, reason=reason, attempt=record.attempt))
-        elif self._is_closed:
-            self.refuse(carrier, self._not_now(CloseCode.GOING_AWAY, _GOING, self.back_in()))
-        else:
-            then(now)
+        if carrier in self._greeting:
+            refusal = self._why_late(kept, carrier, now, is_awaited=is_awaited)
+            if refusal is None:
+                then(now)
+            else:
+                self.refuse(carrier, refusal)
+        elif is_awaited and not (kept.is_told or self._is_closed or kept.record.attempt > 1):
+            kept.end.lose(CloseCode.EXPIRED, "it was never welcomed")
+
+    def _why_late(self, kept: Kept[C, E], carrier: C, now: float, *, is_awaited: bool) -> Refusal | None:
+        """Return why a caller cannot be welcomed any more, now that its session is stored, or None."""
+        asked = self._greeting[carrier].asked
+        if kept.record.id not in self.kept:
+            if isinstance(asked, Resume):  # how it ended, and its counts, as if the caller had come now
+                verdict = self._judge(asked, kept.record.principal, now)
+                assert isinstance(verdict, Refusal)
+                return verdict
+            return Refusal(code=CloseCode.UNKNOWN_SESSION, reason="the session ended")
+        if not is_awaited:
+            reason, attempt = "a later attempt was accepted", kept.record.attempt
+            return Refusal(code=CloseCode.STALE, reason=reason, attempt=attempt)
+        return self._not_now(CloseCode.GOING_AWAY, _GOING, self.back_in()) if self._is_closed else None
 
     def _carry(
         self,
@@ -329,7 +339,7 @@ class Host(Generic[C, E]):
         if (
             self._store is not None and kept.record.attempt > 1
         ):  # the token before is bad in another life, too
-            self._store(kept.record.id, kept.record.encode(), _nothing)
+            self._store(kept.record.id, kept.record.encode(), nothing)
         self._table.attached(kept.record)
         kept.is_confirmed = True
         kept.end.attach(carrier)
@@ -366,7 +376,7 @@ class Host(Generic[C, E]):
         Where it ``goes_on``, it is over only here: another life of the server takes it up.
         """
         if self._store is not None and not goes_on:
-            self._store(session_id, None, _nothing)
+            self._store(session_id, None, nothing)
         kept, reason = self.kept.pop(session_id), clean_reason(reason)
         self._table.remove(kept.record, code, reason, now)
         self._held_by_source[kept.source] -= 1
@@ -426,7 +436,3 @@ class Host(Generic[C, E]):
     def _send_away(self, carrier: C, now: float) -> None:
         carrier.connection.close(CloseCode.GOING_AWAY, _GOING, now, self.back_in(), self._redirect)
         carrier.schedule()
-
-
-def _nothing(now: float) -> None:
-    del now

@@ -1,14 +1,19 @@
-"""What a host keeps of each session that lives: its record, its end, and the connection that carries it."""
+"""What a host keeps of each session that lives: its record, its end, and the connection that carries it; and of each caller until then."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Generic, Protocol, TypeVar
 
 from .connection import Connection
 from .events import ConnectionEnded, Event
 from .frames import CloseCode
+from .handshake import Hello, Resume
 from .resume import Record
 from .session import Session
+
+Store = Callable[[bytes, bytes | None, Callable[[float], None]], None]
+"""Keeps something of a session beyond this life of the server, or nothing any more; calls back with the time when that is safe."""
 
 
 class Carrier(Protocol):
@@ -54,6 +59,16 @@ class SessionEnd(Protocol[C_contra]):
 E = TypeVar("E", bound=SessionEnd[Any])
 
 
+class Caller:
+    """Somebody who is not let in yet: where it comes from, and what it asks for once it did."""
+
+    __slots__ = ("asked", "source")
+
+    def __init__(self, source: str) -> None:
+        self.source = source
+        self.asked: Hello | Resume | None = None
+
+
 class Kept(Generic[C, E]):
     """A session that lives here.
 
@@ -80,3 +95,8 @@ class Kept(Generic[C, E]):
         self.is_confirmed = False
         self.is_told = False
         self.is_restored = False
+
+
+def nothing(now: float) -> None:
+    """Call back for nothing."""
+    del now

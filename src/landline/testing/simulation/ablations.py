@@ -5,26 +5,18 @@ An ablation that another safeguard masks is marked as such in the table, with th
 
 from __future__ import annotations
 
-import contextlib
 import statistics
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 
 from .run import Failure, find_fault
 from .safeguards import ABLATIONS
-from .switched_off import Ablation
+from .switched_off import Ablation, patched
 
 
-@contextlib.contextmanager
-def applied(ablation: Ablation) -> Iterator[None]:
+def applied(ablation: Ablation) -> AbstractContextManager[None]:
     """Run the protocol without the safeguard."""
-    before = [(target, name, getattr(target, name)) for target, name, _ in ablation.patches]
-    try:
-        for target, name, value in ablation.patches:
-            setattr(target, name, value)
-        yield
-    finally:
-        for target, name, value in before:
-            setattr(target, name, value)
+    return patched(ablation.patches)
 
 
 def seeds_to_find(ablation: Ablation, most: int, steps: int) -> tuple[int, str] | None:

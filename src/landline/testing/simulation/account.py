@@ -32,27 +32,31 @@ class Account:
         detached_at: since when it has no confirmed line.
         left_at: when it first lost a line without ever having had a confirmed one.
         is_stolen: a retired token was shown, in a way that only a thief can.
+        is_welcomed: it was given to a client, in this life of the server or before.
+        is_restored: it is of an earlier life of the server.
     """
 
     __slots__ = (
-        "attempt", "carrier", "detached_at", "end", "id", "is_stolen", "left_at", "principal", "shown", "talk", "tokens",
+        "attempt", "carrier", "detached_at", "end", "id", "is_restored", "is_stolen", "is_welcomed", "left_at", "principal", "shown",
+        "talk", "tokens",
     )  # fmt: skip
 
-    def __init__(self, talk: Talk, end: End, principal: str, carrier: Port) -> None:
+    def __init__(self, talk: Talk, end: End, principal: str, carrier: Port | None) -> None:
         self.id = talk.session_id
         self.talk = talk
         self.end = end
         self.principal = principal
-        self.carrier: Port | None = carrier
+        self.carrier = carrier
         self.tokens: list[bytes] = []
         self.shown: list[bytes] = []
         self.attempt = 1
         self.detached_at: float | None = None
         self.left_at: float | None = None
         self.is_stolen = False
+        self.is_welcomed = self.is_restored = carrier is None
 
     def give(self, token: bytes) -> None:
-        """A token was given out; the first one counts as shown."""
+        """A token is given out; the first one counts as shown."""
         self.tokens.append(token)
         self.shown = self.shown or [token]
 
@@ -89,7 +93,7 @@ class Book:
         self.pressure = Pressure(limits.memory)
 
     def open(self, account: Account) -> None:
-        """A session begins."""
+        """A session begins, or is back."""
         self.accounts[account.id] = self.admitted = account
 
     def bury(self, account: Account) -> None:
@@ -158,6 +162,9 @@ class Book:
         elif reason == "it was never confirmed":
             what = "never confirmed"
             is_so = left_at is not None and now >= left_at + limits.handshake_timeout - _SLACK
+            is_so = is_so and not account.is_restored
+        elif reason == "it was never welcomed":
+            what, is_so = "never welcomed", not account.is_welcomed
         elif code is CloseCode.EXPIRED:
             what = "expired"
             is_so = since is not None and now >= since + limits.resume_window - _SLACK

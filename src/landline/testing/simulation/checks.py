@@ -37,7 +37,7 @@ def check_verdict(event: ConnectionEnded, node: Node, limits: Limits) -> None:
         raise Violation("a line was given up as silent by a loop that had stood still itself")
 
 
-def check_times(nodes: Iterable[Node], strangers: Iterable[Port], limits: Limits, auth_delay: float) -> None:
+def check_times(nodes: Iterable[Node], strangers: Iterable[Port], limits: Limits, patience: float) -> None:
     """Silence, waiting writes and slow callers are noticed within their bounds."""
     for node in nodes:
         if node.is_stalled:
@@ -47,7 +47,7 @@ def check_times(nodes: Iterable[Node], strangers: Iterable[Port], limits: Limits
             if port.connection.phase is Phase.CLOSED:
                 continue
             if not port.is_confirmed:
-                allowed = 2 * limits.handshake_timeout + auth_delay + limits.connect_timeout
+                allowed = 2 * limits.handshake_timeout + patience + limits.connect_timeout
                 if now > max(port.opened_at, late_at) + allowed + _SLACK:
                     raise Violation("a caller that was not let in is still there")
             elif now > max(port.heard_at, late_at) + limits.heartbeat_interval + limits.dead_after + _SLACK:

@@ -179,20 +179,15 @@ class Client:
             return
         end = self.end
         if end is None:
-            core = Session(
-                self.limits,
-                peer_window=welcome.window,
-                peer_max_message=min(welcome.max_message, self.limits.max_message),
-                peer_max_flows=welcome.max_flows,
-            )
-            self.talk = self.world.talk_of(welcome.session)
-            self.world.age(core)
-            end = self.end = End(self.node, core, self.talk, 0, self.limits)
-            self.talk.ends[0] = end
-            end.on_end = self._stop
+            end = self._begin_with(welcome)
+            self.world.age(end.core)
         elif end.ended:
             port.abort()
             return
+        elif self.redial.is_new_life(welcome):
+            end.renew()
+            before, end = end, self._begin_with(welcome)
+            end.go_on(before)
         port.deliver = partial(self._deliver, port)
         port.owner = end
         port.connection.carry(
@@ -202,6 +197,19 @@ class Client:
         port.heard_at = self.node.now
         self.redial.welcomed(welcome, self.node.now)
         end.attach(port)
+
+    def _begin_with(self, welcome: Welcome) -> End:
+        core = Session(
+            self.limits,
+            peer_window=welcome.window,
+            peer_max_message=min(welcome.max_message, self.limits.max_message),
+            peer_max_flows=welcome.max_flows,
+        )
+        self.talk = self.world.talk_of(welcome.session, welcome.life)
+        end = self.end = End(self.node, core, self.talk, 0, self.limits)
+        self.talk.ends[0] = end
+        end.on_end = self._stop
+        return end
 
     def _deliver(self, port: Port, event: Event) -> None:
         end = self.end

@@ -11,11 +11,21 @@ from typing import Any
 from ...errors import Full
 from ...limits import Limits
 from ...protocol.codec import encode_data
-from ...protocol.events import ConnectionEnded, Event, FlowOpened, OutcomesKnown, PeerClosed
+from ...protocol.events import (
+    ConnectionEnded,
+    Event,
+    FlowAbandoned,
+    FlowOpened,
+    MessagesReceived,
+    OutcomesKnown,
+    PeerClosed,
+    RoomMade,
+)
+from ...protocol.flow import Flow
 from ...protocol.frames import CloseCode
 from ...protocol.session import Session
 from .line import Node, Port
-from .strands import MOST, Strand
+from .strands import MOST, STRAND, Strand
 from .talk import Talk
 
 
@@ -25,7 +35,11 @@ class End:
     Attributes:
         side: 0 at the client, 1 at the server.
         port: the line that carries it now, if any.
-        ended: ``closed`` or ``lost``, once it is over, with ``code`` and ``reason``.
+        ended: ``closed``, ``lost`` or ``renewed`` (it goes on with another life of the server, as another end), once it is over, with ``code``
+            and ``reason``.
+        serving: called when something happened to a flow of the library's own, by its number.
+        on_room: called when there may be room again in such a flow.
+        serve: takes a flow of the library's own that the peer opened.
         on_loss: called before whoever keeps the session loses it, with the code and the reason.
     """
 
@@ -41,6 +55,9 @@ class End:
         self.reason = ""
         self.on_loss: Callable[[CloseCode, str], None] = _ignore
         self.on_end: Callable[[], None] = _nothing
+        self.serving: dict[int, Callable[[], None]] = {}
+        self.on_room: dict[int, Callable[[], None]] = {}
+        self.serve: Callable[[End, Flow], None] | None = None
         self.is_closing = False
         self.is_peer_closed = False
         self.is_lazy = False
@@ -68,12 +85,26 @@ class End:
         if isinstance(event, OutcomesKnown):
             self.talk.check_outcomes(self)
         elif isinstance(event, FlowOpened):
-            if event.flow in self.core.flows:
-                self.talk.strands[event.flow].flows[self.side] = self.core.flows[event.flow]
+            self._flow_opened(event.flow)
+        elif isinstance(event, MessagesReceived | FlowAbandoned):
+            if event.flow in self.serving:
+                self.serving[event.flow]()
+        elif isinstance(event, RoomMade):
+            for fill in list(self.on_room.values()):
+                fill()
         elif isinstance(event, PeerClosed) and event.code is CloseCode.NORMAL:
             self.is_peer_closed = True
             if self.is_closing or self.core.is_everything_handled:
                 self.end("closed")
+
+    def _flow_opened(self, number: int) -> None:
+        flow = self.core.flows.get(number)
+        if flow is None:
+            return
+        if flow.purpose == STRAND:
+            self.talk.strands[number].flows[self.side] = flow
+        elif self.serve is not None:
+            self.serve(self, flow)
 
     def connection_ended(self, event: ConnectionEnded) -> bool:
         """End where the end of the line means that; return whether it does, or the session goes on."""
@@ -132,6 +163,19 @@ class End:
         self.is_gone = True
         self.talk.world.has_ended = True
 
+    def renew(self) -> None:
+        """Another life of the server goes on with the session: what was not handled is in doubt here, and begins again elsewhere."""
+        self.ended = "renewed"
+        self.core.wake = _nothing
+        self.core.release()
+        self.talk.world.has_ended = self.talk.is_touched = True
+
+    def go_on(self, before: End) -> None:
+        """Be the end that ``before`` was in the last life of the server."""
+        if before.is_closing:
+            self.is_closing = self.talk.was_closed = True
+            self.node.after(self.limits.close_timeout, self._close_is_late)
+
     def end(self, how: str) -> None:
         """The session is over."""
         if self.ended:
@@ -155,7 +199,7 @@ class End:
         if self.ended or self.is_closing or self.is_peer_closed or len(core.flows) > MOST:
             return
         try:
-            flow = core.open_flow("strand")
+            flow = core.open_flow(STRAND)
         except Full:
             return
         strand = strands[flow.number] = Strand(flow.number)

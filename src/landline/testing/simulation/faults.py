@@ -6,12 +6,15 @@ A fault that finds nothing to harm (no line to cut, nothing under way to deliver
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Final
 
+from ...errors import StorageLocked
 from ...protocol.frames import HEADER, MAGIC, FrameType
 from ...protocol.handshake import ID_SIZE, TOKEN_SIZE, Hello, Resume, encode_payload
 from ...protocol.states import Phase
 from .client import Client
+from .disk import POINTS, SLOWEST, at_once
 from .host import STRANGER
 from .line import Node, Port, Violation
 from .schedule import Shape
@@ -278,11 +281,13 @@ def _stranger(world: World, data: bytes) -> Port:
 
 def client_dies(world: World, a: int, b: int) -> None:
     """A client's process is killed and starts anew, with empty hands."""
-    del b
     client = _pick(world, a)
     if not client.node.is_stalled:
         world.faults["client dies"] += 1
         client.die()
+        desk = world.desks.get(client.number)
+        if desk is not None:
+            desk.die(is_durable=bool(b & 1))
 
 
 def server_dies(world: World, a: int, b: int) -> None:
@@ -311,6 +316,78 @@ def bar(world: World, a: int, b: int) -> None:
     world.later(3 + b % 20, admit)
 
 
+def _crash(point: str, world: World, a: int, b: int) -> None:
+    """The server's process crashes at a point of its next write: before the commit, after it, or before anybody hears of it."""
+    del a, b
+    disk = world.server.disk
+    if disk is not None and not disk.crash_at:
+        disk.crash_at = point
+        world.faults[f"crash when {point}"] += 1
+
+
+def slow_disk(world: World, a: int, b: int) -> None:
+    """Commits take long for a while."""
+    disk = world.server.disk
+    if disk is not None and world.commit_pause is not None:
+        disk.pause = (0.2, 1.0, 3.0, SLOWEST)[a % 4]
+        world.faults["slow disk"] += 1
+        world.later(3 + b % 30, partial(setattr, disk, "pause", world.commit_pause))
+
+
+def full_disk(world: World, a: int, b: int) -> None:
+    """There is no room on the disk for a while."""
+    del a
+    disk = world.server.disk
+    if disk is not None and not disk.is_full:
+        disk.is_full = True
+        world.faults["full disk"] += 1
+        world.later(3 + b % 40, partial(setattr, disk, "is_full", False))
+
+
+def failing_disk(world: World, a: int, b: int) -> None:
+    """The next write fails, and may be there or not; no more is possible until the server is started anew."""
+    del a
+    disk = world.server.disk
+    if disk is not None and not (disk.is_failing or disk.is_broken):
+        disk.is_failing = True
+        world.faults["failing disk"] += 1
+
+        def restart() -> None:
+            if disk.is_broken:
+                world.server.die()
+
+        world.later(10 + b % 60, restart)
+
+
+def old_backup(world: World, a: int, b: int) -> None:
+    """The disk is copied; or the server is stopped, and started again with an old copy."""
+    disk = world.server.disk
+    if disk is None or world.server.node.is_stalled:
+        return
+    if disk.backup is None or a & 1:
+        disk.keep_backup()
+    elif not b & 0x30:
+        world.faults["old backup"] += 1
+        world.server.die(is_old=True)
+
+
+def second_server(world: World, a: int, b: int) -> None:
+    """Somebody starts another server on the same store: it is told that the store is in use, and changes nothing."""
+    del a, b
+    disk = world.server.disk
+    if disk is None:
+        return
+    before = disk.storage.epoch
+    try:
+        at_once(disk.storage.open())
+    except StorageLocked:
+        world.faults["second server"] += 1
+    else:
+        raise Violation("two servers have one store open")
+    if disk.storage.epoch != before:
+        raise Violation("a server that had no right to changed the store")
+
+
 FAULT_OPERATIONS: Final[dict[str, Callable[[World, int, int], None]]] = {
     "slice": slice_,
     "late": late,
@@ -327,6 +404,12 @@ FAULT_OPERATIONS: Final[dict[str, Callable[[World, int, int], None]]] = {
     "client_dies": client_dies,
     "server_dies": server_dies,
     "bar": bar,
+    **{f"crash_when_{point}": partial(_crash, point) for point in POINTS},
+    "slow_disk": slow_disk,
+    "full_disk": full_disk,
+    "failing_disk": failing_disk,
+    "old_backup": old_backup,
+    "second_server": second_server,
 }
 """Every fault by the name that it has in schedules."""
 

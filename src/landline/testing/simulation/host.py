@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 from itertools import count
 from typing import Any
@@ -9,15 +10,20 @@ from typing import Any
 from ...protocol.connection import Connection
 from ...protocol.credit import Pressure
 from ...protocol.events import Confirmed, ConnectionEnded, Event
-from ...protocol.frames import FIRST_CREDIT, HEADER, CloseCode
+from ...protocol.frames import FIRST_CREDIT, HEADER, CloseCode, FrameType
 from ...protocol.handshake import ID_SIZE, TOKEN_SIZE, Refusal
 from ...protocol.host import Host
 from ...protocol.session import Session
 from ...protocol.states import Phase, Role
+from ...protocol.subscription import wrap
 from .account import Account, Book, WatchedTable
 from .checks import check_honest, check_verdict
+from .chronicle import Chronicle
+from .disk import Disk
 from .ends import End
+from .hub import Hub
 from .line import Node, Port, Violation
+from .records import SESSIONS, DiskBooks, Records
 from .setting import Setting
 from .talk import LONGEST, Talk
 
@@ -33,7 +39,11 @@ class ServerProcess:
     Attributes:
         host: what decides.
         book: what we know of the sessions that live.
-        talks: the books of every session that there ever was, by its id.
+        talks: the books of every session that there ever was, by its id; of the last life of the server where it went through several.
+        lives: the same, each by its id and the life of the server.
+        disk: what outlives the process, if anything does.
+        books: what must be on it.
+        hub: the topics of this life, if there is a disk.
         barred, ever_barred: principals that are not let in now, or were not at some time.
     """
 
@@ -42,6 +52,11 @@ class ServerProcess:
         self.limits = world.limits
         self.node = Node(world, 0.0)
         self.talks: dict[bytes, Talk] = {}
+        self.lives: dict[tuple[bytes, bytes], Talk] = {}
+        self.books = DiskBooks(Chronicle())
+        self.disk: Disk | None = None
+        if world.commit_pause is not None:
+            self.disk = Disk(self.node, self.books, world.chance, world.commit_pause)
         self.barred: set[str] = set()
         self.ever_barred: set[str] = set()
         self._numbers = count(1)
@@ -51,7 +66,14 @@ class ServerProcess:
     def _begin_life(self) -> None:
         self._life += 1
         self._token = b""
+        self._asking: Port | None = None
         self._due_at: float | None = None
+        self._records: Records | None = None
+        self.hub: Hub | None = None
+        if self.disk is not None:
+            self.disk.open()
+            self._records = Records(self.disk, self.node, self.talks, self.books)
+            self.hub = Hub(self.disk, self.node)
         self.book = Book(self.limits, self.node)
         self.host: Host[Port, End] = Host(
             WatchedTable(self.limits, self.book, self.talks),
@@ -65,8 +87,28 @@ class ServerProcess:
             hit=_uncounted,
             wake=self._arm,
             pressure=Pressure(self.limits.memory),
+            store=None if self._records is None else self._store,
         )
         self.book.pressure = self.host.pressure
+        if self.disk is not None:
+            self._restore(self.disk)
+
+    def _restore(self, disk: Disk) -> None:
+        """Take up what the lives before left, which must be what they were sure of."""
+        found = disk.scan(SESSIONS)
+        if sorted(self.books.durable) != [value.key for value in found]:
+            raise Violation("the sessions that came back are not those that were stored")
+        for value in found:
+            session_id = bytes.fromhex(value.key.removeprefix(SESSIONS))
+            self.host.restore(session_id, value.data, self.node.now)
+            kept = self.host.kept.get(session_id)
+            if kept is not None:
+                self.books.durable[value.key].check(kept.record)
+            elif len(self.host.kept) < self.limits.max_sessions:
+                raise Violation("a session did not come back, and there was room for it")
+            else:
+                self.talks[session_id].excuses.add("found no room")
+        self.book.admitted = None
 
     @property
     def life(self) -> bytes:
@@ -79,15 +121,42 @@ class ServerProcess:
             self._token = drawn
         return drawn
 
-    def die(self) -> None:
-        """The process is killed and started again; it knows nothing any more."""
+    def die(self, *, is_old: bool = False) -> None:
+        """The process is killed and started again; it knows nothing any more but what is on its disk.
+
+        Args:
+            is_old: a backup is put in the place of that.
+        """
         for account in self.book.accounts.values():
-            account.talk.excuses.add("server died")
+            if self.disk is None:
+                account.talk.excuses.add("server died")
             account.end.die()
         for session_id in self.book.buried:
             self.talks[session_id].excuses.add("server died")
         self.node.die()
+        if self.disk is not None:
+            self.disk.crash()
+            if is_old and self.disk.put_backup_back():
+                for talk in self.talks.values():
+                    talk.excuses.add("backup")
         self._begin_life()
+
+    def publish(self, topic: str) -> None:
+        """The server's own program publishes something."""
+        assert self.hub is not None
+        data = wrap(FrameType.BYTES, f"server/{next(self._numbers)}".encode())
+        self.hub.board.publish(topic, data, partial(self.books.chronicle.check_answer, topic, data))
+
+    def check_disk(self) -> None:
+        """At rest it holds the sessions that live, and no others, but where it failed at that."""
+        if self.disk is not None and self.disk.is_idle:
+            live = {SESSIONS + session_id.hex() for session_id in self.host.kept}
+            for key in live ^ set(self.books.durable):
+                talk = self.talks[bytes.fromhex(key.removeprefix(SESSIONS))]
+                if "not kept" not in talk.excuses:
+                    raise Violation(
+                        f"session {talk.number} {'lives' if key in live else 'is over'}, and the disk knows nothing of that"
+                    )
 
     # Somebody comes...
 
@@ -107,24 +176,55 @@ class ServerProcess:
             self._admit(port, principal)
 
     def _admit(self, port: Port, principal: str) -> None:
+        self._asking = port
         self.host.admit(port, None if principal in self.barred else principal, self.node.now)
+        self._asking = None
         account, self.book.admitted = self.book.admitted, None
-        if account is not None:
+        if account is not None and self._records is None:
             account.give(self._token)
-            account.carrier = port
-            port.owner = account.end
-            self._check_alone(port, account.end.core)
+            self._let_in(account, port)
+
+    def _store(self, session_id: bytes, data: bytes | None, then: Callable[[float], None]) -> None:
+        """Keep a session beyond this life, and only then have its client answered."""
+        assert self._records is not None
+        if data is None:
+            self._records.store(session_id, None, None, then)
+            return
+        account, port = self.book.accounts[session_id], self._asking
+        if port is not None:
+            account.give(self._token)
+
+        def stored(now: float) -> None:
+            then(now)
+            kept = self.host.kept.get(session_id)
+            if kept is not None and port is not None and kept.carrier is port:
+                self._let_in(account, port)
+
+        self._records.store(session_id, data, account, stored)
+
+    def _let_in(self, account: Account, port: Port) -> None:
+        account.carrier = port
+        account.is_welcomed = True
+        port.owner = account.end
+        self._check_alone(port, account.end.core)
 
     def _make_end(self, core: Session, session_id: bytes, principal: str, port: Port | None) -> End:
-        assert port is not None, "no session outlives this server"
-        self.world.age(core)
-        talk = self.talks[session_id] = Talk(
-            self.world, int.from_bytes(session_id, "big"), session_id, core.sent
-        )
+        if port is not None:
+            self.world.age(core)
+        before = self.talks.get(session_id)
+        talk = Talk(self.world, int.from_bytes(session_id, "big"), session_id, core.sent)
+        self.talks[session_id] = self.lives[session_id, self.life] = talk
+        if before is not None:
+            talk.excuses = before.excuses  # they are of the session, whichever life of the server finds them
         talk.is_stranger = principal == STRANGER
         talk.principal = principal
         end = talk.ends[1] = End(self.node, core, talk, 1, self.limits)
+        end.serve = None if self.hub is None else self.hub.serve
         account = Account(talk, end, principal, port)
+        if port is None:
+            snapshot = self.books.durable[SESSIONS + session_id.hex()]
+            account.attempt, account.detached_at = snapshot.attempt, self.node.now
+            account.tokens, account.shown = [*snapshot.tokens], [*snapshot.shown]
         self.book.open(account)
         end.on_loss = partial(self.book.check_loss, account)
         end.on_end = partial(self._ended, account)
@@ -166,10 +266,10 @@ class ServerProcess:
                 account.left_at = self.node.now
 
     def _hear_token(self, account: Account, port: Port, event: Confirmed) -> None:
+        account.show(event.token)
         self.host.receive(port, event, self.node.now)
         if account.end.port is not port:
             raise Violation("an honest client's token was not believed")
-        account.show(event.token)
         account.detached_at = None
         port.is_confirmed = True
 

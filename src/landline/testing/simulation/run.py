@@ -12,8 +12,10 @@ from dataclasses import dataclass, field
 import msgspec
 
 from .faults import make_world
+from .hub import SMALL
 from .line import Violation
 from .schedule import Shape, Step, draw_world, shrink
+from .switched_off import patched
 
 STEPS = 1000
 """Steps of a schedule, where nobody says otherwise."""
@@ -101,13 +103,14 @@ def run(seed: int, steps: int = STEPS) -> Result:
 
 def play(seed: int, shape: Shape, schedule: Sequence[Step]) -> Result:
     """Play a world by a schedule of one's own."""
-    world = make_world(seed, shape)
-    world.run(schedule)
+    with patched(SMALL):
+        world = make_world(seed, shape)
+        world.run(schedule)
     return Result(
         seed,
         world.trace.hexdigest(),
         world.faults,
-        sum(sum(talk.heard) for talk in world.server.talks.values()),
+        sum(sum(talk.heard) for talk in world.server.lives.values()),
         world.sessions,
         world.now,
     )

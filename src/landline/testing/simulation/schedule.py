@@ -6,6 +6,7 @@ without shifting the chances of the others, and a failing schedule can be shrunk
 
 from __future__ import annotations
 
+import dataclasses
 import random
 from collections.abc import Callable, Sequence
 
@@ -17,7 +18,7 @@ Step = tuple[str, int, int]
 """Name of the operation, and two numbers below 65,536."""
 
 TRAFFIC: dict[str, float] = {
-    "send": 6, "take": 4, "flow": 4.5, "strand": 5, "tick": 1.5, "ask": 0.3, "close": 0.03,
+    "send": 6, "take": 4, "flow": 4.5, "strand": 5, "topic": 5, "tick": 1.5, "ask": 0.3, "close": 0.03,
 }  # fmt: skip
 """What programs and a perfect network do, and its weight."""
 
@@ -37,6 +38,14 @@ FAULTS: dict[str, float] = {
     "client_dies": 0.03,
     "server_dies": 0.02,
     "bar": 0.01,
+    "crash_when_asked": 0.12,
+    "crash_when_committed": 0.12,
+    "crash_when_told": 0.12,
+    "slow_disk": 0.1,
+    "full_disk": 0.05,
+    "failing_disk": 0.05,
+    "old_backup": 0.1,
+    "second_server": 0.02,
 }
 """What goes wrong, and how often where it does at all."""
 
@@ -52,6 +61,8 @@ class Shape(msgspec.Struct, frozen=True):
         capacity: bytes that one direction of a line holds before its writer has to wait.
         auth_delay: seconds that the server takes to decide who somebody is.
         base: how many messages went before, each way: counts are large in sessions that live long.
+        commit_pause: seconds that the server's disk takes to commit; None: it has none, and what it knows dies with it.
+        has_topics: programs publish and subscribe.
     """
 
     limits: Limits
@@ -59,6 +70,8 @@ class Shape(msgspec.Struct, frozen=True):
     capacity: int
     auth_delay: float
     base: int
+    commit_pause: float | None = None
+    has_topics: bool = False
 
 
 def draw_world(seed: int, steps: int) -> tuple[Shape, list[Step]]:
@@ -96,13 +109,19 @@ def draw_shape(chance: random.Random) -> Shape:
         max_sessions=pick((2, 3, 10_000)),
         preauth_bytes=512,
     )
-    return Shape(
+    shape = Shape(
         limits=limits,
         clients=pick((1, 1, 1, 2)),
         capacity=pick((300, 2000, 1 << 16)),
         auth_delay=pick((0.0, 0.0, 0.0, 0.05)),
         base=pick((0, 0, 0, (1 << 16) - 3, (1 << 32) - 5)),
+        commit_pause=pick((None, None, 0.001, 0.02)),
     )
+    if shape.commit_pause is None or pick((True, False, False)):
+        return shape
+    # What topics hold is bounded by other limits than these, which would keep programs from having any.
+    limits = dataclasses.replace(limits, max_flows=64, memory=1 << 28)
+    return msgspec.structs.replace(shape, limits=limits, has_topics=True)
 
 
 def draw_steps(chance: random.Random, steps: int) -> list[Step]:

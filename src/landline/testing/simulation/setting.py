@@ -23,6 +23,7 @@ class Setting(Clock, Witness, Protocol):
         capacity: bytes that one direction of a line holds.
         auth_delay: seconds that the server takes to decide who somebody is.
         is_refusing: nobody can reach the server now.
+        commit_pause: seconds that the server's disk takes to commit; None: it has none.
     """
 
     limits: Limits
@@ -30,6 +31,7 @@ class Setting(Clock, Witness, Protocol):
     capacity: int
     auth_delay: float
     is_refusing: bool
+    commit_pause: float | None
 
     def age(self, core: Session) -> None:
         """Make a new session one that has carried much already."""
@@ -47,6 +49,6 @@ class Setting(Clock, Witness, Protocol):
         """Look at the books of a new session from now on."""
         ...
 
-    def talk_of(self, session_id: bytes) -> Talk:
-        """Return the books of a session."""
+    def talk_of(self, session_id: bytes, life: bytes) -> Talk:
+        """Return the books of a session in a life of the server."""
         ...

@@ -13,6 +13,9 @@ from ...protocol.frames import FIRST_CREDIT, FRAME_COST, ResetCode
 from ...protocol.session import Session
 from .line import Violation
 
+STRAND = "strand"
+"""What they are opened for."""
+
 MOST = 6
 """Flows that the programs of one session have open at once, at most."""
 

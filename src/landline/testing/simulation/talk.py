@@ -18,18 +18,19 @@ LONGEST = 200
 """Bytes of the longest payload that a program here sends."""
 
 _EXCUSES = {
-    CloseCode.UNKNOWN_SESSION: {"server died", "forgotten"},
+    CloseCode.UNKNOWN_SESSION: {"server died", "forgotten", "not kept", "backup", "found no room"},
     CloseCode.EXPIRED: {
         "expired",
         "never confirmed",
+        "never welcomed",
         "no room",
         "no memory",
         "no server",
         "closed late",
         "server died",
     },
-    CloseCode.REVOKED: {"revoked"},
-    CloseCode.UNAUTHORIZED: {"barred"},
+    CloseCode.REVOKED: {"revoked", "backup"},
+    CloseCode.UNAUTHORIZED: {"barred", "not kept", "backup"},
 }
 """What must have happened before a session may be lost with a code; it may not be with any other."""
 

@@ -17,13 +17,17 @@ from hashlib import blake2b
 
 from ...protocol.handshake import Refusal
 from ...protocol.session import Session
+from ...protocol.subscription import After
 from .checks import check_times
 from .client import Client
+from .desk import PATTERNS, Desk
+from .disk import SLOWEST
 from .ends import End
+from .healing import come_to_rest
 from .host import ServerProcess
+from .hub import RULES
 from .line import Port, Violation, join
 from .schedule import Shape, Step
-from .strands import Strand
 from .talk import LONGEST, Speaker, Talk
 
 _ALL = 1 << 30
@@ -41,6 +45,7 @@ class World:
 
     Attributes:
         now: seconds since the beginning.
+        patience: seconds that a caller may wait for the server to find out who it is, and to store that.
         faults: how many of each kind took effect.
         counts: other things that happened, for the curious.
         is_touched: something changed that no session is known to own, so all books are looked at; else each session says so itself.
@@ -55,6 +60,8 @@ class World:
         self.limits = shape.limits
         self.capacity = shape.capacity
         self.auth_delay = shape.auth_delay
+        self.commit_pause = shape.commit_pause
+        self.patience = self.auth_delay + (0.0 if shape.commit_pause is None else 4 * SLOWEST)
         self.now = 0.0
         self.faults: Counter[str] = Counter()
         self.trace = blake2b(digest_size=16)
@@ -71,9 +78,11 @@ class World:
         self.server = ServerProcess(self)
         self.clients = [Client(self, number, 1000.0 * number) for number in range(1, shape.clients + 1)]
         self.nodes = [self.server.node, *(client.node for client in self.clients)]
+        chronicle = self.server.books.chronicle
+        self.desks = {each.number: Desk(chronicle, each.number) for each in self.clients if shape.has_topics}
         self._operations: dict[str, Callable[[int, int], None]] = {
             "send": self.do_send, "take": self.do_take, "ask": self.do_ask, "close": self.do_close, "flow": self.do_flow,
-            "strand": self.do_strand, "tick": self.do_tick,
+            "strand": self.do_strand, "topic": self.do_topic, "tick": self.do_tick,
         }  # fmt: skip
         for name, operation in faults.items():
             self._operations[name] = partial(operation, self)
@@ -109,9 +118,12 @@ class World:
         self._talks.append(talk)
         self.sessions += 1
 
-    def talk_of(self, session_id: bytes) -> Talk:
-        """Return the books of a session."""
-        return self.server.talks[session_id]
+    def talk_of(self, session_id: bytes, life: bytes) -> Talk:
+        """Return the books of a session in a life of the server, which are looked at from now on, if that life is over or not."""
+        talk = self.server.lives[session_id, life]
+        if talk not in self._talks:
+            self._talks.append(talk)
+        return talk
 
     def explain(self, talk: Talk, refusal: Refusal) -> None:
         """Why a RESUME may have been refused: the server knows."""
@@ -139,8 +151,11 @@ class World:
         """Everybody ends the turn of its loop, and the books are looked at."""
         turns = 0
         is_quiet = False
+        disk = self.server.disk
         while not is_quiet:
             is_quiet = True
+            if disk is not None and disk.has_crashed:
+                self.server.die()
             for node in self.nodes:
                 if (node.scheduled or node.ready) and not node.is_stalled:
                     node.turn()
@@ -191,7 +206,7 @@ class World:
             self._settle()
             if self.is_calm:
                 self._flow_all()
-            check_times(self.nodes, self.strangers, self.limits, self.auth_delay)
+            check_times(self.nodes, self.strangers, self.limits, self.patience)
         raise Violation("a timer is due again and again")
 
     def later(self, steps: int, call: Callable[[], None]) -> None:
@@ -276,6 +291,28 @@ class World:
         else:
             strand.leave(end)
 
+    def do_topic(self, a: int, b: int) -> None:
+        """A program publishes, subscribes, or asks for what was published."""
+        client = self._client(a)
+        desk, end = self.desks.get(client.number), client.end
+        if desk is None or end is None or client.node.is_stalled:
+            return
+        end.talk.is_touched = True
+        what, topic = b % 16, list(RULES)[(a >> 1) % 3]
+        if what < 5:
+            for more in range(1 + (b >> 8) % 4):
+                desk.publish(end, topic, 20 + ((b >> 4) + 7 * more) % 60)
+        elif what < 7 and not self.server.node.is_stalled:
+            for _ in range(1 + (b >> 8) % 4):
+                self.server.publish(topic)
+        elif what < 9:
+            desk.subscribe(end, PATTERNS[(a >> 1) % 5], After.NOW if b & 16 else After.START)
+        elif what == 15 and not b & 0x70:
+            desk.unsubscribe(a >> 1)
+        else:
+            desk.read(a >> 1, 1 + (b >> 4) % 8)
+            desk.go_on(end)
+
     def do_ask(self, a: int, b: int) -> None:
         """A program waits for its outcomes."""
         del b
@@ -326,97 +363,14 @@ class World:
     def heal(self) -> None:
         """No more faults: everything must arrive, be acked, and come to rest; then stay at rest; then close."""
         self.is_touched = True
+        disk = self.server.disk
+        if disk is not None:
+            disk.heal()
+            if disk.is_broken:
+                self.server.die()
         for _ in range(2):
             later, self._later = self._later, []
             for _, _, call in sorted(later):
                 call()
                 self._settle()
-        for step in range(400):
-            self._flow_all()
-            taken = [end.take() for end in self._ends()]  # every end, whatever the first one had
-            taken += [
-                self._wind_up(end, strand) for end in self._ends() for strand in end.talk.strands.values()
-            ]
-            self._settle()
-            if not any(taken) and all(map(self._is_at_rest, self.clients)):
-                break
-            self.advance(0.06 if step < 100 else 0.5)
-        else:
-            raise Violation("it never comes to rest: " + "; ".join(map(self._describe, self.clients)))
-        self._stay()
-        self._part()
-
-    def _ends(self) -> list[Speaker]:
-        return [end for client in self.clients if client.talk for end in client.talk.ends if end is not None]
-
-    def _wind_up(self, end: Speaker, strand: Strand) -> bool:
-        if end.ended:
-            return False
-        strand.finish(end)
-        return strand.hear(end)
-
-    def _is_at_rest(self, client: Client) -> bool:
-        talk = client.talk
-        if (
-            talk is None
-            or client.is_dialling
-            or client.port is None
-            or client.port.out
-            or not client.port.far
-        ):
-            return False
-        if client.port.far.out or not all(end is not None and end.port is not None for end in talk.ends):
-            return False
-        return all(
-            end.core.outbox_frames == end.core.outbox_bytes == 0
-            and len(end.core.flows) == 1
-            and end.core.messages.handled_by_peer == end.core.messages.queued
-            and talk.heard[end.side] == len(talk.said[end.side])
-            for end in talk.ends
-            if end is not None
-        )
-
-    def _describe(self, client: Client) -> str:
-        talk = client.talk
-        if talk is None:
-            return f"client {client.number} has no session"
-        sides = ", ".join(
-            f"{len(talk.said[end.side])} said {talk.heard[end.side]} heard {end.core.messages.handled_by_peer - talk.base} acked"
-            f" (outbox {end.core.outbox_frames}, flows {sorted(end.core.flows)}, {'attached' if end.port else 'detached'})"
-            for end in talk.ends
-            if end is not None
-        )
-        return f"client {client.number}: {sides}"
-
-    def _stay(self) -> None:
-        """A line in peace lives on: heartbeats keep it, and nothing else moves."""
-        before = [client.port for client in self.clients]
-        self.is_calm = True
-        self.advance(2 * (self.limits.heartbeat_interval + self.limits.dead_after))
-        self.is_calm = False
-        if before != [client.port for client in self.clients]:
-            raise Violation("a line in peace was given up")
-
-    def _part(self) -> None:
-        """One side says a last word and closes: it is delivered, and both ends end."""
-        talks = [client.talk for client in self.clients if client.talk is not None]
-        closing = [talk.ends[talk.number & 1] for talk in talks]
-        for end in closing:
-            if end is not None:
-                for number in range(2):
-                    end.send(f"last {number}")
-                end.close()
-        for _ in range(20):
-            for talk in talks:
-                for other in talk.ends:
-                    if other is not None:
-                        other.take()
-            self._settle()
-            self._flow_all()
-        for end in closing:
-            if end is None or end.ended != "closed":
-                raise Violation("an orderly close did not end the session")
-            if end.core.messages.handled_by_peer != end.core.messages.queued:
-                raise Violation("an orderly close left something undelivered")
-        self.is_touched = True
-        self._settle()
+        come_to_rest(self)

@@ -1,0 +1,202 @@
+"""What a simulated client publishes and subscribes: the real protocol halves over its flows, as ``patterns.topics`` runs them on the loop."""
+
+from __future__ import annotations
+
+from ...errors import Full
+from ...history import Gap, Position, Publication
+from ...protocol.flow import Flow
+from ...protocol.frames import FrameType, ResetCode
+from ...protocol.publish import OUTBOX_ID_SIZE, PUBLISH_PURPOSE, Publisher
+from ...protocol.subscription import SUBSCRIBE_PURPOSE, After, Subscription, wrap
+from ...storage.names import Pattern
+from .chronicle import Chronicle, Reader
+from .ends import End
+from .hub import abandon, say, takes_more
+
+PATTERNS = ("a.x", "a.y", "b.z", "a.*", "**")
+
+_MOST = 3
+"""Subscriptions that a client has at once."""
+
+
+class Desk:
+    """The outbox and the subscriptions of a client's process; both outlive its sessions.
+
+    Args:
+        number: the client's.
+
+    Attributes:
+        is_closing: nothing is begun any more.
+    """
+
+    def __init__(self, chronicle: Chronicle, number: int) -> None:
+        self.is_closing = False
+        self.subscriptions: list[Reading] = []
+        self._chronicle = chronicle
+        self._number = number
+        self._life = 0
+        self._published = 0
+        self._end: End | None = None
+        self._flow: Flow | None = None
+        self._asked: dict[int, tuple[str, bytes]] = {}
+        self._outbox = self._new_outbox()
+
+    def _new_outbox(self) -> Publisher:
+        self._life += 1
+        return Publisher((self._number << 64 | self._life).to_bytes(OUTBOX_ID_SIZE, "big"))
+
+    def die(self, *, is_durable: bool) -> None:
+        """The process is killed and started again; one that is durable has its outbox on a disk of its own."""
+        self.subscriptions.clear()
+        self._end = self._flow = None
+        before = self._outbox
+        if is_durable:
+            self._outbox = Publisher(
+                before.id, before.unanswered, before._last, was_opened=before.said > 0 or before.is_open
+            )
+        else:
+            self._outbox = self._new_outbox()
+            self._asked.clear()
+
+    # It publishes...
+
+    def publish(self, end: End, topic: str, size: int) -> None:
+        """Publish something, if there is room for it."""
+        if self._outbox.has_room and not self.is_closing:
+            self._published += 1
+            data = wrap(FrameType.BYTES, f"{self._number}/{self._published}".ljust(size, ".").encode())
+            self._asked[self._outbox.publish(topic, data)] = (topic, data)
+        self.go_on(end)
+
+    def go_on(self, end: End) -> None:
+        """Keep a flow for what is published, and one for each subscription, on the session that there is."""
+        if end.ended or end.is_closing or end.is_peer_closed or not end.talk.is_confirmed or self.is_closing:
+            return
+        if self._outbox.unanswered and (self._end is not end or self._flow is None):
+            flow = _open(end, PUBLISH_PURPOSE)
+            if flow is not None:
+                self._end, self._flow = end, flow
+                end.serving[flow.number] = self._answered
+                end.on_room[flow.number] = self._fill
+                say(end, flow, self._outbox.begin())
+        self._fill()
+        for reading in self.subscriptions:
+            reading.go_on(end)
+
+    def _fill(self) -> None:
+        end, flow = self._end, self._flow
+        while end is not None and flow is not None and not end.ended and takes_more(end.core, flow):
+            message = self._outbox.next_message()
+            if message is None:
+                return
+            say(end, flow, message)
+
+    def _answered(self) -> None:
+        end, flow = self._end, self._flow
+        if end is None or flow is None:
+            return
+        while flow.inbox:
+            for answer in self._outbox.receive(end.core.take(flow)):
+                self._chronicle.check_answer(*self._asked.pop(answer.number), answer)
+        end.core.handle_taken(flow)
+        if flow.reset is not None:
+            self._flow = None  # the disk failed: what was published is asked about in another flow
+        self._fill()
+
+    # ... and subscribes...
+
+    def subscribe(self, end: End, pattern: str, after: Position | After) -> None:
+        """Begin another subscription, if there are not too many."""
+        if len(self.subscriptions) < _MOST and not self.is_closing:
+            self.subscriptions.append(Reading(self._chronicle, pattern, after))
+        self.go_on(end)
+
+    def unsubscribe(self, place: int) -> None:
+        """Want no more of one."""
+        if self.subscriptions:
+            self.subscriptions.pop(place % len(self.subscriptions)).close()
+
+    def read(self, place: int, most: int) -> None:
+        """A program asks one of its subscriptions for what is next."""
+        if self.subscriptions:
+            reading = self.subscriptions[place % len(self.subscriptions)]
+            for _ in range(most):
+                if not reading.hear():
+                    break
+
+    # ... until there is nothing to do.
+
+    @property
+    def lacks(self) -> str:
+        """What is still to come, if anything is."""
+        if self._outbox.unanswered:
+            return f"{len(self._outbox.unanswered)} publishes wait for their answers"
+        return next(filter(None, (reading.lacks for reading in self.subscriptions)), "")
+
+    def close(self) -> None:
+        """Leave every flow."""
+        self.is_closing = True
+        if self._end is not None and self._flow is not None:
+            abandon(self._end, self._flow, ResetCode.CANCELLED)
+        for reading in self.subscriptions:
+            reading.close()
+        self.subscriptions.clear()
+
+
+class Reading:
+    """A subscription, and what its program was told."""
+
+    def __init__(self, chronicle: Chronicle, pattern: str, after: Position | After) -> None:
+        covered = Position(chronicle.first, 0) if after is After.START else None
+        if isinstance(after, Position):
+            covered = after
+        self.place = Subscription(pattern, after)
+        self._reader = Reader(chronicle, pattern, Pattern(pattern).matches, covered)
+        self._end: End | None = None
+        self._flow: Flow | None = None
+
+    @property
+    def lacks(self) -> str:
+        """What its program was not told yet."""
+        return self._reader.lacks()
+
+    def go_on(self, end: End) -> None:
+        """Be in a flow of this session: what came in the one before is told first."""
+        if self._flow is not None and self._end is end and self._flow.reset is None:
+            return
+        if self._flow is not None and self._flow.inbox:
+            return
+        flow = _open(end, SUBSCRIBE_PURPOSE)
+        if flow is not None:
+            self._end, self._flow = end, flow
+            say(end, flow, self.place.begin())
+
+    def hear(self) -> bool:
+        """Ask for what is next; return whether there was anything."""
+        end, flow = self._end, self._flow
+        if end is None or flow is None or end.is_gone:
+            return False
+        if not flow.inbox:
+            if not end.ended:
+                end.core.handle_taken(flow)
+            return False
+        told = self.place.receive(end.core.take(flow))
+        if isinstance(told, Publication):
+            self._reader.publication(told)
+        elif isinstance(told, Gap):
+            self._reader.gap(told, self.place.position)
+        elif self.place.position is not None:
+            self._reader.mark(self.place.position)
+        return True
+
+    def close(self) -> None:
+        """Want no more."""
+        if self._end is not None and self._flow is not None:
+            abandon(self._end, self._flow, ResetCode.CANCELLED)
+
+
+def _open(end: End, purpose: str) -> Flow | None:
+    try:
+        return end.core.open_flow(purpose)
+    except Full:
+        return None

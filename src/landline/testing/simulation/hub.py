@@ -1,0 +1,259 @@
+"""The topics of a simulated server: the real board and feeds over the disk in virtual time, as ``patterns.hub`` runs them on the loop.
+
+What that shell decides is repeated here as thinly as it can be; where it changes, this follows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Final
+from weakref import WeakValueDictionary
+
+from ...errors import StorageError, StorageFailed
+from ...history import Position
+from ...protocol import board as board_module
+from ...protocol import feed as feed_module
+from ...protocol import publish as publish_module
+from ...protocol.board import Board
+from ...protocol.feed import Behind, Feed, frame_of
+from ...protocol.flow import ENDED, RESET, Flow
+from ...protocol.frames import FrameType, ResetCode
+from ...protocol.publish import (
+    PUBLISH_PURPOSE,
+    Answer,
+    Code,
+    Opened,
+    Origin,
+    Outbox,
+    Publish,
+    decode_publish,
+    decode_record,
+    encode,
+    encode_record,
+)
+from ...protocol.session import Session
+from ...protocol.subscription import SUBSCRIBE_PURPOSE, After, decode_subscribe
+from ...storage.base import Append, Change, Page, Put, Value
+from ...storage.names import Pattern
+from .disk import Disk, Outcome
+from .ends import End
+from .line import Node
+from .switched_off import Patch
+
+RULES: Final = {"a.x": Behind.HISTORY, "a.y": Behind.DROP_OLDEST, "b.z": Behind.LATEST}
+"""The topics, and what becomes of publications for which a reader is too slow."""
+
+SMALL: Final[tuple[Patch, ...]] = (
+    (feed_module, "MOST_QUEUED", 800),
+    (board_module, "MOST_CHANGES", 4),
+    (publish_module, "MOST_UNANSWERED", 12),
+)
+"""Limits that a run of a thousand steps would never reach are small while it runs."""
+
+_PENDING: Final = 300
+_PAGE: Final = 5
+_OUTBOXES: Final = "landline.outbox."
+
+
+class Hub:
+    """The topics of one life of a server."""
+
+    def __init__(self, disk: Disk, node: Node) -> None:
+        self.disk = disk
+        self.board = Board(disk.head, RULES.__getitem__, self._wake)
+        self._node = node
+        self._is_writing = self._has_failed = False
+        self._origins: WeakValueDictionary[str, Origin] = WeakValueDictionary()
+        self._loading: dict[str, list[Callable[[Origin | None, bool], None]]] = {}
+
+    def serve(self, end: End, flow: Flow) -> None:
+        """Serve a flow that a client opened."""
+        serving = (
+            _Publisher(self, end, flow) if flow.purpose == PUBLISH_PURPOSE else _Subscriber(self, end, flow)
+        )
+        end.serving[flow.number] = serving.arrived
+        self._node.ready.append(serving.arrived)  # what came together with it was reported before it
+
+    # The one who writes...
+
+    def _wake(self) -> None:
+        self._node.ready.append(self._write)
+
+    def _write(self) -> None:
+        if self._is_writing or not self.board.has_batch:
+            return
+        self._is_writing = True
+        batch = self.board.next_batch(self._node.now)
+        changes: list[Change] = [Append(topic, data) for topic, data in batch.publications]
+        changes += [Put(key, value) for key, value in batch.records]
+        self.disk.write(changes, self._written)
+
+    def _written(self, outcome: Outcome) -> None:
+        self._is_writing = False
+        if isinstance(outcome, StorageError):
+            is_doubtful = isinstance(outcome, StorageFailed) and not self._has_failed
+            self._has_failed |= isinstance(outcome, StorageFailed)
+            self.board.failed(Code.UNKNOWN if is_doubtful else Code.FULL, str(outcome))
+        else:
+            self.board.stored(outcome)
+        self._wake()
+
+    # What is known of an outbox...
+
+    def origin(self, key: str, then: Callable[[Origin | None, bool], None]) -> None:
+        """Call back with what is known of an outbox, and whether it was known before; None: the disk failed."""
+        origin = self._origins.get(key)
+        if origin is not None:
+            then(origin, True)
+        elif key in self._loading:
+            self._loading[key].append(then)
+        else:
+            self._loading[key] = [then]
+            self.disk.get(key, partial(self._found, key))
+
+    def _found(self, key: str, value: Value | None) -> None:
+        if value is not None:
+            self._loaded(key, decode_record(value.data, value.position)[0], is_known=True)
+            return
+        origin = Origin()
+
+        def registered(outcome: Outcome) -> None:
+            self._loaded(key, None if isinstance(outcome, StorageError) else origin, is_known=False)
+
+        self.disk.write([Put(key, encode_record(origin, [], self._node.now))], registered)
+
+    def _loaded(self, key: str, origin: Origin | None, *, is_known: bool) -> None:
+        if origin is not None:
+            self._origins[key] = origin
+        for then in self._loading.pop(key):
+            then(origin, is_known)
+            is_known = True
+
+
+class _Publisher:
+    """The flow of a client's publishes."""
+
+    def __init__(self, hub: Hub, end: End, flow: Flow) -> None:
+        self._hub = hub
+        self._end = end
+        self._flow = flow
+        self._key = ""
+        self._origin: Origin | None = None
+        self._is_opening = False
+
+    def arrived(self) -> None:
+        """Take what is there."""
+        core, flow = self._end.core, self._flow
+        if not is_writable(flow) or self._end.ended:
+            self._origin = None
+            return
+        while flow.inbox and not self._is_opening:
+            said = decode_publish(core.take(flow))
+            if isinstance(said, Outbox):
+                self._key = f"{_OUTBOXES}{self._end.talk.principal}.{said.id.hex()}"
+                self._is_opening = True
+                self._hub.origin(self._key, self._opened)
+            elif self._origin is not None:
+                self._hub.board.receive(self._origin, self._key, said, self._answer, _as_it_is)
+        if not flow.inbox:
+            core.handle_taken(flow)
+
+    def _opened(self, origin: Origin | None, is_known: bool) -> None:
+        self._is_opening = False
+        if origin is None:
+            abandon(self._end, self._flow, ResetCode.FAILED)
+            return
+        self._origin = origin
+        self._answer(Opened(is_known))
+        self.arrived()
+
+    def _answer(self, said: Opened | Answer) -> None:
+        say(self._end, self._flow, encode(said))
+
+
+class _Subscriber:
+    """The flow of a subscription."""
+
+    def __init__(self, hub: Hub, end: End, flow: Flow) -> None:
+        self._hub = hub
+        self._end = end
+        self._flow = flow
+        self._feed: Feed | None = None
+
+    def arrived(self) -> None:
+        """Take what the client wants; it wants it once, and then no more."""
+        core, flow, board = self._end.core, self._flow, self._hub.board
+        if self._feed is not None or not flow.inbox:
+            self.fill()
+            return
+        wish = decode_subscribe(core.take(flow))
+        core.handle_taken(flow)
+        selects = Pattern(wish.pattern)
+        if wish.after is After.START:
+            feed = Feed(selects.text, None)
+        else:
+            is_now = wish.after is After.NOW
+            feed = Feed(selects.text, board.head if is_now else Position(wish.epoch, wish.offset))
+            if feed.cursor == board.head:
+                feed.go_live()
+        self._feed = feed
+        board.subscribe(feed, selects, self.fill)
+        self._end.on_room[flow.number] = self.fill
+        self.fill()
+
+    def fill(self) -> None:
+        """Send what the reader takes now."""
+        feed, end, flow = self._feed, self._end, self._flow
+        if feed is None:
+            return
+        if end.ended or not is_writable(flow):
+            self._feed = None
+            self._end.on_room.pop(flow.number, None)
+            # Not at once: whoever tells of a publication walks through the feeds right now.
+            end.node.ready.append(partial(self._hub.board.unsubscribe, feed))
+            return
+        while feed.has_something and takes_more(end.core, flow):
+            end.core.send_frame(flow, frame_of(feed.next_part(), flow.number))
+        if feed.wants_page and takes_more(end.core, flow):
+            feed.read()
+            self._hub.disk.read(feed.pattern, feed.cursor, _PAGE, partial(self._page, feed))
+
+    def _page(self, feed: Feed, page: Page) -> None:
+        feed.page(page.publications, page.gaps, page.end, more=page.more)
+        self.fill()
+
+
+# What both ends do with such flows...
+
+
+def is_topics(flow: Flow) -> bool:
+    """Whether a flow is of topics."""
+    return flow.purpose in (PUBLISH_PURPOSE, SUBSCRIBE_PURPOSE)
+
+
+def is_writable(flow: Flow) -> bool:
+    """Whether anything may still be sent in it."""
+    return not (flow.is_ending or flow.ours & (ENDED | RESET) or flow.theirs & RESET)
+
+
+def takes_more(core: Session, flow: Flow) -> bool:
+    """Whether little of it waits to be written."""
+    return flow.pending_bytes < _PENDING and is_writable(flow) and core.has_room_in(flow)
+
+
+def say(end: End, flow: Flow, payload: bytes) -> None:
+    """Send a message of these flows, if it takes any more."""
+    if is_writable(flow) and not end.ended:
+        end.core.send(flow, FrameType.BYTES, payload)
+
+
+def abandon(end: End, flow: Flow, code: ResetCode) -> None:
+    """Leave a flow, if there is still something to leave."""
+    if not (end.ended or flow.is_over or flow.ours & RESET):
+        end.core.abandon_flow(flow, code)
+
+
+def _as_it_is(publish: Publish) -> bytes:
+    """Everything may be published."""
+    return publish.data
