@@ -19,7 +19,17 @@ SLOW = {
     "pressure holds nobody back",
     "an unconfirmed line outlives its session",
     "nobody is hung up on for unfinished frames",
-    "a reset is not answered",
+    "a reset calls all that arrived handled",
+    "a stolen token does not revoke",
+    "how a session ended while it was stored is not told",
+    "everything before a publish counts as answered",
+    "what a page had is queued when it is told",
+    "what a page had stays queued",
+    "the cursor does not follow what is live",
+    "dropped without a gap",
+    "superseded without a gap",
+    "what retention removed is not told",
+    "a replaced history is not told",
 }
 """Take more seeds than a test should."""
 
