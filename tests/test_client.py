@@ -260,7 +260,9 @@ async def test_what_was_published_and_not_answered_is_seen_by_the_next_session()
         landline.storage.MemoryStorage() as storage,
         asyncio.timeout(10),
     ):
-        first = await landline.connect("memory://kept", storage=storage)
+        first = await landline.connect(
+            "memory://kept", storage=storage, limits=landline.Limits(close_timeout=0.05)
+        )
         first.drop(300)
         publishing = [
             asyncio.create_task(first.publish("t", "one", on_kept=kept.set)),

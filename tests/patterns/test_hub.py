@@ -516,9 +516,11 @@ async def test_a_disk_without_room_for_an_outbox_refuses_its_publishes(disk: Dis
     async with line(disk) as client:
         disk.error = StorageFull("no room")
         _, messages = client.publish(Publish(1, 0, "t", b""))
-        assert "full" in (await reset_of(messages)).reason
+        refused = (await answers(messages, 2))[1]
+        assert isinstance(refused, Unpublished)
+        assert refused.code is Code.FULL
         disk.error = None
-        _, messages = client.publish(Publish(1, 0, "t", b""))
+        _, messages = client.publish(Publish(2, 0, "t", b""))
 
         assert isinstance((await answers(messages, 2))[1], Published)
 

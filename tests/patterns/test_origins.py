@@ -85,9 +85,9 @@ async def test_what_was_published_is_known_to_the_next_life(disk: Disk, clock: C
 async def test_what_cannot_be_kept_or_read_is_an_error(disk: Disk, clock: Clock) -> None:
     """And makes nobody known."""
     origins = Origins(disk, clock)
-    disk.error = StorageFull("no room")
+    disk.error = StorageFailed("gone")
     for _ in range(2):
-        with pytest.raises(StorageFull):
+        with pytest.raises(StorageFailed):
             await origins.get(KEY)
     disk.error = None
     await disk.put(KEY, b"rubbish")
@@ -98,6 +98,16 @@ async def test_what_cannot_be_kept_or_read_is_an_error(disk: Disk, clock: Clock)
 
     assert value is not None
     assert value.data == b"rubbish"
+
+
+async def test_a_disk_without_room_keeps_nobody_out(disk: Disk, clock: Clock) -> None:
+    """What is published is refused by itself, and kept with the outbox when there is room."""
+    origins = Origins(disk, clock)
+    disk.error = StorageFull("no room")
+    origin, is_known = await origins.get(KEY)
+
+    assert not is_known
+    assert (await origins.get(KEY))[0] is origin
 
 
 @pytest.mark.limit("storage.outbox_age")

@@ -9,7 +9,7 @@ from contextlib import suppress
 from typing import Final
 from weakref import WeakValueDictionary
 
-from ..errors import Conflict, StorageDamaged
+from ..errors import Conflict, StorageDamaged, StorageFull
 from ..limits import STORAGE
 from ..protocol.publish import Origin, decode_record, encode_record
 from ..storage.base import Delete, Storage, Value
@@ -53,7 +53,10 @@ class Origins:
             else:
                 # Before anything is published of it: then who comes again is known, and nothing of it is in doubt.
                 origin = Origin()
-                await self._storage.put(key, encode_record(origin, [], self._clock()))
+                with suppress(
+                    StorageFull
+                ):  # then nothing of it is stored, and each of its publishes is told so
+                    await self._storage.put(key, encode_record(origin, [], self._clock()))
             self._known[key] = origin
             return origin, value is not None
 
