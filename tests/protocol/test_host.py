@@ -505,7 +505,7 @@ def test_what_happens_while_it_is_stored(what: str) -> None:
         assert (refusal.code, refusal.attempt) == (CloseCode.STALE, 3)
         assert welcome_of(other).resumed
     elif what == "the session ends":
-        assert refusal_of(carrier).code is CloseCode.UNKNOWN_SESSION
+        assert refusal_of(carrier).code is CloseCode.FAILED
         assert house.records == {}
     else:
         refusal = refusal_of(carrier)

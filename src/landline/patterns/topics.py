@@ -97,6 +97,7 @@ class Publishing:
         self._room = Signal()
         self._flow: BareFlow | None = None
         self._may_say = False
+        self._awaited = 0
         self._task: asyncio.Task[None] | None = None
         self.earlier: list[Earlier] = []
         if kept is not None:
@@ -124,13 +125,18 @@ class Publishing:
             task.add_done_callback(self._keeping.discard)
         self._start()
         self._fill()
-        return position_of(await asyncio.shield(future))
+        self._awaited += 1
+        try:
+            return position_of(await asyncio.shield(future))
+        finally:
+            self._awaited -= 1
+            self._room.wake()
 
     async def finish(self) -> None:
-        """Wait until everything published is answered, for ``close_timeout`` seconds at the most."""
+        """Wait until everything is answered that somebody waits for, for ``close_timeout`` seconds at the most."""
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(self._bare.limits.close_timeout):
-                while self._outbox.unanswered and self._bare.ended is None:
+                while self._awaited and self._bare.ended is None:
                     await self._room.wait()
 
     async def wait_closed(self) -> None:

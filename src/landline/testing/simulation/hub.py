@@ -18,7 +18,7 @@ from ...protocol import publish as publish_module
 from ...protocol.board import Board
 from ...protocol.feed import Behind, Feed, frame_of
 from ...protocol.flow import ENDED, RESET, Flow
-from ...protocol.frames import FrameType, ResetCode
+from ...protocol.frames import FRAME_COST, FrameType, ResetCode
 from ...protocol.publish import (
     PUBLISH_PURPOSE,
     Answer,
@@ -46,6 +46,7 @@ RULES: Final = {"a.x": Behind.HISTORY, "a.y": Behind.DROP_OLDEST, "b.z": Behind.
 
 SMALL: Final[tuple[Patch, ...]] = (
     (feed_module, "MOST_QUEUED", 800),
+    (feed_module, "_MOST_GAPS", 800 // FRAME_COST),
     (board_module, "MOST_CHANGES", 4),
     (publish_module, "MOST_UNANSWERED", 12),
 )
