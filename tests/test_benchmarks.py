@@ -7,9 +7,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).resolve().parents[1]
 
 
+@pytest.mark.long
 def test_one_job_runs_with_every_peer(tmp_path: Path) -> None:
     """The table names the unit and the ratios, and the figures are written down."""
     figures = tmp_path / "figures.json"

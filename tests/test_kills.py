@@ -28,6 +28,7 @@ HISTORY = (
 )
 
 
+@pytest.mark.long
 @pytest.mark.skipif(sys.platform != "linux", reason="signals and files as Linux has them")
 def test_kills_leave_every_book_in_order() -> None:
     """Server and clients are killed three times under load; nothing acked is missing, doubled or out of order."""

@@ -15,6 +15,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 
 
+@pytest.mark.long
 @pytest.mark.skipif(sys.platform == "win32", reason="neither the signal nor the sockets are there")
 def test_nobody_is_refused_while_a_server_is_started_anew(tmp_path: Path) -> None:
     """Twice in place and once under a parent that holds the sockets; by plain text and with sessions, over TCP and a Unix socket."""

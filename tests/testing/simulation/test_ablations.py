@@ -34,6 +34,7 @@ SLOW = {
 """Take more seeds than a test should."""
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     "ablation",
     [each for each in ABLATIONS if not each.masked_by and each.name not in SLOW],

@@ -304,6 +304,7 @@ def test_a_killed_server_costs_nothing(mortal_house: House) -> None:
     assert ana.count("ana-2") == 0
 
 
+@pytest.mark.long
 def test_a_line_that_went_into_the_dark_is_said_once_by_the_next_server(mortal_house: House) -> None:
     """The server froze, a line went into the dark, and the server was killed: the next one finds out whether it has it."""
     ana = Terminal(mortal_house, "ana")
@@ -358,6 +359,7 @@ def test_a_client_that_was_killed_says_what_it_had_not_when_it_is_started_again(
     assert third.count("from before") == 0
 
 
+@pytest.mark.long
 def test_a_line_that_was_left_for_a_room_we_are_not_in_now_comes_back(mortal_house: House) -> None:
     """With the reason, and once."""
     ana = Terminal(mortal_house, "ana")
@@ -399,6 +401,7 @@ def test_two_clients_at_once_have_each_their_own_lines(mortal_house: House) -> N
     assert len(list(mortal_house.outboxes())) == 3
 
 
+@pytest.mark.long
 def test_a_server_killed_in_the_middle_of_everything_costs_nobody_a_line(
     operated_house: OperatedHouse,
 ) -> None:
@@ -470,6 +473,7 @@ def test_a_taken_name_gets_a_number(house: House) -> None:
     ana.until("ana-2 joined")
 
 
+@pytest.mark.long
 def test_every_way_out_is_polite(house: House) -> None:
     """Ctrl-C, Ctrl-D, SIGTERM and a closed window: what was said arrives, the room is told, the exit code is 0."""
     ben = Terminal(house, "ben")
