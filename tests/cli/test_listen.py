@@ -99,6 +99,7 @@ def make_random(path: Path, size: int) -> Path:
     return path
 
 
+@pytest.mark.long
 async def test_32_mebibytes_survive_cuts_freezes_and_a_sleeping_side(pipes: Pipes) -> None:
     """Both directions at once, through a network that cuts and freezes, and each process stopped for a while: not a byte lost or doubled."""
     there = make_random(pipes.folder / "there", 32 * MEBIBYTE)
