@@ -18,7 +18,7 @@ PYTHON ?= python3
 ARGS ?=
 BIN := .venv/bin
 # More test workers than cores here: many tests wait for other processes.
-WORKERS ?= 3
+WORKERS ?= 4
 
 # Compiled code stays in the checkout, also where the environment wants none: else every start of a program compiles everything anew,
 # and the tests start hundreds.
