@@ -89,7 +89,7 @@ class Server:
         retry_in: seconds after which clients are told to come back when the server goes; each is told another time, up to twice this.
         redirect: an address that clients are told to go on with when this server goes or is full; they follow only to one that they were
             given themselves.
-        storage: where topics are kept: a file, or a ``Storage``; one that is open already is left open. Without one, topics last as long as
+        storage: where topics are kept, and sessions, which then outlive this server: a file, or a ``Storage``; one that is open already is left open. Without one, topics last as long as
             the server listens.
         authorize: takes a principal, ``"publish"`` or ``"subscribe"``, and a topic or pattern; returns whether they may. By default everybody may.
 

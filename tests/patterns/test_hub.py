@@ -34,7 +34,7 @@ from landline.protocol.publish import (
     PUBLISH_PURPOSE,
     Code,
     Opened,
-    Outbox,
+    Opening,
     Publish,
     Published,
     Unpublished,
@@ -314,7 +314,7 @@ class Line:
         return flow, Messages(self.bare, flow)
 
     def publish(self, *publishes: Publish, outbox: bytes = ID) -> tuple[BareFlow, Messages]:
-        return self.open(PUBLISH_PURPOSE, encode(Outbox(outbox)), *map(encode, publishes))
+        return self.open(PUBLISH_PURPOSE, encode(Opening(outbox)), *map(encode, publishes))
 
 
 Serve = Callable[..., Any]
@@ -390,8 +390,8 @@ async def test_what_may_not_be_published_is_refused(disk: Disk, topic: str, data
         [],
         [b"\xc1"],
         [encode(Publish(1, 0, "t", b""))],
-        [encode(Outbox(ID)), encode(Outbox(ID))],
-        [encode(Outbox(ID)), b"\xc1"],
+        [encode(Opening(ID)), encode(Opening(ID))],
+        [encode(Opening(ID)), b"\xc1"],
     ],
 )
 async def test_a_flow_of_publishes_that_breaks_a_rule_is_reset(disk: Disk, said: list[bytes]) -> None:

@@ -28,8 +28,8 @@ from landline.protocol.publish import (
     Answer,
     Code,
     Opened,
+    Opening,
     Origin,
-    Outbox,
     Publish,
     Published,
     Publisher,
@@ -38,7 +38,7 @@ from landline.protocol.publish import (
     encode,
     encode_record,
 )
-from landline.protocol.subscription import After, Subscription, decode_subscribe
+from landline.protocol.subscription import After, Place, decode_subscribe
 from landline.storage import Append, MemoryStorage, Page, Pattern, Put, Retention
 
 T = TypeVar("T")
@@ -114,7 +114,7 @@ class Subscriber:
 
     def __init__(self, pattern: str, after: After) -> None:
         self.selects = Pattern(pattern)
-        self.place = Subscription(pattern, after)
+        self.place = Place(pattern, after)
         self.begins_at: int | None = 0 if after is After.START else None
         self.told: list[Publication | Gap] = []
         self.last = 0
@@ -219,8 +219,8 @@ class Topics(RuleBasedStateMachine):
         for _ in range(min(number, len(client.up))):
             self.take(client, decode_publish(client.up.popleft()))
 
-    def take(self, client: Client, said: Outbox | Publish) -> None:
-        if isinstance(said, Outbox):
+    def take(self, client: Client, said: Opening | Publish) -> None:
+        if isinstance(said, Opening):
             client.origin, known = self.origin(client.name)
             client.down.append(encode(Opened(known)))
         else:

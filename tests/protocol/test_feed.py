@@ -17,7 +17,7 @@ from landline.history import (
 from landline.limits import PROTOCOL
 from landline.protocol.feed import MOST_QUEUED, Behind, Entry, Feed, Part, fitting, frame_of
 from landline.protocol.frames import FRAME_COST, HEADER, FrameType
-from landline.protocol.subscription import After, Subscription
+from landline.protocol.subscription import After, Place
 from tests.protocol.lines import frames_of
 
 HALF = MOST_QUEUED // 2
@@ -112,7 +112,7 @@ def test_a_frame_is_made_once_for_all_whose_flows_have_one_number() -> None:
 )
 def test_a_subscriber_reads_what_the_feed_tells(part: Part) -> None:
     """Each kind of part, through its frame."""
-    subscription = Subscription("t", After.NOW)
+    subscription = Place("t", After.NOW)
     subscription.receive(frame_of(at(1), 1)[HEADER.size :])
     heard = subscription.receive(frame_of(part, 1)[HEADER.size :])
 

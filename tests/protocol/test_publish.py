@@ -15,8 +15,8 @@ from landline.protocol.publish import (
     Answer,
     Code,
     Opened,
+    Opening,
     Origin,
-    Outbox,
     Publish,
     Published,
     Publisher,
@@ -68,7 +68,7 @@ def test_nothing_is_said_before_the_outbox_is_opened() -> None:
     publisher = Publisher(ID)
     publisher.publish("t", b"data")
 
-    assert decode_publish(publisher.begin()) == Outbox(ID)
+    assert decode_publish(publisher.begin()) == Opening(ID)
     assert publisher.next_message() is None
     assert publisher.receive(KNOWN) == []
     assert publisher.next_message() == encode(Publish(1, 0, "t", b"data"))

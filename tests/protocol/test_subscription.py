@@ -22,8 +22,8 @@ from landline.protocol.subscription import (
     Item,
     Mark,
     Missing,
+    Place,
     Subscribe,
-    Subscription,
     decode_subscribe,
     encode,
     unwrap,
@@ -42,7 +42,7 @@ def at(offset: int, epoch: str = "e") -> Position:
 @pytest.mark.parametrize("after", [After.START, After.NOW, After.LAST])
 def test_a_subscription_begins_where_it_is_asked_to(after: After) -> None:
     """And again there, as long as it was told no position."""
-    subscription = Subscription("t", after)
+    subscription = Place("t", after)
 
     assert decode_subscribe(subscription.begin()) == Subscribe("t", after)
     assert subscription.position is None
@@ -51,7 +51,7 @@ def test_a_subscription_begins_where_it_is_asked_to(after: After) -> None:
 
 def test_a_subscription_goes_on_where_it_had_come_to() -> None:
     """After a position that was given, a mark, or a publication."""
-    subscription = Subscription("t", at(5))
+    subscription = Place("t", at(5))
     assert decode_subscribe(subscription.begin()) == Subscribe("t", After.POSITION, "e", 5)
     assert subscription.receive(encode(Mark("f", 7))) is None
     assert decode_subscribe(subscription.begin()) == Subscribe("t", After.POSITION, "f", 7)
@@ -64,7 +64,7 @@ def test_a_subscription_goes_on_where_it_had_come_to() -> None:
 
 def test_a_publication_needs_the_name_of_its_epoch() -> None:
     """Anew in each flow: the last one's server may have been another."""
-    subscription = Subscription("t", After.NOW)
+    subscription = Place("t", After.NOW)
     subscription.begin()
     subscription.receive(encode(Mark("e", 1)))
     subscription.receive(item(2))
@@ -77,7 +77,7 @@ def test_a_publication_needs_the_name_of_its_epoch() -> None:
 @pytest.mark.parametrize("reason", [HISTORY_REPLACED, BEHIND, SUPERSEDED, TOO_LARGE])
 def test_a_gap_up_to_whose_end_all_was_told_is_a_place_to_go_on_from(reason: str) -> None:
     """One that says that the history is another even leads back."""
-    subscription = Subscription("t", at(9, "other"))
+    subscription = Place("t", at(9, "other"))
     gap = subscription.receive(encode(Missing("t", "other", 9, "e", 4, reason)))
 
     assert gap == Gap("t", at(9, "other"), at(4), reason)
@@ -87,7 +87,7 @@ def test_a_gap_up_to_whose_end_all_was_told_is_a_place_to_go_on_from(reason: str
 @pytest.mark.parametrize("reason", [EXPIRED, DAMAGED, "a reason of a later version"])
 def test_a_gap_that_may_reach_further_than_what_follows_is_none(reason: str) -> None:
     """Of a pattern's topics another may have something before its end."""
-    subscription = Subscription("*", at(1))
+    subscription = Place("*", at(1))
     assert subscription.receive(encode(Missing("t", "e", 1, "e", 8, reason))) == Gap(
         "t", at(1), at(8), reason
     )
@@ -109,7 +109,7 @@ def test_a_gap_that_may_reach_further_than_what_follows_is_none(reason: str) -> 
 )
 def test_what_cannot_be_read_is_an_error(payload: bytes) -> None:
     """And moves nothing."""
-    subscription = Subscription("t", at(1))
+    subscription = Place("t", at(1))
     subscription.receive(encode(Mark("e", 2)))
 
     with pytest.raises(ProtocolError, match="a publication that cannot be read"):

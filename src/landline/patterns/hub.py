@@ -34,8 +34,8 @@ from ..protocol.publish import (
     Answer,
     Code,
     Opened,
+    Opening,
     Origin,
-    Outbox,
     Publish,
     decode_publish,
     encode,
@@ -258,7 +258,7 @@ class Hub:
     async def _serve_publisher(self, bare: BareSession, session: Any, flow: BareFlow) -> None:
         messages = Messages(bare, flow)
         said = decode_publish(heard(await messages.receive()))
-        if not isinstance(said, Outbox):
+        if not isinstance(said, Opening):
             raise ProtocolError("publishes begin with their outbox", "bad-data")
         self._count_outbox(bare, said.id)
         key = key_of(bare.principal, said.id)

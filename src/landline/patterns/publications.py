@@ -38,7 +38,15 @@ def decode_stored(data: bytes) -> Any:
     Raises:
         ProtocolError: it is not what its type says.
     """
-    value = unwrap(data)
+    return unpacked(unwrap(data))
+
+
+def unpacked(value: Any) -> Any:
+    """Return a value that may be packed still.
+
+    Raises:
+        ProtocolError: it is not what its type says.
+    """
     return value.unpack() if isinstance(value, Packed) else value
 
 

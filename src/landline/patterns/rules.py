@@ -27,7 +27,7 @@ class TopicRule(msgspec.Struct, frozen=True):
     kept: Retention
     behind: Behind
     vet: Callable[[Any, str, Any], Any] | None = None
-    """Takes the session, the topic and the data of a client's publish; returns the data to store, or raises."""
+    """Takes the session, the topic and the data of a client's publish; returns the data to store or an awaitable of it, or raises."""
 
 
 def allow_all(principal: str, verb: str, topic: str) -> bool:

@@ -23,18 +23,16 @@ from ..errors import (
     TopicError,
 )
 from ..history import Gap, Position, Publication
-from ..protocol.codec import Packed
 from ..protocol.frames import ResetCode
 from ..protocol.publish import OUTBOX_ID_SIZE, PUBLISH_PURPOSE, Answer, Publisher
-from ..protocol.subscription import SUBSCRIBE_PURPOSE, After
-from ..protocol.subscription import Subscription as Place
+from ..protocol.subscription import SUBSCRIBE_PURPOSE, After, Place
 from ..sessions.bare import BareSession
 from ..sessions.flow import RENEWED, BareFlow
 from ..sessions.signal import Signal
 from ..storage.names import Pattern, check_topic
 from .messages import Messages
 from .outbox import KeptOutbox
-from .publications import decode_stored, encode_stored, heard, position_of, say
+from .publications import decode_stored, encode_stored, heard, position_of, say, unpacked
 
 Beginning = Position | Literal["start", "now", "last"]
 """Where a subscription begins: after a position, with the oldest that is kept, with what comes from now on, or with the newest of each topic."""
@@ -303,7 +301,7 @@ class Subscription:
                 raise
             self._position = self._place.position
             if isinstance(said, Publication):
-                return Publication(said.topic, said.position, _value(said.data))
+                return Publication(said.topic, said.position, unpacked(said.data))
             if isinstance(said, Gap):
                 return said
         raise StopAsyncIteration
@@ -337,10 +335,6 @@ def _why(error: FlowEnded) -> Exception:
     if isinstance(error, FlowReset) and error.code == ResetCode.UNWANTED.text:
         return NotAllowed(error.reason)
     return error
-
-
-def _value(data: Any) -> Any:
-    return data.unpack() if isinstance(data, Packed) else data
 
 
 def is_renewed(error: FlowEnded) -> bool:

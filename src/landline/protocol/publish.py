@@ -42,7 +42,7 @@ class Code(IntEnum):
 # What the client says...
 
 
-class Outbox(msgspec.Struct, array_like=True, frozen=True, tag=0):
+class Opening(msgspec.Struct, array_like=True, frozen=True, tag=0):
     """First: the publishes that follow are of this outbox."""
 
     id: Annotated[bytes, msgspec.Meta(min_length=OUTBOX_ID_SIZE, max_length=OUTBOX_ID_SIZE)]
@@ -88,18 +88,18 @@ class Unpublished(msgspec.Struct, array_like=True, frozen=True, tag=2):
 Answer = Published | Unpublished
 
 encode: Final = msgspec.msgpack.Encoder().encode
-_decode_publish = msgspec.msgpack.Decoder(Outbox | Publish).decode
+_decode_publish = msgspec.msgpack.Decoder(Opening | Publish).decode
 _decode_answer = msgspec.msgpack.Decoder(Opened | Published | Unpublished).decode
 
 
-def decode_publish(payload: bytes) -> Outbox | Publish:
+def decode_publish(payload: bytes) -> Opening | Publish:
     """Return what a client says.
 
     Raises:
         ProtocolError: it is none of these.
     """
     try:
-        said: Outbox | Publish = _decode_publish(payload)
+        said: Opening | Publish = _decode_publish(payload)
     except (msgspec.DecodeError, ValueError, RecursionError) as error:
         raise ProtocolError(f"a publish that cannot be read: {error}", "bad-data") from error
     return said
@@ -199,7 +199,7 @@ class Publisher:
     def begin(self) -> bytes:
         """Return what a new flow begins with; the publishes follow when the server has answered it."""
         self.is_open = False
-        return encode(Outbox(self.id))
+        return encode(Opening(self.id))
 
     def next_message(self) -> bytes | None:
         """Return what to say next, if there is something."""

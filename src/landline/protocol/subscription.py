@@ -110,7 +110,7 @@ def unwrap(data: bytes) -> object:
     return decode_data(data[0], data[1:]) if data else b""
 
 
-class Subscription:
+class Place:
     """The client's half.
 
     Args:

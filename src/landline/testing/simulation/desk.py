@@ -7,7 +7,7 @@ from ...history import Gap, Position, Publication
 from ...protocol.flow import Flow
 from ...protocol.frames import FrameType, ResetCode
 from ...protocol.publish import OUTBOX_ID_SIZE, PUBLISH_PURPOSE, Publisher
-from ...protocol.subscription import SUBSCRIBE_PURPOSE, After, Subscription, wrap
+from ...protocol.subscription import SUBSCRIBE_PURPOSE, After, Place, wrap
 from ...storage.names import Pattern
 from .chronicle import Chronicle, Reader
 from .ends import End
@@ -150,7 +150,7 @@ class Reading:
         covered = Position(chronicle.first, 0) if after is After.START else None
         if isinstance(after, Position):
             covered = after
-        self.place = Subscription(pattern, after)
+        self.place = Place(pattern, after)
         self._reader = Reader(chronicle, pattern, Pattern(pattern).matches, covered)
         self._end: End | None = None
         self._flow: Flow | None = None

@@ -24,8 +24,8 @@ from ...protocol.publish import (
     Answer,
     Code,
     Opened,
+    Opening,
     Origin,
-    Outbox,
     Publish,
     decode_publish,
     decode_record,
@@ -151,7 +151,7 @@ class _Publisher:
             return
         while flow.inbox and not self._is_opening:
             said = decode_publish(core.take(flow))
-            if isinstance(said, Outbox):
+            if isinstance(said, Opening):
                 self._key = f"{_OUTBOXES}{self._end.talk.principal}.{said.id.hex()}"
                 self._is_opening = True
                 self._hub.origin(self._key, self._opened)

@@ -16,7 +16,7 @@ from ...protocol.host import Host
 from ...protocol.publish import Answer, Code, Origin, Published, Publisher, encode_record
 from ...protocol.redial import Redial
 from ...protocol.resume import Record
-from ...protocol.subscription import Subscription
+from ...protocol.subscription import Place
 from .hub import Hub
 from .switched_off import Ablation
 
@@ -193,7 +193,7 @@ _push = Feed.push
 _page = Feed.page
 _next_part = Feed.next_part
 _overflow = Feed._overflow
-_hear = Subscription.receive
+_hear = Place.receive
 
 
 def _push_any(feed: Feed, entry: Entry) -> None:
@@ -256,7 +256,7 @@ def _never_replaced(
     _page(feed, publications, [gap for gap in gaps if gap.reason == EXPIRED], end, more=more)
 
 
-def _forgetting_where(subscription: Subscription, payload: bytes) -> Any:
+def _forgetting_where(subscription: Place, payload: bytes) -> Any:
     """Stay where the subscription began."""
     position = subscription.position
     told = _hear(subscription, payload)
@@ -309,5 +309,5 @@ STORED_ABLATIONS: tuple[Ablation, ...] = (
     Ablation("live before the last page", ((Feed, "page", _live_too_soon),)),
     Ablation("what retention removed is not told", ((Feed, "page", _page_without_gaps),)),
     Ablation("a replaced history is not told", ((Feed, "page", _never_replaced),)),
-    Ablation("the reader forgets where it is", ((Subscription, "receive", _forgetting_where),)),
+    Ablation("the reader forgets where it is", ((Place, "receive", _forgetting_where),)),
 )  # fmt: skip
