@@ -148,6 +148,20 @@ class StorageConformance:
         assert (await storage.last("a", 3)).more
         assert not (await storage.last("a", 4)).more
 
+    async def test_a_reader_may_want_a_smaller_page(self, storage: Storage) -> None:
+        """``max_bytes`` ends it sooner, never later, and always with one publication at least; reading on misses nothing."""
+        for size in (10, 10, 11, 500, 10):
+            await storage.append("a", bytes(size))
+        sizes, after, more = [], None, True
+        while more:
+            page = await storage.read("a", after, max_bytes=20)
+            sizes.append([len(publication.data) for publication in page.publications])
+            after, more = page.end, page.more
+
+        assert sizes == [[10, 10], [11], [500], [10]]
+        await storage.append("a", bytes(MAX_PAGE_BYTES))
+        assert len((await storage.read("a", max_bytes=2 * MAX_PAGE_BYTES)).publications) == 5
+
     async def test_a_page_is_bounded_in_bytes(self, storage: Storage) -> None:
         """A page ends after so many bytes, but always brings at least one publication."""
         large = bytes(MAX_PAGE_BYTES // 2)
