@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import secrets
 from collections.abc import Generator
+from functools import partial
 from typing import Any
 
 from .errors import AddressError, ConnectTimeout
 from .limits import Limits
-from .patterns.outbox import KeptOutbox, open_outbox
+from .patterns.durable import Sending
+from .patterns.intake import SEND_PURPOSE, receive_sends
+from .patterns.outbox import PUBLISHES, SENDS, KeptOutbox, open_outbox
+from .patterns.outgoing import Outgoing
 from .patterns.topics import Publishing
-from .protocol.publish import OUTBOX_ID_SIZE
+from .protocol.publish import OUTBOX_ID_SIZE, Publisher
 from .protocol.redial import Pause
 from .session import Session
+from .sessions.bare import BareSession
 from .sessions.caller import Caller
 from .sessions.reconnect import ClientEnd
 from .storage import SQLiteStorage, Storage
@@ -34,7 +40,7 @@ class connect:  # noqa: N801 - used like the function it replaces: `async with c
         connect_timeout: seconds for the first dial, all addresses together; by default ``limits.connect_timeout``.
         limits: see ``landline.Limits``.
         pause: how long to wait before a redial: a function from its number (1, 2, …) to seconds; by default full jitter.
-        storage: a file, or a ``Storage``, of this client alone: what is published is kept there until it is answered, so that it goes out once even
+        storage: a file, or a ``Storage``, of this client alone: what is published, and what is sent with ``durable=True``, is kept there until it is answered, so that it goes out once even
             if this process dies, as soon as a client is started again with the same storage. One that is open already is left open.
 
     Raises:
@@ -66,32 +72,33 @@ class connect:  # noqa: N801 - used like the function it replaces: `async with c
         self._session: Session | None = None
 
     async def _connect(self) -> Session:
-        kept = await self._open_outbox()
-        try:
+        async with contextlib.AsyncExitStack() as stack:
+            publishes, sends = await self._open_outboxes(stack)
             end = ClientEnd(self._addresses, self._limits, credentials=self._credentials, pause=self._pause)
             bare = await end.connect(self._timeout)
-        except BaseException:
-            if kept is not None:
-                await kept.close()
-            raise
-        bare.on_end = end.stop
-        return Session(bare, end.drop, Publishing(bare, kept))
+            bare.on_end = end.stop
+            receive_sends(bare)
+            sending = Sending(bare, partial(_outgoing, bare, sends))
+            publishing = Publishing(bare, publishes)
+            if sends is not None:
+                await sending.go_on()
+            return Session(bare, end.drop, sending, publishing, None if sends is None else stack.pop_all())
 
-    async def _open_outbox(self) -> KeptOutbox | None:
+    async def _open_outboxes(
+        self, stack: contextlib.AsyncExitStack
+    ) -> tuple[KeptOutbox | None, KeptOutbox | None]:
+        """Return what keeps the publishes and the durable sends, where they are to outlive this process."""
         storage = self._storage
         if storage is None:
-            return None
+            return None, None
         if not isinstance(storage, Storage):
             storage = SQLiteStorage(storage)
-        is_ours = not storage.is_open
-        if is_ours:
-            await storage.open()
-        try:
-            return await open_outbox(storage, secrets.token_bytes(OUTBOX_ID_SIZE), closes=is_ours)
-        except BaseException:
-            if is_ours:
-                await storage.close()
-            raise
+        if not storage.is_open:
+            await stack.enter_async_context(storage)
+        return (
+            await open_outbox(storage, PUBLISHES, secrets.token_bytes(OUTBOX_ID_SIZE)),
+            await open_outbox(storage, SENDS, secrets.token_bytes(OUTBOX_ID_SIZE)),
+        )
 
     def __await__(self) -> Generator[Any, None, Session]:
         return self._connect().__await__()
@@ -121,3 +128,8 @@ async def dial(address: str, *, timeout: float = Limits().connect_timeout) -> Ca
             return Caller(await open_transport(where))
     except TimeoutError:
         raise ConnectTimeout(address, f"no answer within {timeout:g} s") from None
+
+
+async def _outgoing(bare: BareSession, kept: KeptOutbox | None) -> Outgoing:
+    outbox = Publisher(secrets.token_bytes(OUTBOX_ID_SIZE)) if kept is None else kept.publisher
+    return Outgoing(bare, outbox, SEND_PURPOSE, kept)

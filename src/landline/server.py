@@ -13,8 +13,11 @@ from typing import Any, Literal
 from .errors import AddressError, SessionClosed, SessionEnded, StorageClosed
 from .history import Gap, Position, Publication
 from .limits import STORAGE, Limits
+from .patterns.durable import Sending, settle
 from .patterns.hub import Hub
+from .patterns.publications import refuse_flow
 from .patterns.rules import Authorize, TopicRule, allow_all
+from .patterns.sent import Sent
 from .patterns.topics import Beginning, beginning
 from .protocol.feed import Behind
 from .protocol.frames import CloseCode
@@ -223,17 +226,17 @@ class Server:
         if not addresses:
             raise AddressError("listen needs an address")
         try:
-            async with self._open_storage() as (hub, records):
-                async with self._listen(addresses, passed, hub, records) as listening:
+            async with self._open_storage() as (hub, records, sent):
+                async with self._listen(addresses, passed, hub, records, sent) as listening:
                     yield listening
         finally:
             for unasked in passed:
                 unasked.close()
 
     @contextlib.asynccontextmanager
-    async def _open_storage(self) -> AsyncIterator[tuple[Hub | None, Records | None]]:
+    async def _open_storage(self) -> AsyncIterator[tuple[Hub | None, Records | None, Sent | None]]:
         if self._storage is None and not self._rules:
-            yield None, None
+            yield None, None, None
             return
         storage = self._storage
         if storage is None:
@@ -243,21 +246,31 @@ class Server:
         for rule in self._rules.values():
             storage.retain(rule.pattern.text, rule.kept)
         async with contextlib.nullcontext() if storage.is_open else storage:
-            hub = Hub(storage, list(self._rules.values()), self._limits, authorize=self._authorize)
-            records = None if self._storage is None else Records(storage)
-            if records is not None:
+            hub = Hub(
+                storage,
+                list(self._rules.values()),
+                self._limits,
+                authorize=self._authorize,
+                outlives=self._storage is not None,
+            )
+            records, sent = None, None
+            if self._storage is not None:
+                sent = Sent(storage)
+                records = Records(storage, sent.forget)
                 await records.open()
+                await sent.open(records.found)
             await hub.open()
             before, self._hub = self._hub, hub
             try:
-                yield hub, records
+                yield hub, records, sent
             finally:
                 self._hub = before
                 try:
                     await hub.close()
                 finally:
-                    if records is not None:
+                    if records is not None and sent is not None:
                         await records.close()
+                        await sent.close()
 
     @contextlib.asynccontextmanager
     async def _listen(
@@ -266,11 +279,12 @@ class Server:
         passed: list[ListeningSocket],
         hub: Hub | None,
         records: Records | None,
+        sent: Sent | None,
     ) -> AsyncIterator[Listening]:
         running: set[asyncio.Task[None]] = set()
         acceptor = Acceptor(
             self._limits,
-            begin=partial(self._begin, running, hub),
+            begin=partial(self._begin, running, hub, sent),
             plain=partial(self._begin_plain, running) if self._plain is not None else None,
             authenticate=self._authenticate,
             redirect=self._redirect,
@@ -303,17 +317,21 @@ class Server:
 
     # A program for each who comes...
 
-    def _begin(self, running: set[asyncio.Task[None]], hub: Hub | None, bare: BareSession) -> None:
-        session = Session(bare, lambda seconds: _hang_up(bare))
-        if hub is not None:
-            bare.serves = partial(hub.takes, bare, session)
-        _run(running, self._serve(bare, session), f"landline session {bare.id.hex()[:8]}")
+    def _begin(
+        self, running: set[asyncio.Task[None]], hub: Hub | None, sent: Sent | None, bare: BareSession
+    ) -> None:
+        sending = None if sent is None else Sending(bare, partial(sent.outgoing, bare))
+        session = Session(bare, lambda seconds: _hang_up(bare), sending)
+        bare.serves = refuse_flow if hub is None else partial(hub.takes, bare, session)
+        _run(running, self._serve(bare, session, sending), f"landline session {bare.id.hex()[:8]}")
+        if sending is not None and sent is not None and sent.has(bare):
+            _run(running, sending.go_on(), f"landline outbox {bare.id.hex()[:8]}")
         bare.hold_flows()
 
     def _begin_plain(self, running: set[asyncio.Task[None]], transport: Transport, head: bytes) -> None:
         _run(running, self._serve_plain(Caller(transport, head)), f"landline caller {transport.peer}")
 
-    async def _serve(self, bare: BareSession, session: Session) -> None:
+    async def _serve(self, bare: BareSession, session: Session, sending: Sending | None) -> None:
         try:
             if self._program is not None:
                 await self._program(session)
@@ -327,9 +345,14 @@ class Server:
                 raise
             if not _is_only_the_end(bare, error):
                 log.exception("the program of a session failed")
+                if bare.intake is not None:
+                    bare.intake.fail(bare, "the server's program failed over it")
                 bare.lose(CloseCode.FAILED, "the server's program failed")
         finally:
+            if bare.intake is not None:
+                bare.intake.release(bare)
             # Its last words may still have to wait for a line.
+            await settle(bare, sending, None, self._limits.resume_window)
             await bare.close(timeout=self._limits.resume_window)
 
     async def _serve_plain(self, caller: Caller) -> None:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import AsyncGenerator, Callable
 from typing import Any, Self
 
 from .errors import LandlineError, SessionClosed
 from .history import Position
+from .patterns.durable import Sending, settle
 from .patterns.messages import Messages, Receipt
 from .patterns.topics import Beginning, Earlier, Publishing, Subscription
 from .protocol.states import State
@@ -23,28 +25,48 @@ class Session:
     A session is for one event loop. Any number of tasks may send; one should receive.
     """
 
-    __slots__ = ("_bare", "_drop", "_messages", "_publishing")
+    __slots__ = ("_bare", "_drop", "_letting_go", "_messages", "_publishing", "_sending")
 
     def __init__(
-        self, bare: BareSession, drop: Callable[[float], None], publishing: Publishing | None = None
+        self,
+        bare: BareSession,
+        drop: Callable[[float], None],
+        sending: Sending | None = None,
+        publishing: Publishing | None = None,
+        held: contextlib.AsyncExitStack | None = None,
     ) -> None:
         self._bare = bare
         self._drop = drop
         self._messages = Messages(bare)
+        self._sending = sending
         self._publishing = publishing
+        self._letting_go = (
+            None if held is None else asyncio.create_task(self._let_go(held), name="landline outboxes")
+        )
 
     # Sending...
 
-    async def send(self, value: Any) -> Receipt:
+    async def send(self, value: Any, *, durable: bool = False) -> Receipt:
         """Queue a message; return its receipt, which can be awaited for the outcome.
 
         Waits while the outbox is full (``outbox_messages``, ``outbox_bytes``), also while the line is down, until the session ends.
 
+        A ``durable`` one goes on when the server is started again, where that has storage: it is given to the peer's program once, and acked when
+        that has handled it and the server has stored so. What a program had in hand when its process died, it is given again. From a client with
+        storage of its own it goes on when the client is started again, too: it is on the disk when this returns. Durable ones keep their order
+        among themselves, not with the others.
+
         Raises:
             DataError: the value cannot be sent.
+            LandlineError: it is to be durable, and this server has no storage.
+            StorageError: it is to be durable, and the storage cannot be read.
             SessionClosed, SessionLost: the session is over.
         """
-        return await self._messages.send(value)
+        if not durable:
+            return await self._messages.send(value)
+        if self._sending is None:
+            raise LandlineError("durable sends need a server with storage")
+        return await self._sending.send(value)
 
     def send_nowait(self, value: Any) -> Receipt:
         """Queue a message without waiting.
@@ -63,6 +85,8 @@ class Session:
             SessionClosed, SessionLost: the session ended before that was known.
         """
         await self._messages.flush()
+        if self._sending is not None:
+            await self._sending.wait_answered()
 
     # Receiving...
 
@@ -149,15 +173,28 @@ class Session:
 
         Never raises. Cancelled, it ends the session at once.
         """
+        bare = self._bare
+        try:
+            await settle(bare, self._sending, self._publishing, bare.limits.close_timeout)
+        except asyncio.CancelledError:
+            await bare.close(reason, timeout=0.0)
+            raise
+        await bare.close(reason)
+        await self._see_outboxes_closed()
+        if self._letting_go is not None:
+            await asyncio.wait([self._letting_go])
+
+    async def _see_outboxes_closed(self) -> None:
         if self._publishing is not None:
-            try:
-                await self._publishing.finish()
-            except asyncio.CancelledError:
-                await self._bare.close(reason, timeout=0.0)
-                raise
-        await self._bare.close(reason)
-        if self._publishing is not None:
-            await self._publishing.wait_closed()
+            await self._publishing.outgoing.wait_closed()
+        if self._sending is not None:
+            await self._sending.wait_closed()
+
+    async def _let_go(self, held: contextlib.AsyncExitStack) -> None:
+        """Close what the outboxes are kept in when the session is over."""
+        async with held:
+            await self.wait_closed()
+            await self._see_outboxes_closed()
 
     async def wait_closed(self) -> None:
         """Wait until the session is over, whichever way."""

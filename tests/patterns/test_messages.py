@@ -11,7 +11,7 @@ import pytest
 
 from landline.errors import DataError, Full, SessionClosed, SessionInterrupted, SessionLost
 from landline.limits import Limits
-from landline.patterns.messages import ACKED, Messages, Outcome, Receipt
+from landline.patterns.messages import ACKED, MessageReceipt, Messages, Outcome
 from landline.protocol.codec import BYTES, PACKED
 from landline.protocol.events import PeerClosed
 from landline.protocol.frames import CloseCode
@@ -179,7 +179,7 @@ async def test_who_waits_is_woken_by_a_new_life(bare: BareSession) -> None:
     renew(bare)
     results = await asyncio.gather(receiving, sending, flushing, return_exceptions=True)
 
-    assert [type(result) for result in results] == [SessionInterrupted, Receipt, SessionInterrupted]
+    assert [type(result) for result in results] == [SessionInterrupted, MessageReceipt, SessionInterrupted]
     assert bare.core.messages.queued == 1
     assert "4 of our messages were not acknowledged" in str(results[0])
     flush = asyncio.ensure_future(messages.flush())

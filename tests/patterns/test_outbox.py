@@ -14,6 +14,7 @@ import pytest
 
 import landline
 from landline.errors import PublishFailed, PublishUnknown, StorageDamaged, StorageFull, StorageLocked
+from landline.patterns.outbox import PUBLISHES, SENDS
 from landline.storage import SQLiteStorage
 from tests.disk import Disk
 
@@ -31,7 +32,7 @@ async def main():
     await asyncio.to_thread(sys.stdin.readline)
     publishing = [asyncio.ensure_future(session.publish("t", number)) for number in range(20)]
     await asyncio.sleep(0)
-    while session._publishing._keeping:
+    while session._publishing.outgoing._keeping:
         await asyncio.sleep(0)
     print("kept", flush=True)
     await asyncio.gather(*publishing)
@@ -85,7 +86,7 @@ async def turns() -> None:
 async def idle(session: landline.Session) -> None:
     """Until everything is answered and forgotten."""
     assert session._publishing is not None
-    while session._publishing._outbox.unanswered:  # noqa: ASYNC110 - nobody announces it
+    while session._publishing.outgoing.outbox.unanswered:  # noqa: ASYNC110 - nobody announces it
         await asyncio.sleep(0)
     await turns()
 
@@ -146,7 +147,7 @@ async def test_what_was_answered_is_forgotten(server: Server) -> None:
                 await session.publish("t", number)
                 await idle(session)
         async with mine:
-            assert len(await mine.scan("")) == 1
+            assert [value.key for value in await mine.scan("")] == [PUBLISHES + "outbox", SENDS + "outbox"]
         assert await server.history() == [0, 1, 2]
 
 
@@ -278,7 +279,9 @@ async def test_a_refused_dial_lets_go_of_the_file(server: Server, tmp_path: Path
         pass
 
 
-@pytest.mark.parametrize("key", ["landline.client.outbox", "landline.client.publish.00000000000000000001"])
+@pytest.mark.parametrize(
+    "key", ["landline.client.publish.outbox", "landline.client.publish.00000000000000000001"]
+)
 async def test_what_is_kept_and_cannot_be_read_is_left_alone(server: Server, key: str) -> None:
     """A clear error, and no outbox that begins anew in its place."""
     mine = Disk()

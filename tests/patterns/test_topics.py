@@ -29,7 +29,7 @@ from landline.history import Position, Publication
 from landline.limits import PROTOCOL
 from landline.patterns.messages import Messages
 from landline.patterns.topics import beginning
-from landline.protocol.frames import CloseCode, ResetCode
+from landline.protocol.frames import CloseCode
 from landline.protocol.publish import PUBLISH_PURPOSE
 from landline.protocol.subscription import SUBSCRIBE_PURPOSE, After
 from landline.sessions.bare import BareSession
@@ -67,7 +67,11 @@ class Forged:
     def __init__(self, bare: BareSession) -> None:
         self.bare = bare
         self.flows: asyncio.Queue[BareFlow] = asyncio.Queue()
-        bare.on_flow = self.flows.put_nowait
+        bare.serves = self._takes
+
+    def _takes(self, flow: BareFlow) -> bool:
+        self.flows.put_nowait(flow)
+        return True
 
 
 @pytest.fixture
@@ -129,14 +133,17 @@ async def test_a_topic_that_the_server_does_not_have() -> None:
             await anext(session.subscribe("other"))
 
 
-async def test_a_server_without_topics(forged: tuple[landline.Session, Forged]) -> None:
+async def test_a_server_without_topics() -> None:
     """Certainly stores nothing."""
-    session, server = forged
-    server.bare.on_flow = lambda flow: flow.reset(ResetCode.UNWANTED, "nobody here takes flows of this kind")
-    with pytest.raises(PublishFailed, match="nobody here"):
-        await session.publish("t", 1)
-    with pytest.raises(NotAllowed, match="nobody here"):
-        await anext(session.subscribe("t"))
+    address = f"memory://topics-{next(_numbers)}"
+    async with (
+        landline.serve(landline.Session.wait_closed, address),
+        landline.connect(address, limits=QUICK) as session,
+    ):
+        with pytest.raises(PublishFailed, match="no topics"):
+            await session.publish("t", 1)
+        with pytest.raises(NotAllowed, match="no topics"):
+            await anext(session.subscribe("t"))
 
 
 async def test_only_clients_publish_over_a_session() -> None:
@@ -197,7 +204,7 @@ async def test_publish_waits_while_too_many_are_not_answered() -> None:
             asyncio.ensure_future(session.publish("t", number)) for number in range(PROTOCOL.publishes + 1)
         ]
         await turns()
-        outbox = session._publishing._outbox  # type: ignore[union-attr]
+        outbox = session._publishing.outgoing.outbox  # type: ignore[union-attr]
         assert len(outbox.unanswered) == PROTOCOL.publishes
         disk.held.set()
         positions = await asyncio.gather(*publishing)

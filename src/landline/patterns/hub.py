@@ -9,25 +9,20 @@ import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine
 from functools import partial
 from typing import Any, Final
-from weakref import WeakKeyDictionary
 
 from ..errors import (
-    FlowEnded,
     NotAllowed,
     ProtocolError,
     PublishFailed,
-    SessionEnded,
     StorageClosed,
     StorageDamaged,
     StorageError,
     StorageFailed,
-    TopicError,
 )
 from ..history import Gap, Position, Publication
 from ..limits import PROTOCOL, STORAGE, Limits
 from ..protocol.board import Board
 from ..protocol.feed import Entry, Feed, fitting, frame_of
-from ..protocol.frames import ResetCode
 from ..protocol.handshake import clean_reason
 from ..protocol.publish import (
     PUBLISH_PURPOSE,
@@ -47,9 +42,10 @@ from ..sessions.signal import Signal
 from ..storage.base import Append, Change, Page, Put, Storage
 from ..storage.names import Pattern
 from .failures import clause, is_certain, refusal
+from .intake import SEND_PURPOSE, Found, Intakes
 from .messages import Messages
 from .newest import newest_of_each
-from .origins import Origins, key_of
+from .origins import Origins
 from .publications import (
     decode_stored,
     decoded_page,
@@ -58,6 +54,7 @@ from .publications import (
     lenient,
     position_of,
     say,
+    serve_flow,
     while_open,
 )
 from .rules import Authorize, Rules, TopicRule
@@ -76,6 +73,7 @@ class Hub:
         storage: an open one; its retention is set already.
         rules: which topics there are; the last one that selects a topic counts.
         authorize: who may publish and subscribe to what.
+        outlives: whether the storage outlives the server; else nobody may rely on what is sent durably.
         clock: the wall clock, in seconds since 1970.
     """
 
@@ -86,6 +84,7 @@ class Hub:
         limits: Limits,
         *,
         authorize: Authorize,
+        outlives: bool = True,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._storage = storage
@@ -101,8 +100,9 @@ class Hub:
         self._is_over = False
         self._has_failed = False
         self._own: set[Signal] = set()
-        self._outboxes: WeakKeyDictionary[BareSession, set[bytes]] = WeakKeyDictionary()
         self._origins = Origins(storage, clock)
+        self._outlives = outlives
+        self._intakes = Intakes(self._find_sender)
         self._board: Board
 
     async def open(self) -> None:
@@ -228,30 +228,16 @@ class Hub:
             self._run(bare, flow, self._serve_publisher(bare, session, flow))
         elif flow.purpose == SUBSCRIBE_PURPOSE:
             self._run(bare, flow, self._serve_subscriber(bare, flow))
+        elif flow.purpose == SEND_PURPOSE:
+            self._run(bare, flow, self._serve_sender(bare, flow))
         else:
             return False
         return True
 
     def _run(self, bare: BareSession, flow: BareFlow, serving: Coroutine[Any, Any, None]) -> None:
-        task = self._loop.create_task(self._watch(bare, flow, serving), name=f"landline {flow.purpose}")
+        task = self._loop.create_task(serve_flow(bare, flow, serving), name=f"landline {flow.purpose}")
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
-
-    async def _watch(self, bare: BareSession, flow: BareFlow, serving: Coroutine[Any, Any, None]) -> None:
-        try:
-            await serving
-        except FlowEnded:
-            flow.end()
-        except SessionEnded:
-            pass  # the session says so itself; to say that the flow ends would end it for the next life of the server, too
-        except (NotAllowed, TopicError) as error:
-            flow.reset(ResetCode.UNWANTED, str(error))
-        except ProtocolError as error:
-            bare.on_limit(error.limit, error.reason)
-            flow.reset(ResetCode.BAD_DATA, error.reason)
-        except StorageError as error:
-            log.exception("a flow of topics cannot be served")
-            flow.reset(ResetCode.FAILED, clause(error))
 
     # ... of publishes ...
 
@@ -260,9 +246,7 @@ class Hub:
         said = decode_publish(heard(await messages.receive()))
         if not isinstance(said, Opening):
             raise ProtocolError("publishes begin with their outbox", "bad-data")
-        self._count_outbox(bare, said.id)
-        key = key_of(bare.principal, said.id)
-        origin, is_known = await self._origins.get(key)
+        key, origin, is_known = await self._origins.of(bare, said.id)
 
         def answer(said: Opened | Answer) -> None:
             say(flow, encode(said))
@@ -275,14 +259,6 @@ class Hub:
             )
         finally:
             del bare.on_room[flow]
-
-    def _count_outbox(self, bare: BareSession, outbox: bytes) -> None:
-        """Each outbox leaves a record that is kept for long: one session has few."""
-        known = self._outboxes.setdefault(bare, set())
-        if outbox not in known and len(known) >= PROTOCOL.outboxes:
-            bare.on_limit("protocol.outboxes", "an outbox was refused")
-            raise NotAllowed(f"one session publishes from {PROTOCOL.outboxes} outboxes at the most")
-        known.add(outbox)
 
     async def _take_publishes(
         self,
@@ -333,6 +309,17 @@ class Hub:
             return encode_stored(await vetting, self._limits.max_message)
         except Exception as error:  # noqa: BLE001 - as above
             return refusal(topic, error)
+
+    # ... of durable sends, which the session's program receives ...
+
+    async def _serve_sender(self, bare: BareSession, flow: BareFlow) -> None:
+        if not self._outlives:
+            raise NotAllowed("durable sends need a server with storage")
+        await self._intakes.serve(bare, flow)
+
+    async def _find_sender(self, bare: BareSession, outbox: bytes) -> Found:
+        key, origin, is_known = await self._origins.of(bare, outbox)
+        return Found(key, origin, is_known, partial(self._origins.keep, key, origin))
 
     # ... and of a subscription.
 

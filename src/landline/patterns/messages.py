@@ -15,6 +15,7 @@ from ..protocol.frames import CloseCode
 from ..protocol.session import Session
 from ..sessions.bare import BareSession
 from ..sessions.flow import RENEWED, RESTARTED, BareFlow
+from ..sessions.intake import NOTHING
 
 
 class Outcome(msgspec.Struct, frozen=True):
@@ -40,6 +41,21 @@ ACKED: Final = Outcome("acked")
 class Receipt:
     """What ``send`` gives: ``await`` it for the outcome. Not awaiting it costs nothing."""
 
+    __slots__ = ()
+
+    @property
+    def outcome(self) -> Outcome | None:
+        """What became of the message, or None while that is not known."""
+        raise NotImplementedError
+
+    def __await__(self) -> Generator[Any, None, Outcome]:
+        """Wait for the outcome; a session that ends settles every receipt, so this ends too. Never raises."""
+        raise NotImplementedError
+
+
+class MessageReceipt(Receipt):
+    """The receipt of a message in a flow."""
+
     __slots__ = ("_flow", "_index", "_session")
 
     def __init__(self, session: BareSession, flow: BareFlow, index: int) -> None:
@@ -59,7 +75,6 @@ class Receipt:
         return Outcome("unknown" if self._index < flow.reach else "failed", str(ended))
 
     def __await__(self) -> Generator[Any, None, Outcome]:
-        """Wait for the outcome; a session that ends settles every receipt, so this ends too. Never raises."""
         if self._session.ended is None:
             yield from self._flow.wait_handled(self._index).__await__()
         outcome = self.outcome
@@ -71,13 +86,14 @@ class Receipt:
 class Messages:
     """Messages over one flow of a session, by default that of its own."""
 
-    __slots__ = ("_bare", "_before", "_core", "_flow", "_held")
+    __slots__ = ("_bare", "_before", "_core", "_flow", "_held", "_is_own")
 
     def __init__(self, bare: BareSession, held: BareFlow | None = None) -> None:
         self._bare = bare
         self._core = bare.core
         self._held = bare.messages if held is None else held
         self._flow = self._held.core
+        self._is_own = held is None
         self._before: deque[tuple[Session, Flow]] = deque()
         if held is None:
             bare.on_renewed.append(self._renew)
@@ -109,7 +125,7 @@ class Messages:
         if not core.has_room_in(self._flow):
             self._bare.on_limit(core.full_limit(self._flow), "a sender was told that there is no room")
             raise Full(f"the outbox is full: {core.outbox_frames:,} messages, {core.outbox_bytes:,} bytes")
-        return Receipt(self._bare, self._held, core.send(self._flow, kind, payload))
+        return MessageReceipt(self._bare, self._held, core.send(self._flow, kind, payload))
 
     def _why_unwritable(self) -> LandlineError | None:
         bare = self._bare
@@ -122,7 +138,15 @@ class Messages:
     async def receive(self) -> Any:
         """Return the next message; asking for it says that the one before is handled."""
         bare = self._bare
-        while not self._before and not self._flow.inbox:
+        while True:
+            if bare.intake is not None and self._is_own and not bare.is_closing:
+                bare.intake.handle(bare)
+                value = bare.intake.take(bare)
+                if value is not NOTHING:
+                    self._core.handle_taken(self._flow)
+                    return value
+            if self._before or self._flow.inbox:
+                break
             self._core.handle_taken(self._flow)
             bare.drained()
             error = bare.ended or self._held.why_unreadable()
@@ -146,6 +170,8 @@ class Messages:
 
     def ack(self) -> None:
         """Say that every message received so far is handled."""
+        if self._bare.intake is not None and self._is_own:
+            self._bare.intake.handle(self._bare)
         self._core.handle_taken(self._flow)
         self._bare.drained()
 

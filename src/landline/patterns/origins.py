@@ -7,11 +7,12 @@ import hashlib
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Final
-from weakref import WeakValueDictionary
+from weakref import WeakKeyDictionary, WeakValueDictionary
 
-from ..errors import Conflict, StorageDamaged, StorageFull
-from ..limits import STORAGE
+from ..errors import Conflict, NotAllowed, StorageDamaged, StorageFull
+from ..limits import PROTOCOL, STORAGE
 from ..protocol.publish import Origin, decode_record, encode_record
+from ..sessions.bare import BareSession
 from ..storage.base import Delete, Storage, Value
 
 _OUTBOXES: Final = "landline.outbox."
@@ -29,9 +30,26 @@ class Origins:
         self._storage = storage
         self._clock = clock
         self._known: WeakValueDictionary[str, Origin] = WeakValueDictionary()
+        self._outboxes: WeakKeyDictionary[BareSession, set[bytes]] = WeakKeyDictionary()
+        """Of each session: each leaves a record that is kept for long, so it has few."""
         self._doubtful: list[Origin] = []
         self._loading: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         """One for each key: those of different ones share the commits of the storage."""
+
+    async def of(self, bare: BareSession, outbox: bytes) -> tuple[str, Origin, bool]:
+        """Return the key of a session's outbox, what is known of it, and whether it was known before.
+
+        Raises:
+            NotAllowed: the session has too many.
+            StorageError: it cannot be read, or not be kept.
+        """
+        known = self._outboxes.setdefault(bare, set())
+        if outbox not in known and len(known) >= PROTOCOL.outboxes:
+            bare.on_limit("protocol.outboxes", "an outbox was refused")
+            raise NotAllowed(f"one session sends from {PROTOCOL.outboxes} outboxes at the most")
+        known.add(outbox)
+        key = key_of(bare.principal, outbox)
+        return key, *await self.get(key)
 
     async def get(self, key: str) -> tuple[Origin, bool]:
         """Return what is known of an outbox, and whether it was known before.
@@ -59,6 +77,15 @@ class Origins:
                     await self._storage.put(key, encode_record(origin, [], self._clock()))
             self._known[key] = origin
             return origin, value is not None
+
+    async def keep(self, key: str, origin: Origin, numbers: list[int], last: int) -> None:
+        """Store that these are handled, and that all up to the last were dealt with.
+
+        Raises:
+            StorageError: it cannot be stored.
+        """
+        record = encode_record(origin, [(number, 0) for number in numbers], self._clock(), last)
+        await self._storage.put(key, record)
 
     def doubt(self) -> None:
         """Nobody knows what is stored of those that are here: they know what they have asked, and stay."""

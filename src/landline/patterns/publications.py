@@ -8,16 +8,28 @@ from typing import Any, Final
 
 import msgspec
 
-from ..errors import ProtocolError, PublishFailed, PublishUnknown
+from ..errors import (
+    FlowEnded,
+    NotAllowed,
+    ProtocolError,
+    PublishFailed,
+    PublishUnknown,
+    SessionEnded,
+    StorageError,
+    TopicError,
+)
 from ..history import Position, Publication
 from ..limits import PROTOCOL, STORAGE
 from ..protocol.codec import Packed, encode_data
-from ..protocol.frames import HEADER, FrameType
+from ..protocol.frames import HEADER, FrameType, ResetCode
 from ..protocol.publish import Answer, Code, Published
 from ..protocol.subscription import unwrap, wrap
 from ..sessions.bare import BareSession
 from ..sessions.flow import BareFlow
 from ..storage.base import Page
+from .failures import clause, log
+
+_OURS: Final = "landline."
 
 MOST_STORED: Final = STORAGE.write_bytes - (64 << 10)
 """Bytes of one publication: with its topic, and with what is known of its outbox, it must fit one write."""
@@ -94,6 +106,32 @@ def heard(said: Any) -> bytes:
     if not isinstance(said, bytes):
         raise ProtocolError("what flows of topics carry is bytes", "bad-data")
     return said
+
+
+async def serve_flow(bare: BareSession, flow: BareFlow, serving: Coroutine[Any, Any, None]) -> None:
+    """Serve a flow that the peer opened, to its end; tell the peer why it cannot be."""
+    try:
+        await serving
+    except FlowEnded:
+        flow.end()
+    except SessionEnded:
+        pass  # the session says so itself; to say that the flow ends would end it for the next life of the server, too
+    except (NotAllowed, TopicError) as error:
+        flow.reset(ResetCode.UNWANTED, str(error))
+    except ProtocolError as error:
+        bare.on_limit(error.limit, error.reason)
+        flow.reset(ResetCode.BAD_DATA, error.reason)
+    except StorageError as error:
+        log.exception("a flow of topics cannot be served")
+        flow.reset(ResetCode.FAILED, clause(error))
+
+
+def refuse_flow(flow: BareFlow) -> bool:
+    """Refuse a flow of the library's own kinds, at a server that keeps nothing; return whether it is one."""
+    if not flow.purpose.startswith(_OURS):
+        return False
+    flow.reset(ResetCode.UNWANTED, "the server has no topics, and no storage")
+    return True
 
 
 async def while_open(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import secrets
 from collections.abc import Callable
 from typing import Any, Literal, Self
@@ -11,15 +10,9 @@ from typing import Any, Literal, Self
 from ..errors import (
     FlowEnded,
     FlowReset,
-    Full,
     NotAllowed,
     ProtocolError,
-    PublishFailed,
-    PublishUnknown,
     SessionClosed,
-    SessionEnded,
-    StorageError,
-    StorageFailed,
     TopicError,
 )
 from ..history import Gap, Position, Publication
@@ -27,11 +20,10 @@ from ..protocol.frames import ResetCode
 from ..protocol.publish import OUTBOX_ID_SIZE, PUBLISH_PURPOSE, Answer, Publisher
 from ..protocol.subscription import SUBSCRIBE_PURPOSE, After, Place
 from ..sessions.bare import BareSession
-from ..sessions.flow import RENEWED, BareFlow
-from ..sessions.signal import Signal
 from ..storage.names import Pattern, check_topic
 from .messages import Messages
 from .outbox import KeptOutbox
+from .outgoing import Outgoing, is_renewed
 from .publications import decode_stored, encode_stored, heard, position_of, say, unpacked
 
 Beginning = Position | Literal["start", "now", "last"]
@@ -80,176 +72,33 @@ class Publishing:
 
     Args:
         bare: the session.
-        kept: the outbox, where it is to survive this process; it is closed with the session.
+        kept: the outbox, where it is to survive this process.
 
     Attributes:
-        earlier: what was in the outbox at the beginning.
+        outgoing: the outbox on its way.
+        earlier: what was in it at the beginning.
     """
 
     def __init__(self, bare: BareSession, kept: KeptOutbox | None = None) -> None:
         self._bare = bare
-        self._kept = kept
-        self._outbox = Publisher(secrets.token_bytes(OUTBOX_ID_SIZE)) if kept is None else kept.publisher
-        self._answers: dict[int, asyncio.Future[Answer]] = {}
-        self._keeping: set[asyncio.Task[None]] = set()
-        self._room = Signal()
-        self._flow: BareFlow | None = None
-        self._may_say = False
-        self._awaited = 0
-        self._task: asyncio.Task[None] | None = None
-        self.earlier: list[Earlier] = []
+        outbox = Publisher(secrets.token_bytes(OUTBOX_ID_SIZE)) if kept is None else kept.publisher
+        self.outgoing = Outgoing(bare, outbox, PUBLISH_PURPOSE, kept)
+        self.earlier = [
+            Earlier(topic, decode_stored(stored), self.outgoing.answers[number])
+            for number, (topic, stored) in outbox.unanswered.items()
+        ]
         if kept is not None:
-            for number, (topic, stored) in self._outbox.unanswered.items():
-                answer = self._answers[number] = asyncio.get_running_loop().create_future()
-                self.earlier.append(Earlier(topic, decode_stored(stored), answer))
-            self._start()
+            self.outgoing.start()
 
     async def publish(self, topic: str, data: Any, on_kept: Callable[[], object] | None = None) -> Position:
         """Publish, and return the position once it is stored; see ``Session.publish``."""
         check_topic(topic)
-        bare, outbox = self._bare, self._outbox
-        stored = encode_stored(data, bare.core.max_message)
-        while self._why_not() is None and not (outbox.has_room and outbox.size < bare.limits.outbox_bytes):
-            bare.on_limit("protocol.publishes", "a publisher waits for answers")
-            await self._room.wait()
-        error = self._why_not()
-        if error is not None:
-            raise error
-        number = outbox.publish(topic, stored)
-        future = self._answers[number] = asyncio.get_running_loop().create_future()
-        if self._kept is not None:
-            task = asyncio.create_task(self._keep(self._kept, number, on_kept), name="landline outbox")
-            self._keeping.add(task)
-            task.add_done_callback(self._keeping.discard)
-        self._start()
-        self._fill()
-        self._awaited += 1
+        stored = encode_stored(data, self._bare.core.max_message)
+        number, answer = await self.outgoing.add(topic, stored, on_kept)
         try:
-            return position_of(await asyncio.shield(future))
+            return position_of(await asyncio.shield(answer))
         finally:
-            self._awaited -= 1
-            self._room.wake()
-
-    async def finish(self) -> None:
-        """Wait until everything is answered that somebody waits for, for ``close_timeout`` seconds at the most."""
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(self._bare.limits.close_timeout):
-                while self._awaited and self._bare.ended is None:
-                    await self._room.wait()
-
-    async def wait_closed(self) -> None:
-        """Wait until nothing of it is at work any more, once the session is over."""
-        if self._task is not None:
-            await asyncio.wait([self._task])
-
-    def _why_not(self) -> SessionEnded | None:
-        bare = self._bare
-        if bare.ended is None and (bare.is_closing or bare.is_peer_closed):
-            return bare.closing()
-        return bare.ended
-
-    async def _keep(self, kept: KeptOutbox, number: int, on_kept: Callable[[], object] | None) -> None:
-        try:
-            await kept.keep(number)
-        except StorageError as error:
-            self._outbox.withdraw(number)
-            # What a disk that failed has all the same goes out with the next life of this process.
-            failure = PublishUnknown if isinstance(error, StorageFailed) else PublishFailed
-            self._settle(number, failure(f"it could not be kept: {error}"))
-            self._room.wake()
-        else:
-            if on_kept is not None:
-                on_kept()
-        self._fill()
-
-    def _settle(self, number: int, outcome: Answer | Exception) -> None:
-        future = self._answers.pop(number, None)
-        if future is None or future.done():
-            return
-        if isinstance(outcome, Exception):
-            future.set_exception(outcome)
-            future.exception()  # who was cancelled does not ask for it
-        else:
-            future.set_result(outcome)
-
-    # In a flow...
-
-    def _start(self) -> None:
-        if self._task is None:
-            self._task = asyncio.create_task(self._run(), name="landline publishes")
-
-    def _fill(self) -> None:
-        """Say what the flow takes now."""
-        flow = self._flow
-        while self._may_say and flow is not None and flow.takes_more:
-            message = self._outbox.next_message()
-            if message is None:
-                return
-            say(flow, message)
-
-    async def _run(self) -> None:
-        """Keep a flow for what is published, on this life of the server and the next; end with the session."""
-        reason, may_be = "", True
-        try:
-            while True:
-                try:
-                    await self._serve(self._bare.open_flow(PUBLISH_PURPOSE))
-                except FlowEnded as error:
-                    if not is_renewed(error):
-                        reason = (isinstance(error, FlowReset) and error.reason) or str(error)
-                        may_be = not isinstance(error, FlowReset) or error.code != ResetCode.UNWANTED.text
-                        return
-        except (SessionEnded, Full, StorageError) as error:
-            reason = str(error)
-        except ProtocolError as error:
-            reason = f"what the server said cannot be read: {error.reason}"
-        finally:
-            self._flow = None
-            try:
-                await self._give_up(reason, may_be=may_be)
-            finally:
-                self._task = None
-
-    async def _serve(self, flow: BareFlow) -> None:
-        messages = Messages(self._bare, flow)
-        say(flow, self._outbox.begin())
-        self._flow = flow
-        self._bare.on_room[flow] = self._fill
-        try:
-            while True:
-                answers = self._outbox.receive(heard(await messages.receive()))
-                for answer in answers:
-                    self._settle(answer.number, answer)
-                if self._kept is not None:
-                    if answers:
-                        await self._kept.forget([answer.number for answer in answers])
-                    await self._kept.opened()
-                self._may_say = self._outbox.is_open
-                self._room.wake()
-                self._fill()
-        finally:
-            del self._bare.on_room[flow]
-            self._flow, self._may_say = None, False
-
-    async def _give_up(self, reason: str, *, may_be: bool) -> None:
-        """Nobody answers any more: what was never said is certainly not stored, unless it is kept and will be said later."""
-        kept = self._kept
-        while self._keeping:  # what cannot be kept is told by itself
-            await asyncio.wait(self._keeping)
-        for number in tuple(self._answers):
-            if kept is not None:
-                self._settle(
-                    number,
-                    PublishUnknown(f"{reason}; it is kept, and goes out with the next session", is_kept=True),
-                )
-            elif may_be and number <= self._outbox.said:
-                self._settle(number, PublishUnknown(reason))
-            else:
-                self._settle(number, PublishFailed(reason))
-        self._outbox.clear()
-        self._room.wake()
-        if kept is not None:
-            await kept.close()
+            self.outgoing.give_up(number)
 
 
 class Subscription:
@@ -335,8 +184,3 @@ def _why(error: FlowEnded) -> Exception:
     if isinstance(error, FlowReset) and error.code == ResetCode.UNWANTED.text:
         return NotAllowed(error.reason)
     return error
-
-
-def is_renewed(error: FlowEnded) -> bool:
-    """Whether a flow ended because the server is in another life, and another flow may go on."""
-    return isinstance(error, FlowReset) and error.code == RENEWED

@@ -329,6 +329,11 @@ class Origin:
             self.doubtful.add(number)
         return Unpublished(number, code, reason)
 
+    def untaken(self, number: int) -> None:
+        """The newest one was not dealt with after all: it is new when it comes again."""
+        self.waiting.discard(number)
+        self.last = number - 1
+
 
 class OriginRecord(msgspec.Struct, array_like=True, frozen=True):
     """What is stored of an outbox, in the transaction of what it publishes."""
@@ -340,17 +345,19 @@ class OriginRecord(msgspec.Struct, array_like=True, frozen=True):
     """By epoch, the number and the offset of each publication that may be asked about again."""
     fresh: list[tuple[int, int]]
     """Of this transaction: the number of each, and how many of the transaction's publications come after it."""
+    last: int = 0
+    """All up to this number were dealt with, stored or not."""
 
 
 _decode_record = msgspec.msgpack.Decoder(OriginRecord).decode
 
 
-def encode_record(origin: Origin, fresh: list[tuple[int, int]], now: float) -> bytes:
-    """Return what to store of an outbox together with ``fresh`` publications of it."""
+def encode_record(origin: Origin, fresh: list[tuple[int, int]], now: float, last: int = 0) -> bytes:
+    """Return what to store of an outbox together with ``fresh`` publications of it; all up to ``last`` were dealt with besides."""
     kept: dict[str, list[tuple[int, int]]] = {}
     for number, position in origin.kept.items():
         kept.setdefault(position.epoch, []).append((number, position.offset))
-    return encode(OriginRecord(now, origin.answered, kept, fresh))
+    return encode(OriginRecord(now, origin.answered, kept, fresh, last))
 
 
 def decode_record(data: bytes, position: Position) -> tuple[Origin, float]:
@@ -369,4 +376,4 @@ def decode_record(data: bytes, position: Position) -> tuple[Origin, float]:
     }
     for number, behind in record.fresh:
         kept[number] = Position(position.epoch, position.offset - behind)
-    return Origin(kept, max(kept, default=record.answered), record.answered), record.at
+    return Origin(kept, max([record.answered, record.last, *kept]), record.answered), record.at

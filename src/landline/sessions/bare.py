@@ -34,6 +34,7 @@ from ..protocol.frames import CloseCode, ResetCode
 from ..protocol.states import TRANSITIONS, State
 from .driver import Driver, log
 from .flow import BareFlow
+from .intake import Intake
 from .signal import Signal
 
 _CHANGES_KEPT = SESSION.changes
@@ -76,6 +77,7 @@ class BareSession:
         serves: takes a flow that the peer opens, if it is one of the library's own; asked before ``on_flow``.
         on_limit: told the name of a limit that it hit, and what was done about it.
         on_renewed: called when it begins again with another life of the server.
+        intake: gives whoever receives more than the messages, once there is something.
         on_room: called when there may be room again in a flow's outbox, by who fills it by itself.
     """
 
@@ -97,6 +99,7 @@ class BareSession:
         self.serves: Callable[[BareFlow], bool] = _serves_none
         self.on_flow: Callable[[BareFlow], None] = _refuse_flow
         self.on_renewed: list[Callable[[], None]] = []
+        self.intake: Intake | None = None
         self.on_room: dict[BareFlow, Callable[[], None]] = {}
         self.room = Signal()
         self.over = Signal()

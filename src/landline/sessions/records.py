@@ -16,6 +16,10 @@ _SESSIONS: Final = "landline.session."
 _MOST: Final = 256
 
 
+def _nobody(session_id: bytes) -> None:
+    """Nobody asked to be told."""
+
+
 class Records:
     """The records of one life of a server.
 
@@ -23,12 +27,14 @@ class Records:
 
     Args:
         storage: an open one.
+        forgotten: told of each session that is over.
 
     Attributes:
         found: what the lives before left, by the id of the session.
     """
 
-    def __init__(self, storage: Storage) -> None:
+    def __init__(self, storage: Storage, forgotten: Callable[[bytes], object] = _nobody) -> None:
+        self._forgotten = forgotten
         self.found: dict[bytes, bytes] = {}
         self._storage = storage
         self._loop = asyncio.get_running_loop()
@@ -47,6 +53,8 @@ class Records:
 
     def store(self, session_id: bytes, data: bytes | None, then: Callable[[float], None]) -> None:
         """Keep this of a session, or nothing any more; call back with the time of the loop when it is safe."""
+        if data is None:
+            self._forgotten(session_id)
         callbacks = self._waiting.pop(session_id, (None, []))[1]
         self._waiting[session_id] = (data, [*callbacks, then])
         if self._writing is None:

@@ -1,0 +1,221 @@
+"""What goes out of an outbox, exactly once: over one flow after another, on whatever line and server, until each of it is answered."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+from ..errors import (
+    FlowEnded,
+    FlowReset,
+    Full,
+    ProtocolError,
+    PublishFailed,
+    PublishUnknown,
+    SessionEnded,
+    StorageError,
+    StorageFailed,
+)
+from ..protocol.frames import ResetCode
+from ..protocol.publish import Answer, Publisher
+from ..sessions.bare import BareSession
+from ..sessions.flow import RENEWED, BareFlow
+from ..sessions.signal import Signal
+from .messages import Messages
+from .outbox import KeptOutbox
+from .publications import heard, say
+
+
+class Outgoing:
+    """One outbox during one session.
+
+    Args:
+        bare: the session.
+        outbox: what is in it.
+        purpose: of its flows; says what the peer does with it.
+        kept: keeps it, where it is to survive this process.
+
+    Attributes:
+        outbox: as above.
+        answers: the answer to each number that somebody may wait for: an ``Answer``, or ``PublishFailed`` or ``PublishUnknown``.
+        awaited: the numbers that an orderly close waits for.
+    """
+
+    def __init__(
+        self, bare: BareSession, outbox: Publisher, purpose: str, kept: KeptOutbox | None = None
+    ) -> None:
+        self.outbox = outbox
+        self.answers: dict[int, asyncio.Future[Answer]] = {}
+        self.awaited: set[int] = set()
+        self._bare = bare
+        self._purpose = purpose
+        self._kept = kept
+        self._keeping: dict[int, asyncio.Task[None]] = {}
+        self._room = Signal()
+        self._flow: BareFlow | None = None
+        self._may_say = False
+        self._task: asyncio.Task[None] | None = None
+        if kept is not None:
+            loop = asyncio.get_running_loop()
+            self.answers.update((number, loop.create_future()) for number in outbox.unanswered)
+
+    async def add(
+        self, topic: str, stored: bytes, on_kept: Callable[[], object] | None = None
+    ) -> tuple[int, asyncio.Future[Answer]]:
+        """Put one in, waiting while there is no room; return its number, and its answer to come.
+
+        Raises:
+            SessionClosed, SessionLost: the session is over.
+        """
+        bare, outbox = self._bare, self.outbox
+        while self._why_not() is None and not (outbox.has_room and outbox.size < bare.limits.outbox_bytes):
+            bare.on_limit("protocol.publishes", "a publisher waits for answers")
+            await self._room.wait()
+        error = self._why_not()
+        if error is not None:
+            raise error
+        number = outbox.publish(topic, stored)
+        self.awaited.add(number)
+        answer = self.answers[number] = asyncio.get_running_loop().create_future()
+        if self._kept is not None:
+            self._keeping[number] = task = asyncio.create_task(
+                self._keep(self._kept, number, on_kept), name="landline outbox"
+            )
+            task.add_done_callback(lambda _: self._keeping.pop(number))
+        self.start()
+        self._fill()
+        return number, answer
+
+    async def wait_kept(self, number: int) -> None:
+        """Wait until it outlives this process, or never will; its answer tells then."""
+        if number in self._keeping:
+            await asyncio.wait([self._keeping[number]])
+
+    async def wait_answered(self) -> None:
+        """Wait until all is answered that is awaited by now, or the session is over."""
+        last = max(self.awaited, default=0)
+        while min(self.awaited, default=last + 1) <= last and self._bare.ended is None:
+            await self._room.wait()
+
+    async def wait_closed(self) -> None:
+        """Wait until nothing of it is at work any more, once the session is over."""
+        if self._task is not None:
+            await asyncio.wait([self._task])
+
+    def _why_not(self) -> SessionEnded | None:
+        bare = self._bare
+        if bare.ended is None and (bare.is_closing or bare.is_peer_closed):
+            return bare.closing()
+        return bare.ended
+
+    async def _keep(self, kept: KeptOutbox, number: int, on_kept: Callable[[], object] | None) -> None:
+        try:
+            await kept.keep(number)
+        except StorageError as error:
+            self.outbox.withdraw(number)
+            # What a disk that failed has all the same goes out with the next life of this process.
+            failure = PublishUnknown if isinstance(error, StorageFailed) else PublishFailed
+            self._settle(number, failure(f"it could not be kept: {error}"))
+            self._room.wake()
+        else:
+            if on_kept is not None:
+                on_kept()
+        self._fill()
+
+    def give_up(self, number: int) -> None:
+        """Nobody waits for its answer any more."""
+        self.awaited.discard(number)
+        self._room.wake()
+
+    def _settle(self, number: int, outcome: Answer | Exception) -> None:
+        self.awaited.discard(number)
+        future = self.answers.pop(number, None)
+        if future is None or future.done():
+            return
+        if isinstance(outcome, Exception):
+            future.set_exception(outcome)
+            future.exception()  # who was cancelled does not ask for it
+        else:
+            future.set_result(outcome)
+
+    # In a flow...
+
+    def start(self) -> None:
+        """Open a flow for it, if there is none."""
+        if self._task is None:
+            self._task = asyncio.create_task(self._run(), name=f"{self._purpose} outbox")
+
+    def _fill(self) -> None:
+        """Say what the flow takes now."""
+        flow = self._flow
+        while self._may_say and flow is not None and flow.takes_more:
+            message = self.outbox.next_message()
+            if message is None:
+                return
+            say(flow, message)
+
+    async def _run(self) -> None:
+        """Keep a flow for it, on this life of the server and the next; end with the session."""
+        reason, may_be = "", True
+        try:
+            while True:
+                try:
+                    await self._serve(self._bare.open_flow(self._purpose))
+                except FlowEnded as error:
+                    if not is_renewed(error):
+                        reason = (isinstance(error, FlowReset) and error.reason) or str(error)
+                        may_be = not isinstance(error, FlowReset) or error.code != ResetCode.UNWANTED.text
+                        return
+        except (SessionEnded, Full, StorageError) as error:
+            reason = str(error)
+        except ProtocolError as error:
+            reason = f"what the server said cannot be read: {error.reason}"
+        finally:
+            self._flow = None
+            try:
+                await self._give_up(reason, may_be=may_be)
+            finally:
+                self._task = None
+
+    async def _serve(self, flow: BareFlow) -> None:
+        messages = Messages(self._bare, flow)
+        say(flow, self.outbox.begin())
+        self._flow = flow
+        self._bare.on_room[flow] = self._fill
+        try:
+            while True:
+                answers = self.outbox.receive(heard(await messages.receive()))
+                for answer in answers:
+                    self._settle(answer.number, answer)
+                if self._kept is not None:
+                    if answers:
+                        await self._kept.forget([answer.number for answer in answers])
+                    await self._kept.opened()
+                self._may_say = self.outbox.is_open
+                self._room.wake()
+                self._fill()
+        finally:
+            del self._bare.on_room[flow]
+            self._flow, self._may_say = None, False
+
+    async def _give_up(self, reason: str, *, may_be: bool) -> None:
+        """Nobody answers any more: what was never said certainly did not arrive, unless it is kept and will be said later."""
+        while self._keeping:  # what cannot be kept is told by itself
+            await asyncio.wait(self._keeping.values())
+        for number in tuple(self.answers):
+            if self._kept is not None:
+                self._settle(
+                    number,
+                    PublishUnknown(f"{reason}; it is kept, and goes out with the next session", is_kept=True),
+                )
+            elif may_be and number <= self.outbox.said:
+                self._settle(number, PublishUnknown(reason))
+            else:
+                self._settle(number, PublishFailed(reason))
+        self.outbox.clear()
+        self._room.wake()
+
+
+def is_renewed(error: FlowEnded) -> bool:
+    """Whether a flow ended because the server is in another life, and another flow may go on."""
+    return isinstance(error, FlowReset) and error.code == RENEWED
