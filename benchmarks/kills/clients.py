@@ -160,6 +160,8 @@ async def _note_kept(client: _Client, path: Path) -> None:
         while values := await storage.scan(KEPT, after=after):
             after = values[-1].key
             for value in values:
+                if value.key.endswith(".opened"):
+                    continue
                 topic, data = decode(value.data)
                 client.note("kept", decode_stored(data)[1], topic)
 

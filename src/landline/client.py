@@ -14,8 +14,8 @@ from .errors import AddressError, ConnectTimeout
 from .limits import Limits
 from .patterns.durable import Sending
 from .patterns.intake import SEND_PURPOSE, receive_sends
-from .patterns.outbox import PUBLISHES, SENDS, KeptOutbox, open_outbox
-from .patterns.outgoing import Outgoing
+from .patterns.outbox import PUBLISHES, SENDS, KeptOutbox, open_outboxes
+from .patterns.outgoing import Outgoing, chain
 from .patterns.topics import Publishing
 from .protocol.publish import OUTBOX_ID_SIZE, Publisher
 from .protocol.redial import Pause
@@ -86,7 +86,7 @@ class connect:  # noqa: N801 - used like the function it replaces: `async with c
 
     async def _open_outboxes(
         self, stack: contextlib.AsyncExitStack
-    ) -> tuple[KeptOutbox | None, KeptOutbox | None]:
+    ) -> tuple[list[KeptOutbox] | None, list[KeptOutbox] | None]:
         """Return what keeps the publishes and the durable sends, where they are to outlive this process."""
         storage = self._storage
         if storage is None:
@@ -96,8 +96,8 @@ class connect:  # noqa: N801 - used like the function it replaces: `async with c
         if not storage.is_open:
             await stack.enter_async_context(storage)
         return (
-            await open_outbox(storage, PUBLISHES, secrets.token_bytes(OUTBOX_ID_SIZE)),
-            await open_outbox(storage, SENDS, secrets.token_bytes(OUTBOX_ID_SIZE)),
+            await open_outboxes(storage, PUBLISHES, secrets.token_bytes(OUTBOX_ID_SIZE)),
+            await open_outboxes(storage, SENDS, secrets.token_bytes(OUTBOX_ID_SIZE)),
         )
 
     def __await__(self) -> Generator[Any, None, Session]:
@@ -130,6 +130,7 @@ async def dial(address: str, *, timeout: float = Limits().connect_timeout) -> Ca
         raise ConnectTimeout(address, f"no answer within {timeout:g} s") from None
 
 
-async def _outgoing(bare: BareSession, kept: KeptOutbox | None) -> Outgoing:
-    outbox = Publisher(secrets.token_bytes(OUTBOX_ID_SIZE)) if kept is None else kept.publisher
-    return Outgoing(bare, outbox, SEND_PURPOSE, kept)
+async def _outgoing(bare: BareSession, kept: list[KeptOutbox] | None) -> Outgoing:
+    if kept is None:
+        return Outgoing(bare, Publisher(secrets.token_bytes(OUTBOX_ID_SIZE)), SEND_PURPOSE)
+    return chain(bare, SEND_PURPOSE, kept)[-1]

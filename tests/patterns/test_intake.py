@@ -43,6 +43,14 @@ class Sender:
         self.bare = session._bare
         self.disk = disk
         self.given = given
+        self.may_go_on = asyncio.Event()
+
+    async def another(self) -> Sender:
+        """Another session with the same program."""
+        session = await landline.connect(self.session.peer, limits=QUICK)
+        sender = Sender(session, self.disk, self.given)
+        sender.may_go_on = self.may_go_on
+        return sender
 
     async def flow(self, outbox: bytes = OUTBOX, *, known: bool | None = None) -> Flow:
         flow = Flow(self, self.bare.open_flow(SEND_PURPOSE))
@@ -82,15 +90,21 @@ async def sender() -> AsyncIterator[Sender]:
 
     async def program(session: landline.Session) -> None:
         async for message in session:
-            given.append(message)  # noqa: PERF401 - at once
+            given.append(message)
+            if message == "hold":
+                await may_go_on.wait()
 
+    may_go_on = asyncio.Event()
     disk = Disk()
     address = f"memory://intake-{next(_numbers)}"
     async with (
         landline.Server(program, storage=disk, limits=QUICK).listen(address),
         landline.connect(address, limits=QUICK) as session,
     ):
-        yield Sender(session, disk, given)
+        sender = Sender(session, disk, given)
+        sender.may_go_on = may_go_on
+        yield sender
+        may_go_on.set()
 
 
 async def test_a_repeat_is_answered_and_not_given_again(sender: Sender) -> None:
@@ -208,3 +222,23 @@ async def test_a_flow_that_is_abandoned_leaves_the_rest(sender: Sender) -> None:
         other.send(number, value)
     assert [await other.hear() for _ in range(3)] == [Published(number, "", 0) for number in (1, 2, 3)]
     assert sender.given == ["x", "y", "z"]
+
+
+async def test_one_session_does_not_handle_what_another_has_in_hand(sender: Sender) -> None:
+    """Its program asks for the next, and never had this one."""
+    before = await sender.flow()
+    other = await sender.another()
+    flow = await other.flow(known=True)
+    with pytest.raises(FlowReset, match="another flow"):
+        await before.hear()
+    flow.send(1, "hold")
+    hearing = asyncio.ensure_future(flow.hear())
+    await turns()
+    await sender.session.send_nowait("plain")
+    await turns()
+    assert sender.given == ["hold", "plain"]
+    assert not hearing.done()
+    sender.may_go_on.set()
+
+    assert await hearing == Published(1, "", 0)
+    await other.session.close()

@@ -14,7 +14,8 @@ import pytest
 
 import landline
 from landline.errors import PublishFailed, PublishUnknown, StorageDamaged, StorageFull, StorageLocked
-from landline.patterns.outbox import PUBLISHES, SENDS
+from landline.limits import PROTOCOL
+from landline.patterns.outbox import PUBLISHES
 from landline.storage import SQLiteStorage
 from tests.disk import Disk
 
@@ -139,7 +140,7 @@ async def test_what_no_server_was_sent_is_not_in_doubt(server: Server) -> None:
 
 
 async def test_what_was_answered_is_forgotten(server: Server) -> None:
-    """The file does not grow; the numbers rise all the same, so that the next client's are new."""
+    """The file does not grow."""
     mine = Disk()
     async with server.life():
         for number in range(3):
@@ -147,7 +148,8 @@ async def test_what_was_answered_is_forgotten(server: Server) -> None:
                 await session.publish("t", number)
                 await idle(session)
         async with mine:
-            assert [value.key for value in await mine.scan("")] == [PUBLISHES + "outbox", SENDS + "outbox"]
+            (left,) = await mine.scan("")
+            assert left.key.endswith(".opened")
         assert await server.history() == [0, 1, 2]
 
 
@@ -319,3 +321,56 @@ async def test_a_client_that_is_killed_loses_nothing(server: Server, tmp_path: P
         async with landline.connect(address, storage=path) as again:
             await idle(again)
         assert await server.history() == ["first", *range(20)]
+
+
+async def test_a_backup_that_was_put_back_swallows_nothing_new(server: Server) -> None:
+    """Its numbers were used already: what is published from now on has others, and what was in it is not doubled."""
+    mine = Disk()
+    async with server.life():
+        session = await server.connect(mine)
+        await session.publish("t", "first")
+        server.disk.held.clear()
+        old = await publishing(session, "old")
+        backup = mine.image()
+        server.disk.held.set()
+        await asyncio.gather(*old)
+        await session.publish("t", "later")
+        await session.close()
+        async with server.connect(backup) as session:
+            await session.publish("t", "new")
+
+        assert await server.history() == ["first", "old", "later", "new"]
+
+
+@pytest.mark.limit("protocol.outboxes")
+async def test_what_many_lives_left_goes_out_in_order(server: Server) -> None:
+    """More of them than one session may send from share the last outbox."""
+    mine = Disk()
+    for life in range(PROTOCOL.outboxes + 3):
+        async with server.life():
+            session = await server.connect(mine)
+        await stopped(await publishing(session, life))
+        await session.close()
+    async with mine:
+        assert await landline.count_unanswered(mine) == PROTOCOL.outboxes + 3
+        boxes = {value.key.rsplit(".", 1)[0] for value in await mine.scan(PUBLISHES)}
+    assert len(boxes) == PROTOCOL.outboxes - 1
+    async with server.life(), server.connect(mine) as session:
+        assert [earlier.data for earlier in session.earlier] == list(range(PROTOCOL.outboxes + 3))
+        await session.publish("t", "new")
+
+        assert await server.history() == [*range(PROTOCOL.outboxes + 3), "new"]
+
+
+async def test_a_flow_is_given_back_when_what_was_left_is_answered(server: Server) -> None:
+    """A session has few."""
+    mine = Disk()
+    async with server.life():
+        session = await server.connect(mine)
+    await stopped(await publishing(session, 1))
+    await session.close()
+    async with server.life(), server.connect(mine) as session:
+        assert (await session.earlier[0].position()).offset == 1
+        await turns()
+
+        assert len(session._bare.core.flows) == 1

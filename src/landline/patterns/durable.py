@@ -74,9 +74,7 @@ class Sending:
         Raises:
             StorageError: it cannot be read.
         """
-        outgoing = await self._opened()
-        if outgoing.outbox.unanswered:
-            outgoing.start()
+        await self._opened()
 
     async def wait_answered(self) -> None:
         """Wait until all that was sent is answered, or the session is over."""

@@ -1,4 +1,8 @@
-"""An outbox on its owner's disk: what is in it survives the process, and goes out once when it is started again."""
+"""Outboxes on their owner's disk: what is in them survives the process, and goes out once when it is started again.
+
+Each life of the process begins an outbox of its own, and only finishes those of the lives before: a file that was copied, or put back from a
+backup, then never gives a number that was used already to something new, which its peer would take for a repeat.
+"""
 
 from __future__ import annotations
 
@@ -8,29 +12,20 @@ from typing import Final
 import msgspec
 
 from ..errors import StorageDamaged
+from ..limits import PROTOCOL
 from ..protocol.publish import Publisher
-from ..storage.base import Change, Delete, Put, Storage, Value
+from ..storage.base import Change, Delete, Storage, Value
 
 PUBLISHES: Final = "landline.client.publish."
-"""Where a client's outbox of publishes is kept: its entries by number, and the outbox by itself."""
+"""Where a client's outboxes of publishes are kept: keys that begin so, go on with the outbox, and end with the number of an entry."""
 
 SENDS: Final = "landline.client.send."
-"""And that of its durable sends."""
+"""And those of its durable sends."""
 
-_OUTBOX: Final = "outbox"
-
-
-class _Kept(msgspec.Struct, array_like=True, frozen=True):
-    """What is kept besides its entries."""
-
-    id: bytes
-    last: int
-    """The last number that was forgotten."""
-    was_opened: bool
-
+_OPENED: Final = "opened"
+_MOST_LEFT: Final = PROTOCOL.outboxes - 1
 
 _encode = msgspec.msgpack.Encoder().encode
-_decode_kept = msgspec.msgpack.Decoder(_Kept).decode
 _decode_entry = msgspec.msgpack.Decoder(tuple[str, bytes]).decode
 
 
@@ -39,17 +34,15 @@ class KeptOutbox:
 
     Args:
         storage: an open one, of its owner alone.
-        place: see ``open_outbox``.
+        place: what the keys of all that is kept of it begin with.
         publisher: what is in it.
+        was_opened: a server has opened it, so that any of this may have been said.
     """
 
-    def __init__(
-        self, storage: Storage, place: str, publisher: Publisher, last: int, *, was_opened: bool
-    ) -> None:
+    def __init__(self, storage: Storage, place: str, publisher: Publisher, *, was_opened: bool) -> None:
         self.publisher = publisher
         self._storage = storage
         self._place = place
-        self._last = last
         self._was_opened = was_opened
 
     async def keep(self, number: int) -> None:
@@ -60,16 +53,12 @@ class KeptOutbox:
     async def opened(self) -> None:
         """A server has opened it: from now on anything in it may have been said."""
         if not self._was_opened:
-            kept = _Kept(self.publisher.id, self._last, was_opened=True)
-            await self._storage.put(self._place + _OUTBOX, _encode(kept))
+            await self._storage.put(self._place + _OPENED, b"")
             self._was_opened = True
 
     async def forget(self, numbers: list[int]) -> None:
         """These were answered."""
-        self._last = max(self._last, *numbers)
         changes: list[Change] = [Delete(self._key(number)) for number in numbers]
-        kept = _Kept(self.publisher.id, self._last, self._was_opened)
-        changes.append(Put(self._place + _OUTBOX, _encode(kept)))
         await self._storage.write(changes)
         for number in numbers:
             self.publisher.forgotten(number)
@@ -78,33 +67,47 @@ class KeptOutbox:
         return f"{self._place}{number:020}"
 
 
-async def open_outbox(storage: Storage, place: str, fresh_id: bytes) -> KeptOutbox:
-    """Return the outbox that is kept at this place, or a new one with this id.
+async def open_outboxes(storage: Storage, place: str, fresh_id: bytes) -> list[KeptOutbox]:
+    """Return the outboxes that are kept at this place and not empty, oldest first, and at the end one with this id for what comes now.
+
+    Where very many are left, the last of them is for what comes now.
 
     Args:
         storage: an open one.
-        place: what the keys of all that is kept of it begin with.
-        fresh_id: of a new one.
+        place: what the keys of all of them begin with.
+        fresh_id: of the new one.
 
     Raises:
         StorageDamaged: what is kept cannot be read.
         StorageError: the storage failed.
     """
-    value = await storage.get(place + _OUTBOX)
+    found: dict[str, dict[str, bytes]] = {}
+    async for value in _values(storage, place):
+        outbox, _, name = value.key.removeprefix(place).rpartition(".")
+        found.setdefault(outbox, {})[name] = value.data
+    left: list[KeptOutbox] = []
+    over: list[Change] = []
+    count = 0
     try:
-        kept = _Kept(fresh_id, 0, was_opened=False) if value is None else _decode_kept(value.data)
-        unanswered = {
-            int(each.key.removeprefix(place)): _decode_entry(each.data)
-            async for each in _entries(storage, place)
-        }
+        for outbox, kept in found.items():
+            order, _, digits = outbox.partition(".")
+            count = int(order) + 1
+            was_opened = kept.pop(_OPENED, None) is not None
+            if not kept:
+                over.append(Delete(f"{place}{outbox}.{_OPENED}"))
+                continue
+            unanswered = {int(number): _decode_entry(data) for number, data in kept.items()}
+            publisher = Publisher(bytes.fromhex(digits), unanswered, was_opened=was_opened, is_kept=True)
+            left.append(KeptOutbox(storage, f"{place}{outbox}.", publisher, was_opened=was_opened))
     except ValueError as error:
         raise StorageDamaged(f"the outbox that is kept in {storage!r} cannot be read: {error}") from error
-    if value is None:
-        await storage.put(place + _OUTBOX, _encode(kept))
-    publisher = Publisher(
-        kept.id, unanswered, max([kept.last, *unanswered]), was_opened=kept.was_opened, is_kept=True
-    )
-    return KeptOutbox(storage, place, publisher, kept.last, was_opened=kept.was_opened)
+    if over:
+        await storage.write(over)
+    if len(left) < _MOST_LEFT:
+        publisher = Publisher(fresh_id, is_kept=True)
+        fresh = f"{place}{count:08}.{fresh_id.hex()}."
+        left.append(KeptOutbox(storage, fresh, publisher, was_opened=False))
+    return left
 
 
 async def count_unanswered(storage: Storage) -> int:
@@ -113,13 +116,18 @@ async def count_unanswered(storage: Storage) -> int:
     Raises:
         StorageError: the storage failed.
     """
-    return sum([1 for place in (PUBLISHES, SENDS) async for _ in _entries(storage, place)])
+    return sum(
+        [
+            not value.key.endswith(_OPENED)
+            for place in (PUBLISHES, SENDS)
+            async for value in _values(storage, place)
+        ]
+    )
 
 
-async def _entries(storage: Storage, place: str) -> AsyncIterator[Value]:
+async def _values(storage: Storage, place: str) -> AsyncIterator[Value]:
     after = ""
     while values := await storage.scan(place, after=after):
         after = values[-1].key
         for value in values:
-            if value.key != place + _OUTBOX:
-                yield value
+            yield value

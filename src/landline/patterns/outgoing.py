@@ -34,6 +34,8 @@ class Outgoing:
         outbox: what is in it.
         purpose: of its flows; says what the peer does with it.
         kept: keeps it, where it is to survive this process.
+        after: another one, which goes first.
+        is_rest: nothing more is put into it: it is through when all of it is answered.
 
     Attributes:
         outbox: as above.
@@ -42,7 +44,14 @@ class Outgoing:
     """
 
     def __init__(
-        self, bare: BareSession, outbox: Publisher, purpose: str, kept: KeptOutbox | None = None
+        self,
+        bare: BareSession,
+        outbox: Publisher,
+        purpose: str,
+        kept: KeptOutbox | None = None,
+        *,
+        after: Outgoing | None = None,
+        is_rest: bool = False,
     ) -> None:
         self.outbox = outbox
         self.answers: dict[int, asyncio.Future[Answer]] = {}
@@ -50,6 +59,8 @@ class Outgoing:
         self._bare = bare
         self._purpose = purpose
         self._kept = kept
+        self._after = after
+        self._is_rest = is_rest
         self._keeping: dict[int, asyncio.Task[None]] = {}
         self._room = Signal()
         self._flow: BareFlow | None = None
@@ -98,7 +109,9 @@ class Outgoing:
             await self._room.wait()
 
     async def wait_closed(self) -> None:
-        """Wait until nothing of it is at work any more, once the session is over."""
+        """Wait until nothing of it, nor of those before it, is at work any more, once the session is over."""
+        if self._after is not None:
+            await self._after.wait_closed()
         if self._task is not None:
             await asyncio.wait([self._task])
 
@@ -158,7 +171,9 @@ class Outgoing:
         """Keep a flow for it, on this life of the server and the next; end with the session."""
         reason, may_be = "", True
         try:
-            while True:
+            if self._after is not None:
+                await self._after.wait_closed()
+            while not self._is_through:
                 try:
                     await self._serve(self._bare.open_flow(self._purpose))
                 except FlowEnded as error:
@@ -177,13 +192,17 @@ class Outgoing:
             finally:
                 self._task = None
 
+    @property
+    def _is_through(self) -> bool:
+        return self._is_rest and not self.outbox.unanswered
+
     async def _serve(self, flow: BareFlow) -> None:
         messages = Messages(self._bare, flow)
         say(flow, self.outbox.begin())
         self._flow = flow
         self._bare.on_room[flow] = self._fill
         try:
-            while True:
+            while not self._is_through:
                 answers = self.outbox.receive(heard(await messages.receive()))
                 for answer in answers:
                     self._settle(answer.number, answer)
@@ -194,6 +213,7 @@ class Outgoing:
                 self._may_say = self.outbox.is_open
                 self._room.wake()
                 self._fill()
+            flow.reset()
         finally:
             del self._bare.on_room[flow]
             self._flow, self._may_say = None, False
@@ -214,6 +234,18 @@ class Outgoing:
                 self._settle(number, PublishFailed(reason))
         self.outbox.clear()
         self._room.wake()
+
+
+def chain(bare: BareSession, purpose: str, kept: list[KeptOutbox]) -> list[Outgoing]:
+    """Return what goes out of outboxes one after another, on its way; the last takes what comes."""
+    outgoing: list[Outgoing] = []
+    for place, each in enumerate(kept, 1):
+        after = outgoing[-1] if outgoing else None
+        rest = Outgoing(bare, each.publisher, purpose, each, after=after, is_rest=place < len(kept))
+        if each.publisher.unanswered:
+            rest.start()
+        outgoing.append(rest)
+    return outgoing
 
 
 def is_renewed(error: FlowEnded) -> bool:

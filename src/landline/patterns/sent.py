@@ -13,8 +13,8 @@ from ..sessions.bare import BareSession
 from ..storage.base import Change, Delete, Storage
 from .failures import log
 from .intake import SEND_PURPOSE
-from .outbox import open_outbox
-from .outgoing import Outgoing
+from .outbox import open_outboxes
+from .outgoing import Outgoing, chain
 
 _SENT: Final = "landline.sent."
 _ID_DIGITS: Final = 32
@@ -63,8 +63,9 @@ class Sent:
         """
         session = bare.id.hex()
         self._known.add(session)
-        kept = await open_outbox(self._storage, f"{_SENT}{session}.", secrets.token_bytes(OUTBOX_ID_SIZE))
-        return Outgoing(bare, kept.publisher, SEND_PURPOSE, kept)
+        place = f"{_SENT}{session}."
+        kept = await open_outboxes(self._storage, place, secrets.token_bytes(OUTBOX_ID_SIZE))
+        return chain(bare, SEND_PURPOSE, kept)[-1]
 
     def forget(self, session_id: bytes) -> None:
         """The session is over: nobody will ask for what was sent."""

@@ -23,7 +23,7 @@ from ..sessions.bare import BareSession
 from ..storage.names import Pattern, check_topic
 from .messages import Messages
 from .outbox import KeptOutbox
-from .outgoing import Outgoing, is_renewed
+from .outgoing import Outgoing, chain, is_renewed
 from .publications import decode_stored, encode_stored, heard, position_of, say, unpacked
 
 Beginning = Position | Literal["start", "now", "last"]
@@ -72,23 +72,26 @@ class Publishing:
 
     Args:
         bare: the session.
-        kept: the outbox, where it is to survive this process.
+        kept: the outboxes, where they are to survive this process.
 
     Attributes:
-        outgoing: the outbox on its way.
-        earlier: what was in it at the beginning.
+        outgoing: the last of them on its way.
+        earlier: what was in them at the beginning.
     """
 
-    def __init__(self, bare: BareSession, kept: KeptOutbox | None = None) -> None:
+    def __init__(self, bare: BareSession, kept: list[KeptOutbox] | None = None) -> None:
         self._bare = bare
-        outbox = Publisher(secrets.token_bytes(OUTBOX_ID_SIZE)) if kept is None else kept.publisher
-        self.outgoing = Outgoing(bare, outbox, PUBLISH_PURPOSE, kept)
+        if kept is None:
+            outbox = Publisher(secrets.token_bytes(OUTBOX_ID_SIZE))
+            outgoing = [Outgoing(bare, outbox, PUBLISH_PURPOSE)]
+        else:
+            outgoing = chain(bare, PUBLISH_PURPOSE, kept)
+        self.outgoing = outgoing[-1]
         self.earlier = [
-            Earlier(topic, decode_stored(stored), self.outgoing.answers[number])
-            for number, (topic, stored) in outbox.unanswered.items()
+            Earlier(topic, decode_stored(stored), each.answers[number])
+            for each in outgoing
+            for number, (topic, stored) in each.outbox.unanswered.items()
         ]
-        if kept is not None:
-            self.outgoing.start()
 
     async def publish(self, topic: str, data: Any, on_kept: Callable[[], object] | None = None) -> Position:
         """Publish, and return the position once it is stored; see ``Session.publish``."""
