@@ -205,10 +205,12 @@ class ProtocolLimits:
         "of ours that open, end and reset flows and that the peer has not acked; then it may open no more",
     )
     publishes: int = limit(
-        1024, "publications", "of one outbox that wait for their answer; then publish() waits"
+        1024,
+        "publications",
+        "or durable sends of one outbox that wait for their answer; then who adds to it waits",
     )
     outboxes: int = limit(
-        8, "outboxes", "that one session may publish from; each leaves a record that is kept for long"
+        8, "outboxes", "that one session may publish or send from; each leaves a record that is kept for long"
     )
     publish_overhead: int = limit(
         512,

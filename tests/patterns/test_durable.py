@@ -411,15 +411,6 @@ async def test_they_outlive_the_server_with_the_session(house: House) -> None:
     assert "interrupted" in received
 
 
-async def test_those_of_sessions_that_are_over_are_forgotten(house: House) -> None:
-    """At the next opening, where a crash came between."""
-    async with house.disk:
-        await house.disk.put("landline.sent." + 32 * "a" + ".outbox", b"\x93")
-        await house.disk.put("landline.sent.?", b"of a later version")
-    async with house.life():
-        assert [value.key for value in await house.disk.scan("landline.sent.")] == ["landline.sent.?"]
-
-
 async def test_a_server_without_storage_sends_none() -> None:
     """Its program is told."""
     errors: list[str] = []
