@@ -46,7 +46,7 @@ from ..sessions.flow import BareFlow
 from ..sessions.signal import Signal
 from ..storage.base import Append, Change, Page, Put, Storage
 from ..storage.names import Pattern
-from .failures import clause, is_certain, refusal
+from .failures import clause, is_cancelled, is_certain, refusal
 from .messages import Messages
 from .newest import newest_of_each
 from .origins import Origins, key_of
@@ -252,6 +252,13 @@ class Hub:
         except StorageError as error:
             log.exception("a flow of topics cannot be served")
             flow.reset(ResetCode.FAILED, clause(error))
+        except (KeyboardInterrupt, SystemExit):
+            raise
+        except BaseException as error:
+            if is_cancelled(error):
+                raise
+            log.exception("serving a flow of topics failed")  # its client must not wait for ever
+            flow.reset(ResetCode.FAILED, "internal error")
 
     # ... of publishes ...
 
@@ -325,13 +332,20 @@ class Hub:
             if inspect.isawaitable(vetted):
                 return self._vet_later(topic, vetted)
             return encode_stored(vetted, self._limits.max_message)
-        except Exception as error:  # noqa: BLE001 - the program's own code: its bug refuses this publish and no other
+        except (
+            Exception,
+            asyncio.CancelledError,
+        ) as error:  # the program's own code: its bug refuses this publish and no other
+            if is_cancelled(error):
+                raise
             return refusal(topic, error)
 
     async def _vet_later(self, topic: str, vetting: Awaitable[Any]) -> bytes | str:
         try:
             return encode_stored(await vetting, self._limits.max_message)
-        except Exception as error:  # noqa: BLE001 - as above
+        except (Exception, asyncio.CancelledError) as error:  # as above
+            if is_cancelled(error):
+                raise
             return refusal(topic, error)
 
     # ... and of a subscription.
