@@ -180,7 +180,7 @@ class Hub:
         selects = self._rules.selects(pattern)
         pushed = Signal()
         feed = await self._feed(selects, after)
-        self._board.subscribe(feed, selects, pushed.wake)
+        self._tell(feed, selects, pushed.wake)
         self._own.add(pushed)
         epoch = self._board.head.epoch
         try:
@@ -269,7 +269,7 @@ class Hub:
             raise ProtocolError("publishes begin with their outbox", "bad-data")
         self._count_outbox(bare, said.id)
         key = key_of(bare.principal, said.id)
-        origin, is_known = await self._origins.get(key)
+        origin, is_known = await while_open(bare, flow, self._origins.get(key))
 
         def answer(said: Opened | Answer) -> None:
             say(flow, encode(said))
@@ -356,10 +356,11 @@ class Hub:
         selects = self._rules.selects(wish.pattern)
         if not self._rules.may(bare.principal, "subscribe", wish.pattern):
             raise NotAllowed(f"you may not subscribe to {wish.pattern!r}")
-        is_position = wish.after is After.POSITION
-        feed = await self._feed(selects, Position(wish.epoch, wish.offset) if is_position else wish.after)
+        after = Position(wish.epoch, wish.offset) if wish.after is After.POSITION else wish.after
+        # Who opens flows and resets them leaves no readings behind, for which others would wait.
+        feed = await while_open(bare, flow, self._feed(selects, after))
         fill = partial(self._fill, bare, flow, feed)
-        self._board.subscribe(feed, selects, fill)
+        self._tell(feed, selects, fill)
         bare.on_room[flow] = fill
         try:
             fill()
@@ -380,7 +381,7 @@ class Hub:
             self._run(bare, flow, self._read_and_fill(bare, flow, feed))
 
     async def _read_and_fill(self, bare: BareSession, flow: BareFlow, feed: Feed) -> None:
-        await self._read(feed)
+        await while_open(bare, flow, self._read(feed))
         self._fill(bare, flow, feed)
 
     # Reading...
@@ -390,10 +391,13 @@ class Hub:
         if after is After.START:
             return Feed(selects.text, None)
         last, gaps = await newest_of_each(self._storage, selects, head) if after is After.LAST else ([], [])
-        feed = Feed(selects.text, after if isinstance(after, Position) else head, last, gaps)
+        return Feed(selects.text, after if isinstance(after, Position) else head, last, gaps)
+
+    def _tell(self, feed: Feed, selects: Pattern, on_push: Callable[[], None]) -> None:
+        """Tell it what is published from now on; where it begins earlier, it reads first."""
         if feed.cursor == self._board.head:
             feed.go_live()
-        return feed
+        self._board.subscribe(feed, selects, on_push)
 
     async def _read(self, feed: Feed) -> None:
         feed.read()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Coroutine
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import msgspec
 
@@ -18,6 +18,8 @@ from ..protocol.subscription import unwrap, wrap
 from ..sessions.bare import BareSession
 from ..sessions.flow import BareFlow
 from ..storage.base import Page
+
+T = TypeVar("T")
 
 MOST_STORED: Final = STORAGE.write_bytes - (64 << 10)
 """Bytes of one publication: with its topic, and with what is known of its outbox, it must fit one write."""
@@ -96,15 +98,13 @@ def heard(said: Any) -> bytes:
     return said
 
 
-async def while_open(
-    bare: BareSession, flow: BareFlow, vetting: Coroutine[Any, Any, bytes | str]
-) -> bytes | str:
-    """Return the verdict on a publish; where its flow ends before, there is none: who said it says it again, and it is asked about again.
+async def while_open(bare: BareSession, flow: BareFlow, work: Coroutine[Any, Any, T]) -> T:
+    """Return what is worked out for a flow; where that ends before, nobody wants it, and it is cancelled.
 
     Raises:
         FlowEnded, SessionEnded: it did.
     """
-    task = asyncio.ensure_future(vetting)
+    task = asyncio.ensure_future(work)
     try:
         while True:
             arrived = asyncio.ensure_future(flow.arrived.wait())
