@@ -14,6 +14,7 @@ from .errors import AddressError, SessionClosed, SessionEnded, StorageClosed
 from .history import Gap, Position, Publication
 from .limits import STORAGE, Limits
 from .patterns.durable import Sending, settle
+from .patterns.failures import is_cancelled
 from .patterns.hub import Hub
 from .patterns.publications import refuse_flow
 from .patterns.rules import Authorize, TopicRule, allow_all
@@ -341,7 +342,7 @@ class Server:
         except (KeyboardInterrupt, SystemExit):
             raise
         except BaseException as error:
-            if _is_cancelled(error):
+            if is_cancelled(error):
                 raise
             if not _is_only_the_end(bare, error):
                 log.exception("the program of a session failed")
@@ -362,7 +363,7 @@ class Server:
         except (KeyboardInterrupt, SystemExit):
             raise
         except BaseException as error:
-            if _is_cancelled(error):
+            if is_cancelled(error):
                 raise
             log.exception("the program of a plain caller failed")
         finally:
@@ -397,12 +398,6 @@ def _is_only_the_end(bare: BareSession, error: BaseException) -> bool:
     return isinstance(error, SessionEnded) and (
         error is bare.ended or (isinstance(error, SessionClosed) and (bare.is_closing or bare.is_peer_closed))
     )
-
-
-def _is_cancelled(error: BaseException) -> bool:
-    """Whether this task was cancelled; a program may raise the same of something else that was."""
-    task = asyncio.current_task()
-    return isinstance(error, asyncio.CancelledError) and task is not None and task.cancelling() > 0
 
 
 def _hang_up(bare: BareSession) -> None:

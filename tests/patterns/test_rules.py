@@ -62,7 +62,16 @@ def _fails(*question: str) -> bool:
     raise RuntimeError("its database is away")
 
 
-@pytest.mark.parametrize("authorize", [_later, _fails])
+class _Undecided:
+    def __bool__(self) -> bool:
+        raise ValueError("neither true nor false")
+
+
+def _says_neither(*question: str) -> Any:
+    return _Undecided()
+
+
+@pytest.mark.parametrize("authorize", [_later, _fails, _says_neither])
 def test_nobody_may_where_authorize_does_not_say_so(authorize: Any, caplog: pytest.LogCaptureFixture) -> None:
     """One that fails lets nobody in, nor one that is asynchronous; the log tells the program's author."""
     with caplog.at_level(logging.ERROR, "landline.topics"):

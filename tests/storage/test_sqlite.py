@@ -102,6 +102,29 @@ async def test_what_is_asked_while_the_disk_works_shares_the_next_commit(path: P
         assert storage.commits == 2
 
 
+async def test_a_reading_that_nobody_waits_for_is_not_made(path: Path) -> None:
+    """Those behind it would wait for it; a write is made all the same, since its caller may have been told of it by others."""
+    async with SQLiteStorage(path) as storage:
+        go_on = threading.Event()
+        made: list[str] = []
+        owner = storage._owner
+        assert owner is not None
+        holding = asyncio.create_task(owner.call(lambda database: go_on.wait(30)))
+        given_up = [
+            asyncio.create_task(owner.call(lambda database: made.append("given up"))) for _ in range(9)
+        ]
+        wanted = asyncio.create_task(owner.call(lambda database: made.append("wanted")))
+        for _ in range(3):
+            await asyncio.sleep(0)  # lets them ask, and be handed over
+        for task in given_up:
+            task.cancel()
+        await asyncio.wait(given_up)
+        go_on.set()
+        await asyncio.gather(holding, wanted)
+
+        assert made == ["wanted"]
+
+
 @pytest.mark.limit("storage.readings")
 async def test_readers_and_writers_take_turns(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Between two commits only so many readings are made, and all of them are made."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 
 from ..errors import DataError, LandlineError, StorageDamaged, StorageError, StorageFailed, StorageFull
@@ -15,6 +16,12 @@ def is_certain(error: Exception) -> bool:
     return isinstance(error, StorageError | DataError) and not isinstance(error, StorageFailed)
 
 
+def is_cancelled(error: BaseException) -> bool:
+    """Whether this task was cancelled; a program may raise the same of something else that was."""
+    task = asyncio.current_task()
+    return isinstance(error, asyncio.CancelledError) and task is not None and task.cancelling() > 0
+
+
 def clause(error: Exception) -> str:
     """Return what publishers and subscribers are told: which file it is, and where, is for the log alone."""
     if isinstance(error, StorageFull):
@@ -24,9 +31,12 @@ def clause(error: Exception) -> str:
     return "the server's topics are not to be had now"
 
 
-def refusal(topic: str, error: Exception) -> str:
+def refusal(topic: str, error: BaseException) -> str:
     """Return what a client is told whose publish was vetted in vain."""
     if isinstance(error, LandlineError | ValueError):
-        return clean_reason(str(error))
+        try:
+            return clean_reason(str(error))
+        except Exception as second:  # noqa: BLE001 - the words are the program's own code, too
+            error = second
     log.error("a publication to %s could not be vetted", topic, exc_info=error)
     return "internal error"

@@ -41,7 +41,7 @@ from ..sessions.flow import BareFlow
 from ..sessions.signal import Signal
 from ..storage.base import Append, Change, Page, Put, Storage
 from ..storage.names import Pattern
-from .failures import clause, is_certain, refusal
+from .failures import clause, is_cancelled, is_certain, refusal
 from .intake import SEND_PURPOSE, Found, Intakes
 from .messages import Messages
 from .newest import newest_of_each
@@ -180,7 +180,7 @@ class Hub:
         selects = self._rules.selects(pattern)
         pushed = Signal()
         feed = await self._feed(selects, after)
-        self._board.subscribe(feed, selects, pushed.wake)
+        self._tell(feed, selects, pushed.wake)
         self._own.add(pushed)
         epoch = self._board.head.epoch
         try:
@@ -246,7 +246,7 @@ class Hub:
         said = decode_publish(heard(await messages.receive()))
         if not isinstance(said, Opening):
             raise ProtocolError("publishes begin with their outbox", "bad-data")
-        key, origin, is_known = await self._origins.of(bare, said.id)
+        key, origin, is_known = await while_open(bare, flow, self._origins.of(bare, said.id))
 
         def answer(said: Opened | Answer) -> None:
             say(flow, encode(said))
@@ -301,13 +301,20 @@ class Hub:
             if inspect.isawaitable(vetted):
                 return self._vet_later(topic, vetted)
             return encode_stored(vetted, self._limits.max_message)
-        except Exception as error:  # noqa: BLE001 - the program's own code: its bug refuses this publish and no other
+        except (
+            Exception,
+            asyncio.CancelledError,
+        ) as error:  # the program's own code: its bug refuses this publish and no other
+            if is_cancelled(error):
+                raise
             return refusal(topic, error)
 
     async def _vet_later(self, topic: str, vetting: Awaitable[Any]) -> bytes | str:
         try:
             return encode_stored(await vetting, self._limits.max_message)
-        except Exception as error:  # noqa: BLE001 - as above
+        except (Exception, asyncio.CancelledError) as error:  # as above
+            if is_cancelled(error):
+                raise
             return refusal(topic, error)
 
     # ... of durable sends, which the session's program receives ...
@@ -329,10 +336,11 @@ class Hub:
         selects = self._rules.selects(wish.pattern)
         if not self._rules.may(bare.principal, "subscribe", wish.pattern):
             raise NotAllowed(f"you may not subscribe to {wish.pattern!r}")
-        is_position = wish.after is After.POSITION
-        feed = await self._feed(selects, Position(wish.epoch, wish.offset) if is_position else wish.after)
+        after = Position(wish.epoch, wish.offset) if wish.after is After.POSITION else wish.after
+        # Who opens flows and resets them leaves no readings behind, for which others would wait.
+        feed = await while_open(bare, flow, self._feed(selects, after))
         fill = partial(self._fill, bare, flow, feed)
-        self._board.subscribe(feed, selects, fill)
+        self._tell(feed, selects, fill)
         bare.on_room[flow] = fill
         try:
             fill()
@@ -353,7 +361,7 @@ class Hub:
             self._run(bare, flow, self._read_and_fill(bare, flow, feed))
 
     async def _read_and_fill(self, bare: BareSession, flow: BareFlow, feed: Feed) -> None:
-        await self._read(feed)
+        await while_open(bare, flow, self._read(feed))
         self._fill(bare, flow, feed)
 
     # Reading...
@@ -363,10 +371,13 @@ class Hub:
         if after is After.START:
             return Feed(selects.text, None)
         last, gaps = await newest_of_each(self._storage, selects, head) if after is After.LAST else ([], [])
-        feed = Feed(selects.text, after if isinstance(after, Position) else head, last, gaps)
+        return Feed(selects.text, after if isinstance(after, Position) else head, last, gaps)
+
+    def _tell(self, feed: Feed, selects: Pattern, on_push: Callable[[], None]) -> None:
+        """Tell it what is published from now on; where it begins earlier, it reads first."""
         if feed.cursor == self._board.head:
             feed.go_live()
-        return feed
+        self._board.subscribe(feed, selects, on_push)
 
     async def _read(self, feed: Feed) -> None:
         feed.read()

@@ -7,7 +7,7 @@ repeat is a ``protocol.publish.Origin``, as for publishes; there is no topic, an
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, Final, NamedTuple
 from weakref import WeakValueDictionary
 
@@ -102,10 +102,9 @@ class DurableIntake:
         if self._bare is bare and self._flow is not None:
             self._flow.reset(ResetCode.FAILED, "another outbox is sent over this session now")
 
-    async def _free(self) -> str:
+    async def _free(self) -> None:
         while self._in_hand is not None or self._keeping is not None:
             await (self._put_down.wait() if self._in_hand is not None else self.settled())
-        return ""
 
     # ... to the program ...
 
@@ -222,7 +221,7 @@ class Intakes:
         find: finds an outbox of a session's peer by its id.
     """
 
-    def __init__(self, find: Callable[[BareSession, bytes], Awaitable[Found]]) -> None:
+    def __init__(self, find: Callable[[BareSession, bytes], Coroutine[Any, Any, Found]]) -> None:
         self._find = find
         self._known: WeakValueDictionary[str, DurableIntake] = WeakValueDictionary()
 
@@ -236,7 +235,7 @@ class Intakes:
         said = decode_publish(heard(await Messages(bare, flow).receive()))
         if not isinstance(said, Opening):
             raise ProtocolError("durable sends begin with their outbox", "bad-data")
-        found = await self._find(bare, said.id)
+        found = await while_open(bare, flow, self._find(bare, said.id))
         intake = self._known.get(found.key)
         if intake is None:
             intake = self._known[found.key] = DurableIntake(found)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Coroutine
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import msgspec
 
@@ -27,9 +27,11 @@ from ..protocol.subscription import unwrap, wrap
 from ..sessions.bare import BareSession
 from ..sessions.flow import BareFlow
 from ..storage.base import Page
-from .failures import clause, log
+from .failures import clause, is_cancelled, log
 
 _OURS: Final = "landline."
+
+T = TypeVar("T")
 
 MOST_STORED: Final = STORAGE.write_bytes - (64 << 10)
 """Bytes of one publication: with its topic, and with what is known of its outbox, it must fit one write."""
@@ -124,6 +126,13 @@ async def serve_flow(bare: BareSession, flow: BareFlow, serving: Coroutine[Any, 
     except StorageError as error:
         log.exception("a flow of topics cannot be served")
         flow.reset(ResetCode.FAILED, clause(error))
+    except (KeyboardInterrupt, SystemExit):
+        raise
+    except BaseException as error:
+        if is_cancelled(error):
+            raise
+        log.exception("serving a flow of topics failed")  # its client must not wait for ever
+        flow.reset(ResetCode.FAILED, "internal error")
 
 
 def refuse_flow(flow: BareFlow) -> bool:
@@ -134,15 +143,13 @@ def refuse_flow(flow: BareFlow) -> bool:
     return True
 
 
-async def while_open(
-    bare: BareSession, flow: BareFlow, vetting: Coroutine[Any, Any, bytes | str]
-) -> bytes | str:
-    """Return the verdict on a publish; where its flow ends before, there is none: who said it says it again, and it is asked about again.
+async def while_open(bare: BareSession, flow: BareFlow, work: Coroutine[Any, Any, T]) -> T:
+    """Return what is worked out for a flow; where that ends before, nobody wants it, and it is cancelled.
 
     Raises:
         FlowEnded, SessionEnded: it did.
     """
-    task = asyncio.ensure_future(vetting)
+    task = asyncio.ensure_future(work)
     try:
         while True:
             arrived = asyncio.ensure_future(flow.arrived.wait())

@@ -79,14 +79,14 @@ class Rules:
         """Return whether somebody may; not where ``authorize`` fails, or does not say so at once."""
         try:
             verdict: object = self._authorize(principal, verb, topic)
+            if not inspect.isawaitable(verdict):
+                return bool(verdict)
         except Exception:
             log.exception("authorize failed")
             return False
-        if inspect.isawaitable(verdict):  # which would let everybody in
-            log.error("authorize must say at once what may be, and not later")
-            getattr(verdict, "close", _nothing)()
-            return False
-        return bool(verdict)
+        log.error("authorize must say at once what may be, and not later")  # else it lets everybody in
+        getattr(verdict, "close", _nothing)()
+        return False
 
     def _find(self, topic: str) -> TopicRule | None:
         return next((rule for rule in self._rules if rule.pattern.matches(topic)), None)

@@ -283,6 +283,8 @@ class _Owner:
 
     def _call(self, job: _Job) -> None:
         assert job.call is not None
+        if job.future.cancelled():
+            return  # nobody waits for it, and others do
         try:
             answer = job.call(self.database)
         except BaseException as error:  # noqa: BLE001 - the one who waits gets it
