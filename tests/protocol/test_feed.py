@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+import landline.protocol.feed as feed_module
 from landline.history import (
     BEHIND,
     EXPIRED,
@@ -383,3 +384,17 @@ def test_a_gap_of_which_the_log_can_fill_a_part_is_cut() -> None:
     feed.page([old(1), old(2)], [], at(2), more=False)
 
     assert told(feed) == [at(0), old(1), old(2), gap(2, 3, SUPERSEDED), 4]
+
+
+def test_a_publication_is_encoded_once_for_flows_of_whatever_number(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only the header differs, which names the flow."""
+    encoded: list[object] = []
+    encode = feed_module.encode
+    monkeypatch.setattr(feed_module, "encode", lambda said: encoded.append(said) or encode(said))
+    entry = Entry("t", 7, b"data", Behind.HISTORY)
+    frames = [entry.frame(number) for number in (1, 3, 1)]
+
+    assert len(encoded) == 1
+    assert frames[0] == frames[2] != frames[1]
+    assert [HEADER.unpack_from(frame)[2] for frame in frames] == [1, 3, 1]
+    assert len({frame[HEADER.size :] for frame in frames}) == 1

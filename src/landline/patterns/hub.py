@@ -60,6 +60,7 @@ from .publications import (
     say,
     while_open,
 )
+from .readers import Readers
 from .rules import Authorize, Rules, TopicRule
 
 log = logging.getLogger("landline.topics")
@@ -90,6 +91,7 @@ class Hub:
     ) -> None:
         self._storage = storage
         self._rules = Rules(rules, authorize)
+        self._readers = Readers(self._rules)
         self._limits = limits
         self._clock = clock
         self._loop = asyncio.get_running_loop()
@@ -340,20 +342,19 @@ class Hub:
         messages = Messages(bare, flow)
         wish = decode_subscribe(heard(await messages.receive()))
         selects = self._rules.selects(wish.pattern)
-        if not self._rules.may(bare.principal, "subscribe", wish.pattern):
-            raise NotAllowed(f"you may not subscribe to {wish.pattern!r}")
-        is_position = wish.after is After.POSITION
-        feed = await self._feed(selects, Position(wish.epoch, wish.offset) if is_position else wish.after)
-        fill = partial(self._fill, bare, flow, feed)
-        self._board.subscribe(feed, selects, fill)
-        bare.on_room[flow] = fill
-        try:
-            fill()
-            await messages.receive()
-            raise ProtocolError("a subscription says nothing more", "bad-data")
-        finally:
-            self._board.unsubscribe(feed)
-            del bare.on_room[flow]
+        after = Position(wish.epoch, wish.offset) if wish.after is After.POSITION else wish.after
+        with self._readers.admitted(bare.principal, wish.pattern, flow):
+            feed = await self._feed(selects, after)
+            fill = partial(self._fill, bare, flow, feed)
+            self._board.subscribe(feed, selects, fill)
+            bare.on_room[flow] = fill
+            try:
+                fill()
+                await messages.receive()
+                raise ProtocolError("a subscription says nothing more", "bad-data")
+            finally:
+                self._board.unsubscribe(feed)
+                del bare.on_room[flow]
 
     def _fill(self, bare: BareSession, flow: BareFlow, feed: Feed) -> None:
         """Send a subscriber what it takes now."""
@@ -368,6 +369,10 @@ class Hub:
     async def _read_and_fill(self, bare: BareSession, flow: BareFlow, feed: Feed) -> None:
         await self._read(feed)
         self._fill(bare, flow, feed)
+
+    def reauthorize(self, principal: str) -> None:
+        """End what a client may no longer read; see ``Server.reauthorize``."""
+        self._readers.ask_again(principal)
 
     # Reading...
 
