@@ -18,7 +18,7 @@ from landline.history import (
 from landline.limits import PROTOCOL
 from landline.protocol.feed import MOST_QUEUED, Behind, Entry, Feed, Part, fitting, frame_of
 from landline.protocol.frames import FRAME_COST, HEADER, FrameType
-from landline.protocol.subscription import After, Place
+from landline.protocol.subscription import After, Place, encode
 from tests.protocol.lines import frames_of
 
 HALF = MOST_QUEUED // 2
@@ -389,8 +389,12 @@ def test_a_gap_of_which_the_log_can_fill_a_part_is_cut() -> None:
 def test_a_publication_is_encoded_once_for_flows_of_whatever_number(monkeypatch: pytest.MonkeyPatch) -> None:
     """Only the header differs, which names the flow."""
     encoded: list[object] = []
-    encode = feed_module.encode
-    monkeypatch.setattr(feed_module, "encode", lambda said: encoded.append(said) or encode(said))
+
+    def encode_once(said: object) -> bytes:
+        encoded.append(said)
+        return encode(said)
+
+    monkeypatch.setattr(feed_module, "encode", encode_once)
     entry = Entry("t", 7, b"data", Behind.HISTORY)
     frames = [entry.frame(number) for number in (1, 3, 1)]
 
