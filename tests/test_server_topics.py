@@ -574,7 +574,10 @@ async def test_who_may_no_longer_read_is_told_so_and_reads_nothing_more(place: P
         await session.close()
 
 
-async def test_who_may_no_longer_read_before_the_first_page_reads_none(place: Place) -> None:
+@pytest.mark.parametrize("after", ["start", "last"])
+async def test_who_may_no_longer_read_before_the_first_page_reads_none(
+    place: Place, after: Literal["start", "last"]
+) -> None:
     """The question is asked, and the history is still being read."""
     may, is_read, goes_on = True, asyncio.Event(), asyncio.Event()
 
@@ -584,11 +587,16 @@ async def test_who_may_no_longer_read_before_the_first_page_reads_none(place: Pl
             await goes_on.wait()
             return await super().read(*args, **options)
 
+        async def last(self, *args: Any, **options: Any) -> Any:
+            is_read.set()
+            await goes_on.wait()
+            return await super().last(*args, **options)
+
     place.options = {"authorize": lambda *question: may}
     await place.open(Slow())
     await place.server.publish("t.a", "secret")
     session = await place.client()
-    subscription = session.subscribe("t.a", "start")
+    subscription = session.subscribe("t.a", after)
     reading = asyncio.ensure_future(anext(subscription))
     await is_read.wait()
 
