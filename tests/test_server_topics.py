@@ -580,6 +580,7 @@ async def test_who_may_no_longer_read_before_the_first_page_reads_none(
 ) -> None:
     """The question is asked, and the history is still being read."""
     may, is_read, goes_on = True, asyncio.Event(), asyncio.Event()
+    goes_on.set()
 
     class Slow(Disk):
         async def read(self, *args: Any, **options: Any) -> Any:
@@ -596,6 +597,8 @@ async def test_who_may_no_longer_read_before_the_first_page_reads_none(
     await place.open(Slow())
     await place.server.publish("t.a", "secret")
     session = await place.client()
+    goes_on.clear()
+    is_read.clear()
     subscription = session.subscribe("t.a", after)
     reading = asyncio.ensure_future(anext(subscription))
     await is_read.wait()
