@@ -162,6 +162,9 @@ class ClientLimits:
     outboxes: int = limit(
         64, "clients", "of one user to one address, at once, that keep what they say on the disk"
     )
+    held: int = limit(
+        1000, "comings and goings", "of a room that wait for the lines before them; then the oldest are shown"
+    )
     input_line: int = limit(
         1 << 20, "bytes", "of one line of input: more than may be said, and little to hold"
     )

@@ -226,6 +226,8 @@ class Came(msgspec.Struct, frozen=True, tag_field="t", tag="came", omit_defaults
 
     room: RoomName
     name: Name
+    at: int = 0
+    """The offset of the last line that was said there before: what is read of the room's topic travels apart from this."""
 
 
 class Went(msgspec.Struct, frozen=True, tag_field="t", tag="went", omit_defaults=True):
@@ -234,6 +236,8 @@ class Went(msgspec.Struct, frozen=True, tag_field="t", tag="went", omit_defaults
     room: RoomName
     name: Name
     why: Sentence = ""
+    at: int = 0
+    """As in ``Came``."""
 
 
 class Renamed(msgspec.Struct, frozen=True, tag_field="t", tag="renamed"):

@@ -586,6 +586,52 @@ async def test_a_dropped_line_loses_and_doubles_nothing(open_one: Any) -> None:
     assert any(isinstance(event, events.LineBack) for event in world.told)
 
 
+async def test_what_happened_while_the_line_was_down_is_told_in_the_order_in_which_it_did(
+    open_one: Any,
+) -> None:
+    """Lines and who came and went travel apart: somebody comes, speaks, goes, and another one speaks."""
+    ben = await open_one.enter("ben")
+    world = World()
+
+    async def dial() -> landline.Session:
+        return await landline.connect(
+            open_one.address, credentials=NUMBER, limits=Limits(redial_min=0.01), storage=MemoryStorage()
+        )
+
+    world.link = Link(world.client, dial, world.changed)
+    await world.link.open(world.stop)
+    running = asyncio.create_task(world.link.run(world.stop))
+    await world.until(lambda: world.client.rooms["lobby"].caught_up)
+    await ben.say("before")
+    await world.until(lambda: len(heard_in(world)) == 1)
+    world.type("/drop 0.2")
+    await ben.hear_until(wire.Away)
+    await ben.say("first")
+    for number in range(3):
+        cid = await open_one.enter("cid")
+        await cid.say(f"cid {number}")
+        await cid.close()
+        await ben.hear_until(wire.Went)
+        await ben.say(f"ben {number}")
+    async with asyncio.timeout(BOUND):
+        await world.until(lambda: "ben 2" in heard_in(world))
+
+    turn = [events.Came, "cid", events.Went, "ben"]
+    assert [what.split()[0] if isinstance(what, str) else what for what in heard_in(world)[2:]] == 3 * turn
+    world.type("bye")
+    async with asyncio.timeout(BOUND):
+        await running
+
+
+def heard_in(world: World) -> list[Any]:
+    """What was said, and who came and went, in its order."""
+    return [
+        event.line.text if isinstance(event, events.Heard) else type(event)
+        for event in world.told
+        if isinstance(event, events.Heard | events.Came | events.Went)
+    ]
+
+
 class Stuck(FakeSession):
     """Its close waits for a line that never comes back."""
 

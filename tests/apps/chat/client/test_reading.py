@@ -131,6 +131,28 @@ async def test_each_room_is_read_from_where_the_server_says_until_it_is_left() -
         assert sorted(seat.said()) == [("lobby", 5), ("tea", 2)]
 
 
+async def test_what_the_session_says_at_the_same_time_finds_its_place_among_the_lines() -> None:
+    """A line, somebody who goes, and another line, all at once: whoever is woken first, they are told in this order."""
+    async with seated() as seat:
+        seat.hear(joined("lobby", [wire.Member("ben")]))
+        await seat.until(lambda: seat.topics.open == ["lobby"])
+        has_come = asyncio.Event()
+
+        async def hear() -> None:
+            await has_come.wait()
+            seat.hear(wire.Went("lobby", "ben", "", 1))
+
+        hearing = asyncio.create_task(hear())
+        await asyncio.sleep(0)
+        seat.told.clear()
+        seat.topics.bring("lobby", *(published(Said("lobby", line(offset))) for offset in (1, 2)))
+        has_come.set()
+        await hearing
+        await seat.until(lambda: len(seat.told) == 3)
+
+        assert [type(event) for event in seat.told] == [events.Heard, events.Went, events.Heard]
+
+
 async def test_a_room_that_cannot_be_read_is_tried_again_from_where_it_was() -> None:
     """That it cannot is told once, however often; and again after another reason. Other rooms go on."""
     async with seated() as seat:

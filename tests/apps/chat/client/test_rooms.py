@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import pytest
+
 from landline import Position
 from landline.apps.chat import wire
 from landline.apps.chat.client import events
-from landline.apps.chat.client.rooms import Reading, RoomViews
+from landline.apps.chat.client.rooms import MOST_HELD, Reading, RoomViews
 from tests.apps.chat.reading import joined
 
 OWN = 7
@@ -145,3 +147,56 @@ def test_a_place_is_passed_when_it_was_read_and_not_while_the_history_is_on_its_
     rooms.session_ended()
 
     assert not rooms["lobby"].has_passed(5)
+
+
+def test_who_comes_and_goes_is_told_after_the_lines_before() -> None:
+    """Whichever comes first: what is not read yet is waited for, and who is there is known at once."""
+    rooms, told = views()
+    rooms.joined(joined("lobby", lines=[line(3)]))
+    told.clear()
+    for news in (
+        wire.Came("lobby", "cid", 3),
+        wire.Went("lobby", "ben", "", 5),
+        wire.Came("lobby", "ben", 5),
+    ):
+        rooms.people(news, "ana")
+    assert list(rooms["lobby"].members) == ["cid", "ben"]
+    assert told == []
+
+    take(rooms, line(3))
+    rooms.release("lobby")
+    assert told == [events.Came("lobby", "cid")]
+    take(rooms, line(4))
+    rooms.release("lobby")
+    assert len(told) == 1
+    take(rooms, line(5))
+    rooms.release("lobby")
+
+    assert told[1:] == [events.Went("lobby", "ben", ""), events.Came("lobby", "ben")]
+
+
+def test_who_came_and_went_before_a_session_ended_is_told_then() -> None:
+    """The lines before that are read in the next one, and nothing waits for those."""
+    rooms, told = views()
+    rooms.joined(joined("lobby"))
+    rooms.people(wire.Came("lobby", "ben", 1), "ana")
+    told.clear()
+
+    rooms.session_ended()
+
+    assert told == [events.Came("lobby", "ben")]
+
+
+@pytest.mark.limit("chat.client.held")
+def test_so_many_wait_for_the_lines_before_them() -> None:
+    """One more, and the first of them waits no longer."""
+    rooms, told = views()
+    rooms.joined(joined("lobby"))
+    told.clear()
+    for number in range(MOST_HELD):
+        rooms.people(wire.Came("lobby", f"p{number}", 1), "ana")
+    assert told == []
+
+    rooms.people(wire.Came("lobby", "late", 1), "ana")
+
+    assert told == [events.Came("lobby", "p0")]

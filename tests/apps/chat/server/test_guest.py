@@ -39,7 +39,7 @@ async def test_a_guest_comes_into_the_lobby_with_a_number_and_is_shown_what_was_
         ("operator_present", False),
         ("welcome", "guest-1", "lobby", ["ana"], [("ana", "hello")]),
     ]
-    assert await ana.hear() == wire.Came("lobby", "guest-1")
+    assert await ana.hear() == wire.Came("lobby", "guest-1", 1)
 
 
 @pytest.mark.limit("chat.recent")

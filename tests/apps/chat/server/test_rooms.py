@@ -46,6 +46,18 @@ def test_who_joins_is_announced_to_the_others_and_not_to_themselves(listener: Li
     assert ben.heard() == []
 
 
+def test_who_comes_and_goes_is_told_with_the_line_before(listener: Listening) -> None:
+    """Lines are read apart from this; so it finds its place among them."""
+    rooms, ana, ben = Rooms(ChatLimits()), listener("ana"), listener("ben")
+    room = joined(rooms, "lobby", ana)
+    room.said(line(7, "ana"), ana)
+    rooms.join(ben, "lobby")
+    room.said(line(9, "ben"), ana)
+    rooms.leave(ben, "lobby")
+
+    assert ana.heard() == [wire.Came("lobby", "ben", 7), wire.Went("lobby", "ben", "", 9)]
+
+
 def test_joining_again_changes_nothing(listener: Listening) -> None:
     """However the room is spelled."""
     rooms, ana, ben = Rooms(ChatLimits()), listener("ana"), listener("ben")
@@ -209,7 +221,7 @@ def test_somebody_who_cannot_be_told_disturbs_nobody(
     assert cid.heard() == [
         Said("lobby", line(1, "ana")),
         wire.Renamed("ana", "eva"),
-        wire.Went("lobby", "ana"),
+        wire.Went("lobby", "ana", at=1),
     ]
     assert "'ben'> could not be told" in caplog.text
 

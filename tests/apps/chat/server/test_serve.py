@@ -79,7 +79,7 @@ async def test_a_session_and_a_plain_caller_talk_over_one_port() -> None:
             await lines_of(caller, "Goodbye")
 
             assert await caller.receive() == b""
-            assert await ana.hear_until(wire.Went) == wire.Went("lobby", "guest-1")
+            assert await ana.hear_until(wire.Went) == wire.Went("lobby", "guest-1", at=2)
             await caller.close()
 
 

@@ -247,6 +247,7 @@ class Client(Typist):
         view = self.rooms[room]
         if view.caught_up and view.seen is not None:
             self.pending.passed(room, view.seen.offset)
+        self.rooms.release(room)
 
     def _on_entered(self, told: wire.Entered, now: float) -> None:
         self.entered = True

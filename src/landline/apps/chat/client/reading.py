@@ -59,6 +59,8 @@ class RoomReaders:
             try:
                 async with self._session.subscribe(wire.topic(room), reading.after) as subscription:
                     async for item in subscription:
+                        # What the session itself says comes first: that waits for its place among the lines.
+                        await asyncio.sleep(0)
                         self._client.read(room, reading, item, self._now)
                         self._advance()
                 return

@@ -6,14 +6,19 @@ the topics say.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import Final
 
 import msgspec
 
 from landline import Position
 from landline.apps.chat import text, wire
 from landline.apps.chat.client import events
+from landline.apps.chat.limits import CLIENT
+
+MOST_HELD: Final = CLIENT.held
 
 
 @dataclass(slots=True, eq=False)
@@ -41,6 +46,8 @@ class RoomView:
     """We have been in it before: what its next history brings was missed, not merely before our time."""
     reading: Reading | None = None
     """How it is read now, if we are in it."""
+    held: deque[tuple[int, events.Event]] = field(default_factory=deque)
+    """Who came and went, each with the line before it, which we have not read yet."""
 
     @property
     def caught_up(self) -> bool:
@@ -109,6 +116,7 @@ class RoomViews:
         """We are in no room until we have entered again, and may read none."""
         for view in self._views.values():
             view.reading = None
+            self._release(view)
 
     # ... what is said there...
 
@@ -177,6 +185,16 @@ class RoomViews:
         view.seen = wire.Seen(reading.after.epoch, reading.after.offset)
         view.known = reading.is_live = True
 
+    def release(self, room: str) -> None:
+        """Tell who came and went after lines that are shown by now."""
+        if (view := self._views.get(room)) is not None:
+            self._release(view)
+
+    def _release(self, view: RoomView) -> None:
+        held = view.held
+        while held and (len(held) > MOST_HELD or view.reading is None or view.has_passed(held[0][0])):
+            self._tell(held.popleft()[1])
+
     # ... and who is there.
 
     def listed(self, told: wire.MemberList) -> None:
@@ -187,12 +205,14 @@ class RoomViews:
     def people(self, told: wire.Came | wire.Went | wire.Away, own: str) -> None:
         """Somebody came, went, lost their line or has it back; what is told of ourselves (``own``) is no news."""
         match told:
-            case wire.Came(room, name) if room in self._views and name != own:
+            case wire.Came(room, name, at) if room in self._views and name != own:
                 self._views[room].members[name] = wire.Member(name)
-                self._tell(events.Came(room, name))
-            case wire.Went(room, name, why) if room in self._views and name != own:
+                self._views[room].held.append((at, events.Came(room, name)))
+                self.release(room)
+            case wire.Went(room, name, why, at) if room in self._views and name != own:
                 self._views[room].members.pop(name, None)
-                self._tell(events.Went(room, name, why))
+                self._views[room].held.append((at, events.Went(room, name, why)))
+                self.release(room)
             case wire.Away(name, away) if name != own:
                 self._change(name, away=away)
                 self._tell(events.Away(name, away))

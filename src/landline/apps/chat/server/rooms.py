@@ -127,7 +127,7 @@ class Rooms:
             room = self._open[name] = Room(name)
         elif len(room.members) >= limits.members:
             raise Refusal(f"The room {name} is full: {limits.members} people are in it.", "chat.members")
-        self._tell_of(room, wire.Came(name, person.name), person)
+        self._tell_of(room, wire.Came(name, person.name, room.last), person)
         room.members[person] = None
         person.rooms[name] = room
         return room
@@ -209,7 +209,7 @@ class Rooms:
             room.listeners.pop(person, None)
         if not room.members:
             del self._open[room.name]
-        self._tell_of(room, wire.Went(room.name, person.name, why), person)
+        self._tell_of(room, wire.Went(room.name, person.name, why, room.last), person)
 
     def _tell_of(self, room: Room, message: wire.Told, person: Person) -> None:
         if len(room.members) < self._limits.members_told:
