@@ -16,7 +16,7 @@ from landline.apps.chat import wire
 from landline.apps.chat.limits import ChatLimits
 from landline.apps.chat.server.history import ROOM_KEYS, Beginning, History, Tell
 from landline.errors import StorageError, StorageFull
-from landline.storage import Change, MemoryStorage, Page, Position, Retention
+from landline.storage import DAMAGED, Change, Gap, MemoryStorage, Page, Position, Retention
 
 Listening = Callable[..., Any]
 
@@ -429,6 +429,24 @@ async def test_somebody_who_comes_back_goes_on_after_what_they_saw(
         place = wire.Seen(history.told.epoch, seen)
 
         assert await history.beginning("lobby", place) == Beginning(place, until, "")
+
+
+async def test_what_is_behind_a_damaged_line_is_history_too(listener: Listening) -> None:
+    """The first page that is looked at has no line then."""
+
+    class Damaged(MemoryStorage):
+        async def read(self, pattern: str, after: Position | None = None, **options: Any) -> Page:
+            assert after is not None
+            place = Position(after.epoch, after.offset + 1)
+            gap = Gap(pattern, after, place, DAMAGED)
+            return Page([], [gap], after, place, more=True)
+
+    async with opened(Damaged()) as history:
+        await said(history, listener, 3)
+        first, last = (wire.Seen(history.told.epoch, offset) for offset in (1, 2))
+
+        assert await history.beginning("lobby", first) == Beginning(first, 3, "")
+        assert await history.beginning("lobby", last) == Beginning(last, 0, "")
 
 
 async def test_what_was_seen_in_an_earlier_life_of_the_server_counts(listener: Listening) -> None:

@@ -120,9 +120,9 @@ class History:
             names += [value.key.removeprefix(ROOM_KEYS) for value in values]
         return names
 
-    async def _last(self, room: str) -> int:
-        """Return the offset of a room's last line, or 0."""
-        publications = (await self._storage.last(wire.topic(room), 1)).publications
+    async def _last(self, room: str, to: Position | None = None) -> int:
+        """Return the offset of a room's last line, up to a position, or 0."""
+        publications = (await self._storage.last(wire.topic(room), 1, to=to)).publications
         return publications[-1].position.offset if publications else 0
 
     async def close(self) -> None:
@@ -245,8 +245,9 @@ class History:
         if seen is not None:
             page = await self._server.read(topic, Position(seen.epoch, seen.offset), limit=1, to=to)
             if not any(_starts_over(gap) for gap in page.gaps):
-                until = (await self._last(room)) if page.publications else 0
-                return Beginning(seen, until, "")
+                end = await self._last(room, to)
+                # What was read holds no line where the first after it is damaged.
+                return Beginning(seen, end if page.publications or end > page.end.offset else 0, "")
             missing = SENTENCES[HISTORY_REPLACED]
         count = self._limits.history
         lines = (await self._server.last(topic, count, to=to)).publications if count else []
