@@ -526,3 +526,96 @@ async def test_who_reads_too_slowly_for_the_end_of_a_life_goes_on_in_the_next(pl
         check_whole(parts, 0)
         assert data(parts)[-1] == "at last"
         assert place.begun == [client.id] * 2
+
+
+# Who may read no longer.
+
+
+async def said(subscription: Any) -> Any:
+    """What is published next."""
+    return (await anext(subscription)).data
+
+
+async def test_who_may_no_longer_read_is_told_so_and_reads_nothing_more(place: Place) -> None:
+    """On whichever session; what waited unread is gone, what they still may read goes on, and a wildcard is asked about as it stands."""
+    may = {"t.a", "t.b"}
+    place.options = {
+        "authenticate": str,
+        "authorize": lambda principal, verb, topic: principal == "ben" or topic in may,
+    }
+    await place.open()
+    sessions = [
+        await landline.connect(place.address, limits=QUICK, credentials=name)
+        for name in ("ana", "ana", "ben")
+    ]
+    secret, other, bens = (session.subscribe("t.a", "start") for session in sessions)
+    open_to_all = sessions[0].subscribe("t.b", "start")
+    with pytest.raises(landline.NotAllowed, match=r"may not subscribe to 't\.\*'"):
+        await anext(sessions[0].subscribe("t.*"))
+    for topic in ("t.a", "t.b"):
+        await place.server.publish(topic, "before")
+    for subscription in (secret, other, bens, open_to_all):
+        assert await said(subscription) == "before"
+    await place.server.publish("t.a", "unread")
+    while not secret._flow.core.inbox:
+        await turn()
+
+    may.discard("t.a")
+    place.server.reauthorize("ana")
+    for topic in ("t.a", "t.b"):
+        await place.server.publish(topic, "after")
+
+    assert await said(open_to_all) == "after"
+    for subscription in (secret, other):
+        with pytest.raises(landline.NotAllowed, match=r"no longer subscribe to 't\.a'"):
+            await anext(subscription)
+    assert [await said(bens) for _ in range(2)] == ["unread", "after"]
+    for session in sessions:
+        await session.close()
+
+
+@pytest.mark.parametrize("after", ["start", "last"])
+async def test_who_may_no_longer_read_before_the_first_page_reads_none(
+    place: Place, after: Literal["start", "last"]
+) -> None:
+    """The question is asked, and the history is still being read."""
+    may, is_read, goes_on = True, asyncio.Event(), asyncio.Event()
+    goes_on.set()
+
+    class Slow(Disk):
+        async def read(self, *args: Any, **options: Any) -> Any:
+            is_read.set()
+            await goes_on.wait()
+            return await super().read(*args, **options)
+
+        async def last(self, *args: Any, **options: Any) -> Any:
+            is_read.set()
+            await goes_on.wait()
+            return await super().last(*args, **options)
+
+    place.options = {"authorize": lambda *question: may}
+    await place.open(Slow())
+    await place.server.publish("t.a", "secret")
+    session = await place.client()
+    goes_on.clear()
+    is_read.clear()
+    subscription = session.subscribe("t.a", after)
+    reading = asyncio.ensure_future(anext(subscription))
+    await is_read.wait()
+
+    may = False
+    place.server.reauthorize("")
+    goes_on.set()
+
+    with pytest.raises(landline.NotAllowed, match="no longer"):
+        await reading
+    await session.close()
+
+
+async def test_a_server_that_does_not_listen_has_nobody_to_ask_about(place: Place) -> None:
+    """Who goes while it closes needs no case of its own."""
+    landline.Server().reauthorize("ana")
+    await place.open()
+    await place.close()
+
+    place.server.reauthorize("ana")

@@ -96,6 +96,7 @@ class Server:
         storage: where topics are kept, and sessions, which then outlive this server: a file, or a ``Storage``; one that is open already is left open. Without one, topics last as long as
             the server listens.
         authorize: takes a principal, ``"publish"`` or ``"subscribe"``, and a topic or pattern; returns whether they may. By default everybody may.
+            A pattern with wildcards is asked about as it stands, and not topic by topic. See ``reauthorize`` for whoever may do less than before.
 
     Raises:
         AddressError: ``redirect`` cannot be read.
@@ -196,6 +197,16 @@ class Server:
     async def last(self, pattern: str, limit: int = 300, *, to: Position | None = None) -> Page:
         """Return the newest that a pattern selects up to a position, oldest of them first; else as ``read``."""
         return await self._topics().last(pattern, limit, to)
+
+    def reauthorize(self, principal: str) -> None:
+        """Ask ``authorize`` again about what a principal subscribes to now, on all its sessions, and end what it refuses.
+
+        To be called when somebody may do less than before. When it returns, nothing more of what they may not read goes out to them; also
+        what waits for them unread is dropped, and their subscriptions raise ``NotAllowed``. Publishes need no such call: each is asked about.
+        Nothing happens while the server does not listen.
+        """
+        if self._hub is not None:
+            self._hub.reauthorize(principal)
 
     def _topics(self) -> Hub:
         if self._hub is None:

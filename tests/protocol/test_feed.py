@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+import landline.protocol.feed as feed_module
 from landline.history import (
     BEHIND,
     EXPIRED,
@@ -17,7 +18,7 @@ from landline.history import (
 from landline.limits import PROTOCOL
 from landline.protocol.feed import MOST_QUEUED, Behind, Entry, Feed, Part, fitting, frame_of
 from landline.protocol.frames import FRAME_COST, HEADER, FrameType
-from landline.protocol.subscription import After, Place
+from landline.protocol.subscription import After, Place, encode
 from tests.protocol.lines import frames_of
 
 HALF = MOST_QUEUED // 2
@@ -383,3 +384,21 @@ def test_a_gap_of_which_the_log_can_fill_a_part_is_cut() -> None:
     feed.page([old(1), old(2)], [], at(2), more=False)
 
     assert told(feed) == [at(0), old(1), old(2), gap(2, 3, SUPERSEDED), 4]
+
+
+def test_a_publication_is_encoded_once_for_flows_of_whatever_number(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only the header differs, which names the flow."""
+    encoded: list[object] = []
+
+    def encode_once(said: object) -> bytes:
+        encoded.append(said)
+        return encode(said)
+
+    monkeypatch.setattr(feed_module, "encode", encode_once)
+    entry = Entry("t", 7, b"data", Behind.HISTORY)
+    frames = [entry.frame(number) for number in (1, 3, 1)]
+
+    assert len(encoded) == 1
+    assert frames[0] == frames[2] != frames[1]
+    assert [HEADER.unpack_from(frame)[2] for frame in frames] == [1, 3, 1]
+    assert len({frame[HEADER.size :] for frame in frames}) == 1

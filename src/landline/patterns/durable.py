@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable, Generator
+from collections.abc import Awaitable, Callable, Coroutine, Generator
 from typing import Any
 
 from ..errors import PublishFailed, PublishUnknown
@@ -76,6 +76,11 @@ class Sending:
         """
         await self._opened()
 
+    @property
+    def is_awaited(self) -> bool:
+        """Whether something that was sent is not answered."""
+        return self._outgoing is not None and bool(self._outgoing.awaited)
+
     async def wait_answered(self) -> None:
         """Wait until all that was sent is answered, or the session is over."""
         if self._outgoing is not None:
@@ -97,14 +102,14 @@ async def settle(
     bare: BareSession, sending: Sending | None, publishing: Publishing | None, seconds: float
 ) -> None:
     """Before a session is closed: wait until what was sent and published is answered, and what was received is stored; that long at the most."""
-    waiting = []
-    if sending is not None:
+    waiting: list[Coroutine[Any, Any, None]] = []
+    if sending is not None and sending.is_awaited:
         waiting.append(sending.wait_answered())
-    if publishing is not None:
+    if publishing is not None and publishing.outgoing.awaited:
         waiting.append(publishing.outgoing.wait_answered())
     if bare.intake is not None:
         waiting.append(bare.intake.settled())
-    if waiting:
+    if waiting:  # who closes in the same breath in which it sent is heard so
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 await asyncio.gather(*waiting)

@@ -57,6 +57,7 @@ from .publications import (
     serve_flow,
     while_open,
 )
+from .readers import Readers
 from .rules import Authorize, Rules, TopicRule
 
 log = logging.getLogger("landline.topics")
@@ -89,6 +90,7 @@ class Hub:
     ) -> None:
         self._storage = storage
         self._rules = Rules(rules, authorize)
+        self._readers = Readers(self._rules)
         self._limits = limits
         self._clock = clock
         self._loop = asyncio.get_running_loop()
@@ -334,21 +336,20 @@ class Hub:
         messages = Messages(bare, flow)
         wish = decode_subscribe(heard(await messages.receive()))
         selects = self._rules.selects(wish.pattern)
-        if not self._rules.may(bare.principal, "subscribe", wish.pattern):
-            raise NotAllowed(f"you may not subscribe to {wish.pattern!r}")
         after = Position(wish.epoch, wish.offset) if wish.after is After.POSITION else wish.after
-        # Who opens flows and resets them leaves no readings behind, for which others would wait.
-        feed = await while_open(bare, flow, self._feed(selects, after))
-        fill = partial(self._fill, bare, flow, feed)
-        self._tell(feed, selects, fill)
-        bare.on_room[flow] = fill
-        try:
-            fill()
-            await messages.receive()
-            raise ProtocolError("a subscription says nothing more", "bad-data")
-        finally:
-            self._board.unsubscribe(feed)
-            del bare.on_room[flow]
+        with self._readers.admitted(bare.principal, wish.pattern, flow):
+            # Who opens flows and resets them leaves no readings behind, for which others would wait.
+            feed = await while_open(bare, flow, self._feed(selects, after))
+            fill = partial(self._fill, bare, flow, feed)
+            self._tell(feed, selects, fill)
+            bare.on_room[flow] = fill
+            try:
+                fill()
+                await messages.receive()
+                raise ProtocolError("a subscription says nothing more", "bad-data")
+            finally:
+                self._board.unsubscribe(feed)
+                del bare.on_room[flow]
 
     def _fill(self, bare: BareSession, flow: BareFlow, feed: Feed) -> None:
         """Send a subscriber what it takes now."""
@@ -363,6 +364,10 @@ class Hub:
     async def _read_and_fill(self, bare: BareSession, flow: BareFlow, feed: Feed) -> None:
         await while_open(bare, flow, self._read(feed))
         self._fill(bare, flow, feed)
+
+    def reauthorize(self, principal: str) -> None:
+        """End what a client may no longer read; see ``Server.reauthorize``."""
+        self._readers.ask_again(principal)
 
     # Reading...
 

@@ -54,10 +54,11 @@ class Entry:
         self._frame = b""
 
     def frame(self, number: int) -> bytes:
-        """Return the whole frame for the flow of that number: for most subscribers the same."""
+        """Return the whole frame for the flow of that number: encoded once, and with another number it is the same but for its header."""
         if number != self._number:
+            payload = self._frame[HEADER.size :] or encode(Item(self.topic, self.offset, self.data))
             self._number = number
-            self._frame = _frame(Item(self.topic, self.offset, self.data), number)
+            self._frame = HEADER.pack(len(payload), FrameType.BYTES, number) + payload
         return self._frame
 
 

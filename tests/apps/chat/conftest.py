@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import itertools
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -13,95 +12,45 @@ import pytest
 import landline
 from landline.apps.chat import wire
 from landline.apps.chat.limits import ChatLimits
+from landline.apps.chat.server import people
 from landline.apps.chat.server.chat import Chat
-from landline.apps.chat.server.people import Person, Telling
+from landline.apps.chat.server.people import Telling
 from landline.apps.chat.server.serve import open_chat
 from landline.storage import MemoryStorage, Storage
+from tests.apps.chat.reading import Said
+from tests.apps.chat.visitor import Visitor
 
 
-class Listener(Person):
-    """Somebody who writes down what they are told."""
+class Listener(people.Listener):
+    """Somebody who writes down what they are told and what they hear."""
 
     kind: ClassVar[str] = "session"
 
     def __init__(self, name: str = "", client: int = 0) -> None:
         super().__init__(client)
         self.name = name
-        self._tellings: list[Telling] = []
+        self._tellings: list[Telling | Said] = []
 
     def tell(self, telling: Telling) -> None:
         self._tellings.append(telling)
 
-    def tellings(self) -> list[Telling]:
+    def hear(self, room: str, line: wire.Line) -> None:
+        self._tellings.append(Said(room, line))
+
+    def tellings(self) -> list[Telling | Said]:
         """What they were told since the last look, as it came."""
         tellings, self._tellings = self._tellings, []
         return tellings
 
-    def heard(self) -> list[wire.Told]:
+    def heard(self) -> list[wire.Told | Said]:
         """The messages that they were told since the last look."""
-        return [telling.message for telling in self.tellings()]
+        return [telling if isinstance(telling, Said) else telling.message for telling in self.tellings()]
 
 
 @pytest.fixture
 def listener() -> Callable[..., Listener]:
     """Makes people: ``listener("ana")``, ``listener(client=7)``."""
     return Listener
-
-
-class Visitor:
-    """A client without a screen: it says requests and takes answers one at a time."""
-
-    def __init__(self, session: landline.Session, client: int) -> None:
-        self.session = session
-        self.client = client
-        self.sayings: set[asyncio.Task[int]] = set()
-        self._ids = itertools.count(1)
-
-    @property
-    def next_id(self) -> int:
-        """A fresh number for a request."""
-        return next(self._ids)
-
-    async def ask(self, request: wire.Request | bytes) -> None:
-        """Say a request; its answer comes by ``hear``."""
-        _ = await self.session.send(request if isinstance(request, bytes) else wire.encode(request))
-
-    async def hear(self) -> wire.Told:
-        """Wait for the next message."""
-        return wire.decode_told(await self.session.receive())
-
-    async def hear_until(self, kind: type[Any]) -> Any:
-        """Wait for a message of this kind, and forget those before it."""
-        while not isinstance(message := await self.hear(), kind):
-            pass
-        return message
-
-    async def say(self, text: str, room: str = "lobby", id: int | None = None, **order: int) -> int:
-        """Say a line, and wait until it is stored; return its number.
-
-        Raises:
-            PublishFailed: it was refused.
-        """
-        id = self.next_id if id is None else id
-        await self.session.publish(wire.topic(room), wire.encode(wire.Say(id, room, text, **order)))
-        return id
-
-    def begin_to_say(self, *args: Any, **options: Any) -> asyncio.Task[int]:
-        """Say a line, and do not wait."""
-        saying = asyncio.create_task(self.say(*args, **options))
-        self.sayings.add(saying)
-        saying.add_done_callback(self.sayings.discard)
-        return saying
-
-    async def lines(self, room: str = "lobby") -> list[wire.Line]:
-        """Wait for the whole history of a room that was joined."""
-        lines: list[wire.Line] = []
-        while True:
-            chunk = await self.hear_until(wire.History)
-            assert chunk.room == room
-            lines += chunk.lines
-            if not chunk.more:
-                return lines
 
 
 class OpenChat:
@@ -115,9 +64,11 @@ class OpenChat:
 
     async def visit(self, client: int | None = None, limits: landline.Limits | None = None) -> Visitor:
         """Open a session, without entering."""
-        session = await landline.connect(self.address, limits=limits)
-        self._stack.push_async_callback(session.close)
-        return Visitor(session, next(self._clients) if client is None else client)
+        client = next(self._clients) if client is None else client
+        session = await landline.connect(self.address, credentials=client, limits=limits)
+        visitor = Visitor(session, client)
+        self._stack.push_async_callback(visitor.close)
+        return visitor
 
     async def enter(
         self,
@@ -130,7 +81,7 @@ class OpenChat:
         """Enter and join the lobby or these rooms; everything up to the last of their histories is heard."""
         visitor = await self.visit(client, limits)
         wished = dict.fromkeys(rooms or ("lobby",)) if seen is None else seen
-        await visitor.ask(wire.Enter(name, visitor.client, wished))
+        await visitor.ask(wire.Enter(name, wished))
         for room in wished:
             await visitor.lines(room)
         return visitor

@@ -17,9 +17,9 @@ def test_a_list_of_all_rooms_fits_one_message() -> None:
     assert ChatLimits().rooms * (64 * 4 + 64) < landline.Limits().max_message
 
 
-def test_a_page_of_history_fits_one_message() -> None:
-    """With as much again for what stands around the text."""
-    assert 2 * ChatLimits().page_bytes < landline.Limits().max_message
+def test_the_rooms_of_one_person_fit_the_flows_of_one_session() -> None:
+    """Each is read in one; another is for the lines, and some are of rooms that were just left."""
+    assert ChatLimits().rooms_each + 1 + 10 < landline.Limits().max_flows
 
 
 def test_what_cannot_be_shown_may_take_as_much_again() -> None:

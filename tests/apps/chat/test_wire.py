@@ -14,7 +14,7 @@ from landline.storage import Pattern, check_topic
 LINE = wire.Line(7, 1000.5, "ana", "hello\nthere é 😀", 2**63 - 1)
 
 REQUESTS: list[Any] = [
-    wire.Enter("ana", 2**63 - 1, {"lobby": None, "tea": wire.Seen("e1", 9)}, run=2**63 - 1, asked=7),
+    wire.Enter("ana", {"lobby": None, "tea": wire.Seen("e1", 9)}, run=2**63 - 1, asked=7),
     wire.Join(2, "tea"),
     wire.Leave(3, "tea"),
     wire.Rename(4, "eva"),
@@ -28,10 +28,10 @@ REQUESTS: list[Any] = [
 ]
 TOLD: list[Any] = [
     wire.Entered("ana", "e1", "a notice"),
-    wire.Joined("tea", [wire.Member("ana"), wire.Member("guest-1", True, "plain")]),
+    wire.Joined(
+        "tea", [wire.Member("ana"), wire.Member("guest-1", True, "plain")], wire.Seen("e1", 6), 9, "missing"
+    ),
     wire.Barred("a b", "why"),
-    wire.History("tea", [LINE], "missing", True),
-    wire.Said("tea", LINE),
     wire.Came("tea", "ana"),
     wire.Went("tea", "ana", "why"),
     wire.Renamed("ana", "eva"),
@@ -207,14 +207,13 @@ def test_no_text_is_longer_than_it_can_be(message: Any, path: tuple[str, ...]) -
 def test_the_name_of_a_room_in_a_list_is_bounded_too() -> None:
     """It is a key there."""
     with pytest.raises(ValueError, match="length <="):
-        wire.decode_request(wire.encode(wire.Enter("ana", 1, {"x" * 300: None})))
+        wire.decode_request(wire.encode(wire.Enter("ana", {"x" * 300: None})))
 
 
 def test_the_longest_that_is_fine_travels() -> None:
     """Whatever ``text`` lets through, and what it will refuse with a sentence of its own."""
-    line = wire.Line(1, 1.0, "é" * text.MAX_NAME, "x" * text.MAX_TEXT)
-    said = wire.Said("r" * text.MAX_ROOM, line)
-    assert wire.decode_told(wire.encode(said)) == said
+    kept = wire.Kept(1.0, "é" * text.MAX_NAME, "x" * text.MAX_TEXT, 2**63 - 1, "r" * text.MAX_ROOM)
+    assert wire.decode_kept(wire.encode(kept)) == kept
     for request in (
         wire.Whisper(1, "r", "x" * (text.MAX_TEXT + 1)),
         wire.Rename(1, "x" * (text.MAX_NAME + 1)),
@@ -236,8 +235,8 @@ def test_the_longest_fields_travel_and_longer_ones_do_not() -> None:
     for message, longer in (
         (wire.Whisper(1, "r", "x" * text.RAW_TEXT), wire.Whisper(1, "r", "x" * (text.RAW_TEXT + 1))),
         (
-            wire.Enter("ana", 1, {"r": wire.Seen("e" * 64, 1)}),
-            wire.Enter("ana", 1, {"r": wire.Seen("e" * 65, 1)}),
+            wire.Enter("ana", {"r": wire.Seen("e" * 64, 1)}),
+            wire.Enter("ana", {"r": wire.Seen("e" * 65, 1)}),
         ),
     ):
         assert wire.decode_request(wire.encode(message)) == message

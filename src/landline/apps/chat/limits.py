@@ -24,7 +24,12 @@ class ChatLimits:
         "rooms",
         "open, or listed because something was said in them; the empty one that was silent for the longest gives way to a new one",
     )
-    rooms_each: int = limit(100, "rooms", "that one person is in at once")
+    rooms_each: int = limit(
+        50,
+        "rooms",
+        "that one person is in at once; each is read in a flow of its own, and a session has 64 (max_flows): the others are for lines,"
+        " and for rooms that were just left",
+    )
     rooms_founded: int = limit(15, "rooms", "that one person makes at once, before the interval holds")
     rooms_founded_source: int = limit(
         60, "rooms", "made at once from one address, one IPv6 network or this machine, likewise"
@@ -53,8 +58,6 @@ class ChatLimits:
     # What is kept and shown.
     history: int = limit(ServeSettings().history, "lines", "of a room's past that somebody new is shown")
     recent: int = limit(10, "lines", "of a room's past that a plain caller is shown")
-    page: int = limit(300, "lines", "read from the store at once while catching up")
-    page_bytes: int = limit(256 << 10, "bytes", "of text in one message while catching up")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -158,6 +161,9 @@ class ClientLimits:
     doubted: int = limit(100, "lines", "of unknown fate remembered, in case one turns up; the oldest go")
     outboxes: int = limit(
         64, "clients", "of one user to one address, at once, that keep what they say on the disk"
+    )
+    held: int = limit(
+        1000, "comings and goings", "of a room that wait for the lines before them; then the oldest are shown"
     )
     input_line: int = limit(
         1 << 20, "bytes", "of one line of input: more than may be said, and little to hold"

@@ -2,7 +2,8 @@
 
 Every request that can be refused carries an ``id`` of the client's choosing, rising by one; the answer (``Done`` or ``Sorry``) names it. A
 request is answered in the order it was made. A line is no request: ``Say`` is published to the topic of its room, where it is kept as
-``Kept``, and comes back to its sender like to everybody else, marked with a number of its own. Field names stay short because they travel.
+``Kept``; who is in the room subscribes to that, and the sender reads its own line there like everybody else, marked with a number of its own.
+Field names stay short because they travel.
 """
 
 from __future__ import annotations
@@ -58,9 +59,13 @@ class Kept(msgspec.Struct, frozen=True, omit_defaults=True):
     room: RoomName = ""
     """The room's name, where the topic does not say it."""
 
+    def line(self, offset: int) -> Line:
+        """Return it as the line at this place."""
+        return Line(offset, self.at, self.name, self.text, self.id)
+
 
 class Seen(msgspec.Struct, frozen=True):
-    """Where a client has read to in a room: ``(epoch, offset)`` of the last line that it showed."""
+    """Where a client has read to in a room: the place ``(epoch, offset)`` of the last line that it showed, or has one before it."""
 
     epoch: Word
     offset: int
@@ -87,10 +92,12 @@ class Member(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class Enter(msgspec.Struct, frozen=True, tag_field="t", tag="enter", omit_defaults=True):
-    """The first message: the name wished for, and the rooms to be in, each with what was seen there before (None: never there)."""
+    """The first message: the name wished for, and the rooms to be in, each with what was seen there before (None: never there).
+
+    Which client it is, the session's credentials say: the number that it drew once, 63 bits.
+    """
 
     name: Name
-    client: int
     rooms: dict[RoomName, Seen | None]
     version: int = VERSION
     run: int = 0
@@ -195,10 +202,16 @@ class Entered(msgspec.Struct, frozen=True, tag_field="t", tag="entered", omit_de
 
 
 class Joined(msgspec.Struct, frozen=True, tag_field="t", tag="joined", omit_defaults=True):
-    """You are in this room now; its lines follow as ``History`` and then, without a seam, as ``Said``."""
+    """You are in this room now, and may subscribe to its topic until you leave."""
 
     room: RoomName
     members: list[Member]
+    after: Seen
+    """Where to begin to read: after what was seen, or such that somebody new gets the last few lines."""
+    until: int = 0
+    """Up to this offset it was said before; 0 where nothing was."""
+    missing: Sentence = ""
+    """Why lines between what was seen and that beginning cannot be told."""
 
 
 class Barred(msgspec.Struct, frozen=True, tag_field="t", tag="barred"):
@@ -208,31 +221,13 @@ class Barred(msgspec.Struct, frozen=True, tag_field="t", tag="barred"):
     why: Sentence
 
 
-class History(msgspec.Struct, frozen=True, tag_field="t", tag="history", omit_defaults=True):
-    """Stored lines, oldest first: those after what was seen, or the last few for somebody new.
-
-    ``missing`` says, when not empty, why lines between what was seen and the first one here cannot be shown.
-    """
-
-    room: RoomName
-    lines: list[Line]
-    missing: Sentence = ""
-    more: bool = False
-    """Another ``History`` of this room follows."""
-
-
-class Said(msgspec.Struct, frozen=True, tag_field="t", tag="said"):
-    """A line was stored in a room."""
-
-    room: RoomName
-    line: Line
-
-
 class Came(msgspec.Struct, frozen=True, tag_field="t", tag="came", omit_defaults=True):
     """Somebody joined a room."""
 
     room: RoomName
     name: Name
+    at: int = 0
+    """The offset of the last line that was said there before: what is read of the room's topic travels apart from this."""
 
 
 class Went(msgspec.Struct, frozen=True, tag_field="t", tag="went", omit_defaults=True):
@@ -241,6 +236,8 @@ class Went(msgspec.Struct, frozen=True, tag_field="t", tag="went", omit_defaults
     room: RoomName
     name: Name
     why: Sentence = ""
+    at: int = 0
+    """As in ``Came``."""
 
 
 class Renamed(msgspec.Struct, frozen=True, tag_field="t", tag="renamed"):
@@ -325,7 +322,7 @@ class Notice(msgspec.Struct, frozen=True, tag_field="t", tag="notice"):
 
 
 Told = (
-    Entered | Joined | Barred | History | Said | Came | Went | Renamed | Away | RoomList | MemberList | Whispered | Rang
+    Entered | Joined | Barred | Came | Went | Renamed | Away | RoomList | MemberList | Whispered | Rang
     | CallBegan | Talked | CallEnded | Done | Sorry | Notice
 )  # fmt: skip
 

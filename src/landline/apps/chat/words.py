@@ -1,4 +1,4 @@
-"""The chat's news and lists in words, for those whom the server itself writes to: plain callers and the operator.
+"""The chat's news and lists in words, for those whom the server itself writes to: plain callers and the operator; and why lines cannot be told.
 
 What comes out holds names and texts as people sent them; whoever shows it cleans it.
 """
@@ -9,10 +9,21 @@ from collections.abc import Sequence
 from typing import Final
 
 from landline.apps.chat import wire
+from landline.storage import EXPIRED, HISTORY_REPLACED
 
 SHOWN_NAMES: Final = 50
 """Names in one list; more would push everything else off the screen."""
 SHOWN_ROOMS: Final = 50
+SENTENCES: Final = {
+    EXPIRED: "Older lines than these are no longer kept.",
+    HISTORY_REPLACED: "This server's history is not the one that you knew, so what was missed cannot be told.",
+}
+"""Why lines are missing, by the reason of the gap."""
+
+
+def missing(reason: str) -> str:
+    """Return why lines cannot be told, by the reason of their gap."""
+    return SENTENCES.get(reason, f"Some lines in between cannot be told: {reason}.")
 
 
 def news(message: wire.Told, own: str) -> str:

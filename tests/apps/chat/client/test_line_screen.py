@@ -18,6 +18,7 @@ from landline.apps.chat import wire
 from landline.apps.chat.client.line_screen import CHUNK, MAX_LINE, LineScreen, lines_of
 from landline.apps.chat.client.link import Link
 from landline.apps.chat.client.model import Client
+from tests.apps.chat.reading import joined, read
 
 NUMBER = 4711
 BOUND = 5.0
@@ -51,7 +52,7 @@ class Echo:
 
     def echo(self, request: wire.Say) -> None:
         line = wire.Line(len(self.said), 0.0, "ana", request.text, request.id)
-        self.client.heard(wire.Said(request.room, line), self.now)
+        read(self.client, request.room, [line], self.now)
         self.advance()
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -78,8 +79,7 @@ async def chatting(stdin: int, *, answers: bool = True) -> AsyncIterator[tuple[E
     client.opened(0.0)
     for told in (
         wire.Entered("ana", "e1"),
-        wire.Joined("lobby", [wire.Member("ben")]),
-        wire.History("lobby", []),
+        joined("lobby", [wire.Member("ben")]),
     ):
         client.heard(told, 0.0)
     echo.advance()

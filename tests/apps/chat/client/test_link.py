@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import itertools
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
@@ -16,6 +17,7 @@ from landline.apps.chat.client.link import REDIAL_MAX, REDIAL_MIN, Link, full_ji
 from landline.apps.chat.client.model import Client
 from landline.limits import Limits
 from landline.storage import MemoryStorage
+from tests.apps.chat.reading import Said, joined, published
 
 NUMBER = 4711
 RUN = 100
@@ -62,6 +64,27 @@ class FakeSession:
         self.dropped: list[float] = []
         self.closed_with: str | None = None
         self.takes_no_more = ""
+        self.read_after: list[landline.Position] = []
+        self.lobby: asyncio.Queue[wire.Line | landline.LandlineError] = asyncio.Queue()
+        self.unsubscribed = 0
+
+    @contextlib.asynccontextmanager
+    async def subscribe(
+        self, topic: str, after: landline.Position
+    ) -> AsyncIterator[AsyncIterator[landline.Publication]]:
+        assert topic == "room.lobby"
+        self.read_after.append(after)
+        try:
+            yield self._lobby()
+        finally:
+            self.unsubscribed += 1
+
+    async def _lobby(self) -> AsyncIterator[landline.Publication]:
+        while True:
+            said = await self.lobby.get()
+            if isinstance(said, landline.LandlineError):
+                raise said
+            yield published(Said("lobby", said))
 
     @property
     def closed(self) -> bool:
@@ -118,8 +141,10 @@ class FakeSession:
         self.inbox.put_nowait(landline.SessionClosed(reason))
 
     def let_in(self, *, name: str = "ana", epoch: str = "e1", lines: list[wire.Line] | None = None) -> None:
-        for told in (wire.Entered(name, epoch), wire.Joined("lobby", []), wire.History("lobby", lines or [])):
+        for told in (wire.Entered(name, epoch), joined("lobby", lines=lines or ())):
             self.inbox.put_nowait(told)
+        for line in lines or ():
+            self.lobby.put_nowait(line)
 
 
 class World:
@@ -223,13 +248,13 @@ async def test_requests_and_answers_are_carried_in_order() -> None:
     async with asyncio.timeout(BOUND):
         sent = [await session.sent.get() for _ in range(3)]
     assert sent == [
-        wire.Enter("ana", NUMBER, {"lobby": None}, run=RUN),
+        wire.Enter("ana", {"lobby": None}, run=RUN),
         wire.Say(101, "lobby", "one", RUN),
         wire.Say(102, "lobby", "two", RUN),
     ]
     for offset, id in enumerate((101, 102), 1):
         session.store(id, offset)
-        session.inbox.put_nowait(wire.Said("lobby", wire.Line(offset, 0.0, "ana", "x", id)))
+        session.lobby.put_nowait(wire.Line(offset, 0.0, "ana", "x", id))
     world.type("bye")
     async with asyncio.timeout(BOUND):
         await running
@@ -306,9 +331,7 @@ async def test_another_life_of_the_server_is_entered_anew_on_the_same_session(wo
     session.let_in(epoch="e2")
 
     async with asyncio.timeout(BOUND):
-        assert await session.sent.get() == wire.Enter(
-            "ana", NUMBER, {"lobby": wire.Seen("e1", 0)}, run=RUN, asked=2
-        )
+        assert await session.sent.get() == wire.Enter("ana", {"lobby": wire.Seen("e1", 0)}, run=RUN, asked=2)
         session.store(101)
         assert await session.sent.get() == wire.Whisper(2, "ben", "waiting")
     assert events.Doubtful("doubtful", "ben") in world.told
@@ -541,7 +564,7 @@ async def test_a_dropped_line_loses_and_doubles_nothing(open_one: Any) -> None:
 
     async def dial() -> landline.Session:
         return await landline.connect(
-            open_one.address, limits=Limits(redial_min=0.01), storage=MemoryStorage()
+            open_one.address, credentials=NUMBER, limits=Limits(redial_min=0.01), storage=MemoryStorage()
         )
 
     world.link = Link(world.client, dial, world.changed)
@@ -557,10 +580,56 @@ async def test_a_dropped_line_loses_and_doubles_nothing(open_one: Any) -> None:
     world.type("bye")
     async with asyncio.timeout(BOUND):
         await running
-        heard = [(await ben.hear_until(wire.Said)).line.text for _ in range(21)]
+        heard = [(await ben.hear_until(Said)).line.text for _ in range(21)]
 
     assert heard == ["before", *(f"line {number}" for number in range(20))]
     assert any(isinstance(event, events.LineBack) for event in world.told)
+
+
+async def test_what_happened_while_the_line_was_down_is_told_in_the_order_in_which_it_did(
+    open_one: Any,
+) -> None:
+    """Lines and who came and went travel apart: somebody comes, speaks, goes, and another one speaks."""
+    ben = await open_one.enter("ben")
+    world = World()
+
+    async def dial() -> landline.Session:
+        return await landline.connect(
+            open_one.address, credentials=NUMBER, limits=Limits(redial_min=0.01), storage=MemoryStorage()
+        )
+
+    world.link = Link(world.client, dial, world.changed)
+    await world.link.open(world.stop)
+    running = asyncio.create_task(world.link.run(world.stop))
+    await world.until(lambda: world.client.rooms["lobby"].caught_up)
+    await ben.say("before")
+    await world.until(lambda: len(heard_in(world)) == 1)
+    world.type("/drop 0.2")
+    await ben.hear_until(wire.Away)
+    await ben.say("first")
+    for number in range(3):
+        cid = await open_one.enter("cid")
+        await cid.say(f"cid {number}")
+        await cid.close()
+        await ben.hear_until(wire.Went)
+        await ben.say(f"ben {number}")
+    async with asyncio.timeout(BOUND):
+        await world.until(lambda: "ben 2" in heard_in(world))
+
+    turn = [events.Came, "cid", events.Went, "ben"]
+    assert [what.split()[0] if isinstance(what, str) else what for what in heard_in(world)[2:]] == 3 * turn
+    world.type("bye")
+    async with asyncio.timeout(BOUND):
+        await running
+
+
+def heard_in(world: World) -> list[Any]:
+    """What was said, and who came and went, in its order."""
+    return [
+        event.line.text if isinstance(event, events.Heard) else type(event)
+        for event in world.told
+        if isinstance(event, events.Heard | events.Came | events.Went)
+    ]
 
 
 class Stuck(FakeSession):

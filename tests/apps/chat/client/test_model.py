@@ -7,11 +7,14 @@ from collections.abc import Sequence
 
 import pytest
 
+import landline
 from landline.apps.chat import wire
 from landline.apps.chat.client import events
 from landline.apps.chat.client.events import Aim
 from landline.apps.chat.client.model import Client
 from landline.apps.chat.client.typist import MAX_WAITING
+from landline.history import DAMAGED, EXPIRED
+from tests.apps.chat.reading import Said, joined, published, read
 
 NUMBER = 4711
 RUN = 100
@@ -28,7 +31,7 @@ def new_client(name: str = "ana", rooms: Sequence[str] = ("lobby",), *, is_kept:
 
 
 def enter(rooms: dict[str, wire.Seen | None], *, name: str = "ana", asked: int = 0) -> wire.Enter:
-    return wire.Enter(name, NUMBER, rooms, run=RUN, asked=asked)
+    return wire.Enter(name, rooms, run=RUN, asked=asked)
 
 
 def say(id: int, room: str, text: str, *, asked: int = 0) -> wire.Say:
@@ -42,8 +45,8 @@ def in_lobby(
     client = new_client(name, is_kept=is_kept)
     client.opened(0.0)
     client.heard(wire.Entered(name, epoch), 0.0)
-    client.heard(wire.Joined("lobby", [wire.Member(name), wire.Member("ben")]), 0.0)
-    client.heard(wire.History("lobby", lines or []), 0.0)
+    client.heard(joined("lobby", [wire.Member(name), wire.Member("ben")], lines or (), epoch=epoch), 0.0)
+    read(client, "lobby", lines or (), epoch=epoch)
     client.to_send()
     client.events()
     return client
@@ -56,8 +59,13 @@ def come_back(
     client.opened(now)
     client.heard(wire.Entered(client.name, epoch), now)
     for room in list(client.rooms):
-        client.heard(wire.Joined(room, [wire.Member(client.name)]), now)
-        client.heard(wire.History(room, (lines or []) if room == "lobby" else [], missing), now)
+        said = (lines or []) if room == "lobby" else []
+        seen = client.rooms[room].seen
+        after = seen.offset if seen is not None and not said else None
+        client.heard(
+            joined(room, [wire.Member(client.name)], said, missing=missing, epoch=epoch, after=after), now
+        )
+        read(client, room, said, now, epoch)
 
 
 # Coming in.
@@ -89,13 +97,13 @@ def test_history_on_joining_is_shown_as_old() -> None:
     client.opened(0.0)
     client.heard(wire.Entered("ana", "e1"), 0.0)
 
-    client.heard(wire.Joined("lobby", [wire.Member("ben")]), 0.0)
-    client.heard(wire.History("lobby", [line(1, "ben", "one")], more=True), 0.0)
-    client.heard(wire.History("lobby", [line(2, "ben", "two")]), 0.0)
+    lines = [line(1, "ben", "one"), line(2, "ben", "two")]
+    client.heard(joined("lobby", [wire.Member("ben")], lines), 0.0)
+    read(client, "lobby", lines[:1])
+    assert client.events() == [events.Named("ana"), events.Entered("lobby", (wire.Member("ben"),))]
+    read(client, "lobby", lines[1:])
 
     assert client.events() == [
-        events.Named("ana"),
-        events.Entered("lobby", (wire.Member("ben"),)),
         events.Heard("lobby", line(1, "ben", "one"), own=False, old=True),
         events.Heard("lobby", line(2, "ben", "two"), own=False, old=True),
     ]
@@ -124,7 +132,7 @@ def test_a_line_is_confirmed_by_its_echo() -> None:
     client.published(101, 1, 1.1)
     assert [pending.text for pending in client.waiting] == ["hello"]
     echo = line(1, "ana", "hello", id=101)
-    client.heard(wire.Said("lobby", echo), 1.2)
+    read(client, "lobby", [echo], 1.2)
 
     assert client.events() == [events.Heard("lobby", echo, own=True)]
     assert client.waiting == []
@@ -135,7 +143,7 @@ def test_a_line_of_somebody_else_does_not_confirm_ours() -> None:
     client = in_lobby()
     client.typed("hello", 1.0)
 
-    client.heard(wire.Said("lobby", line(1, "ben", "hello", id=7)), 1.2)
+    read(client, "lobby", [line(1, "ben", "hello", id=7)], 1.2)
 
     assert [pending.text for pending in client.waiting] == ["hello"]
 
@@ -152,7 +160,7 @@ def test_a_line_without_echo_shows_as_waiting_after_two_seconds() -> None:
     assert client.events() == [events.Waiting("hello", "#lobby")]
     assert client.next_at() is None
     echo = line(1, "ana", "hello", id=101)
-    client.heard(wire.Said("lobby", echo), 4.0)
+    read(client, "lobby", [echo], 4.0)
 
     assert client.events() == [events.Heard("lobby", echo, own=True), events.Arrived("hello", "#lobby")]
 
@@ -218,14 +226,105 @@ def test_too_many_waiting_lines_are_refused_and_given_back() -> None:
     assert len(client.waiting) == MAX_WAITING
 
 
-def test_a_line_shown_within_the_history_is_not_shown_again() -> None:
-    """History and live talk join without a double."""
+def test_what_is_said_after_the_history_is_shown_at_once_and_as_new() -> None:
+    """One after the other, as the topic brings them."""
     client = in_lobby(lines=[line(7, "ben", "seven")])
 
-    client.heard(wire.Said("lobby", line(7, "ben", "seven")), 1.0)
-    client.heard(wire.Said("lobby", line(8, "ben", "eight")), 1.0)
+    read(client, "lobby", [line(8, "ben", "eight")])
 
     assert client.events() == [events.Heard("lobby", line(8, "ben", "eight"), own=False)]
+    assert client.rooms.wanted() == {"lobby": wire.Seen("e1", 8)}
+
+
+# What the rooms' topics say besides lines.
+
+
+def test_a_gap_is_told_as_a_sentence_in_its_place() -> None:
+    """Within the history and after it; what is no line of a chat is passed over, and counts as read."""
+    client = new_client()
+    client.opened(0.0)
+    client.heard(wire.Entered("ana", "e1"), 0.0)
+    client.heard(joined("lobby", [], [line(4, "ben", "four"), line(6, "ben", "six")], after=1), 0.0)
+    client.events()
+    reading = client.rooms.readings()["lobby"]
+
+    def gap(after: int, to: int, reason: str) -> None:
+        places = landline.Position("e1", after), landline.Position("e1", to)
+        client.read("lobby", reading, landline.Gap("room.lobby", *places, reason), 1.0)
+
+    gap(1, 3, EXPIRED)
+    read(client, "lobby", [line(4, "ben", "four")])
+    assert client.events() == [events.Unreachable("lobby", "Older lines than these are no longer kept.")]
+    gap(5, 6, DAMAGED)
+    client.read(
+        "lobby", reading, landline.Publication("room.lobby", landline.Position("e1", 8), b"rubbish"), 1.0
+    )
+    gap(8, 9, DAMAGED)
+
+    damaged = events.Unreachable("lobby", "Some lines in between cannot be told: damaged.")
+    assert client.events() == [
+        damaged,
+        events.Heard("lobby", line(4, "ben", "four"), own=False, old=True),
+        damaged,
+    ]
+    assert client.rooms.wanted() == {"lobby": wire.Seen("e1", 9)}
+
+
+def test_what_the_server_cannot_read_is_told_once_and_the_room_is_there() -> None:
+    """The present does not need the past: what is there of the history is shown, and what comes is new."""
+    client = new_client()
+    client.opened(0.0)
+    client.heard(wire.Entered("ana", "e1"), 0.0)
+    lines = [line(1, "ben", "one"), line(2, "ben", "two")]
+    client.heard(joined("lobby", [], lines), 0.0)
+    read(client, "lobby", lines[:1])
+    client.events()
+
+    client.unreadable("lobby", client.rooms.readings()["lobby"], "away", 1.0)
+    assert client.events() == [
+        events.Unreachable("lobby", "away"),
+        events.Heard("lobby", lines[0], own=False, old=True),
+    ]
+    assert client.rooms.are_known
+    read(client, "lobby", lines[1:])
+
+    assert client.events() == [events.Heard("lobby", lines[1], own=False)]
+
+
+def test_a_room_that_the_server_puts_us_out_of_is_left() -> None:
+    """With a sentence; what is typed goes elsewhere, and what was for it comes back."""
+    client = in_lobby()
+    reading = client.rooms.readings()["lobby"]
+
+    client.put_out("lobby", reading, 1.0)
+
+    assert client.events() == [
+        events.Left("lobby", ""),
+        events.Said("You are no longer in #lobby: the server has put you out.", trouble=True),
+    ]
+    assert client.to_send() == []
+
+
+def test_what_an_earlier_reading_of_a_room_brings_is_passed_over() -> None:
+    """After a leave, a lost session or another life of the server the room is read anew from where it was, or not at all."""
+    client = in_lobby(lines=[line(1, "ben", "one")])
+    old = client.rooms.readings()["lobby"]
+    client.interrupted(1.0)
+    client.opened(1.0)
+    client.events()
+
+    def late() -> None:
+        client.read("lobby", old, published(Said("lobby", line(2, "ben", "two"))), 2.0)
+        client.unreadable("lobby", old, "away", 2.0)
+        client.put_out("lobby", old, 2.0)
+
+    late()
+    come_back(client, 3.0, lines=[line(2, "ben", "two")])
+    late()
+
+    heard = [event for event in client.events() if isinstance(event, events.Heard)]
+    assert heard == [events.Heard("lobby", line(2, "ben", "two"), own=False, old=True)]
+    assert "lobby" in client.rooms
 
 
 # The line goes down and comes back beneath the session.
@@ -244,7 +343,7 @@ def test_a_dropped_line_shows_what_waits_and_how_long_it_was_gone() -> None:
     assert client.to_send() == [say(101, "lobby", "are you there")]
     client.line_changed("connected", 14.25)
     echo = line(1, "ana", "are you there", id=101)
-    client.heard(wire.Said("lobby", echo), 14.3)
+    read(client, "lobby", [echo], 14.3)
 
     assert client.to_send() == []
     assert client.events() == [
@@ -281,7 +380,7 @@ def test_a_flood_is_told_once_that_the_chat_takes_its_time() -> None:
 
     assert client.events() == [events.Paced(2.0)]
     for id in range(1, 17):
-        client.heard(wire.Said("lobby", line(id, "ana", "x", id=100 + id)), 2.0)
+        read(client, "lobby", [line(id, "ana", "x", id=100 + id)], 2.0)
     client.events()
     for number in range(6):
         client.typed(f"again {number}", 9.0)
@@ -338,9 +437,9 @@ def test_after_a_restart_the_missed_is_shown_and_what_the_outbox_holds_goes_out_
     client.opened(16.0)
     assert client.to_send() == [enter({"lobby": wire.Seen("e1", 5)})]
     client.heard(wire.Entered("ana", "e2"), 16.0)
-    client.heard(wire.Joined("lobby", []), 16.0)
     echo = line(7, "ana", "waited", id=101)
-    client.heard(wire.History("lobby", [line(6, "ben", "six"), echo]), 16.0)
+    client.heard(joined("lobby", [], [line(6, "ben", "six"), echo], epoch="e2"), 16.0)
+    read(client, "lobby", [line(6, "ben", "six"), echo], 16.0, "e2")
 
     assert client.to_send() == []
     assert client.events() == [
@@ -395,7 +494,7 @@ def test_what_an_earlier_run_left_goes_out_and_is_ours() -> None:
     client.events()
     echo = line(1, "ana", "typed before", id=7)
 
-    client.heard(wire.Said("lobby", echo), 2.0)
+    read(client, "lobby", [echo], 2.0)
 
     assert client.events() == [
         events.Heard("lobby", echo, own=True),
@@ -429,7 +528,7 @@ def test_a_line_of_which_nobody_knows_is_marked_and_never_repeated() -> None:
     assert not any(isinstance(request, wire.Say) for request in client.to_send())
     client.events()
     echo = line(1, "ana", "hello", id=101)
-    client.heard(wire.Said("lobby", echo), 4.0)
+    read(client, "lobby", [echo], 4.0)
 
     assert client.events() == [
         events.Heard("lobby", echo, own=True),
@@ -599,13 +698,14 @@ def test_rooms_joined_and_left_while_the_session_was_lost_are_in_the_next_enter(
 
 
 def test_leaving_keeps_the_echo_of_what_was_said_before() -> None:
-    """A line said just before /leave is confirmed although its room is shown no more."""
+    """A line said just before /leave is confirmed although its room is read no more."""
     client = in_lobby()
     client.typed("last words", 1.0)
     client.typed("/leave", 1.0)
     assert client.to_send() == [say(101, "lobby", "last words"), wire.Leave(1, "lobby")]
 
-    client.heard(wire.Said("lobby", line(1, "ana", "last words", id=101)), 1.1)
+    assert client.rooms.readings() == {}
+    client.published(101, 1, 1.1)
     client.heard(wire.Done(1), 1.1)
 
     assert len(client.pending) == 0
@@ -869,7 +969,7 @@ def test_bye_leaves_when_everything_is_confirmed(word: str) -> None:
     client.typed(word, 1.0)
     assert client.leaving and not client.is_done
 
-    client.heard(wire.Said("lobby", line(1, "ana", "hello", id=101)), 1.1)
+    read(client, "lobby", [line(1, "ana", "hello", id=101)], 1.1)
 
     assert client.is_done
 
@@ -880,10 +980,10 @@ def test_leaving_at_once_still_reads_what_was_said() -> None:
     client.opened(0.0)
     client.leave(0.0)
     client.heard(wire.Entered("ana", "e1"), 0.1)
-    client.heard(wire.Joined("lobby", []), 0.1)
+    client.heard(joined("lobby", [], [line(1, "ben", "hi")]), 0.1)
     assert not client.is_done
 
-    client.heard(wire.History("lobby", [line(1, "ben", "hi")]), 0.2)
+    read(client, "lobby", [line(1, "ben", "hi")], 0.2)
 
     assert client.is_done
 

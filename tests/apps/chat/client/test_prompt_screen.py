@@ -19,6 +19,7 @@ from landline.apps.chat import wire
 from landline.apps.chat.client.link import Link
 from landline.apps.chat.client.model import Client
 from landline.apps.chat.client.prompt_screen import PromptScreen
+from tests.apps.chat.reading import joined, read
 
 NUMBER = 4711
 RUN = 100
@@ -119,7 +120,8 @@ class Seat:
     def say(self, name: str, text: str, *, id: int = 0) -> None:
         """Somebody said something in the lobby."""
         self.offset += 1
-        self.link.hear(wire.Said("lobby", wire.Line(self.offset, 0.0, name, text, id)))
+        read(self.client, "lobby", [wire.Line(self.offset, 0.0, name, text, id)], self.link.now)
+        self.link.advance()
 
 
 @asynccontextmanager
@@ -129,10 +131,7 @@ async def seated(*, answers: bool = True) -> AsyncIterator[Seat]:
         seat = Seat(keys, answers=answers)
         seat.client.opened(0.0)
         running = asyncio.create_task(seat.screen.run(cast("Link", seat.link), seat.stop))
-        seat.link.hear(
-            wire.Entered("ana", "e1"), wire.Joined("lobby", [wire.Member("ana"), wire.Member("ben")])
-        )
-        seat.link.hear(wire.History("lobby", []))
+        seat.link.hear(wire.Entered("ana", "e1"), joined("lobby", [wire.Member("ana"), wire.Member("ben")]))
         await seat.glass.until(lambda: seat.glass.prompt == "#lobby>")
         await seat.glass.until(lambda: not answers or "connected" in seat.glass.rows[-1])
         seat.link.sent.clear()

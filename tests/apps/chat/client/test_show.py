@@ -15,6 +15,7 @@ from landline.apps.chat import wire
 from landline.apps.chat.client import events
 from landline.apps.chat.client.model import Client
 from landline.apps.chat.client.show import STYLES, prompt, show, status, to_say
+from tests.apps.chat.reading import joined, read
 
 NOON = 1_700_000_000.0
 
@@ -24,8 +25,7 @@ def client(*, rooms: tuple[str, ...] = ("lobby",)) -> Client:
     client.opened(0.0)
     client.heard(wire.Entered("ana", "e1"), 0.0)
     for room in rooms:
-        client.heard(wire.Joined(room, [wire.Member("ana"), wire.Member("ben")]), 0.0)
-        client.heard(wire.History(room, []), 0.0)
+        client.heard(joined(room, [wire.Member("ana"), wire.Member("ben")]), 0.0)
     client.to_send()
     client.events()
     return client
@@ -271,5 +271,5 @@ def test_the_bottom_row_says_how_fast_lines_go_out() -> None:
 
     assert " · 16 lines waiting, 2 a second go out · ana" in text_of(status(ana, 1.0))
     for id in range(1, 17):
-        ana.heard(wire.Said("lobby", wire.Line(id, NOON, "ana", "x", 100 + id)), 2.0)
+        read(ana, "lobby", [wire.Line(id, NOON, "ana", "x", 100 + id)], 2.0)
     assert text_of(status(ana, 2.0)).startswith(" ● connected · ana")

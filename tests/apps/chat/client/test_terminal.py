@@ -401,6 +401,85 @@ def test_two_clients_at_once_have_each_their_own_lines(mortal_house: House) -> N
     assert len(list(mortal_house.outboxes())) == 3
 
 
+def test_rooms_go_on_over_a_killed_server_and_one_that_was_left_does_not(mortal_house: House) -> None:
+    """Two rooms, kill -9 of the server, lines typed for both in the dark: each is read once by who is in the room, and by nobody who left it."""
+    ana, ben, cleo = seats = [Terminal(mortal_house, name) for name in ("ana", "ben", "cleo")]
+    for seat in seats:
+        seat.type("/join attic\r")
+        seat.until("You are in #attic")
+    ben.type("everybody in the attic\r")
+    for seat in seats:
+        seat.until("ben: everybody in the attic")
+    ana.type("/leave attic\r")
+    ana.until("You left #attic")
+    ben.until("ana left")
+    ben.type("attic one\r")
+    cleo.until("ben: attic one")
+    mortal_house.kill()
+    for seat in seats:
+        seat.until("The line is down")
+    ben.type("attic two\r")
+    ben.until("attic two (waiting")
+    ben.type("/join lobby\r")
+    ben.until("You are typing to #lobby")
+    ben.type("lobby one\r")
+    ben.until("lobby one (waiting")
+    mortal_house.start()
+
+    for seat in seats:
+        seat.until("ben: lobby one")
+    for seat in (ben, cleo):
+        seat.until("ben: attic two")
+        order = [
+            text
+            for row in seat.rows
+            for text in ("attic one", "attic two", "lobby one")
+            if f": {text}" in row
+        ]
+        assert sorted(order) == ["attic one", "attic two", "lobby one"]
+        assert order.index("attic one") < order.index("attic two")
+    assert ana.count("attic one") == ana.count("attic two") == 0
+    ana.type("/join attic\r")
+    ana.until("ben: attic two")
+    assert ana.count("attic one") == ana.count("attic two") == 1
+
+
+def test_a_reader_who_is_frozen_keeps_nobody_waiting_and_misses_nothing(house: House) -> None:
+    """Stopped in the middle, as by a laptop's lid: the others talk on, and then every line comes once and in their order."""
+    ana, ben, cleo = (Terminal(house, name) for name in ("ana", "ben", "cleo"))
+    ana.type("before\r")
+    ben.until("ana: before")
+    ana.child.kill(signal.SIGSTOP)
+    for number in range(5):
+        ben.type(f"{number} of ben, frozen\r")
+        cleo.type(f"{number} of cleo, frozen\r")
+    for seat in (ben, cleo):
+        seat.until(lambda seat=seat: seat.count(", frozen") == 10)  # type: ignore[misc]
+    ana.child.kill(signal.SIGCONT)
+
+    ana.until(lambda: ana.count(", frozen") == 10)
+    orders = [[row.split(": ")[1] for row in seat.rows if ", frozen" in row] for seat in (ana, ben, cleo)]
+    assert orders[0] == orders[1] == orders[2]
+    assert ana.count("ana: before") == 1
+
+
+def test_a_client_that_was_killed_reads_what_it_missed_and_the_rest_once(mortal_house: House) -> None:
+    """Kill -9, others speak, a new start: what was said meanwhile is among the last lines, and then what is said follows without a seam."""
+    ana, ben = Terminal(mortal_house, "ana"), Terminal(mortal_house, "ben")
+    ben.type("seam one\r")
+    ana.until("ben: seam one")
+    ana.kill()
+    ben.type("seam two\r")
+    ben.until("ben: seam two")
+    again = Terminal(mortal_house, "ana")
+    ben.type("seam three\r")
+    again.until("ben: seam three")
+
+    seams = [row.split("seam ")[1] for row in again.rows if ": seam " in row]
+    assert seams == ["one", "two", "three"]
+    assert again.count("ana-2") == 0
+
+
 @pytest.mark.long
 def test_a_server_killed_in_the_middle_of_everything_costs_nobody_a_line(
     operated_house: OperatedHouse,

@@ -13,6 +13,7 @@ from landline.apps.chat.server.history import ROOM_KEYS
 from landline.apps.chat.server.serve import open_chat
 from landline.errors import StorageError
 from landline.storage import MemoryStorage, Page, Position, Retention
+from tests.apps.chat.reading import Said
 
 Listening = Callable[..., Any]
 
@@ -52,7 +53,7 @@ async def test_what_is_said_while_the_past_is_read_is_part_of_the_past(listener:
     async with opened(storage, "memory://past") as chat:
         ana, ben = listener(), listener()
         await enter(chat, ana, "ana")
-        chat.house.rooms.caught_up(ana, ana.rooms["lobby"])
+        chat.house.rooms.listen(ana, ana.rooms["lobby"])
         await enter(chat, ben, "ben")
         storage.gate.clear()
         reading = asyncio.create_task(chat.recent(ben, "lobby"))
@@ -64,7 +65,7 @@ async def test_what_is_said_while_the_past_is_read_is_part_of_the_past(listener:
         await chat.say(ana, "lobby", "after")
 
         assert [line.text for line in lines] == ["between"]
-        assert [told.line.text for told in ben.heard() if isinstance(told, wire.Said)] == ["after"]
+        assert [told.line.text for told in ben.heard() if isinstance(told, Said)] == ["after"]
         assert storage.asked >= 2
 
 
@@ -82,7 +83,10 @@ async def test_where_the_past_cannot_be_read_the_present_goes_on(listener: Liste
         await enter(chat, ana, "ana")
 
         assert await chat.recent(ana, "lobby") == []
-        assert ana.rooms["lobby"].catching_up == set()
+        ben = listener()
+        await enter(chat, ben, "ben")
+        await chat.say(ben, "lobby", "hello")
+        assert [told.line.text for told in ana.heard() if isinstance(told, Said)] == ["hello"]
 
 
 async def test_after_a_trim_the_rooms_of_which_nothing_is_left_are_gone(listener: Listening) -> None:

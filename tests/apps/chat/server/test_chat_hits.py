@@ -11,6 +11,7 @@ from landline.apps.chat import wire
 from landline.apps.chat.limits import ChatLimits
 from landline.apps.chat.plain.caller import Refused
 from landline.apps.chat.server.guest import Desk, Guest
+from tests.apps.chat.reading import History, Said
 
 FAST: dict[str, Any] = {"rate": 1e6, "burst": 1e6}
 
@@ -19,7 +20,7 @@ async def test_who_keeps_to_the_limits_hits_none(open_one: Any) -> None:
     """A line said and heard leaves the counts empty."""
     ana = await open_one.enter("ana")
     await ana.say("x" * 4096)
-    await ana.hear_until(wire.Said)
+    await ana.hear_until(Said)
 
     assert open_one.chat.hits.counts == {}
 
@@ -66,7 +67,7 @@ async def test_rooms_made_too_fast(open_chat_with: Any) -> None:
         visitor = await served.enter(name)
         for number, room in enumerate(rooms, 1):
             await visitor.ask(wire.Join(number, room))
-            await visitor.hear_until(wire.History if number == 1 and room != "e" else wire.Sorry)
+            await visitor.hear_until(History if number == 1 and room != "e" else wire.Sorry)
 
     assert served.chat.hits.counts == {"chat.rooms_founded": 2, "chat.rooms_founded_source": 1}
 
@@ -80,7 +81,7 @@ async def test_a_full_house_and_a_full_room(open_chat_with: Any, written_line: A
     assert served.chat.hits.counts == {"chat.members": 1}
     await served.enter("ben", "tea")
     late = await served.visit()
-    await late.ask(wire.Enter("cid", 8, {}))
+    await late.ask(wire.Enter("cid", {}))
     with pytest.raises(landline.SessionClosed, match="full"):
         await late.hear()
 
@@ -91,7 +92,7 @@ async def test_more_rooms_at_once_than_one_may_be_in(open_chat_with: Any) -> Non
     """Although the first of them are entered."""
     served = await open_chat_with(limits=ChatLimits(rooms_each=1, **FAST))
     ana = await served.visit()
-    await ana.ask(wire.Enter("ana", 7, {"a": None, "b": None}))
+    await ana.ask(wire.Enter("ana", {"a": None, "b": None}))
     await ana.hear_until(wire.Notice)
 
     assert served.chat.hits.counts == {"chat.rooms_each": 1}
@@ -104,7 +105,7 @@ async def test_who_is_too_fast(open_chat_with: Any) -> None:
     for number in range(5):
         await ana.say(str(number))
     for _ in range(5):
-        await ana.hear_until(wire.Said)
+        await ana.hear_until(Said)
 
     assert served.chat.hits.counts.keys() == {"chat.rate"}
 

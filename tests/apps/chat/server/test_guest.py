@@ -13,6 +13,7 @@ from landline.apps.chat.limits import ChatLimits
 from landline.apps.chat.plain.caller import Refused
 from landline.apps.chat.server import calls
 from landline.apps.chat.server.guest import Desk, Guest
+from tests.apps.chat.reading import Said
 
 Lining = Callable[[], Any]
 
@@ -31,14 +32,14 @@ async def test_a_guest_comes_into_the_lobby_with_a_number_and_is_shown_what_was_
     """The others are told that they came."""
     ana, line = await open_one.enter("ana"), written_line()
     await ana.say("hello")
-    await ana.hear_until(wire.Said)
+    await ana.hear_until(Said)
     await Guest(line, open_one.chat).enter()
 
     assert line.calls() == [
         ("operator_present", False),
         ("welcome", "guest-1", "lobby", ["ana"], [("ana", "hello")]),
     ]
-    assert await ana.hear() == wire.Came("lobby", "guest-1")
+    assert await ana.hear() == wire.Came("lobby", "guest-1", 1)
 
 
 @pytest.mark.limit("chat.recent")
@@ -48,7 +49,7 @@ async def test_a_guest_is_shown_a_few_lines_only(open_chat_with: Any, written_li
     ana = await served.enter("ana")
     for number in range(3):
         await ana.say(str(number))
-        await ana.hear_until(wire.Said)
+        await ana.hear_until(Said)
     await Guest(line, served.chat).enter()
 
     assert line.calls()[-1][-1] == [("ana", "1"), ("ana", "2")]
@@ -93,7 +94,7 @@ async def test_a_guest_speaks_to_all_and_hears_all_but_itself(open_one: Any, wri
     guest = await arrive(open_one, line)
 
     assert await guest.say("hello") == 1
-    assert (await ana.hear_until(wire.Said)).line.name == "guest-1"
+    assert (await ana.hear_until(Said)).line.name == "guest-1"
     await ana.say("hi")
     await ana.hear()
     assert line.calls() == [("room_said", "ana", "hi")]
@@ -139,7 +140,7 @@ async def test_a_guest_goes_from_room_to_room(open_one: Any, written_line: Linin
     """One at a time; what was said in the new one is shown, and the way back is /leave."""
     ana, line = await open_one.enter("ana", "lobby", "tea"), written_line()
     await ana.say("milk?", "tea")
-    await ana.hear_until(wire.Said)
+    await ana.hear_until(Said)
     guest = await arrive(open_one, line)
     await guest.do(commands.Join("#Tea"))
     assert line.calls() == [

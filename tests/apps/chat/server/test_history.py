@@ -14,9 +14,9 @@ import pytest
 import landline
 from landline.apps.chat import wire
 from landline.apps.chat.limits import ChatLimits
-from landline.apps.chat.server.history import ROOM_KEYS, History, Tell, by_size
+from landline.apps.chat.server.history import ROOM_KEYS, Beginning, History, Tell
 from landline.errors import StorageError, StorageFull
-from landline.storage import Change, MemoryStorage, Page, Position, Retention
+from landline.storage import DAMAGED, Change, Gap, MemoryStorage, Page, Position, Retention
 
 Listening = Callable[..., Any]
 
@@ -303,7 +303,7 @@ async def test_a_room_that_gave_way_is_forgotten_and_its_lines_stay(listener: Li
         await history.refresh()
 
         assert await storage.get(ROOM_KEYS + "tea") is None
-        assert [line.text for line in (await history.recent("tea", 9, history.told)).lines] == ["hello"]
+        assert [line.text for line in await history.recent("tea", 9, history.told)] == ["hello"]
 
 
 class RacingStorage(SlowStorage):
@@ -383,41 +383,70 @@ async def said(history: History, listener: Listening, count: int, room: str = "l
         await history.say(room, listener("ana"), f"{room} {number}")
 
 
-async def test_somebody_new_gets_the_last_lines(listener: Listening) -> None:
-    """Of this room only; none at all when none are wanted."""
+async def test_the_last_lines_are_of_this_room_alone(listener: Listening) -> None:
+    """None at all when none are wanted."""
     async with opened(MemoryStorage()) as history:
         await said(history, listener, 5)
         await said(history, listener, 5, "tea")
-        chunk = await history.recent("lobby", 2, history.told)
+        lines = await history.recent("lobby", 2, history.told)
 
-        assert [line.text for line in chunk.lines] == ["lobby 3", "lobby 4"]
-        assert chunk.end == history.told
-        assert (await history.recent("lobby", 0, history.told)).lines == []
+        assert [line.text for line in lines] == ["lobby 3", "lobby 4"]
+        assert await history.recent("lobby", 0, history.told) == []
 
 
-@pytest.mark.limit("chat.page")
-async def test_somebody_who_comes_back_gets_everything_after_what_they_saw_in_pages(
-    listener: Listening,
+@pytest.mark.parametrize(("wanted", "after", "until"), [(2, 3, 5), (5, 0, 5), (9, 0, 5)])
+async def test_somebody_new_begins_before_the_last_lines(
+    listener: Listening, wanted: int, after: int, until: int
 ) -> None:
-    """Only the last page says that it is the last."""
-    async with opened(MemoryStorage(), page=2) as history:
-        await said(history, listener, 6)
-        seen = wire.Seen(history.told.epoch, 1)
-        chunks = [chunk async for chunk in history.pages("lobby", seen, history.told)]
+    """What other rooms said meanwhile is no part of that."""
+    async with opened(MemoryStorage(), history=wanted) as history:
+        await said(history, listener, 5)
+        await said(history, listener, 5, "tea")
 
-        assert [[line.offset for line in chunk.lines] for chunk in chunks] == [[2, 3], [4, 5], [6]]
-        assert [chunk.more for chunk in chunks] == [True, True, False]
+        assert await history.beginning("lobby", None) == Beginning(
+            wire.Seen(history.told.epoch, after), until, ""
+        )
 
 
-async def test_what_is_stored_and_not_told_yet_is_not_read_either(listener: Listening) -> None:
-    """Else it would be in the history and then be told again."""
+@pytest.mark.parametrize(("wanted", "room"), [(0, "lobby"), (5, "tea")])
+async def test_somebody_new_begins_now_where_there_is_nothing_to_show(
+    listener: Listening, wanted: int, room: str
+) -> None:
+    """Because nothing was said, or because nothing is to be shown: in either case nothing that comes is missed."""
+    async with opened(MemoryStorage(), history=wanted) as history:
+        await said(history, listener, 5)
+
+        assert await history.beginning(room, None) == Beginning(wire.Seen(history.told.epoch, 5), 0, "")
+
+
+@pytest.mark.parametrize(("seen", "until"), [(0, 5), (4, 5), (5, 0), (9, 0)])
+async def test_somebody_who_comes_back_goes_on_after_what_they_saw(
+    listener: Listening, seen: int, until: int
+) -> None:
+    """It is history up to the last line; nothing is for who has seen that, or is before the server's own reader."""
     async with opened(MemoryStorage()) as history:
-        await said(history, listener, 1)
-        to = history.told
-        await said(history, listener, 1)
-        chunks = [chunk async for chunk in history.pages("lobby", wire.Seen(history.told.epoch, 0), to)]
+        await said(history, listener, 5)
+        place = wire.Seen(history.told.epoch, seen)
 
-        assert [line.offset for chunk in chunks for line in chunk.lines] == [1]
+        assert await history.beginning("lobby", place) == Beginning(place, until, "")
+
+
+async def test_what_is_behind_a_damaged_line_is_history_too(listener: Listening) -> None:
+    """The first page that is looked at has no line then."""
+
+    class Damaged(MemoryStorage):
+        async def read(self, pattern: str, after: Position | None = None, **options: Any) -> Page:
+            assert after is not None
+            place = Position(after.epoch, after.offset + 1)
+            gap = Gap(pattern, after, place, DAMAGED)
+            return Page([], [gap], after, place, more=True)
+
+    async with opened(Damaged()) as history:
+        await said(history, listener, 3)
+        first, last = (wire.Seen(history.told.epoch, offset) for offset in (1, 2))
+
+        assert await history.beginning("lobby", first) == Beginning(first, 3, "")
+        assert await history.beginning("lobby", last) == Beginning(last, 0, "")
 
 
 async def test_what_was_seen_in_an_earlier_life_of_the_server_counts(listener: Listening) -> None:
@@ -427,10 +456,7 @@ async def test_what_was_seen_in_an_earlier_life_of_the_server_counts(listener: L
         await said(history, listener, 3)
         seen = wire.Seen(history.told.epoch, 2)
     async with opened(storage) as history:
-        (chunk,) = [chunk async for chunk in history.pages("lobby", seen, history.told)]
-
-        assert [line.offset for line in chunk.lines] == [3]
-        assert chunk.missing == ""
+        assert await history.beginning("lobby", seen) == Beginning(seen, 3, "")
 
 
 @pytest.mark.parametrize("offset", [0, 2, -5, 2**63 - 1])
@@ -440,26 +466,22 @@ async def test_what_was_seen_in_another_history_gives_the_last_lines_and_says_so
     """Whatever the place in it."""
     async with opened(MemoryStorage(), history=2) as history:
         await said(history, listener, 5)
-        (chunk,) = [
-            chunk async for chunk in history.pages("lobby", wire.Seen("another", offset), history.told)
-        ]
+        beginning = await history.beginning("lobby", wire.Seen("another", offset))
 
-        assert [line.offset for line in chunk.lines] == [4, 5]
-        assert "not the one that you knew" in chunk.missing
+        assert beginning[:2] == (wire.Seen(history.told.epoch, 3), 5)
+        assert "not the one that you knew" in beginning.missing
 
 
-async def test_what_has_expired_is_said_to_be_missing(listener: Listening) -> None:
-    """And what is left follows."""
+async def test_what_has_expired_is_for_the_topic_to_say(listener: Listening) -> None:
+    """Who comes back goes on from where they were; somebody new begins behind it."""
     storage = MemoryStorage()
-    async with opened(storage) as history:
+    async with opened(storage, history=9) as history:
         storage.retain(wire.ROOMS, Retention(max_count=2))
         await said(history, listener, 5)
-        (chunk,) = [
-            chunk async for chunk in history.pages("lobby", wire.Seen(history.told.epoch, 1), history.told)
-        ]
+        seen = wire.Seen(history.told.epoch, 1)
 
-        assert [line.offset for line in chunk.lines] == [4, 5]
-        assert chunk.missing == "Older lines than these are no longer kept."
+        assert await history.beginning("lobby", seen) == Beginning(seen, 5, "")
+        assert await history.beginning("lobby", None) == Beginning(wire.Seen(history.told.epoch, 3), 5, "")
 
 
 async def test_what_is_no_line_is_left_out(listener: Listening) -> None:
@@ -471,15 +493,4 @@ async def test_what_is_no_line_is_left_out(listener: Listening) -> None:
         await storage.append(wire.topic("lobby"), b"\xc1more of it")
         await said(history, listener, 1)
 
-        assert [line.text for line in (await history.recent("lobby", 9, history.told)).lines] == ["lobby 0"]
-
-
-@pytest.mark.limit("chat.page_bytes")
-def test_a_chunk_is_cut_by_size() -> None:
-    """Within the limit it is one part; over it, more; a line that is larger alone is a part alone; nothing is one empty part."""
-    lines = [wire.Line(offset, 0.0, "ana", "é" * 400) for offset in range(5)]
-
-    assert by_size(lines, 5000) == [lines]
-    assert by_size(lines, 2500) == [lines[:2], lines[2:4], lines[4:]]
-    assert by_size(lines, 10) == [[line] for line in lines]
-    assert by_size([], 10) == [[]]
+        assert [line.text for line in await history.recent("lobby", 9, history.told)] == ["lobby 0"]

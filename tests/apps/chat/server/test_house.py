@@ -20,8 +20,8 @@ Listening = Callable[..., Any]
 class World:
     """A house, and people who enter it."""
 
-    def __init__(self, listener: Listening, **limits: Any) -> None:
-        self.house = House(ChatLimits(**limits))
+    def __init__(self, listener: Listening, left: Any = None, **limits: Any) -> None:
+        self.house = House(ChatLimits(**limits), left=left)
         self._listener = listener
 
     def enter(self, name: str, *rooms: str, client: int = 0) -> Any:
@@ -30,7 +30,7 @@ class World:
         for room in rooms:
             opened = self.house.rooms.join(person, room)
             assert opened is not None
-            self.house.rooms.caught_up(person, opened)
+            self.house.rooms.listen(person, opened)
         for other in self.house.names:
             other.heard()  # type: ignore[attr-defined]
         return person
@@ -84,11 +84,33 @@ def test_a_client_that_comes_back_on_a_new_session_takes_its_own_place(
 
     assert new.name == "ana"
     assert [*new.rooms] == ["lobby"]
-    assert new in new.rooms["lobby"].catching_up
     assert not world.house.is_here(old)
     assert ben.heard() == []
     world.house.leave(old)
     assert world.house.is_here(new)
+
+
+def test_a_client_may_read_the_rooms_that_it_is_in(listener: Listening) -> None:
+    """Until it leaves them, and whoever it is now; and no topic but theirs, no pattern, and nobody without a number."""
+    changes: list[Any] = []
+    world = World(listener, changes.append)
+    ana, _ben = world.enter("ana", "lobby", "tea.x", client=7), world.enter("ben", "den")
+
+    def readable(client: int) -> set[str]:
+        topics = ("room.lobby", "room.tea%x", "room.den", "room.*", "**", "room", "lobby", "")
+        return {topic for topic in topics if world.house.may_read(client, topic)}
+
+    assert readable(7) == {"room.lobby", "room.tea%x"}
+    assert readable(0) == readable(8) == set()
+    again = listener(client=7)
+    world.house.enter(again, "ana")
+    world.house.leave(ana)
+    assert readable(7) == {"room.lobby", "room.tea%x"}
+    changes.clear()
+    world.house.rooms.leave(again, "lobby")
+    assert (readable(7), changes) == ({"room.tea%x"}, [again])
+    world.house.leave(again)
+    assert (readable(7), changes) == (set(), [again, again])
 
 
 def test_what_the_old_session_is_in_the_middle_of_lets_it_into_nothing(

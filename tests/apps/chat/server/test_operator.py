@@ -17,6 +17,7 @@ import pytest
 import landline
 from landline.apps.chat import wire
 from landline.apps.chat.server.operator import Console, Lines, Operator
+from tests.apps.chat.reading import Said
 
 
 def typing(*lines: str, prompts: list[str] | None = None) -> Lines:
@@ -57,7 +58,7 @@ async def test_what_the_operator_types_is_said_in_the_lobby_as_host(open_one: An
     ana = await open_one.enter("ana")
 
     assert await screen.type("hello") == []
-    line = (await ana.hear_until(wire.Said)).line
+    line = (await ana.hear_until(Said)).line
     assert (line.name, line.text) == ("host", "hello")
 
 
@@ -70,7 +71,7 @@ async def test_the_operator_sees_what_is_said_and_who_comes(open_one: Any, scree
     """And what is said to them alone."""
     ana = await open_one.enter("ana")
     await ana.say("hi")
-    await ana.hear_until(wire.Said)
+    await ana.hear_until(Said)
     await ana.ask(wire.Whisper(9, "host", "psst"))
     await ana.hear_until(wire.Done)
 
@@ -100,7 +101,7 @@ async def test_commands_work_at_the_operators_terminal(screen: Screen) -> None:
 async def test_the_operator_stands_in_lists_as_what_they_are(open_one: Any, screen: Screen) -> None:
     """And nobody else gets the name, however spelled."""
     ana = await open_one.visit()
-    await ana.ask(wire.Enter("Host", 7, {"lobby": None}))
+    await ana.ask(wire.Enter("Host", {"lobby": None}))
     entered = await ana.hear()
 
     assert entered.name != "host"

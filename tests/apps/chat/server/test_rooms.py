@@ -12,6 +12,7 @@ from landline.apps.chat.limits import ChatLimits
 from landline.apps.chat.server.people import Refusal
 from landline.apps.chat.server.rooms import Rooms
 from landline.settings import DEFAULT_ROOM
+from tests.apps.chat.reading import Said
 
 Listening = Callable[..., Any]
 
@@ -26,7 +27,7 @@ def joined(rooms: Rooms, name: str, *people: Any) -> Any:
     for person in people:
         room = rooms.join(person, name)
         assert room is not None
-        rooms.caught_up(person, room)
+        rooms.listen(person, room)
     for person in people:
         person.heard()
     return room
@@ -45,6 +46,18 @@ def test_who_joins_is_announced_to_the_others_and_not_to_themselves(listener: Li
     assert ben.heard() == []
 
 
+def test_who_comes_and_goes_is_told_with_the_line_before(listener: Listening) -> None:
+    """Lines are read apart from this; so it finds its place among them."""
+    rooms, ana, ben = Rooms(ChatLimits()), listener("ana"), listener("ben")
+    room = joined(rooms, "lobby", ana)
+    room.said(line(7, "ana"), ana)
+    rooms.join(ben, "lobby")
+    room.said(line(9, "ben"), ana)
+    rooms.leave(ben, "lobby")
+
+    assert ana.heard() == [wire.Came("lobby", "ben", 7), wire.Went("lobby", "ben", "", 9)]
+
+
 def test_joining_again_changes_nothing(listener: Listening) -> None:
     """However the room is spelled."""
     rooms, ana, ben = Rooms(ChatLimits()), listener("ana"), listener("ben")
@@ -61,7 +74,7 @@ def test_who_leaves_is_announced_and_hears_no_more(listener: Listening) -> None:
     rooms.leave(ben, "lobby")
     room.said(line(1, "ana"))
 
-    assert ana.heard() == [wire.Went("lobby", "ben"), wire.Said("lobby", line(1, "ana"))]
+    assert ana.heard() == [wire.Went("lobby", "ben"), Said("lobby", line(1, "ana"))]
     assert ben.heard() == []
 
 
@@ -114,19 +127,19 @@ def test_a_room_is_found_while_somebody_is_in_it_or_its_lines_are_kept(listener:
 
 
 def test_everybody_hears_a_line_with_its_number(listener: Listening) -> None:
-    """Whoever has said it too: it is the proof that it is stored."""
+    """Whoever has said it too."""
     rooms, ana, ben = Rooms(ChatLimits()), listener("ana", client=7), listener("ben", client=8)
     room = joined(rooms, "lobby", ana, ben)
 
     assert room.said(line(1, "ana", id=3)) == 2
-    assert ana.heard() == ben.heard() == [wire.Said("lobby", line(1, "ana", id=3))]
+    assert ana.heard() == ben.heard() == [Said("lobby", line(1, "ana", id=3))]
 
 
-def test_a_line_is_encoded_once_for_all(listener: Listening) -> None:
+def test_news_is_encoded_once_for_all(listener: Listening) -> None:
     """They are all handed the same object."""
     rooms, people = Rooms(ChatLimits()), [listener(f"p{n}") for n in range(4)]
-    room = joined(rooms, "lobby", *people)
-    room.said(line(1, "p0"))
+    joined(rooms, "lobby", *people)
+    rooms.join(listener("late"), "lobby")
     first, *others = [person.tellings()[0] for person in people]
 
     assert all(other is first for other in others)
@@ -139,11 +152,11 @@ def test_a_speaker_without_a_client_of_ours_is_spared_their_own_line(listener: L
     room.said(line(1, "guest-1"), guest)
 
     assert guest.heard() == []
-    assert ana.heard() == [wire.Said("lobby", line(1, "guest-1"))]
+    assert ana.heard() == [Said("lobby", line(1, "guest-1"))]
 
 
-def test_who_is_catching_up_is_not_told_what_they_are_about_to_read(listener: Listening) -> None:
-    """They count as hearers all the same: it reaches them as history."""
+def test_who_does_not_listen_is_not_told_what_they_read(listener: Listening) -> None:
+    """They count as hearers all the same: a member reads the topic, and somebody who will listen is about to read the past."""
     rooms, ana, ben = Rooms(ChatLimits()), listener("ana"), listener("ben")
     room = joined(rooms, "lobby", ana)
     rooms.join(ben, "lobby")
@@ -151,9 +164,21 @@ def test_who_is_catching_up_is_not_told_what_they_are_about_to_read(listener: Li
     assert room.said(line(5, "ana")) == 2
     assert ben.heard() == []
     assert room.last == 5
-    rooms.caught_up(ben, room)
+    rooms.listen(ben, room)
     room.said(line(6, "ana"))
-    assert ben.heard() == [wire.Said("lobby", line(6, "ana"))]
+    assert ben.heard() == [Said("lobby", line(6, "ana"))]
+
+
+def test_who_leaves_before_they_listen_never_does(listener: Listening) -> None:
+    """The past was read too late for them."""
+    rooms, ana, ben = Rooms(ChatLimits()), listener("ana"), listener("ben")
+    room = joined(rooms, "lobby", ana)
+    rooms.join(ben, "lobby")
+    rooms.leave(ben, "lobby")
+    rooms.listen(ben, room)
+    room.said(line(1, "ana"))
+
+    assert ben.heard() == []
 
 
 def test_who_left_while_the_line_was_stored_does_not_hear_it_and_the_others_do(listener: Listening) -> None:
@@ -165,17 +190,17 @@ def test_who_left_while_the_line_was_stored_does_not_hear_it_and_the_others_do(l
 
     assert room.said(line(1, "ana")) == 1
     assert ana.heard() == []
-    assert ben.heard() == [wire.Said("lobby", line(1, "ana"))]
+    assert ben.heard() == [Said("lobby", line(1, "ana"))]
 
 
 def test_somebody_who_leaves_while_being_told_disturbs_nobody(listener: Listening) -> None:
     """A member's own reaction may change the room under the teller's hands."""
     rooms, ana, ben, cid = Rooms(ChatLimits()), listener("ana"), listener("ben"), listener("cid")
     room = joined(rooms, "lobby", ana, ben, cid)
-    ben.tell = lambda telling: rooms.leave_all(ben, "fell behind") if ben.rooms else None
+    ben.hear = lambda room, line: rooms.leave_all(ben, "fell behind") if ben.rooms else None
     room.said(line(1, "ana"))
 
-    assert wire.Said("lobby", line(1, "ana")) in cid.heard()
+    assert Said("lobby", line(1, "ana")) in cid.heard()
 
 
 def test_somebody_who_cannot_be_told_disturbs_nobody(
@@ -185,18 +210,18 @@ def test_somebody_who_cannot_be_told_disturbs_nobody(
     rooms, ana, ben, cid = Rooms(ChatLimits()), listener("ana"), listener("ben"), listener("cid")
     room = joined(rooms, "lobby", ana, ben, cid)
 
-    def fail(telling: Any) -> None:
+    def fail(*what: Any) -> None:
         raise ZeroDivisionError
 
-    ben.tell = fail
+    ben.tell = ben.hear = fail
     assert room.said(line(1, "ana")) == 3
     rooms.tell_acquaintances(ana, wire.Renamed("ana", "eva"))
     rooms.leave(ana, "lobby")
 
     assert cid.heard() == [
-        wire.Said("lobby", line(1, "ana")),
+        Said("lobby", line(1, "ana")),
         wire.Renamed("ana", "eva"),
-        wire.Went("lobby", "ana"),
+        wire.Went("lobby", "ana", at=1),
     ]
     assert "'ben'> could not be told" in caplog.text
 
@@ -327,7 +352,7 @@ def test_a_crowd_is_not_told_who_comes_and_goes(listener: Listening) -> None:
     assert room is not None
     room.said(line(1, "cid"))
 
-    assert ana.heard() == [wire.Said("lobby", line(1, "cid"))]
+    assert ana.heard() == [Said("lobby", line(1, "cid"))]
 
 
 @pytest.mark.parametrize(

@@ -21,6 +21,8 @@ from landline.apps.chat.server.serve import open_chat
 from landline.errors import ListenError, StorageDamaged, StorageLocked
 from landline.settings import ServeSettings, Settings
 from landline.storage import MemoryStorage, SQLiteStorage
+from tests.apps.chat.reading import History, Said
+from tests.apps.chat.visitor import Visitor
 
 
 def settings(folder: Path, *addresses: str, **options: Any) -> Settings:
@@ -48,65 +50,60 @@ async def rest_of(caller: landline.Caller) -> str:
     return text.decode()
 
 
-async def listen(session: landline.Session, heard: list[wire.Told]) -> None:
+async def listen(visitor: Visitor, heard: list[Any]) -> None:
     """Write down what comes, for ever."""
     while True:
-        heard.append(wire.decode_told(await session.receive()))
+        heard.append(await visitor.hear())
 
 
-async def enter(session: landline.Session, name: str, client: int, seen: wire.Seen | None = None) -> None:
-    _ = await session.send(wire.encode(wire.Enter(name, client, {"lobby": seen})))
-
-
-async def say(session: landline.Session, id: int, text: str) -> None:
-    await session.publish(wire.topic("lobby"), wire.encode(wire.Say(id, "lobby", text)))
-
-
-async def hear_until(session: landline.Session, kind: type[Any]) -> Any:
-    while not isinstance(message := wire.decode_told(await session.receive()), kind):
-        pass
-    return message
+async def enter(session: landline.Session, name: str = "ana", seen: wire.Seen | None = None) -> Visitor:
+    visitor = Visitor(session, 7)
+    await visitor.ask(wire.Enter(name, {"lobby": seen}))
+    return visitor
 
 
 async def test_a_session_and_a_plain_caller_talk_over_one_port() -> None:
     """Each sees the other come, speak and go."""
     async with server.open_chat(MemoryStorage(), ("tcp://localhost:0",)) as (_, listening):
         address = listening.addresses[0]
-        async with landline.connect(address) as ana:
-            await enter(ana, "ana", 7)
-            await hear_until(ana, wire.History)
+        async with landline.connect(address, credentials=7) as session:
+            ana = await enter(session)
+            await ana.lines()
             caller = await landline.dial(address)
             caller.send(b"hello from nc\n")
-            said = await hear_until(ana, wire.Said)
+            said = await ana.hear_until(Said)
             assert (said.line.name, said.line.text) == ("guest-1", "hello from nc")
-            await say(ana, 1, "hello nc")
+            await ana.say("hello nc", id=1)
             await lines_of(caller, "Welcome", "ana: hello nc\n")
             caller.send(b"bye\n")
             await lines_of(caller, "Goodbye")
 
             assert await caller.receive() == b""
-            assert await hear_until(ana, wire.Went) == wire.Went("lobby", "guest-1")
+            assert await ana.hear_until(wire.Went) == wire.Went("lobby", "guest-1", at=2)
             await caller.close()
 
 
 async def test_what_was_said_is_there_after_a_restart_and_nothing_else_is_needed(tmp_path: Path) -> None:
     """On another life of the server a client reads on where it stopped."""
     storage = SQLiteStorage(tmp_path / "chat.db")
-    async with server.open_chat(storage, ("memory://one",)), landline.connect("memory://one") as ana:
-        await enter(ana, "ana", 7)
-        await hear_until(ana, wire.History)
+    async with (
+        server.open_chat(storage, ("memory://one",)),
+        landline.connect("memory://one", credentials=7) as session,
+    ):
+        ana = await enter(session)
+        await ana.lines()
         for id in (1, 2):
-            await say(ana, id, f"line {id}")
-        first = await hear_until(ana, wire.Said)
-        await hear_until(ana, wire.Said)
+            await ana.say(f"line {id}", id=id)
+        first = await ana.hear_until(Said)
+        await ana.hear_until(Said)
         epoch = storage.epoch
     async with (
         server.open_chat(SQLiteStorage(tmp_path / "chat.db"), ("memory://two",)),
-        landline.connect("memory://two") as ana,
+        landline.connect("memory://two", credentials=7) as session,
     ):
-        await enter(ana, "ana", 7, wire.Seen(epoch, first.line.offset))
-        entered = await hear_until(ana, wire.Entered)
-        history = await hear_until(ana, wire.History)
+        ana = await enter(session, "ana", wire.Seen(epoch, first.line.offset))
+        entered = await ana.hear_until(wire.Entered)
+        history = await ana.hear_until(History)
 
         assert entered.epoch != epoch
         assert [(line.text, line.id) for line in history.lines] == [("line 2", 2)]
@@ -142,9 +139,9 @@ async def test_no_door_is_open_before_the_storage_is() -> None:
         await landline.dial("memory://late")
     storage.gate.set()
     await is_open.wait()
-    async with landline.connect("memory://late") as ana:
-        await enter(ana, "ana", 7)
-        assert (await hear_until(ana, wire.Entered)).name == "ana"
+    async with landline.connect("memory://late", credentials=7) as session:
+        ana = await enter(session)
+        assert (await ana.hear_until(wire.Entered)).name == "ana"
     is_done.set()
     await serving
 
@@ -176,15 +173,15 @@ async def test_when_the_server_closes_everybody_is_told_and_every_socket_is_clos
     """Sessions are told to come back, plain callers are told goodbye."""
     async with server.open_chat(MemoryStorage(), ("tcp://localhost:0",)) as (_, listening):
         address = listening.addresses[0]
-        ana = await landline.connect(address, limits=landline.Limits(close_timeout=0.05))
-        await enter(ana, "ana", 7)
-        await hear_until(ana, wire.History)
+        session = await landline.connect(address, credentials=7, limits=landline.Limits(close_timeout=0.05))
+        ana = await enter(session)
+        await ana.lines()
         caller = await landline.dial(address)
         caller.send(b"hello\n")
         await lines_of(caller, "Welcome")
-        await hear_until(ana, wire.Said)
+        await ana.hear_until(Said)
 
-        heard: list[wire.Told] = []
+        heard: list[Any] = []
         reading = asyncio.create_task(listen(ana, heard))
         goodbye = asyncio.create_task(rest_of(caller))
     assert server.CLOSING in await goodbye
@@ -248,9 +245,9 @@ async def test_one_plain_caller_with_rubbish_disturbs_nobody() -> None:
     """And nothing of it that could move a cursor is passed on."""
     async with server.open_chat(MemoryStorage(), ("tcp://localhost:0",)) as (_, listening):
         address = listening.addresses[0]
-        async with landline.connect(address) as ana:
-            await enter(ana, "ana", 7)
-            await hear_until(ana, wire.History)
+        async with landline.connect(address, credentials=7) as session:
+            ana = await enter(session)
+            await ana.lines()
             for rubbish in (
                 b"\xff\xfe\xfd" * 1000 + b"\n",
                 b"\x00" * 5000,
@@ -261,8 +258,8 @@ async def test_one_plain_caller_with_rubbish_disturbs_nobody() -> None:
                 caller.send(rubbish)
                 await asyncio.sleep(0)
                 await caller.close()
-            await say(ana, 7, "still here")
-            while (said := await hear_until(ana, wire.Said)).line.id != 7:
+            await ana.say("still here", id=7)
+            while (said := await ana.hear_until(Said)).line.id != 7:
                 assert "\x1b" not in said.line.text
 
             assert said.line.text == "still here"

@@ -1,4 +1,4 @@
-"""Gives a chat client its session: dials, carries requests and answers, publishes its lines, dials again when the session is lost.
+"""Gives a chat client its session: dials, carries requests and answers, publishes its lines, has its rooms read, dials again when the session is lost.
 
 While a session lives it redials beneath by itself and nothing happens here. When another life of the server goes on with it, or when it
 is lost, its receipts tell the client which requests certainly never arrived and which are doubtful; then the client enters anew, in a
@@ -19,6 +19,7 @@ from typing import Any, Final
 import landline
 from landline.apps.chat import wire
 from landline.apps.chat.client.model import Client
+from landline.apps.chat.client.reading import RoomReaders
 from landline.apps.chat.limits import CLIENT
 
 logger = logging.getLogger("landline.apps.chat")
@@ -69,6 +70,7 @@ class Link:
         self._outgoing: asyncio.Queue[tuple[wire.Request, frozenset[asyncio.Task[None]]]] = asyncio.Queue()
         self._publishing: dict[asyncio.Task[None], None] = {}
         self._in_hand: wire.Request | None = None
+        self._readers: RoomReaders | None = None
         self._receipts: dict[int, landline.Receipt] = {}
         self._stirred = asyncio.Event()
         self._timer: asyncio.TimerHandle | None = None
@@ -99,6 +101,8 @@ class Link:
             self._timer.cancel()
         at = self._client.next_at()
         self._timer = None if at is None else asyncio.get_running_loop().call_at(at, self._tick)
+        if self._readers is not None:
+            self._readers.stir()
         self._changed()
         self._stirred.set()
 
@@ -141,19 +145,21 @@ class Link:
         self._outgoing = asyncio.Queue()
         self._receipts.clear()
         self._is_leaving = False
+        self._readers = RoomReaders(session, self._client, self.advance)
         self._client.opened(began, self._find_earlier(session))
         self.advance()
         hearing = asyncio.create_task(self._hear(session))
         leaving = asyncio.create_task(self._leave(session, stop))
         carrying = asyncio.create_task(self._carry(session))
         watching = asyncio.create_task(self._watch(session))
+        reading = asyncio.create_task(self._readers.run())
         try:
-            await _first(hearing, leaving, besides=(carrying, watching))
+            await _first(hearing, leaving, besides=(carrying, watching, reading))
             if self._is_leaving:
                 await leaving
                 return
         finally:
-            await _cancel(hearing, leaving, carrying, watching)
+            await _cancel(hearing, leaving, carrying, watching, reading)
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(HASTE):
                     await session.close("gone")

@@ -7,12 +7,15 @@ shown as doubtful rather than said twice when nobody can know. ``link`` gives it
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Sequence
 
-from landline.apps.chat import wire
+import landline
+from landline.apps.chat import wire, words
 from landline.apps.chat.client import events
 from landline.apps.chat.client.events import Event
 from landline.apps.chat.client.pending import Pending, Text
+from landline.apps.chat.client.rooms import Reading
 from landline.apps.chat.client.typist import Typist
 
 
@@ -23,7 +26,7 @@ class Client(Typist):
 
     Args:
         name: the name wished for; the server may give another.
-        number: 63 random bits that tell this client from all others, kept with its outbox: who shows it is this client.
+        number: 63 random bits that tell this client from all others, kept with its outbox: who shows it as credentials is this client.
         rooms: the rooms to be in to begin with; what is typed goes to the first.
         draw: gives 63 random bits: the number of a line.
         is_kept: the outbox outlives this program.
@@ -99,9 +102,7 @@ class Client(Typist):
         for rename in self.pending.of(wire.Rename):
             self.pending.take(rename.id)
             self._wished = rename.name
-        enter = wire.Enter(
-            self._wished, self.number, self.rooms.wanted(), run=self._run, asked=self._next_id - 1
-        )
+        enter = wire.Enter(self._wished, self.rooms.wanted(), run=self._run, asked=self._next_id - 1)
         self._send.insert(0, enter)
         if earlier is not None and (found := self.pending.in_outbox(earlier, now)):
             self._tell(events.GoingOut(found))
@@ -176,14 +177,10 @@ class Client(Typist):
     def heard(self, told: wire.Told, now: float) -> None:
         """Take one message of the server."""
         match told:
-            case wire.Said(room, line):
-                self._on_said(room, line)
             case wire.Entered():
                 self._on_entered(told, now)
             case wire.Joined():
                 self._on_joined(told)
-            case wire.History():
-                self._on_history(told)
             case wire.Barred(room, why):
                 self._left(room, why)
                 self.trouble(why)
@@ -209,6 +206,49 @@ class Client(Typist):
             case wire.Notice(said):
                 self._tell(events.Said(said))
 
+    def read(
+        self, room: str, reading: Reading, item: landline.Publication | landline.Gap, now: float
+    ) -> None:
+        """Take what comes next in a room's topic."""
+        if not self.rooms.is_read(room, reading):
+            return
+        line = None
+        if isinstance(item, landline.Gap):
+            position = item.to
+            self._tell(events.Unreachable(room, words.missing(item.reason)))
+        else:
+            position = item.position
+            with contextlib.suppress(ValueError):  # what is no line is left out
+                line = wire.decode_kept(item.data).line(position.offset)
+        is_old = not reading.is_live
+        lines = self.rooms.read(room, reading, position, line, self.pending.is_own)
+        self._show_all(room, lines, old=is_old)
+        self.advance(now)
+
+    def unreadable(self, room: str, reading: Reading, why: str, now: float) -> None:
+        """A room cannot be read just now; it is tried again."""
+        if self.rooms.is_read(room, reading):
+            self._tell(events.Unreachable(room, why))
+            if not reading.is_live:
+                lines = self.rooms.cut_short(room, reading, self.pending.is_own)
+                self._show_all(room, lines, old=True)
+            self.advance(now)
+
+    def put_out(self, room: str, reading: Reading, now: float) -> None:
+        """The server does not let us read a room any more: we are not in it."""
+        if self.rooms.is_read(room, reading):
+            self._left(room, f"you are no longer in #{room}")
+            self.trouble(f"You are no longer in #{room}: the server has put you out.")
+            self.advance(now)
+
+    def _show_all(self, room: str, lines: list[wire.Line], *, old: bool) -> None:
+        for line in lines:
+            self._show(room, line, old=old)
+        view = self.rooms[room]
+        if view.caught_up and view.seen is not None:
+            self.pending.passed(room, view.seen.offset)
+        self.rooms.release(room)
+
     def _on_entered(self, told: wire.Entered, now: float) -> None:
         self.entered = True
         again = bool(self._epoch)
@@ -232,22 +272,7 @@ class Client(Typist):
         left = any(request.room == told.room for request in self.pending.of(wire.Leave))
         if told.room in self.rooms or not left:
             self.rooms.joined(told)
-
-    def _on_history(self, told: wire.History) -> None:
-        lines = self.rooms.history(told, self._epoch, self.pending.is_own)
-        if lines is None:
-            return
-        for line in lines:
-            self._show(told.room, line, old=True)
-        seen = self.rooms[told.room].seen
-        if seen is not None:
-            self.pending.passed(told.room, seen.offset)
-
-    def _on_said(self, room: str, line: wire.Line) -> None:
-        if self.rooms.said(room, line, self._epoch):
-            self._show(room, line, old=False)
-        elif self.pending.is_own(line):
-            self.pending.take(line.id)
+            self._show_all(told.room, [], old=True)
 
     def _show(self, room: str, line: wire.Line, *, old: bool) -> None:
         own = self.pending.is_own(line)

@@ -1,17 +1,38 @@
 """The rooms that a chat client is in: who is there, and how far each has been read.
 
-Where one has read to is what makes a lost session harmless: the server is asked for everything after it, and nothing is shown twice.
+Where one has read to is what makes a lost session harmless: its topic is read on from there, and nothing is shown twice. ``reading`` brings what
+the topics say.
 """
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import Final
 
 import msgspec
 
+from landline import Position
 from landline.apps.chat import text, wire
 from landline.apps.chat.client import events
+from landline.apps.chat.limits import CLIENT
+
+MOST_HELD: Final = CLIENT.held
+
+
+@dataclass(slots=True, eq=False)
+class Reading:
+    """A room's topic as it is read, from being told that we are in the room to the end of that: one thing for each time."""
+
+    after: Position
+    """Up to here it was read."""
+    until: int
+    """Up to this offset it is history, which is shown when it is there whole."""
+    history: list[wire.Line] = field(default_factory=list)
+    """The part of it that is here."""
+    is_live: bool = False
+    """It is shown; only then our own lines follow."""
 
 
 @dataclass(slots=True)
@@ -20,13 +41,18 @@ class RoomView:
 
     members: dict[str, wire.Member] = field(default_factory=dict)
     seen: wire.Seen | None = None
-    """Where we have read to: lost lines are asked for from here."""
+    """Up to where lines were shown: from here it is read on, also in another session."""
     known: bool = False
     """We have been in it before: what its next history brings was missed, not merely before our time."""
-    caught_up: bool = False
-    """Its history has arrived whole since the session began; only then our own lines follow."""
-    history: list[wire.Line] = field(default_factory=list)
-    """The parts of a history that is still arriving."""
+    reading: Reading | None = None
+    """How it is read now, if we are in it."""
+    held: deque[tuple[int, events.Event]] = field(default_factory=deque)
+    """Who came and went, each with the line before it, which we have not read yet."""
+
+    @property
+    def caught_up(self) -> bool:
+        """Whether its history was shown whole."""
+        return self.reading is not None and self.reading.is_live
 
     def has_passed(self, offset: int) -> bool:
         """Whether we have read on behind this place."""
@@ -87,56 +113,87 @@ class RoomViews:
         return {name: view.seen for name, view in self._views.items()}
 
     def session_ended(self) -> None:
-        """Nothing more arrives of the histories that were on their way."""
+        """We are in no room until we have entered again, and may read none."""
         for view in self._views.values():
-            view.caught_up = False
-            view.history.clear()
+            view.reading = None
+            self._release(view)
 
     # ... what is said there...
 
     def joined(self, told: wire.Joined) -> None:
-        """We are in this room now; its history follows."""
+        """We are in this room now, and may read it."""
         view = self._views.setdefault(told.room, RoomView())
         view.members = {member.name: member for member in told.members}
         self.current = self.current or told.room
         if not view.known:
             self._tell(events.Entered(told.room, tuple(told.members)))
-
-    def history(
-        self, told: wire.History, epoch: str, is_own: Callable[[wire.Line], bool]
-    ) -> list[wire.Line] | None:
-        """Take a part of a history; return its lines when this was the last one.
-
-        Args:
-            told: the part.
-            epoch: the store's life, to say later what was seen.
-            is_own: tells our own lines, which are not counted as missed.
-        """
-        view = self._views.get(told.room)
-        if view is None:
-            return None
         if told.missing:
             self._tell(events.Unreachable(told.room, told.missing))
-        view.history.extend(told.lines)
-        if told.more:
-            return None
-        lines, view.history = view.history, []
+        after = Position(told.after.epoch, told.after.offset)
+        view.reading = Reading(after, told.until)
+        if not told.until:
+            # With its place nothing that is said in an empty room can be missed.
+            self._show_history(told.room, view, view.reading, ())
+
+    def readings(self) -> dict[str, Reading]:
+        """Return how the rooms are to be read that we are in."""
+        return {name: view.reading for name, view in self._views.items() if view.reading is not None}
+
+    def is_read(self, room: str, reading: Reading) -> bool:
+        """Whether this is how the room is read; not where we left, or joined anew."""
+        view = self._views.get(room)
+        return view is not None and view.reading is reading
+
+    def read(
+        self,
+        room: str,
+        reading: Reading,
+        position: Position,
+        line: wire.Line | None,
+        is_own: Callable[[wire.Line], bool],
+    ) -> list[wire.Line]:
+        """Take what comes next in a room, up to this position; return the lines to show: none while its history is not whole.
+
+        Args:
+            room: its name.
+            reading: how it is read, which ``is_read``.
+            position: up to where it is read with this.
+            line: what was said, if it is a line.
+            is_own: tells our own lines, which are not counted as missed.
+        """
+        view = self._views[room]
+        reading.after = position
+        if reading.is_live:
+            view.seen = wire.Seen(position.epoch, position.offset)
+            return [] if line is None else [line]
+        if line is not None:
+            reading.history.append(line)
+        if position.offset < reading.until:
+            return []
+        return self.cut_short(room, reading, is_own)
+
+    def cut_short(self, room: str, reading: Reading, is_own: Callable[[wire.Line], bool]) -> list[wire.Line]:
+        """Take what there is of a room's history as the whole of it, and return its lines."""
+        lines, reading.history = reading.history, []
         others = [line for line in lines if not is_own(line)]
-        if view.known and others:
-            self._tell(events.Missed(told.room, len(others)))
-        # Offset 0 is the place before the first line of all: with it nothing that is said in an empty room can be missed.
-        last = lines[-1].offset if lines else view.seen.offset if view.seen and not told.missing else 0
-        view.seen = wire.Seen(epoch, last)
-        view.known = view.caught_up = True
+        self._show_history(room, self._views[room], reading, others)
         return lines
 
-    def said(self, room: str, line: wire.Line, epoch: str) -> bool:
-        """Take a line as it is said; return False when it was within the history already, or when we have left the room."""
-        view = self._views.get(room)
-        if view is None or (view.caught_up and view.seen and line.offset <= view.seen.offset):
-            return False
-        view.seen = wire.Seen(epoch, line.offset)
-        return True
+    def _show_history(self, room: str, view: RoomView, reading: Reading, others: Sequence[wire.Line]) -> None:
+        if view.known and others:
+            self._tell(events.Missed(room, len(others)))
+        view.seen = wire.Seen(reading.after.epoch, reading.after.offset)
+        view.known = reading.is_live = True
+
+    def release(self, room: str) -> None:
+        """Tell who came and went after lines that are shown by now."""
+        if (view := self._views.get(room)) is not None:
+            self._release(view)
+
+    def _release(self, view: RoomView) -> None:
+        held = view.held
+        while held and (len(held) > MOST_HELD or view.reading is None or view.has_passed(held[0][0])):
+            self._tell(held.popleft()[1])
 
     # ... and who is there.
 
@@ -148,12 +205,14 @@ class RoomViews:
     def people(self, told: wire.Came | wire.Went | wire.Away, own: str) -> None:
         """Somebody came, went, lost their line or has it back; what is told of ourselves (``own``) is no news."""
         match told:
-            case wire.Came(room, name) if room in self._views and name != own:
+            case wire.Came(room, name, at) if room in self._views and name != own:
                 self._views[room].members[name] = wire.Member(name)
-                self._tell(events.Came(room, name))
-            case wire.Went(room, name, why) if room in self._views and name != own:
+                self._views[room].held.append((at, events.Came(room, name)))
+                self.release(room)
+            case wire.Went(room, name, why, at) if room in self._views and name != own:
                 self._views[room].members.pop(name, None)
-                self._tell(events.Went(room, name, why))
+                self._views[room].held.append((at, events.Went(room, name, why)))
+                self.release(room)
             case wire.Away(name, away) if name != own:
                 self._change(name, away=away)
                 self._tell(events.Away(name, away))

@@ -50,7 +50,9 @@ async def run(settings: Settings, stop: asyncio.Event) -> int:
         client = Client(name, number, rooms, draw=_draw, is_kept=not trouble)
 
         async def dial() -> landline.Session:
-            return await landline.connect(settings.chat.address, limits=limits, storage=storage)
+            return await landline.connect(
+                settings.chat.address, credentials=number, limits=limits, storage=storage
+            )
 
         screen = _screen(client, settings)
         link = Link(client, dial, screen.changed)

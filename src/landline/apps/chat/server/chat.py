@@ -14,7 +14,7 @@ from landline.apps.chat.limits import ChatLimits
 from landline.apps.chat.server import calls
 from landline.apps.chat.server.history import History
 from landline.apps.chat.server.house import House
-from landline.apps.chat.server.people import Person, Refusal
+from landline.apps.chat.server.people import Listener, Person, Refusal
 from landline.errors import StorageError
 from landline.hits import Hits
 from landline.storage import Storage
@@ -38,7 +38,7 @@ class Chat:
     """The house with its history.
 
     Args:
-        server: has the topics of the rooms; a ``vet`` of theirs is ``vet``.
+        server: has the topics of the rooms; a ``vet`` of theirs is ``vet``, and its ``authorize`` is ``may``.
         storage: the server's, open; it is not closed here.
         limits: see there.
         clock: the wall clock in seconds since 1970, for people to read.
@@ -64,8 +64,9 @@ class Chat:
         self.history = History(server, storage, self._tell, self.limits, clock)
         self.speakers: dict[landline.Session, Speaker] = {}
         self._loop = asyncio.get_running_loop()
-        self.house = House(self.limits, self.history.rooms, self._loop.time)
+        self.house = House(self.limits, self.history.rooms, self._loop.time, self._left)
         self.hits = Hits(logger, self._loop.time)
+        self._server = server
         self._storage = storage
 
     async def open(self) -> None:
@@ -103,6 +104,14 @@ class Chat:
             raise Refusal(f"That could not be kept, so nobody saw it: {error}") from None
         except landline.PublishUnknown as error:
             raise Refusal(f"Nobody can tell whether that is kept: {error}") from None
+
+    def may(self, principal: str, verb: str, topic: str) -> bool:
+        """Say whether a client may do this with a topic: read a room that it is in. What it says is looked at by ``vet``."""
+        return verb == "publish" or self.house.may_read(client_of(principal), topic)
+
+    def _left(self, person: Person) -> None:
+        if person.client:
+            self._server.reauthorize(principal_of(person.client))
 
     async def vet(self, session: landline.Session, topic: str, data: object) -> bytes:
         """Return what to keep of a line that a client published.
@@ -143,21 +152,34 @@ class Chat:
         if calls.unanswered(call):
             self.hit(person, "chat.ring_timeout", "a call was not answered")
 
-    async def recent(self, person: Person, room_name: str) -> list[wire.Line]:
+    async def recent(self, person: Listener, room_name: str) -> list[wire.Line]:
         """Return the last lines of a room that the person just joined; what is said after them they are told."""
         room = person.rooms[room_name]
         while True:
             to = self.history.told
             try:
-                lines = (await self.history.recent(room.name, self.limits.recent, to)).lines
+                lines = await self.history.recent(room.name, self.limits.recent, to)
             except StorageError:
                 lines = []
             else:
                 if room.last > to.offset:
                     continue
-            self.house.rooms.caught_up(person, room)
+            self.house.rooms.listen(person, room)
             return lines
 
     def _tell(self, room_name: str, line: wire.Line, speaker: Person | None) -> int:
         room = self.house.rooms.get(room_name)
         return room.said(line, speaker) if room is not None else 0
+
+
+def principal_of(credentials: object) -> str:
+    """Return who a session is: the client whose number it shows, or nobody in particular, who will not be let in."""
+    is_number = (
+        isinstance(credentials, int) and not isinstance(credentials, bool) and 0 < credentials < 1 << 63
+    )
+    return str(credentials) if is_number else ""
+
+
+def client_of(principal: str) -> int:
+    """Return the number of a session's client; 0 for nobody in particular."""
+    return int(principal or 0)

@@ -14,7 +14,7 @@ from landline.apps.chat.plain import caller as plain_caller
 from landline.apps.chat.server import calls
 from landline.apps.chat.server.chat import Chat
 from landline.apps.chat.server.founding import source
-from landline.apps.chat.server.people import Person, Refusal, Telling
+from landline.apps.chat.server.people import Listener, Refusal, Telling
 from landline.apps.chat.words import listed_members, listed_rooms, news
 from landline.settings import DEFAULT_ROOM
 
@@ -64,7 +64,7 @@ class Line(Protocol):
         """It ends here."""
 
 
-class Guest(Person):
+class Guest(Listener):
     """Somebody with a plain line.
 
     Args:
@@ -104,12 +104,15 @@ class Guest(Person):
     def _claim_name(self) -> None:
         self._house.enter_as_guest(self)
 
+    def hear(self, room: str, line: wire.Line) -> None:
+        """Pass on what is said; they are in one room."""
+        del room
+        self.line.room_said(line.name, line.text)
+
     def tell(self, telling: Telling) -> None:
         """Pass on what they are told."""
         line = self.line
         match telling.message:
-            case wire.Said(_, said):
-                line.room_said(said.name, said.text)
             case wire.Whispered(name, said_text):
                 line.whispered(name, said_text)
             case wire.Talked(name, said_text):

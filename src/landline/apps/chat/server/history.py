@@ -1,6 +1,7 @@
 """What was said: the rooms' lines in the topics of the server, each stored before anybody is told, and told in the one order of the topics.
 
-``say`` and a member's client publish; one reader of all rooms tells what comes. What is kept besides is which rooms there are.
+``say`` and a member's client publish. Members read the topics of their rooms themselves, from the ``beginning`` that they are told; one reader of
+all rooms tells guests and the operator what comes. What is kept besides is which rooms there are.
 """
 
 from __future__ import annotations
@@ -8,15 +9,16 @@ from __future__ import annotations
 import asyncio
 import logging
 import secrets
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from typing import Final, NamedTuple
 
 import landline
 from landline.apps.chat import wire
 from landline.apps.chat.limits import ChatLimits
 from landline.apps.chat.server.people import Person
+from landline.apps.chat.words import SENTENCES
 from landline.errors import StorageClosed, StorageError
-from landline.storage import EXPIRED, HISTORY_REPLACED, Gap, Page, Position, Storage
+from landline.storage import HISTORY_REPLACED, Gap, Page, Position, Storage
 
 logger = logging.getLogger("landline.apps.chat")
 
@@ -24,25 +26,16 @@ ROOM_KEYS: Final = "chat.room."
 """A value under this and the room's name says that something was said in the room."""
 _READ_AGAIN: Final = 1.0
 """Seconds after which the rooms are read again when the store could not be."""
-_MISSING: Final = {
-    EXPIRED: "Older lines than these are no longer kept.",
-    HISTORY_REPLACED: "This server's history is not the one that you knew, so what was missed cannot be told.",
-}
-
 Tell = Callable[[str, wire.Line, Person | None], int]
 """Tells a room a line, all but this person; returns how many others it went to."""
 
 
-class Chunk(NamedTuple):
-    """Some lines of a room's past."""
+class Beginning(NamedTuple):
+    """Where somebody begins to read a room, as ``wire.Joined`` says it."""
 
-    lines: list[wire.Line]
+    after: wire.Seen
+    until: int
     missing: str
-    """Why lines before these cannot be told; empty when they all can."""
-    end: Position
-    """Up to where everything of the room is in this chunk and those before."""
-    more: bool
-    """Whether there are more up to where was asked."""
 
 
 class _Saying(NamedTuple):
@@ -127,9 +120,9 @@ class History:
             names += [value.key.removeprefix(ROOM_KEYS) for value in values]
         return names
 
-    async def _last(self, room: str) -> int:
-        """Return the offset of a room's last line, or 0."""
-        publications = (await self._storage.last(wire.topic(room), 1)).publications
+    async def _last(self, room: str, to: Position | None = None) -> int:
+        """Return the offset of a room's last line, up to a position, or 0."""
+        publications = (await self._storage.last(wire.topic(room), 1, to=to)).publications
         return publications[-1].position.offset if publications else 0
 
     async def close(self) -> None:
@@ -216,11 +209,11 @@ class History:
             await self._known(room)
         self.rooms[room] = offset
         saying = self._sayings.get(kept.id)
-        # Between this and the telling nothing may wait: who catches up looks at it to know whether they have.
+        # Between this and the telling nothing may wait: whoever is about to listen looks at it to know what they were told.
         self.told = publication.position
         heard = 0
         try:
-            heard = self._tell(room, _line(kept, offset), None if saying is None else saying.speaker)
+            heard = self._tell(room, kept.line(offset), None if saying is None else saying.speaker)
         except Exception:
             # It is stored, so those who join will find it; the lines behind it, and whoever said it, must not wait for ever.
             logger.exception("a line in %s could not be told to everybody", room)
@@ -236,50 +229,32 @@ class History:
 
     # ... and looking back.
 
-    async def recent(self, room: str, count: int, to: Position) -> Chunk:
+    async def recent(self, room: str, count: int, to: Position) -> list[wire.Line]:
         """Return the last lines of a room up to a position."""
         if count < 1:
-            return Chunk([], "", to, False)
-        page = await self._server.last(wire.topic(room), count, to=to)
-        return Chunk(_lines(page), "", to, False)
+            return []
+        return _lines(await self._server.last(wire.topic(room), count, to=to))
 
-    async def after(self, room: str, seen: wire.Seen, to: Position) -> Chunk:
-        """Return lines of a room after what was seen, up to a position.
+    async def beginning(self, room: str, seen: wire.Seen | None) -> Beginning:
+        """Return where somebody is to begin to read a room.
 
-        When the history is another one than what was seen is of, these are the last few lines.
+        Raises:
+            StorageError: it cannot be read.
         """
-        page = await self._server.read(
-            wire.topic(room), Position(seen.epoch, seen.offset), limit=self._limits.page, to=to
-        )
-        if any(_starts_over(gap) for gap in page.gaps):
-            chunk = await self.recent(room, self._limits.history, to)
-            return chunk._replace(missing=_MISSING[HISTORY_REPLACED])
-        missing = " ".join(dict.fromkeys(_MISSING.get(gap.reason, _damaged(gap)) for gap in page.gaps))
-        return Chunk(_lines(page), missing, page.end, page.more)
-
-    async def pages(self, room: str, seen: wire.Seen | None, to: Position) -> AsyncIterator[Chunk]:
-        """Yield what there is of a room: everything after what was seen, or the last few lines for somebody new."""
-        if seen is None:
-            yield await self.recent(room, self._limits.history, to)
-            return
-        more = True
-        while more:
-            chunk = await self.after(room, seen, to)
-            yield chunk
-            more, seen = chunk.more, wire.Seen(chunk.end.epoch, chunk.end.offset)
-
-
-def by_size(lines: list[wire.Line], limit: int) -> list[list[wire.Line]]:
-    """Return the lines in parts whose texts are within ``limit`` bytes each; one part, empty, for no lines."""
-    parts: list[list[wire.Line]] = [[]]
-    size = 0
-    for line in lines:
-        size += len(line.text.encode()) + 200  # the rest of a line is shorter than that
-        if size > limit and parts[-1]:
-            parts.append([])
-            size = len(line.text.encode()) + 200
-        parts[-1].append(line)
-    return parts
+        topic, to, missing = wire.topic(room), self.told, ""
+        if seen is not None:
+            page = await self._server.read(topic, Position(seen.epoch, seen.offset), limit=1, to=to)
+            if not any(_starts_over(gap) for gap in page.gaps):
+                end = await self._last(room, to)
+                # What was read holds no line where the first after it is damaged.
+                return Beginning(seen, end if page.publications or end > page.end.offset else 0, "")
+            missing = SENTENCES[HISTORY_REPLACED]
+        count = self._limits.history
+        lines = (await self._server.last(topic, count, to=to)).publications if count else []
+        if not lines:
+            return Beginning(wire.Seen(to.epoch, to.offset), 0, missing)
+        first, last = lines[0].position, lines[-1].position
+        return Beginning(wire.Seen(first.epoch, first.offset - 1), last.offset, missing)
 
 
 def _lines(page: Page) -> list[wire.Line]:
@@ -290,17 +265,9 @@ def _lines(page: Page) -> list[wire.Line]:
         except ValueError:
             logger.warning("publication %d is no line of a chat; it is left out", publication.position.offset)
         else:
-            lines.append(_line(kept, publication.position.offset))
+            lines.append(kept.line(publication.position.offset))
     return lines
-
-
-def _line(kept: wire.Kept, offset: int) -> wire.Line:
-    return wire.Line(offset, kept.at, kept.name, kept.text, kept.id)
 
 
 def _starts_over(gap: Gap) -> bool:
     return gap.reason == HISTORY_REPLACED and gap.to.offset == 0
-
-
-def _damaged(gap: Gap) -> str:
-    return f"Some lines in between cannot be told: {gap.reason}."

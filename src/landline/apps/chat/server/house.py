@@ -25,6 +25,7 @@ class House:
         limits: see there.
         kept: the rooms whose lines are kept, as for ``Rooms``; shared with whoever keeps them.
         clock: a steady clock, in seconds.
+        left: as for ``Rooms``.
 
     Attributes:
         operator: who sits at the server's terminal, if anybody.
@@ -35,10 +36,11 @@ class House:
         limits: ChatLimits,
         kept: dict[str, int] | None = None,
         clock: Callable[[], float] = time.monotonic,
+        left: Callable[[Person], None] | None = None,
     ) -> None:
         self.limits = limits
         self.names = Names()
-        self.rooms = Rooms(limits, kept, clock)
+        self.rooms = Rooms(limits, kept, clock, left)
         self.operator: Person | None = None
         self._clients: dict[int, Person] = {}
         self._is_closing = False
@@ -49,7 +51,7 @@ class House:
         """Let somebody in under the wished name or the nearest; return a sentence when the wish could not be a name.
 
         Whoever shows the number of a client that is here already is that client on a new session: it takes over its name and its
-        rooms, where it has to catch up, and nobody is told of a going and a coming.
+        rooms, and nobody is told of a going and a coming.
 
         Raises:
             Refusal: the house is full.
@@ -141,6 +143,11 @@ class House:
         old = self.names.rename(person, wished)
         if person.name != old:
             self.rooms.tell_acquaintances(person, wire.Renamed(old, person.name))
+
+    def may_read(self, client: int, topic: str) -> bool:
+        """Whether a client may read a topic: it is in that room."""
+        person = self._clients.get(client)
+        return person is not None and any(room.topic == topic for room in person.rooms.values())
 
     def set_away(self, person: Person, away: bool) -> None:
         """The person's line went down, or is back; everything of theirs is held meanwhile."""

@@ -1,7 +1,7 @@
 """A member: somebody who is in the chat over a session, with a client of ours.
 
-Their requests are carried out one at a time, in order. While their line is down they stay: the session keeps what they are told, as far
-as it has room; whoever falls further behind is let go, and comes back to read on where they stopped.
+Their requests are carried out one at a time, in order; what is said they read in the topics of their rooms. While their line is down they stay:
+the session keeps what else they are told, as far as it has room; whoever falls further behind is let go, and comes back to read on where they stopped.
 """
 
 from __future__ import annotations
@@ -13,11 +13,11 @@ import landline
 from landline.apps.chat import wire
 from landline.apps.chat.pace import Pace
 from landline.apps.chat.server import calls
-from landline.apps.chat.server.chat import Chat
+from landline.apps.chat.server.chat import Chat, client_of
 from landline.apps.chat.server.founding import source
-from landline.apps.chat.server.history import by_size
+from landline.apps.chat.server.history import Beginning
 from landline.apps.chat.server.people import Person, Refusal, Telling
-from landline.apps.chat.server.rooms import Room
+from landline.apps.chat.server.rooms import Room, valid_room
 from landline.errors import StorageError
 
 _FELL_BEHIND: Final = "you fell too far behind; come back and read on where you stopped"
@@ -35,7 +35,7 @@ class Member(Person):
     kind: ClassVar[str] = "session"
 
     def __init__(self, session: landline.Session, chat: Chat) -> None:
-        super().__init__(source=source(session.peer))
+        super().__init__(client_of(session.principal), source(session.peer))
         self._session = session
         self._chat = chat
         self._house = chat.house
@@ -128,7 +128,6 @@ class Member(Person):
         """Let them in; return False when they will not do, and the session is closed."""
         try:
             self._check(request)
-            self.client = request.client
             notice = self._house.enter(self, request.name)
         except Refusal as refusal:
             self._refused(refusal)
@@ -146,10 +145,7 @@ class Member(Person):
         for name, seen in wished[:most]:
             room = inherited.pop(name, None)
             try:
-                if room is not None:
-                    await self._welcome(room, seen)
-                else:
-                    await self._join(name, seen)
+                await self._join(name, seen, room)
             except Refusal as refusal:
                 self._refused(refusal)
                 await self._send(wire.Barred(name, str(refusal)))
@@ -168,8 +164,8 @@ class Member(Person):
             raise Refusal(
                 f"This server speaks version {wire.VERSION} of the chat, and your client version {request.version}."
             )
-        if not 0 < request.client < 1 << 63:
-            raise Refusal("A client's number has 63 bits and is not 0.")
+        if not self.client:
+            raise Refusal("A client shows its number, which has 63 bits and is not 0, as its credentials.")
 
     async def _serve(self) -> None:
         while (request := await self._next()) is not None:
@@ -279,42 +275,24 @@ class Member(Person):
 
     # Joining a room...
 
-    async def _join(self, wished: str, seen: wire.Seen | None) -> bool:
-        """Join a room and catch up; return False when they are in it already."""
-        room = self._house.rooms.join(self, wished)
+    async def _join(self, wished: str, seen: wire.Seen | None, taken_over: Room | None = None) -> bool:
+        """Join a room, or be in one that was taken over, and say where to read; return False when they are in it already."""
+        name = valid_room(wished)
+        if name in self.rooms and taken_over is None:
+            return False
+        beginning = await self._beginning(name, seen)
+        # From joining to being told so nothing may wait: what others do there meanwhile comes after it.
+        room = taken_over or self._house.rooms.join(self, name)
         if room is None:
             return False
-        await self._welcome(room, seen)
+        members = [person.as_member() for person in room.members]
+        await self._send(wire.Joined(name, members, *beginning))
         return True
 
-    async def _welcome(self, room: Room, seen: wire.Seen | None) -> None:
-        await self._send(wire.Joined(room.name, [person.as_member() for person in room.members]))
-        try:
-            await self._catch_up(room, seen)
-        except StorageError as error:
-            self.tell(Telling(wire.History(room.name, [], f"What was said before cannot be read: {error}")))
-            self._house.rooms.caught_up(self, room)
-
-    async def _catch_up(self, room: Room, seen: wire.Seen | None) -> None:
-        """Tell what was said before, until nothing is between that and what is said now."""
+    async def _beginning(self, room: str, seen: wire.Seen | None) -> Beginning:
         history = self._chat.history
-        while True:
-            async for chunk in history.pages(room.name, seen, history.told):
-                seen = wire.Seen(chunk.end.epoch, chunk.end.offset)
-                missing = chunk.missing
-                *parts, last = by_size(chunk.lines, self._limits.page_bytes)
-                for part in parts:
-                    await self._send(wire.History(room.name, part, missing, more=True))
-                    missing = ""
-                # From looking whether something was told meanwhile to being told oneself, nothing may wait.
-                if not chunk.more and room.last <= seen.offset and self._send_last(room, last, missing):
-                    self._house.rooms.caught_up(self, room)
-                    return
-                await self._send(wire.History(room.name, last, missing, more=True))
-
-    def _send_last(self, room: Room, lines: list[wire.Line], missing: str) -> bool:
         try:
-            _ = self._session.send_nowait(wire.encode(wire.History(room.name, lines, missing)))
-        except landline.Full:
-            return False
-        return True
+            return await history.beginning(room, seen)
+        except StorageError as error:
+            after = seen or wire.Seen(history.told.epoch, history.told.offset)
+            return Beginning(after, 0, f"What was said before cannot be read: {error}")

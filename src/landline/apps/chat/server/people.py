@@ -52,7 +52,7 @@ class Person(ABC):
     """Somebody in the chat. Names, rooms and calls are set by those who keep them: ``Names``, ``Rooms`` and ``Calls``.
 
     Args:
-        client: the secret number that the person's client drew; 0 where there is none.
+        client: the secret number that the person's client drew and shows as its credentials; 0 where there is none.
         source: from where they came, as ``founding.source`` says it; empty for somebody of the house.
 
     Attributes:
@@ -85,3 +85,11 @@ class Person(ABC):
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.name!r}>"
+
+
+class Listener(Person):
+    """Somebody who cannot read the rooms' topics, and is told what is said."""
+
+    @abstractmethod
+    def hear(self, room: str, line: wire.Line) -> None:
+        """Take a line that was said; as ``tell``, it never waits and never raises."""

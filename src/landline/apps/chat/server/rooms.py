@@ -1,7 +1,7 @@
 """The rooms of a chat and who is in them: pure state and its rules. No storage and no socket is here, and the clock is a parameter.
 
-Somebody who joins is *catching up* until they have been told what was said before; from that very moment on they are told what is said,
-so that nothing is missing between the two and nothing comes twice. ``history`` keeps the lines.
+Members read what is said in the topics of their rooms, which they may for as long as they are in them. Somebody who cannot *listens* from the
+moment that they have been told what was said before, so that nothing is missing between the two and nothing comes twice. ``history`` keeps the lines.
 """
 
 from __future__ import annotations
@@ -9,11 +9,12 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Iterable
+from functools import partial
 
 from landline.apps.chat import text, wire
 from landline.apps.chat.limits import ChatLimits
 from landline.apps.chat.server.founding import Founding
-from landline.apps.chat.server.people import Person, Refusal, Telling
+from landline.apps.chat.server.people import Listener, Person, Refusal, Telling
 from landline.settings import DEFAULT_ROOM
 
 logger = logging.getLogger("landline.apps.chat")
@@ -24,34 +25,35 @@ class Room:
 
     Attributes:
         name: in the form in which names are kept.
+        topic: where its lines are.
         last: the offset of the last line that was told here since the room was opened.
     """
 
     def __init__(self, name: str) -> None:
         self.name = name
+        self.topic = wire.topic(name)
         self.last = 0
         self.members: dict[Person, None] = {}
-        self.catching_up: set[Person] = set()
+        self.listeners: dict[Listener, None] = {}
 
     def tell(self, message: wire.Told, *, besides: Person | None = None) -> None:
         """Tell everybody in the room but ``besides``."""
         telling = Telling(message)
         for member in list(self.members):
             if member is not besides:
-                _tell(member, telling)
+                _safely(member, partial(member.tell, telling))
 
     def said(self, line: wire.Line, speaker: Person | None = None) -> int:
-        """Tell a line that is stored; return how many others it went to, those included who will find it while catching up.
+        """Tell a line that is stored to those who listen; return how many others are in the room, who find it in its topic.
 
         Args:
             line: what was said.
             speaker: who is not told, because they see it already.
         """
         self.last = line.offset
-        telling = Telling(wire.Said(self.name, line))
-        for member in list(self.members):
-            if member not in self.catching_up and member is not speaker:
-                _tell(member, telling)
+        for listener in list(self.listeners):
+            if listener is not speaker:
+                _safely(listener, partial(listener.hear, self.name, line))
         return len(self.members) - (speaker in self.members)
 
 
@@ -63,6 +65,7 @@ class Rooms:
         kept: the names of rooms in which something was said and is kept, each with the place of its last line; shared with whoever
             keeps them. A room that gives way to a new one is taken out of it.
         clock: a steady clock, in seconds, for the pace at which rooms are made.
+        left: called with whoever is in fewer rooms than before.
     """
 
     def __init__(
@@ -70,10 +73,12 @@ class Rooms:
         limits: ChatLimits,
         kept: dict[str, int] | None = None,
         clock: Callable[[], float] = time.monotonic,
+        left: Callable[[Person], None] | None = None,
     ) -> None:
         self._limits = limits
         self.kept = kept if kept is not None else {}
         self._founding = Founding(limits, clock)
+        self._left = left
         self._open: dict[str, Room] = {}
 
     def get(self, name: str) -> Room | None:
@@ -100,7 +105,7 @@ class Rooms:
         return sorted(rooms, key=lambda room: (-room.members, room.name))
 
     def join(self, person: Person, wished: str) -> Room | None:
-        """Put a person into a room, catching up, and tell the others; None when they are in it already.
+        """Put a person into a room and tell the others; None when they are in it already.
 
         Raises:
             Refusal: it cannot be a room's name, a limit is reached, or they have left the chat.
@@ -122,9 +127,8 @@ class Rooms:
             room = self._open[name] = Room(name)
         elif len(room.members) >= limits.members:
             raise Refusal(f"The room {name} is full: {limits.members} people are in it.", "chat.members")
-        self._tell_of(room, wire.Came(name, person.name), person)
+        self._tell_of(room, wire.Came(name, person.name, room.last), person)
         room.members[person] = None
-        room.catching_up.add(person)
         person.rooms[name] = room
         return room
 
@@ -148,9 +152,10 @@ class Rooms:
                 )
             del self.kept[oldest]
 
-    def caught_up(self, person: Person, room: Room) -> None:
-        """The person has been told everything up to now: from here on they are told what is said."""
-        room.catching_up.discard(person)
+    def listen(self, person: Listener, room: Room) -> None:
+        """The person has been told everything up to now: from here on they are told what is said, if they are still in the room."""
+        if person in room.members:
+            room.listeners[person] = None
 
     def leave(self, person: Person, wished: str) -> None:
         """Take a person out of a room and tell the others.
@@ -162,19 +167,19 @@ class Rooms:
         if name not in person.rooms:
             raise Refusal(f"You are not in the room {name}.")
         self._take_out(person, person.rooms[name], "")
+        self._has_left(person)
 
     def leave_all(self, person: Person, why: str) -> None:
         """Take a person out of every room; ``why`` is a clause for the others, or empty."""
         for room in list(person.rooms.values()):
             self._take_out(person, room, why)
+        self._has_left(person)
 
     def replace(self, person: Person, successor: Person) -> None:
-        """Put somebody in a person's place in every room, catching up; nobody is told."""
+        """Put somebody in a person's place in every room; nobody is told."""
         for room in person.rooms.values():
             del room.members[person]
-            room.catching_up.discard(person)
             room.members[successor] = None
-            room.catching_up.add(successor)
         successor.rooms, person.rooms = person.rooms, {}
         successor.founding = person.founding
 
@@ -191,25 +196,30 @@ class Rooms:
         telling = Telling(message)
         for other in people:
             if other is not besides:
-                _tell(other, telling)
+                _safely(other, partial(other.tell, telling))
+
+    def _has_left(self, person: Person) -> None:
+        if self._left is not None:
+            self._left(person)
 
     def _take_out(self, person: Person, room: Room, why: str) -> None:
         del person.rooms[room.name]
         del room.members[person]
-        room.catching_up.discard(person)
+        if isinstance(person, Listener):
+            room.listeners.pop(person, None)
         if not room.members:
             del self._open[room.name]
-        self._tell_of(room, wire.Went(room.name, person.name, why), person)
+        self._tell_of(room, wire.Went(room.name, person.name, why, room.last), person)
 
     def _tell_of(self, room: Room, message: wire.Told, person: Person) -> None:
         if len(room.members) < self._limits.members_told:
             room.tell(message, besides=person)
 
 
-def _tell(person: Person, telling: Telling) -> None:
-    # ``tell`` never raises; should it once, the others in the room are told all the same.
+def _safely(person: Person, tell: Callable[[], None]) -> None:
+    # It never raises; should it once, the others in the room are told all the same.
     try:
-        person.tell(telling)
+        tell()
     except Exception:
         logger.exception("%r could not be told something", person)
 

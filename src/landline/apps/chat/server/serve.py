@@ -15,7 +15,7 @@ from landline.apps.chat import wire
 from landline.apps.chat.limits import LINE, ChatLimits
 from landline.apps.chat.plain import caller as plain_caller
 from landline.apps.chat.server import operator
-from landline.apps.chat.server.chat import Chat
+from landline.apps.chat.server.chat import Chat, principal_of
 from landline.apps.chat.server.guest import Desk
 from landline.apps.chat.server.hints import how_to_join
 from landline.apps.chat.server.member import Member
@@ -108,7 +108,12 @@ async def open_chat(
     async def serve_session(session: landline.Session) -> None:
         await Member(session, chat).run()
 
-    server = landline.Server(serve_session, limits=connection, storage=storage, authorize=_may)
+    def may(principal: str, verb: str, topic: str) -> bool:
+        return chat.may(principal, verb, topic)
+
+    server = landline.Server(
+        serve_session, limits=connection, storage=storage, authenticate=principal_of, authorize=may
+    )
     chat = Chat(server, storage, limits, farewell=CLOSING)
     desk = Desk(chat)
     server.topic(wire.ROOMS, vet=chat.vet)
@@ -134,12 +139,6 @@ async def open_chat(
             trimming.cancel()
             chat.house.close(chat.farewell)
             desk.close(chat.farewell)
-
-
-def _may(principal: str, verb: str, topic: str) -> bool:
-    """Let clients say lines; what is said in their rooms they are told by the house."""
-    del principal, topic
-    return verb == "publish"
 
 
 async def _operate(chat: Chat, stop: asyncio.Event) -> None:
