@@ -204,10 +204,23 @@ def test_a_mark_never_goes_past_the_beginning_of_a_gap() -> None:
     feed.read()
     feed.page([], [], at(1, "old"), more=False)
     push(feed, 2, 3, 4, behind=Behind.LATEST)
-    feed._merge_gaps()
 
     assert told(feed) == [at(1), gap(1, 3, SUPERSEDED), 4]
     assert feed.cursor == at(4)
+
+
+def test_neighbours_are_told_as_one_gap() -> None:
+    """Of one topic and for one reason, in the queue and in the log; others are told as what they are."""
+    feed = Feed("*", at(0))
+    feed.begin("e")
+    told(feed)
+    feed.read()
+    feed.page([], [gap(0, 2, EXPIRED), gap(2, 3, EXPIRED), gap(3, 4, BEHIND), gap(4, 5, BEHIND, "u")], at(5), more=False)
+    push(feed, 6, 7, 8, behind=Behind.LATEST)
+    push(feed, 9, behind=Behind.LATEST, topic="u")
+
+    assert told(feed) == [gap(0, 3, EXPIRED), gap(3, 4, BEHIND), gap(4, 5, BEHIND, "u"), gap(5, 7, SUPERSEDED), 8, 9]
+    assert feed.cursor == at(9)
 
 
 def test_gaps_come_before_what_follows_them() -> None:

@@ -98,6 +98,15 @@ def _frame(said: Item | Mark | Missing, number: int) -> bytes:
     return HEADER.pack(len(payload), FrameType.BYTES, number) + payload
 
 
+def _as_one(part: Part, then: Part) -> Gap | None:
+    """Return two neighbours as one gap, where they are gaps of one topic and for one reason."""
+    if not (isinstance(part, Gap) and isinstance(then, Gap)):
+        return None
+    if (part.topic, part.reason, part.to.epoch) != (then.topic, then.reason, then.after.epoch):
+        return None
+    return Gap(part.topic, part.after, then.to, part.reason)
+
+
 class Feed:
     """One subscription.
 
@@ -253,6 +262,9 @@ class Feed:
         """Return what to tell next; the caller has seen that there is something."""
         if self._from_log:
             part = self._from_log.popleft()
+            while self._from_log and (both := _as_one(part, self._from_log[0])) is not None:
+                part = both
+                self._from_log.popleft()
             if not self._from_log and self._log_end is not None:
                 self.cursor = self._log_end
             return part
@@ -262,6 +274,9 @@ class Feed:
             before = first.after.offset if isinstance(first, Gap) else offset - 1
             return self._mark(Position(self._epoch, before))
         part = self._pop(offset)
+        while self._queue and (both := _as_one(part, next(iter(self._queue.values())))) is not None:
+            part = both
+            self._pop(next(iter(self._queue)))
         self.cursor = part.to if isinstance(part, Gap) else Position(self._epoch, offset)
         return part
 
