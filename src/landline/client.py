@@ -13,10 +13,11 @@ from typing import Any
 from .errors import AddressError, ConnectTimeout
 from .limits import Limits
 from .patterns.durable import Sending
-from .patterns.intake import SEND_PURPOSE, receive_sends
+from .patterns.intake import receive_sends
 from .patterns.outbox import PUBLISHES, SENDS, KeptOutbox, open_outboxes
 from .patterns.outgoing import Outgoing, chain
 from .patterns.topics import Publishing
+from .protocol.intake import SEND_PURPOSE
 from .protocol.publish import OUTBOX_ID_SIZE, Publisher
 from .protocol.redial import Pause
 from .session import Session

@@ -356,6 +356,11 @@ class StorageLimits:
         4 << 20, "bytes", "after which a commit takes no more writes; it takes at least one"
     )
     readings: int = limit(16, "readings", "between two commits, so that neither keeps the other waiting")
+    retry: float = limit(
+        1.0,
+        "seconds",
+        "until it is tried again to store that a durable send is handled, where the disk was full",
+    )
     trim_interval: float = limit(
         3600.0, "seconds", "between looks at what a server keeps, whether it is too old by now"
     )

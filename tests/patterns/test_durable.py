@@ -14,7 +14,7 @@ import pytest
 
 import landline
 from landline.errors import DataError, LandlineError, SessionInterrupted, StorageFailed, StorageFull
-from landline.limits import PROTOCOL
+from landline.limits import PROTOCOL, STORAGE
 from landline.patterns.messages import ACKED
 from landline.patterns.outbox import SENDS
 from landline.storage import MemoryStorage
@@ -270,17 +270,32 @@ async def test_a_server_started_again_still_knows_what_was_in_doubt(house: House
     assert house.given == ["fail", "last"]
 
 
-async def test_what_cannot_be_stored_as_handled_is_in_doubt(house: House) -> None:
-    """And the next goes on when there is room again."""
+@pytest.mark.limit("storage.retry")
+@pytest.mark.parametrize("error", [StorageFull("no room"), StorageFailed("broken")])
+async def test_what_cannot_be_stored_as_handled_is_tried_again(
+    house: House, error: Exception, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing more is given meanwhile: a crash would have all of it given again."""
+    pauses: list[float] = []
+    sleep = asyncio.sleep
+
+    async def pause(seconds: float) -> None:
+        if seconds == STORAGE.retry:
+            pauses.append(seconds)
+        await sleep(0 if seconds == STORAGE.retry else seconds)
+
+    monkeypatch.setattr(asyncio, "sleep", pause)
     async with house.life(), house.connect() as session:
         await (await session.send(0, durable=True))
-        house.disk.error = StorageFull("no room")
-        doubtful = await session.send(1, durable=True)
-        assert (await doubtful).status == "unknown"
-        assert "could not be stored" in (await doubtful).reason
+        house.disk.error = error
+        receipts = [await session.send(number, durable=True) for number in (1, 2)]
+        await turns()
+        assert house.given == [0, 1]
+        assert [receipt.outcome for receipt in receipts] == [None, None]
         house.disk.error = None
-        assert await (await session.send(2, durable=True)) == ACKED
+        assert await outcomes(receipts) == [ACKED, ACKED]
     assert house.given == [0, 1, 2]
+    assert pauses
 
 
 async def test_a_server_without_storage_takes_none() -> None:

@@ -12,9 +12,9 @@ import pytest
 import landline
 from landline.errors import FlowReset
 from landline.limits import PROTOCOL
-from landline.patterns.intake import SEND_PURPOSE
 from landline.patterns.messages import Messages
 from landline.patterns.publications import encode_stored, say
+from landline.protocol.intake import SEND_PURPOSE
 from landline.protocol.publish import (
     Code,
     Opened,

@@ -215,11 +215,23 @@ def test_neighbours_are_told_as_one_gap() -> None:
     feed.begin("e")
     told(feed)
     feed.read()
-    feed.page([], [gap(0, 2, EXPIRED), gap(2, 3, EXPIRED), gap(3, 4, BEHIND), gap(4, 5, BEHIND, "u")], at(5), more=False)
+    feed.page(
+        [],
+        [gap(0, 2, EXPIRED), gap(2, 3, EXPIRED), gap(3, 4, BEHIND), gap(4, 5, BEHIND, "u")],
+        at(5),
+        more=False,
+    )
     push(feed, 6, 7, 8, behind=Behind.LATEST)
     push(feed, 9, behind=Behind.LATEST, topic="u")
 
-    assert told(feed) == [gap(0, 3, EXPIRED), gap(3, 4, BEHIND), gap(4, 5, BEHIND, "u"), gap(5, 7, SUPERSEDED), 8, 9]
+    assert told(feed) == [
+        gap(0, 3, EXPIRED),
+        gap(3, 4, BEHIND),
+        gap(4, 5, BEHIND, "u"),
+        gap(5, 7, SUPERSEDED),
+        8,
+        9,
+    ]
     assert feed.cursor == at(9)
 
 

@@ -24,6 +24,7 @@ from ..limits import PROTOCOL, STORAGE, Limits
 from ..protocol.board import Board
 from ..protocol.feed import Entry, Feed, fitting, frame_of
 from ..protocol.handshake import clean_reason
+from ..protocol.intake import SEND_PURPOSE
 from ..protocol.publish import (
     PUBLISH_PURPOSE,
     Answer,
@@ -42,7 +43,7 @@ from ..sessions.signal import Signal
 from ..storage.base import Append, Change, Page, Put, Storage
 from ..storage.names import Pattern
 from .failures import clause, is_cancelled, is_certain, refusal
-from .intake import SEND_PURPOSE, Found, Intakes
+from .intake import Found, Intakes
 from .messages import Messages
 from .newest import newest_of_each
 from .origins import Origins
@@ -328,7 +329,7 @@ class Hub:
 
     async def _find_sender(self, bare: BareSession, outbox: bytes) -> Found:
         key, origin, is_known = await self._origins.of(bare, outbox)
-        return Found(key, origin, is_known, partial(self._origins.keep, key, origin))
+        return Found(key, origin, is_known, partial(self._storage.put, key))
 
     # ... and of a subscription.
 

@@ -1,46 +1,32 @@
-"""Durable sends at their receiver: each is given to a program once, and answered when the program has handled it and that is stored.
+"""Durable sends at their receiver: a ``protocol.intake`` for each outbox of the peer, between its flow and the program that receives.
 
-They come out of an outbox of the peer, which says again whatever was not answered: on the next flow, session, or life of either end. What tells a
-repeat is a ``protocol.publish.Origin``, as for publishes; there is no topic, and the position in an answer says nothing.
+They come out of an outbox of the peer, which says again whatever was not answered: on the next flow, session, or life of either end.
 """
 
 from __future__ import annotations
 
 import asyncio
+import logging
+import time
 from collections.abc import Awaitable, Callable, Coroutine
-from typing import Any, Final, NamedTuple
+from typing import Any, NamedTuple
 from weakref import WeakValueDictionary
 
-from ..errors import NotAllowed, ProtocolError, StorageError
-from ..history import Position
-from ..limits import PROTOCOL
+from ..errors import NotAllowed, ProtocolError, StorageClosed, StorageError
+from ..limits import PROTOCOL, STORAGE
 from ..protocol.frames import ResetCode
-from ..protocol.publish import (
-    Answer,
-    Code,
-    Opened,
-    Opening,
-    Origin,
-    Publish,
-    Unpublished,
-    decode_publish,
-    encode,
-)
+from ..protocol.intake import SEND_PURPOSE, Intake
+from ..protocol.publish import Answer, Opened, Opening, Origin, Publish, decode_publish, encode
 from ..sessions.bare import BareSession
 from ..sessions.flow import BareFlow
 from ..sessions.intake import NOTHING
 from ..sessions.signal import Signal
-from .failures import clause
+from .failures import log
 from .messages import Messages
 from .publications import decode_stored, heard, say, serve_flow, while_open
 
-SEND_PURPOSE: Final = "landline.send"
-"""The flow of durable sends is opened for this."""
-
-_HANDLED: Final = Position("", 0)
-
-Keep = Callable[[list[int], int], Awaitable[None]]
-"""Stores that these numbers of an outbox are handled, and that all up to another one were dealt with."""
+Keep = Callable[[bytes], Awaitable[object]]
+"""Stores what is known of an outbox."""
 
 
 class Found(NamedTuple):
@@ -59,18 +45,17 @@ class DurableIntake:
 
     Args:
         found: the outbox.
+        clock: the wall clock, in seconds since 1970.
     """
 
-    def __init__(self, found: Found) -> None:
-        self._origin = found.origin
+    def __init__(self, found: Found, clock: Callable[[], float] = time.time) -> None:
+        self._core = Intake(found.origin)
         self._keep = found.keep
+        self._clock = clock
         self._bare: BareSession | None = None
         self._flow: BareFlow | None = None
-        self._in_hand: int | None = None
         self._taker: BareSession | None = None
         self._put_down = Signal()
-        self._handled: list[int] = []
-        self._has_failed = False
         self._keeping: asyncio.Task[None] | None = None
 
     # It comes over one flow at a time...
@@ -103,8 +88,8 @@ class DurableIntake:
             self._flow.reset(ResetCode.FAILED, "another outbox is sent over this session now")
 
     async def _free(self) -> None:
-        while self._in_hand is not None or self._keeping is not None:
-            await (self._put_down.wait() if self._in_hand is not None else self.settled())
+        while not self._core.is_free:
+            await self._put_down.wait()
 
     # ... to the program ...
 
@@ -113,30 +98,25 @@ class DurableIntake:
         flow = self._flow
         if flow is None or self._bare is not bare:
             return NOTHING
-        if self._keeping is not None:
-            return NOTHING  # else a crash would have more given again than the one that a program had in hand
         core = flow.core
         # Nothing more is taken from who does not take our answers: they would gather here.
-        while core.inbox and (flow.takes_more or bare.ended is not None):
+        while self._core.is_free and core.inbox and (flow.takes_more or bare.ended is not None):
             try:
-                publish = decode_publish(heard(bare.core.take(core)))
-                if not isinstance(publish, Publish):
-                    raise ProtocolError("an outbox that was opened twice", "bad-data")
-                verdict = self._origin.receive(publish)
+                said = self._core.receive(heard(bare.core.take(core)))
             except ProtocolError as error:
                 bare.on_limit(error.limit, error.reason)
                 flow.reset(ResetCode.BAD_DATA, error.reason)
                 return NOTHING
-            if verdict is True:
+            if isinstance(said, Publish):
                 try:
-                    value = decode_stored(publish.data)
+                    value = decode_stored(said.data)
                 except ProtocolError as error:
-                    self._say(self._origin.failed(publish.number, Code.REFUSED, error.reason))
+                    self._say([self._core.refuse(error.reason)])
                     continue
-                self._in_hand, self._taker = publish.number, bare
+                self._taker = bare
                 return value
-            if verdict is not False:
-                self._say(_of_a_repeat(verdict))
+            if said is not None:
+                self._say([said])
         bare.core.handle_taken(core)
         return NOTHING
 
@@ -144,74 +124,63 @@ class DurableIntake:
 
     def handle(self, bare: BareSession) -> None:
         """What this session's program took is handled."""
-        if self._taker is not bare:
-            return
-        self._handled.append(self._put())
-        self._store()
+        if self._taker is bare:
+            self._core.handle()
+            self._was_put_down()
 
     def fail(self, bare: BareSession, reason: str) -> None:
         """The program failed over what it took: nobody knows how far it came, and it is not given to another one."""
         if self._taker is bare:
-            self._say(self._origin.failed(self._put(), Code.UNKNOWN, reason))
-            self._has_failed = True
-            self._store()
+            self._say([self._core.fail(reason)])
+            self._was_put_down()
 
     def release(self, bare: BareSession) -> None:
         """The program was interrupted; what it took is given again."""
         if self._taker is bare:
-            self._origin.untaken(self._put())
+            self._core.release()
+            self._was_put_down()
 
     async def settled(self) -> None:
         """Wait until what is handled is stored, and answered."""
         if self._keeping is not None:
             await asyncio.wait([self._keeping])
 
-    def _put(self) -> int:
-        number, self._in_hand, self._taker = self._in_hand, None, None
-        if number is None:
-            raise AssertionError("nothing is in hand")
+    def _was_put_down(self) -> None:
+        self._taker = None
+        if self._core.has_news:
+            if self._keep is None:
+                self._core.store()
+                self._say(self._core.stored())
+            else:
+                self._keeping = asyncio.create_task(self._store(self._keep), name="landline intake")
         self._put_down.wake()
-        return number
 
-    def _store(self) -> None:
-        if self._keep is None:
-            for number in self._handled:
-                self._say(self._origin.stored(number, _HANDLED))
-            self._handled.clear()
-        elif self._keeping is None:
-            self._keeping = asyncio.create_task(self._keep_all(self._keep), name="landline intake")
-
-    async def _keep_all(self, keep: Keep) -> None:
+    async def _store(self, keep: Keep) -> None:
+        level = logging.ERROR  # the first time
         try:
-            while self._handled or self._has_failed:
-                numbers, self._handled, self._has_failed = self._handled, [], False
-                last = self._origin.last if self._in_hand is None else self._in_hand - 1
+            while self._core.has_news:
+                self._core.store()
                 try:
-                    await keep(numbers, last)
+                    await keep(self._core.record(self._clock()))
+                except StorageClosed:
+                    return  # it is given again in the next life
                 except StorageError as error:
-                    reason = f"it was handled, and that could not be stored: {clause(error)}"
-                    answers: list[Answer] = [
-                        self._origin.failed(number, Code.UNKNOWN, reason) for number in numbers
-                    ]
+                    self._core.failed()
+                    log.log(level, "a durable send was handled, and that cannot be stored: %s", error)
+                    level = logging.DEBUG
+                    await asyncio.sleep(STORAGE.retry)
                 else:
-                    answers = [self._origin.stored(number, _HANDLED) for number in numbers]
-                for answer in answers:
-                    self._say(answer)
+                    self._say(self._core.stored())
         finally:
             self._keeping = None
+            self._put_down.wake()
             if self._bare is not None:
                 self._bare.messages.arrived.wake()
 
-    def _say(self, answer: Answer) -> None:
+    def _say(self, answers: list[Answer]) -> None:
         if self._flow is not None and self._bare is not None and self._bare.ended is None:
-            say(self._flow, encode(answer))
-
-
-def _of_a_repeat(answer: Answer) -> Answer:
-    """Return the answer to what was heard before: a program may have had in hand whatever is not known to be handled."""
-    if isinstance(answer, Unpublished) and answer.code is Code.FULL:
-        return Unpublished(answer.number, Code.UNKNOWN, "the program that had it was not done with it")
-    return answer
+            for answer in answers:
+                say(self._flow, encode(answer))
 
 
 class Intakes:

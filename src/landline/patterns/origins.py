@@ -78,15 +78,6 @@ class Origins:
             self._known[key] = origin
             return origin, value is not None
 
-    async def keep(self, key: str, origin: Origin, numbers: list[int], last: int) -> None:
-        """Store that these are handled, and that all up to the last were dealt with.
-
-        Raises:
-            StorageError: it cannot be stored.
-        """
-        record = encode_record(origin, [(number, 0) for number in numbers], self._clock(), last)
-        await self._storage.put(key, record)
-
     def doubt(self) -> None:
         """Nobody knows what is stored of those that are here: they know what they have asked, and stay."""
         self._doubtful += self._known.values()

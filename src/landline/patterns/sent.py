@@ -8,11 +8,11 @@ from collections.abc import Container
 from typing import Final
 
 from ..errors import StorageError
+from ..protocol.intake import SEND_PURPOSE
 from ..protocol.publish import OUTBOX_ID_SIZE
 from ..sessions.bare import BareSession
 from ..storage.base import Change, Delete, Storage
 from .failures import log
-from .intake import SEND_PURPOSE
 from .outbox import open_outboxes
 from .outgoing import Outgoing, chain
 
