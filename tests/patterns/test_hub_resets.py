@@ -31,10 +31,12 @@ class Slow(MemoryStorage):
         self.waiting = 0
 
     async def read(self, *args: Any, **options: Any) -> Page:
-        return await self._never()
+        page: Page = await self._never()
+        return page
 
     async def last(self, *args: Any, **options: Any) -> Page:
-        return await self._never()
+        page: Page = await self._never()
+        return page
 
     async def get(self, key: str) -> Value | None:
         return await self._never() if key.startswith("landline.outbox.") else None

@@ -185,6 +185,37 @@ async def test_a_death_between_the_answer_and_forgetting_doubles_nothing(server:
         assert await server.history() == ["zero", "one", "two"]
 
 
+async def _fails_with_numbers_that_were_used(server: Server, backup: Disk) -> None:
+    async with server.connect(backup) as session:
+        with pytest.raises(PublishUnknown):  # the other one has its answer: the server knows no more of it
+            await session.publish("t", "lost")
+        with pytest.raises(PublishFailed, match="copy"):
+            await session.publish("t", "other")
+        await session.publish("t", "four")
+
+
+@pytest.mark.parametrize("is_restarted", [False, True])
+async def test_a_copy_of_an_outbox_is_never_told_that_the_publications_of_the_other_are_its_own(
+    server: Server, is_restarted: bool
+) -> None:
+    """A file put back from a backup says its numbers a second time; what is said with them fails, until they are used up."""
+    mine = Disk()
+    async with server.life():
+        async with server.connect(mine) as session:
+            await session.publish("t", "one")
+            await idle(session)
+            backup = mine.image()
+            for data in ("two", "three"):
+                await session.publish("t", data)
+        if not is_restarted:
+            await _fails_with_numbers_that_were_used(server, backup)
+    if is_restarted:
+        async with server.life():
+            await _fails_with_numbers_that_were_used(server, backup)
+    async with server.life():
+        assert await server.history() == ["one", "two", "three", "four"]
+
+
 async def test_it_goes_on_with_another_life_of_the_server(server: Server) -> None:
     """Both may be new: the numbers are on both disks."""
     mine = Disk()

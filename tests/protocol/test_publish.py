@@ -243,6 +243,43 @@ def test_what_is_new_is_stored_and_a_repeat_gets_the_first_position() -> None:
     assert ask(origin, 2) is True
 
 
+@pytest.mark.parametrize("how", ["waiting", "stored", "doubtful", "another life"])
+@pytest.mark.parametrize("other", [("t", b"other"), ("other", b"data")])
+def test_another_publication_with_a_number_that_was_used_is_not_answered_as_if_it_were_the_first(
+    how: str, other: tuple[str, bytes]
+) -> None:
+    """Whose outbox was copied, or put back from a backup, says such numbers; to call those published would lose them."""
+    origin = Origin()
+    first = Publish(1, 0, "t", b"data")
+    assert origin.receive(first) is True
+    if how == "another life":
+        origin, _ = decode_record(encode_record(origin, [(1, 0)], 0.0), at(10))
+    elif how == "stored":
+        origin.stored(1, at(10))
+    elif how == "doubtful":
+        origin.failed(1, Code.UNKNOWN, "failed")
+
+    answer = origin.receive(Publish(1, 0, *other))
+    assert isinstance(answer, Unpublished)
+    assert (answer.number, answer.code) == (1, Code.REFUSED)
+    assert (origin.receive(first) is False) is (how == "waiting")
+
+
+def test_no_more_is_remembered_of_what_was_said_than_may_be_asked_about_again() -> None:
+    """What failed for certain is not, nor what the client has the answer of."""
+    origin = Origin()
+    for number, code in enumerate([None, Code.REFUSED, Code.FULL, Code.UNKNOWN, None], 1):
+        origin.receive(Publish(number, 0, "t", b""))
+        if code is None:
+            origin.stored(number, at(number))
+        else:
+            origin.failed(number, code, "failed")
+    assert set(origin.said) == {1, 4, 5}
+    origin.receive(Publish(6, 4, "t", b""))
+
+    assert set(origin.said) == {5, 6}
+
+
 def test_positions_are_kept_until_their_answers_have_arrived() -> None:
     """Then a repeat cannot come from an honest client, and nothing is made up for another."""
     origin = Origin()

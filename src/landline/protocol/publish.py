@@ -7,6 +7,7 @@ commits the last numbers in the same transaction as the publications, so that a 
 
 from __future__ import annotations
 
+import zlib
 from enum import IntEnum
 from typing import Annotated, Final
 
@@ -270,12 +271,20 @@ class Origin:
         kept: the positions of what was stored and may be asked about again, by number.
         last: the last number that was stored.
         answered: the client has the answers to all up to this number.
+        said: a checksum of what was said with each number that may be asked about again, where that is known.
     """
 
-    def __init__(self, kept: dict[int, Position] | None = None, last: int = 0, answered: int = 0) -> None:
+    def __init__(
+        self,
+        kept: dict[int, Position] | None = None,
+        last: int = 0,
+        answered: int = 0,
+        said: dict[int, int] | None = None,
+    ) -> None:
         self.kept = kept or {}
         self.last = last
         self.answered = answered
+        self.said = said or {}
         self.waiting: set[int] = set()
         """Numbers that are being stored."""
         self.doubtful: set[int] = set()
@@ -291,12 +300,20 @@ class Origin:
         Raises:
             ProtocolError: too much of it waits for an answer.
         """
-        number = publish.number
+        number, said = publish.number, _checksum(publish)
         if publish.answered > self.answered:
             self.answered = min(publish.answered, self.last)
             for known in [known for known in self.kept if known <= self.answered]:
                 del self.kept[known]
             self.doubtful = {known for known in self.doubtful if known > self.answered}
+            self.said = {
+                known: mark
+                for known, mark in self.said.items()
+                if known > self.answered or known in self.waiting
+            }
+        if self.said.get(number, said) != said:
+            # The file of a durable client was copied, or put back from a backup: this is no repeat, and must not be answered like one.
+            return Unpublished(number, Code.REFUSED, "its number was used before; is the outbox a copy?")
         if number in self.waiting:
             return False
         if number > self.last:
@@ -306,6 +323,7 @@ class Origin:
                 )
             self.last = number
             self.waiting.add(number)
+            self.said[number] = said
             return True
         position = self.kept.get(number)
         if position is not None:
@@ -327,7 +345,13 @@ class Origin:
         self.waiting.discard(number)
         if code is Code.UNKNOWN:
             self.doubtful.add(number)
+        else:
+            self.said.pop(number, None)
         return Unpublished(number, code, reason)
+
+
+def _checksum(publish: Publish) -> int:
+    return zlib.crc32(publish.data, zlib.crc32(publish.topic.encode()))
 
 
 class OriginRecord(msgspec.Struct, array_like=True, frozen=True):
@@ -340,6 +364,8 @@ class OriginRecord(msgspec.Struct, array_like=True, frozen=True):
     """By epoch, the number and the offset of each publication that may be asked about again."""
     fresh: list[tuple[int, int]]
     """Of this transaction: the number of each, and how many of the transaction's publications come after it."""
+    said: dict[int, int] = {}
+    """A checksum of what was said with each of these numbers."""
 
 
 _decode_record = msgspec.msgpack.Decoder(OriginRecord).decode
@@ -350,7 +376,9 @@ def encode_record(origin: Origin, fresh: list[tuple[int, int]], now: float) -> b
     kept: dict[str, list[tuple[int, int]]] = {}
     for number, position in origin.kept.items():
         kept.setdefault(position.epoch, []).append((number, position.offset))
-    return encode(OriginRecord(now, origin.answered, kept, fresh))
+    numbers = [*origin.kept, *(number for number, _ in fresh)]
+    said = {number: origin.said[number] for number in numbers if number in origin.said}
+    return encode(OriginRecord(now, origin.answered, kept, fresh, said))
 
 
 def decode_record(data: bytes, position: Position) -> tuple[Origin, float]:
@@ -369,4 +397,4 @@ def decode_record(data: bytes, position: Position) -> tuple[Origin, float]:
     }
     for number, behind in record.fresh:
         kept[number] = Position(position.epoch, position.offset - behind)
-    return Origin(kept, max(kept, default=record.answered), record.answered), record.at
+    return Origin(kept, max(kept, default=record.answered), record.answered, record.said), record.at
