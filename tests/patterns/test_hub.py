@@ -109,6 +109,24 @@ async def test_what_is_published_is_heard_in_order_by_all() -> None:
         assert data(await take(hub.subscribe("t.*", After.LAST), 2)) == [b"two", {"three": 3}]
 
 
+async def test_a_pattern_selects_no_topics_that_the_server_does_not_have() -> None:
+    """The storage may hold those of others, or of rules that are gone: neither they nor their gaps are told."""
+    disk = Disk()
+    disk.retain("secret.**", Retention(max_count=1))
+    async with disk:
+        for topic in ("secret.a", "t.a", "secret.a", "secret.b"):
+            await disk.append(topic, b"!" + topic.encode())
+        hub = Hub(disk, [rule("t.*")], landline.Limits(), authorize=allow_all)
+        await hub.open()
+        for after in (After.START, After.LAST):
+            hearing = hub.subscribe("**", after)
+            first = await take(hearing, 1)
+            await hub.publish("t.b", after.name)
+            assert data([*first, *await take(hearing, 1)])[0] == "t.a"
+        assert data(await take(hub.subscribe("t.*", After.START), 3)) == ["t.a", "START", "LAST"]
+        await hub.close()
+
+
 async def test_publications_that_come_together_are_one_write() -> None:
     """In the order of the calls."""
     disk = Disk()

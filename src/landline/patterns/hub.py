@@ -92,6 +92,7 @@ class Hub:
         self._storage = storage
         self._rules = Rules(rules, authorize)
         self._readers = Readers(self._rules)
+        self._there = self._rules.of_these
         self._limits = limits
         self._clock = clock
         self._loop = asyncio.get_running_loop()
@@ -377,7 +378,8 @@ class Hub:
         if after is After.START:
             return Feed(selects.text, None)
         last, gaps = await newest_of_each(self._storage, selects, head) if after is After.LAST else ([], [])
-        return Feed(selects.text, after if isinstance(after, Position) else head, last, gaps)
+        cursor = after if isinstance(after, Position) else head
+        return Feed(selects.text, cursor, self._there(last), self._there(gaps))
 
     def _tell(self, feed: Feed, selects: Pattern, on_push: Callable[[], None]) -> None:
         """Tell it what is published from now on; where it begins earlier, it reads first."""
@@ -388,7 +390,7 @@ class Hub:
     async def _read(self, feed: Feed) -> None:
         feed.read()
         page = await self._storage.read(feed.pattern, feed.cursor, limit=_PAGE, max_bytes=_PAGE_BYTES)
-        feed.page(page.publications, page.gaps, page.end, more=page.more)
+        feed.page(self._there(page.publications), self._there(page.gaps), page.end, more=page.more)
 
     # What is old goes...
 

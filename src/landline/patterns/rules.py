@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import inspect
 import logging
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Iterable
+from typing import Any, TypeVar
 
 import msgspec
 
 from ..errors import TopicError
+from ..history import Gap, Publication
 from ..protocol.feed import Behind
 from ..storage.base import Retention
 from ..storage.names import Pattern, check_topic
 
 log = logging.getLogger("landline.topics")
+
+P = TypeVar("P", Publication, Gap)
 
 Authorize = Callable[[str, str, str], bool]
 """Takes a principal, ``"publish"`` or ``"subscribe"``, and the topic or pattern; returns whether they may."""
@@ -69,6 +72,14 @@ class Rules:
         if pattern.is_exact:
             self.of(text)
         return pattern
+
+    def of_these(self, found: Iterable[P]) -> list[P]:
+        """Return what was read of topics that are there: a storage may hold those of others, or of rules that are gone."""
+        parts = list(found)
+        known = {
+            topic: "*" in topic or self._find(topic) is not None for topic in {part.topic for part in parts}
+        }
+        return [part for part in parts if known[part.topic]]
 
     def behind(self, topic: str) -> Behind:
         """Return what becomes of publications that a reader is too slow for."""
