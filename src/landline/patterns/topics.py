@@ -110,7 +110,7 @@ class Subscription:
     It goes on by itself over dropped lines, and over a restart of a server that keeps sessions. Leave it by ``async with``, or ``close`` it.
 
     Raises:
-        NotAllowed: the server has no such topic, or does not let this client have it; the message says which.
+        NotAllowed: the server has no such topic, or does not let this client have it, or no longer; the message says which.
         FlowReset: the server cannot read its storage.
         Full: another life of the server allows fewer flows.
         SessionLost: the session was lost; what arrived was handed out before. One that is closed ends the iteration.
