@@ -13,6 +13,7 @@ from ...errors import StorageLocked
 from ...protocol.frames import HEADER, MAGIC, FrameType
 from ...protocol.handshake import ID_SIZE, TOKEN_SIZE, Hello, Resume, encode_payload
 from ...protocol.states import Phase
+from .checks import check_stranger
 from .client import Client
 from .disk import POINTS, SLOWEST, at_once
 from .host import STRANGER
@@ -276,6 +277,7 @@ def _stranger(world: World, data: bytes) -> Port:
     port = world.server.accept(world.capacity)
     world.strangers.append(port)
     port.arrive(data)
+    check_stranger(port, world.limits)
     return port
 
 

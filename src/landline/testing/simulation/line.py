@@ -15,6 +15,7 @@ from ...protocol.connection import Connection
 from ...protocol.events import Event
 from ...protocol.states import Phase
 
+_CLOSED = Phase.CLOSED
 _SLACK = 1e-9  # the clocks are floats that were added up in different orders
 _NEVER = float("inf")
 _SOON = 1e-6  # a timer never fires at the very moment at which it was set
@@ -95,9 +96,10 @@ class Node:
             ready, self.ready = self.ready, []
             for call in ready:
                 call()
-        scheduled, self.scheduled = self.scheduled, {}
-        for port in scheduled:
-            port.advance()
+        if self.scheduled:
+            scheduled, self.scheduled = self.scheduled, {}
+            for port in scheduled:
+                port.advance()
 
     def die(self) -> None:
         """The process is gone: its lines end, its timers are forgotten."""
@@ -154,7 +156,7 @@ class Port:
             self.tell_late()
             return
         connection, out, node = self.connection, self.out, self.node
-        if len(out) < self.capacity or connection.phase is Phase.CLOSED:
+        if len(out) < self.capacity or connection.phase is _CLOSED:
             now = node.world.now + node.offset
             data = connection.data_to_send(now)
             if data:
@@ -168,7 +170,7 @@ class Port:
                         node.scheduled[self] = None
         for event in connection.events():
             self.deliver(event)
-        if connection.phase is Phase.CLOSED:
+        if connection.phase is _CLOSED:
             self._finish()
         else:
             self.due = connection.timeout_at()
