@@ -6,8 +6,6 @@ stands in ``states.ACCEPTED``. It ends by itself when the peer breaks a rule, is
 
 from __future__ import annotations
 
-from collections.abc import Container
-
 from ..errors import ProtocolError
 from ..limits import PROTOCOL, Limits
 from .events import (
@@ -75,8 +73,6 @@ class Connection:
         self.role = role
         self.phase = Phase.GREETING
         self.session: Session | None = None
-        self._accepting: Phase | None = None
-        self._accepted: Container[int] = ()  # in that phase
         self._limits = limits
         self._jitter = jitter
         self._decoder = FrameDecoder(limits.max_message)
@@ -220,11 +216,10 @@ class Connection:
             self._preauth_left -= len(data)
             if self._preauth_left < 0:
                 raise ProtocolError("too many bytes before being let in", "too-large", limit="preauth_bytes")
-        kind, phase, decoder = -1, self.phase, self._decoder
+        kind, phase, decoder, accepted = -1, self.phase, self._decoder, None
         for kind, number, payload in decoder.feed(data):
-            if phase is not self._accepting:
-                self._accepting, self._accepted = phase, ACCEPTED[self.role, phase]
-            if kind not in self._accepted:
+            accepted = accepted or ACCEPTED[self.role, phase]
+            if kind not in accepted:
                 raise ProtocolError(why_not(kind, phase))
             if kind >= FIRST_COUNTED:
                 assert self.session is not None  # every phase that accepts these has one
@@ -234,7 +229,7 @@ class Connection:
             if self.phase is not phase:
                 if self.phase is Phase.CLOSED:
                     return
-                phase = self.phase
+                phase, accepted = self.phase, None
         if held := decoder.held:
             if kind >= 0 or self._frame_deadline is None:
                 self.frame_began_at = now
@@ -331,10 +326,9 @@ class Connection:
         if self._is_pong_due:
             self._is_pong_due = False
             out.append(encode_frame(FrameType.PONG))
-        session, phase = self.session, self.phase
-        if session is not None and phase in _TALKING:
-            may_send = phase is Phase.OPEN or self._may_send
-            out += session.data_to_send(now, WRITE_BUDGET if may_send else 0)
+        session = self.session
+        if session is not None and self.phase in _TALKING:
+            out += session.data_to_send(now, WRITE_BUDGET if self._may_send else 0)
             if session.made_room or session.stall.is_on:
                 self._report()
         if self._closing is not None:
@@ -365,16 +359,11 @@ class Connection:
         """When ``handle_timeout`` must be called, or None for never."""
         if self.phase is Phase.CLOSED:
             return None
-        due = self._deadline
-        for at in (self._frame_deadline, self._progress.look_at):
-            if at is not None and (due is None or at < due):
-                due = at
+        due, times = self._deadline, [self._frame_deadline, self._progress.look_at]
         if self.session is not None and self._heartbeat is not None and self.phase in _TALKING:
-            at = self._heartbeat.timeout_at()
-            if due is None or at < due:
-                due = at
-            at = self.session.timeout_at()
-            if at is not None and at < due:
+            times += (self._heartbeat.timeout_at(), self.session.timeout_at())
+        for at in times:
+            if at is not None and (due is None or at < due):
                 due = at
         return due
 

@@ -71,6 +71,6 @@ def test_the_report_says_what_was_missed(monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setattr("landline.testing.simulation.ablations.ABLATIONS", (nothing, ABLATIONS[0]))
     lines: list[str] = []
 
-    assert report_ablations(lines.append, most=3, steps=50) == 1
+    assert report_ablations(lines.append, most=3, steps=300) == 1
     assert "NOT FOUND in 3 seeds" in lines[0]
     assert lines[-1].startswith("1 of 2 found")

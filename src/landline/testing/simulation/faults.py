@@ -46,7 +46,7 @@ def slice_(world: World, a: int, b: int) -> None:
     ends = (port, port.far) if a & 1 else (port.far, port)
     for piece in range(8 + (a >> 1) % 16):
         end = ends[piece & 1]
-        if world.move(end, 1 + (b >> piece % 12) % 16):
+        if (end.out or end.is_hung_up) and world.move(end, 1 + (b >> piece % 12) % 16):
             if end.out:
                 world.faults["slice"] += 1
         elif not ends[~piece & 1].out:

@@ -346,23 +346,27 @@ class World:
                 if client.is_dialling:
                     self._settle()
                     self._flow(port)
+                    if self.commit_pause is not None and b & 0x08:  # perhaps until it is stored
+                        self.advance(2 * self.commit_pause)
+                        self._flow(port)
 
     def do_tick(self, a: int, b: int) -> None:
         """A little time passes."""
         self.advance((1 + a % 60) / 1024 if b & 7 else 0.5)
 
-    def _flow(self, port: Port | None) -> None:
-        if port is not None:
-            if port.out or port.is_hung_up:
-                self.move(port, _ALL)
-            far = port.far
-            if far is not None and (far.out or far.is_hung_up):
-                self.move(far, _ALL)
+    def _flow(self, port: Port) -> None:
+        if port.out or port.is_hung_up:
+            self.move(port, _ALL)
+        far = port.far
+        if far is not None and (far.out or far.is_hung_up):
+            self.move(far, _ALL)
 
     def _flow_all(self) -> None:
         for client in self.clients:
-            for port in (*client.old, client.port):
+            for port in client.old:
                 self._flow(port)
+            if client.port is not None:
+                self._flow(client.port)
         self._settle()
 
     # The end...
@@ -370,14 +374,14 @@ class World:
     def heal(self) -> None:
         """No more faults: everything must arrive, be acked, and come to rest; then stay at rest; then close."""
         self.is_touched = True
-        disk = self.server.disk
-        if disk is not None:
-            disk.heal()
-            if disk.is_broken:
-                self.server.die()
         for _ in range(2):
             later, self._later = self._later, []
             for _, _, call in sorted(later):
                 call()
                 self._settle()
+        disk = self.server.disk
+        if disk is not None:
+            disk.heal()
+            if disk.is_broken:
+                self.server.die()
         come_to_rest(self)
