@@ -216,8 +216,9 @@ class Connection:
             self._preauth_left -= len(data)
             if self._preauth_left < 0:
                 raise ProtocolError("too many bytes before being let in", "too-large", limit="preauth_bytes")
-        kind, phase, accepted = -1, self.phase, ACCEPTED[self.role, self.phase]
-        for kind, number, payload in self._decoder.feed(data):
+        kind, phase, decoder, accepted = -1, self.phase, self._decoder, None
+        for kind, number, payload in decoder.feed(data):
+            accepted = accepted or ACCEPTED[self.role, phase]
             if kind not in accepted:
                 raise ProtocolError(why_not(kind, phase))
             if kind >= FIRST_COUNTED:
@@ -228,13 +229,11 @@ class Connection:
             if self.phase is not phase:
                 if self.phase is Phase.CLOSED:
                     return
-                phase, accepted = self.phase, ACCEPTED[self.role, self.phase]
-        if held := self._decoder.held:
+                phase, accepted = self.phase, None
+        if held := decoder.held:
             if kind >= 0 or self._frame_deadline is None:
                 self.frame_began_at = now
-            self._frame_deadline = (
-                self.frame_began_at + self._limits.frame_timeout + self._decoder.needed / 1024
-            )
+            self._frame_deadline = self.frame_began_at + self._limits.frame_timeout + decoder.needed / 1024
         else:
             self._frame_deadline = None
         if self.session is not None:
@@ -360,10 +359,13 @@ class Connection:
         """When ``handle_timeout`` must be called, or None for never."""
         if self.phase is Phase.CLOSED:
             return None
-        times = [self._deadline, self._frame_deadline, self._progress.look_at]
+        due, times = self._deadline, [self._frame_deadline, self._progress.look_at]
         if self.session is not None and self._heartbeat is not None and self.phase in _TALKING:
             times += (self._heartbeat.timeout_at(), self.session.timeout_at())
-        return min((time for time in times if time is not None), default=None)
+        for at in times:
+            if at is not None and (due is None or at < due):
+                due = at
+        return due
 
     def handle_timeout(self, now: float, backlog: int = 0) -> None:
         """Do what is due by now.

@@ -7,7 +7,7 @@ hello and no telnet command. The decoder allocates for what arrived, never for w
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from enum import IntEnum
 from typing import Final
 
@@ -182,13 +182,20 @@ class FrameDecoder:
         return self._needed
 
     def feed(self, data: bytes) -> Iterable[Frame]:
-        """Yield the frames that ``data`` completes.
+        """Return the frames that ``data`` completes.
 
-        The generator must be run to its end, or the decoder be dropped.
+        The iterator must be run to its end, or the decoder be dropped.
 
         Raises:
-            ProtocolError: a header declares more than the limit (``too-large``).
+            ProtocolError: a header declares more than the limit (``too-large``); while the frames before it are taken, not at once.
         """
+        buffer = self._buffer
+        if len(buffer) + len(data) < self._needed:  # little arrived: there is nothing to cut yet
+            buffer += data
+            return ()
+        return self._cut(data)
+
+    def _cut(self, data: bytes) -> Iterator[Frame]:
         at, header_size = 0, HEADER.size
         if self._buffer:
             at = self._fill(data)

@@ -122,7 +122,10 @@ class Outbox:
         """Whether ``data_to_send`` would have more, its budget aside."""
         if self._replaying or self._about:
             return True
-        return any(flow.pending and flow.sent_cost < flow.credit for flow in self.flows.values())
+        for flow in self.flows.values():  # noqa: SIM110 - asked with every write, mostly of one flow
+            if flow.pending and flow.sent_cost < flow.credit:
+                return True
+        return False
 
     def _add_new(self, out: list[bytes], budget: int) -> None:
         """Add what was never written, as far as credit and ``budget`` allow."""

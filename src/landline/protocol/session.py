@@ -228,8 +228,10 @@ class Session(Outbox):
         """When an ack is due that nothing else has taken along, or a flow has waited for so long that the peer should know."""
         if not self.stall.is_waiting:
             return self._ack_due_at
-        times = (self._ack_due_at, self.stall.timeout_at())
-        return min((time for time in times if time is not None), default=None)
+        ack_at, stall_at = self._ack_due_at, self.stall.timeout_at()
+        if ack_at is None or stall_at is None:
+            return stall_at if ack_at is None else ack_at
+        return min(ack_at, stall_at)
 
     def handle_timeout(self, now: float) -> None:
         """Have what is due written as soon as the transport takes it; until then there is no time to wait for."""

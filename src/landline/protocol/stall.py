@@ -16,10 +16,12 @@ class Stall:
         after: seconds that a flow waits before the peer is told.
 
     Attributes:
+        is_on: both have waited for too long.
+        is_waiting: something of ours waits for credit.
         is_told: the program was told that the session is stalled, and it still is.
     """
 
-    __slots__ = ("_after", "_due", "_peer", "_since", "_told", "_waiting", "is_told")
+    __slots__ = ("_after", "_due", "_peer", "_since", "_told", "_waiting", "is_on", "is_told", "is_waiting")
 
     def __init__(self, after: float) -> None:
         self._after = after
@@ -28,32 +30,25 @@ class Stall:
         self._due: list[Flow] = []
         self._told: set[int] = set()
         self._peer: set[int] = set()
-        self.is_told = False
-
-    @property
-    def is_on(self) -> bool:
-        """Whether both have waited for too long."""
-        return bool(self._told) and bool(self._peer)
-
-    @property
-    def is_waiting(self) -> bool:
-        """Whether something of ours waits for credit."""
-        return bool(self._waiting)
+        self.is_on = self.is_waiting = self.is_told = False
 
     def begin_anew(self) -> None:
         """On a new transport both tell each other again."""
         for waits in (self._waiting, self._since, self._told, self._peer, self._due):
             waits.clear()
+        self.is_on = self.is_waiting = False
 
     # We wait...
 
     def wait(self, flow: Flow) -> None:
         """A flow has something to write, and no credit for it."""
         self._waiting[flow.number] = flow
+        self.is_waiting = True
 
     def go_on(self, flow: Flow) -> None:
         """It has credit again, or nothing to write any more."""
         if self._waiting.pop(flow.number, None) is not None:
+            self.is_waiting = bool(self._waiting)
             self._since.pop(flow.number, None)
             self._told.discard(flow.number)
             self._settle()
@@ -69,6 +64,7 @@ class Stall:
             if number not in self._told and now >= since + self._after:
                 self._told.add(number)
                 self._due.append(self._waiting[number])
+                self.is_on = bool(self._peer)
 
     def data_to_send(self, now: float) -> list[bytes]:
         """Return what to tell the peer now; what waits since now is noted."""
@@ -87,6 +83,7 @@ class Stall:
         """It has told us so, of more than this total."""
         if credit >= flow.granted:  # otherwise more is under way to it
             self._peer.add(flow.number)
+            self.is_on = bool(self._told)
 
     def peer_goes_on(self, flow: Flow) -> None:
         """It was granted more, or the flow is over."""
@@ -95,5 +92,6 @@ class Stall:
             self._settle()
 
     def _settle(self) -> None:
+        self.is_on = bool(self._told) and bool(self._peer)
         if not self.is_on:
             self.is_told = False

@@ -52,20 +52,20 @@ def test_silence_a_full_line_and_a_slow_caller_are_noticed_in_time() -> None:
     for name in ("flow", "tick") * 3:
         world._operations[name](0, 0)
         world._settle()
-    check_times(world.nodes, world.strangers, world.limits, world.patience)
+    check_times(world.nodes, world.limits, world.patience)
     (port, *_) = world.clients[0].node.ports
     limits = world.limits
 
     heard_at, port.heard_at = port.heard_at, port.heard_at - limits.heartbeat_interval - limits.dead_after - 1
     with pytest.raises(Violation, match="a line is silent"):
-        check_times(world.nodes, world.strangers, world.limits, world.patience)
+        check_times(world.nodes, world.limits, world.patience)
     port.heard_at = heard_at
     port.out += b"." * (port.capacity + 1)
     port.moved_at -= 2 * limits.write_timeout
     with pytest.raises(Violation, match="nothing was taken"):
-        check_times(world.nodes, world.strangers, world.limits, world.patience)
+        check_times(world.nodes, world.limits, world.patience)
     port.out.clear()
     port.is_confirmed = False
     port.opened_at -= 100
     with pytest.raises(Violation, match="not let in"):
-        check_times(world.nodes, world.strangers, world.limits, world.patience)
+        check_times(world.nodes, world.limits, world.patience)

@@ -5,7 +5,18 @@ from __future__ import annotations
 import random
 from collections.abc import Sequence
 
-from landline.testing.simulation.schedule import FAULTS, TRAFFIC, Step, draw_steps, draw_world, shrink
+import msgspec
+
+from landline.testing.simulation.schedule import (
+    FAULTS,
+    LINE_FAULTS,
+    TRAFFIC,
+    Step,
+    draw_shape,
+    draw_steps,
+    draw_world,
+    shrink,
+)
 
 
 def test_a_seed_means_one_schedule() -> None:
@@ -16,13 +27,29 @@ def test_a_seed_means_one_schedule() -> None:
 
 def test_seeds_mix_their_faults_differently() -> None:
     """Over some seeds each fault is left out at times, and there at times; traffic is always there."""
-    mixes = [{name for name, _, _ in draw_steps(random.Random(seed), 2000)} for seed in range(40)]
+    shape = msgspec.structs.replace(draw_shape(random.Random(1)), commit_pause=0.001, has_topics=True)
+    mixes = [{name for name, _, _ in draw_steps(random.Random(seed), 2000, shape)} for seed in range(40)]
 
     for name in ("slice", "late", "cut", "thief", "stall"):
         assert any(name in mix for mix in mixes)
         assert any(name not in mix for mix in mixes)
     assert all({"send", "take", "flow", "tick"} <= mix for mix in mixes)
     assert set().union(*mixes) == TRAFFIC.keys() | FAULTS.keys()
+
+
+def test_what_can_do_nothing_in_a_shape_is_left_out() -> None:
+    """Nothing happens to a disk that is not there, and nobody publishes without topics."""
+    bare = msgspec.structs.replace(draw_shape(random.Random(1)), commit_pause=None, has_topics=False)
+    stored = msgspec.structs.replace(bare, commit_pause=0.001)
+    drawn = [
+        {name for seed in range(40) for name, _, _ in draw_steps(random.Random(seed), 2000, shape)}
+        for shape in (bare, stored)
+    ]
+
+    assert drawn == [
+        (TRAFFIC.keys() | LINE_FAULTS.keys()) - {"topic"},
+        (TRAFFIC.keys() | FAULTS.keys()) - {"topic"},
+    ]
 
 
 def test_shrinking_keeps_what_it_takes_to_fail() -> None:

@@ -19,13 +19,13 @@ def applied(ablation: Ablation) -> AbstractContextManager[None]:
     return patched(ablation.patches)
 
 
-def seeds_to_find(ablation: Ablation, most: int, steps: int) -> tuple[int, str] | None:
-    """Return how many seeds it takes until one fails, and how it does; None when ``most`` are not enough."""
+def seeds_to_find(ablation: Ablation, most: int, steps: int, *, first: int = 0) -> tuple[int, str] | None:
+    """Return how many seeds it takes from the first until one fails, and how it does; None when ``most`` are not enough."""
     with applied(ablation):
-        for seed in range(most):
-            found = find_fault(seed, steps, is_shrunk=False)
+        for count in range(1, most + 1):
+            found = find_fault(first + count - 1, steps, is_shrunk=False)
             if isinstance(found, Failure):
-                return seed + 1, found.what
+                return count, found.what
     return None
 
 

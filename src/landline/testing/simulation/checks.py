@@ -37,28 +37,44 @@ def check_verdict(event: ConnectionEnded, node: Node, limits: Limits) -> None:
         raise Violation("a line was given up as silent by a loop that had stood still itself")
 
 
-def check_times(nodes: Iterable[Node], strangers: Iterable[Port], limits: Limits, patience: float) -> None:
-    """Silence, waiting writes and slow callers are noticed within their bounds."""
+def check_times(nodes: Iterable[Node], limits: Limits, patience: float) -> float:
+    """Silence, waiting writes and slow callers are noticed within their bounds.
+
+    Returns:
+        in how many seconds to look again: before that nothing can be late, since all that happens only moves its bound on.
+    """
+    to_enter = 2 * limits.handshake_timeout + patience + limits.connect_timeout + _SLACK
+    to_hear = limits.heartbeat_interval + limits.dead_after + _SLACK
+    to_write = 1.5 * limits.write_timeout + _SLACK
+    left = min(to_enter, to_hear, to_write)
     for node in nodes:
         if node.is_stalled:
-            continue
+            continue  # what is held against it begins when it wakes
         now, late_at = node.now, node.late_at
         for port in node.ports:
             if port.connection.phase is Phase.CLOSED:
                 continue
             if not port.is_confirmed:
-                allowed = 2 * limits.handshake_timeout + patience + limits.connect_timeout
-                if now > max(port.opened_at, late_at) + allowed + _SLACK:
+                left = min(left, max(port.opened_at, late_at) + to_enter - now)
+                if left < 0:
                     raise Violation("a caller that was not let in is still there")
-            elif now > max(port.heard_at, late_at) + limits.heartbeat_interval + limits.dead_after + _SLACK:
+            else:
                 since = max(port.heard_at, late_at)
-                raise Violation(f"a line is silent since {now - since:.1f} s, and nobody noticed")
+                left = min(left, since + to_hear - now)
+                if left < 0:
+                    raise Violation(f"a line is silent since {now - since:.1f} s, and nobody noticed")
             if len(port.out) > port.capacity:
                 since = max(port.moved_at, late_at)
-                if now > since + 1.5 * limits.write_timeout + _SLACK:
+                left = min(left, since + to_write - now)
+                if left < 0:
                     raise Violation(
                         f"nothing was taken from a line for {now - since:.1f} s, and nobody noticed"
                     )
-    for port in strangers:
-        if not port.is_over and port.connection.session is None and port.taken > limits.preauth_bytes:
-            raise Violation(f"a stranger may go on after {port.taken} bytes")
+    return left
+
+
+def check_stranger(port: Port, limits: Limits) -> None:
+    """Who was not let in may say only so much."""
+    connection = port.connection
+    if connection.phase is not Phase.CLOSED and not connection.session and port.taken > limits.preauth_bytes:
+        raise Violation(f"a stranger may go on after {port.taken} bytes")

@@ -16,7 +16,7 @@ from ...protocol.session import Session
 from ...protocol.states import Role
 from .checks import check_honest, check_verdict
 from .ends import End
-from .line import Node, Port, Violation
+from .line import Node, Port, Timer, Violation
 from .setting import Setting
 from .talk import Talk
 
@@ -44,6 +44,7 @@ class Client:
         self.greetings: list[tuple[int, bytes]] = []
         self.is_dialling = False
         self._redial_tag = 0
+        self._late: Timer = []
         self.redial = self._new_redial()
 
     def begin(self) -> None:
@@ -113,7 +114,7 @@ class Client:
         self.is_dialling = True
         port.deliver = partial(self._answered, port)
         world.connect(port)
-        self.node.after(self.limits.connect_timeout, partial(self._dial_is_late, port))
+        self._late = self.node.after(self.limits.connect_timeout, partial(self._dial_is_late, port))
 
     def _dial_is_late(self, port: Port) -> None:
         if self.port is port and self.is_dialling:
@@ -124,6 +125,7 @@ class Client:
     def _answered(self, port: Port, event: Event) -> None:
         if self.port is not port or not self.is_dialling:
             return
+        self._late[2] = None
         if isinstance(event, Welcomed):
             self.is_dialling = False
             port.deliver = _ignore

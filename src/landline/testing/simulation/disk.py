@@ -34,6 +34,8 @@ SLOWEST: Final = 20.0
 KEPT: Final = 20
 """Publications that are kept of each topic."""
 
+_FAST: Final = 0.001
+
 
 class Books(Protocol):
     """Who keeps an own account of what is committed."""
@@ -136,8 +138,9 @@ class Disk:
         return True
 
     def heal(self) -> None:
-        """It is good again; one that is broken has to be opened anew."""
+        """It is good again, and fast, or most of the run would go by waiting for it; one that is broken has to be opened anew."""
         self.is_full = self.is_failing = False
+        self.pause = min(self.pause, _FAST)
         self.crash_at = ""
 
     @property

@@ -13,6 +13,7 @@ from ...errors import StorageLocked
 from ...protocol.frames import HEADER, MAGIC, FrameType
 from ...protocol.handshake import ID_SIZE, TOKEN_SIZE, Hello, Resume, encode_payload
 from ...protocol.states import Phase
+from .checks import check_stranger
 from .client import Client
 from .disk import POINTS, SLOWEST, at_once
 from .host import STRANGER
@@ -45,7 +46,7 @@ def slice_(world: World, a: int, b: int) -> None:
     ends = (port, port.far) if a & 1 else (port.far, port)
     for piece in range(8 + (a >> 1) % 16):
         end = ends[piece & 1]
-        if world.move(end, 1 + (b >> piece % 12) % 16):
+        if (end.out or end.is_hung_up) and world.move(end, 1 + (b >> piece % 12) % 16):
             if end.out:
                 world.faults["slice"] += 1
         elif not ends[~piece & 1].out:
@@ -276,6 +277,7 @@ def _stranger(world: World, data: bytes) -> Port:
     port = world.server.accept(world.capacity)
     world.strangers.append(port)
     port.arrive(data)
+    check_stranger(port, world.limits)
     return port
 
 

@@ -118,6 +118,8 @@ def _part(world: World) -> None:
                     other.take()
         world._settle()
         world._flow_all()
+        if all(talk.is_over for talk in talks):
+            break
     for end in closing:
         if end is None or end.ended != "closed":
             raise Violation("an orderly close did not end the session")

@@ -300,21 +300,25 @@ class ServerProcess:
         """What all sessions hold together is counted right, and bounded."""
         held = unfinished = ending = 0
         for kept in self.host.kept.values():
-            core = kept.end.core
-            arriving = 0 if kept.carrier is None else kept.carrier.connection._decoder.held
-            if kept.carrier is not None and kept.carrier.connection.phase is Phase.CLOSED:
-                ending += core.unfinished  # counts until the end of the line is reported
-            elif arriving != core.unfinished:
-                raise Violation(f"a frame of {arriving} bytes arrives, {core.unfinished} are counted")
-            unfinished += core.unfinished
-            held += core.unfinished + core.inbox_bytes + core.outbox_bytes
-            if len(core.flows) > 1 or core._about:
-                held += (
-                    sum([flow.pending_bytes for flow in core.flows.values()]) - core.messages.pending_bytes
-                )
+            core, carrier = kept.end.core, kept.carrier
+            counted = core.unfinished
+            if carrier is None:
+                if counted:
+                    raise Violation(f"a frame arrives nowhere, {counted} bytes of it are counted")
+            elif (arriving := len(carrier.connection._decoder._buffer)) != counted:
+                if carrier.connection.phase is not Phase.CLOSED:
+                    raise Violation(f"a frame of {arriving} bytes arrives, {counted} are counted")
+                ending += counted  # counts until the end of the line is reported
+            unfinished += counted
+            held += counted + core.inbox_bytes + core.outbox_bytes
+            if len(core.flows) > 1:
+                held -= core.messages.pending_bytes
+                for flow in core.flows.values():
+                    held += flow.pending_bytes
+            if core._about:
                 held += sum([len(frame) for _, frame in core._about])
         pressure = self.host.pressure
-        if (held, unfinished) != (pressure.used, pressure.unfinished):
+        if held != pressure.used or unfinished != pressure.unfinished:
             raise Violation(
                 f"the sessions hold {held} bytes, {unfinished} of them unfinished; {pressure.used} and {pressure.unfinished} are counted"
             )

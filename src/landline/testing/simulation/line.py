@@ -15,9 +15,14 @@ from ...protocol.connection import Connection
 from ...protocol.events import Event
 from ...protocol.states import Phase
 
+_CLOSED = Phase.CLOSED
 _SLACK = 1e-9  # the clocks are floats that were added up in different orders
 _NEVER = float("inf")
 _SOON = 1e-6  # a timer never fires at the very moment at which it was set
+
+
+Timer = list[Any]
+"""When it fires on its process's clock, a number that keeps the order, and what it calls; None there cancels it."""
 
 
 class Violation(Exception):
@@ -53,7 +58,7 @@ class Node:
         self.ports: dict[Port, None] = {}
         self.scheduled: dict[Port, None] = {}
         self.ready: list[Callable[[], None]] = []
-        self._timers: list[tuple[float, int, Callable[[], None]]] = []
+        self._timers: list[Timer] = []
         self._ties = 0
 
     @property
@@ -61,14 +66,19 @@ class Node:
         """The time on this process's clock."""
         return self.world.now + self.offset
 
-    def after(self, seconds: float, call: Callable[[], None]) -> None:
-        """Call back when that much time has passed here; who calls later checks whether it still matters."""
+    def after(self, seconds: float, call: Callable[[], None]) -> Timer:
+        """Call back when that much time has passed here; who calls later checks whether it still matters, or cancels it."""
         self._ties += 1
-        heapq.heappush(self._timers, (self.now + max(seconds, _SOON), self._ties, call))
+        timer: Timer = [self.world.now + self.offset + max(seconds, _SOON), self._ties, call]
+        heapq.heappush(self._timers, timer)
+        return timer
 
     def next_due(self) -> float:
         """When something is due here, on the world's clock."""
-        due = self._timers[0][0] if self._timers else _NEVER
+        timers = self._timers
+        while timers and timers[0][2] is None:
+            heapq.heappop(timers)
+        due = timers[0][0] if timers else _NEVER
         for port in self.ports:
             at = port.due
             if at is not None and at < due:
@@ -79,7 +89,9 @@ class Node:
         """Fire the timers that are due."""
         now = self.world.now + self.offset + _SLACK
         while self._timers and self._timers[0][0] <= now:
-            heapq.heappop(self._timers)[2]()
+            call = heapq.heappop(self._timers)[2]
+            if call is not None:
+                call()
         for port in self.ports:
             if port.due is not None and port.due <= now:
                 break
@@ -95,9 +107,10 @@ class Node:
             ready, self.ready = self.ready, []
             for call in ready:
                 call()
-        scheduled, self.scheduled = self.scheduled, {}
-        for port in scheduled:
-            port.advance()
+        if self.scheduled:
+            scheduled, self.scheduled = self.scheduled, {}
+            for port in scheduled:
+                port.advance()
 
     def die(self) -> None:
         """The process is gone: its lines end, its timers are forgotten."""
@@ -154,11 +167,11 @@ class Port:
             self.tell_late()
             return
         connection, out, node = self.connection, self.out, self.node
-        if len(out) < self.capacity or connection.phase is Phase.CLOSED:
+        if len(out) < self.capacity or connection.phase is _CLOSED:
             now = node.world.now + node.offset
             data = connection.data_to_send(now)
             if data:
-                self.touch()
+                self._touch()
                 if not self.is_hung_up:
                     for piece in data:
                         out += piece
@@ -168,17 +181,18 @@ class Port:
                         node.scheduled[self] = None
         for event in connection.events():
             self.deliver(event)
-        if connection.phase is Phase.CLOSED:
+        if connection.phase is _CLOSED:
             self._finish()
         else:
             self.due = connection.timeout_at()
 
-    def touch(self) -> None:
+    def _touch(self) -> None:
         """Have the books looked at: those of the session that this line belongs to, or all while that is not known."""
-        if self.owner is None:
+        owner = self.owner
+        if owner is None:
             self.node.world.is_touched = True
         else:
-            self.owner.talk.is_touched = True
+            owner.talk.is_touched = True
 
     def tell(self) -> None:
         """Hand on what happened."""
@@ -239,12 +253,13 @@ class Port:
     def arrive(self, data: bytes) -> None:
         """Take bytes, as one chunk."""
         node = self.node
-        self.touch()
+        self._touch()
         self.heard_at = now = node.world.now + node.offset
         self.taken += len(data)
         node.world.trace.update(data)
-        self.connection.receive_data(data, now)
-        for event in self.connection.events():
+        connection = self.connection
+        connection.receive_data(data, now)
+        for event in connection.events():
             self.deliver(event)
         node.scheduled[self] = None
 

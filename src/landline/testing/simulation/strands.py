@@ -148,14 +148,14 @@ class Strand:
 def check_memory(core: Session, longest: int) -> None:
     """A session's inboxes fit its budget, and its own account of them is right."""
     inboxes = granted = 0
-    for flow in core.flows.values():
-        received, taken, most = flow.received_cost, flow.taken_cost, flow.granted
-        inboxes += received - taken
-        granted += max(received, most) - taken
+    flows, limits = core.flows, core.limits
+    for flow in flows.values():
+        received, most = flow.received_cost, flow.granted
+        inbox = received - flow.taken_cost
+        inboxes += inbox
+        granted += inbox if most <= received else inbox + most - received
     if inboxes != core.inbox_bytes:
         raise Violation(f"the inboxes hold {inboxes} bytes, {core.inbox_bytes} are counted")
-    limits = core.limits
-    budget = max(limits.window, limits.credit)
-    budget += len(core.flows) * (FIRST_CREDIT + longest + FRAME_COST)
+    budget = max(limits.window, limits.credit) + len(flows) * (FIRST_CREDIT + longest + FRAME_COST)
     if granted > budget:
         raise Violation(f"{granted} bytes were granted, of a budget of {budget}")

@@ -31,6 +31,7 @@ from .schedule import Shape, Step
 from .talk import LONGEST, Speaker, Talk
 
 _ALL = 1 << 30
+_MOST_TURNS = 100
 _STEP = struct.Struct("!dHH")
 _PADDING = "." * LONGEST
 
@@ -62,7 +63,7 @@ class World:
         self.auth_delay = shape.auth_delay
         self.commit_pause = shape.commit_pause
         self.patience = self.auth_delay + (0.0 if shape.commit_pause is None else 4 * SLOWEST)
-        self.now = 0.0
+        self.now = self._look_at = 0.0
         self.faults: Counter[str] = Counter()
         self.trace = blake2b(digest_size=16)
         self.is_refusing = False
@@ -137,35 +138,35 @@ class World:
         Raises:
             Violation: something was not as it must be.
         """
-        operations, trace = self._operations, self.trace
-        for name, a, b in steps:
-            trace.update(_STEP.pack(self.now, a, b))
-            self._step += 1
-            while self._later and self._later[0][0] < self._step:
-                heapq.heappop(self._later)[2]()
+        operations, note, pack, settle = self._operations, self.trace.update, _STEP.pack, self._settle
+        later = self._later
+        for step, (name, a, b) in enumerate(steps, self._step + 1):
+            note(pack(self.now, a, b))
+            self._step = step
+            while later and later[0][0] < step:
+                heapq.heappop(later)[2]()
             operations[name](a, b)
-            self._settle()
+            settle()
         self.heal()
 
     def _settle(self) -> None:
         """Everybody ends the turn of its loop, and the books are looked at."""
-        turns = 0
-        is_quiet = False
-        disk = self.server.disk
-        while not is_quiet:
+        nodes, disk = self.nodes, self.server.disk
+        for _ in range(_MOST_TURNS):
             is_quiet = True
             if disk is not None and disk.has_crashed:
                 self.server.die()
-            for node in self.nodes:
+            for node in nodes:
                 if (node.scheduled or node.ready) and not node.is_stalled:
                     node.turn()
                     is_quiet = False
-            turns += 1
-            if turns > 100:
-                raise Violation("a loop never comes to rest")
+            if is_quiet:
+                break
+        else:
+            raise Violation("a loop never comes to rest")
         is_all = is_any = self.is_touched
         for talk in self._talks:
-            if is_all or talk.is_touched:
+            if talk.is_touched or is_all:
                 is_any = True
                 talk.is_touched = False
                 talk.check()
@@ -194,19 +195,25 @@ class World:
         """Let time pass, from one thing that is due to the next."""
         self._settle()  # no time passes within a turn of a loop
         until = self.now + seconds
+        nodes = self.nodes
         for _ in range(5000):
-            due = min([node.next_due() for node in self.nodes if not node.is_stalled], default=until + 1)
+            due = until + 1
+            for node in nodes:
+                if not node.is_stalled:
+                    at = node.next_due()
+                    due = min(due, at)
             if due > until:
                 self.now = until
                 return
             self.now = max(self.now, due)
-            for node in self.nodes:
+            for node in nodes:
                 if not node.is_stalled:
                     node.run_due()
             self._settle()
             if self.is_calm:
                 self._flow_all()
-            check_times(self.nodes, self.strangers, self.limits, self.patience)
+            if self.now >= self._look_at:
+                self._look_at = self.now + check_times(nodes, self.limits, self.patience)
         raise Violation("a timer is due again and again")
 
     def later(self, steps: int, call: Callable[[], None]) -> None:
@@ -216,12 +223,12 @@ class World:
 
     def move(self, port: Port, size: int) -> int:
         """Let bytes arrive; a line that does not carry its session may not change it."""
-        far = port.far
         if not port.out and not port.is_hung_up:
             return 0
-        if far is None or far.owner is None or far.owner.port is far:
+        far = port.far
+        end: End | None = None if far is None else far.owner
+        if end is None or end.port is far:
             return port.move(size)
-        end: End = far.owner
         core = end.core
         flow = core.messages
         before = (core.received, flow.handled_by_peer, flow.credit, core.outbox_frames)
@@ -339,23 +346,27 @@ class World:
                 if client.is_dialling:
                     self._settle()
                     self._flow(port)
+                    if self.commit_pause is not None and b & 0x08:  # perhaps until it is stored
+                        self.advance(2 * self.commit_pause)
+                        self._flow(port)
 
     def do_tick(self, a: int, b: int) -> None:
         """A little time passes."""
         self.advance((1 + a % 60) / 1024 if b & 7 else 0.5)
 
-    def _flow(self, port: Port | None) -> None:
-        if port is not None:
-            if port.out or port.is_hung_up:
-                self.move(port, _ALL)
-            far = port.far
-            if far is not None and (far.out or far.is_hung_up):
-                self.move(far, _ALL)
+    def _flow(self, port: Port) -> None:
+        if port.out or port.is_hung_up:
+            self.move(port, _ALL)
+        far = port.far
+        if far is not None and (far.out or far.is_hung_up):
+            self.move(far, _ALL)
 
     def _flow_all(self) -> None:
         for client in self.clients:
-            for port in (*client.old, client.port):
+            for port in client.old:
                 self._flow(port)
+            if client.port is not None:
+                self._flow(client.port)
         self._settle()
 
     # The end...
@@ -363,14 +374,14 @@ class World:
     def heal(self) -> None:
         """No more faults: everything must arrive, be acked, and come to rest; then stay at rest; then close."""
         self.is_touched = True
-        disk = self.server.disk
-        if disk is not None:
-            disk.heal()
-            if disk.is_broken:
-                self.server.die()
         for _ in range(2):
             later, self._later = self._later, []
             for _, _, call in sorted(later):
                 call()
                 self._settle()
+        disk = self.server.disk
+        if disk is not None:
+            disk.heal()
+            if disk.is_broken:
+                self.server.die()
         come_to_rest(self)
