@@ -84,6 +84,7 @@ def test_the_next_look_is_when_the_first_line_may_be_late() -> None:
     left = check_times(world.nodes, world.limits, world.patience)
 
     assert port.is_confirmed
+    assert left == pytest.approx(1.0, abs=0.02)
     world.now += left - 0.001
     check_times([port.node], world.limits, world.patience)
     world.now += 0.002
