@@ -69,3 +69,24 @@ def test_silence_a_full_line_and_a_slow_caller_are_noticed_in_time() -> None:
     port.opened_at -= 100
     with pytest.raises(Violation, match="not let in"):
         check_times(world.nodes, world.limits, world.patience)
+
+
+def test_the_next_look_is_when_the_first_line_may_be_late() -> None:
+    """Not a moment later, whatever else has more time."""
+    world = new_world(1, draw_shape(random.Random(1)))
+    for name in ("flow", "tick") * 3:
+        world._operations[name](0, 0)
+        world._settle()
+    (port, *_) = world.clients[0].node.ports
+    limits = world.limits
+    port.heard_at = port.node.now - limits.heartbeat_interval - limits.dead_after + 1.0
+
+    left = check_times(world.nodes, world.limits, world.patience)
+
+    assert port.is_confirmed
+    assert left == pytest.approx(1.0, abs=0.02)
+    world.now += left - 0.001
+    check_times([port.node], world.limits, world.patience)
+    world.now += 0.002
+    with pytest.raises(Violation, match="a line is silent"):
+        check_times([port.node], world.limits, world.patience)
