@@ -38,17 +38,33 @@ class Visitor:
     async def hear(self) -> Any:
         """Wait for the next message, or for what is read next in a room: ``History`` once, then each line as ``Said``."""
         while not self._ready:
-            if "" not in self._asking:
-                self._asking[""] = asyncio.create_task(self.session.receive())
-            for room, subscription in self._rooms.items():
-                if room not in self._asking:
-                    self._asking[room] = asyncio.create_task(anext(subscription))
+            self._ask_all()
             await asyncio.wait(self._asking.values(), return_when=asyncio.FIRST_COMPLETED)
-            for room, task in list(self._asking.items()):
-                if task.done():
-                    del self._asking[room]
-                    self._take(room, task)
+            self._take_all()
         return self._ready.popleft()
+
+    async def until_put_out(self, room: str) -> list[Any]:
+        """Wait until this room may not be read any more; return what was heard until then."""
+        async with asyncio.timeout(10):
+            while room not in self.put_out:
+                self._ask_all()
+                await asyncio.sleep(0)
+                self._take_all()
+        heard, self._ready = self._ready, deque()
+        return list(heard)
+
+    def _ask_all(self) -> None:
+        if "" not in self._asking:
+            self._asking[""] = asyncio.create_task(self.session.receive())
+        for room, subscription in self._rooms.items():
+            if room not in self._asking:
+                self._asking[room] = asyncio.create_task(anext(subscription))
+
+    def _take_all(self) -> None:
+        for room, task in list(self._asking.items()):
+            if task.done():
+                del self._asking[room]
+                self._take(room, task)
 
     def _take(self, room: str, task: asyncio.Task[Any]) -> None:
         if not room:

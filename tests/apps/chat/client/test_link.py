@@ -141,7 +141,7 @@ class FakeSession:
         self.inbox.put_nowait(landline.SessionClosed(reason))
 
     def let_in(self, *, name: str = "ana", epoch: str = "e1", lines: list[wire.Line] | None = None) -> None:
-        for told in (wire.Entered(name, epoch), joined("lobby", lines=lines or ())):
+        for told in (wire.Entered(name, epoch), joined("lobby", lines=lines or (), epoch=epoch)):
             self.inbox.put_nowait(told)
         for line in lines or ():
             self.lobby.put_nowait(line)
@@ -334,6 +334,8 @@ async def test_another_life_of_the_server_is_entered_anew_on_the_same_session(wo
         assert await session.sent.get() == wire.Enter("ana", {"lobby": wire.Seen("e1", 0)}, run=RUN, asked=2)
         session.store(101)
         assert await session.sent.get() == wire.Whisper(2, "ben", "waiting")
+    assert session.read_after == [landline.Position("e1", 0), landline.Position("e2", 0)]
+    assert session.unsubscribed == 1
     assert events.Doubtful("doubtful", "ben") in world.told
     assert any(isinstance(event, events.LineBack) and event.restarted for event in world.told)
     assert [pending.text for pending in world.client.waiting] == ["waiting", "a line"]

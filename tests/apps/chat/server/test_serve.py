@@ -110,6 +110,36 @@ async def test_what_was_said_is_there_after_a_restart_and_nothing_else_is_needed
         assert history.missing == ""
 
 
+async def test_after_a_restart_nobody_reads_a_room_before_they_have_entered_again(tmp_path: Path) -> None:
+    """The session and its subscriptions go on by themselves, and who is in which room is not kept: they are refused until it is said anew."""
+    limits = landline.Limits(redial_min=0.001, redial_max=0.01)
+    storage = SQLiteStorage(tmp_path / "chat.db")
+    async with server.open_chat(storage, ("tcp://127.0.0.1:0",)) as (_, listening):
+        address = listening.addresses[0]
+        session = await landline.connect(address, credentials=7, limits=limits)
+        ana = await enter(session)
+        await ana.lines()
+        await ana.say("one")
+        first = (await ana.hear_until(Said)).line
+        seen = wire.Seen(storage.epoch, first.offset)
+        listening._acceptor.abort()
+    async with server.open_chat(SQLiteStorage(tmp_path / "chat.db"), (address,)) as (chat, _):
+        with pytest.raises(landline.SessionInterrupted):
+            await ana.hear_until(wire.Notice)
+        assert await ana.until_put_out("lobby") == []
+        assert "you may not subscribe" in str(ana.put_out["lobby"])
+        ben = await landline.connect(address, credentials=8, limits=limits)
+        await Visitor(ben, 8).ask(wire.Enter("ben", {"lobby": None}))
+        while "lobby" not in chat.house.rooms._open:  # noqa: ASYNC110 - ben has no more to say of it
+            await asyncio.sleep(0)
+        await Visitor(ben, 8).say("two")
+        await ana.ask(wire.Enter("ana", {"lobby": seen}))
+
+        assert [line.text for line in await ana.lines()] == ["two"]
+        await ben.close()
+        await ana.close()
+
+
 class LateStorage(MemoryStorage):
     """Takes its time to open."""
 
