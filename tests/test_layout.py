@@ -24,6 +24,8 @@ TESTED_ELSEWHERE: dict[str, str] = {
     "errors.py": "where each is raised; the tree in test_exports.py, the sentences in cli/test_exits.py",
     "history.py": "plain facts; storage/test_pages.py and protocol/test_feed.py see each arise",
     "testing/simulation/flow_safeguards.py": "rows of one table; testing/simulation/test_safeguards.py and test_ablations.py try each",
+    "testing/simulation/flows.py": "what both ends do; testing/simulation/test_hub.py and test_desk.py see it done",
+    "testing/simulation/send_safeguards.py": "rows of one table; testing/simulation/test_safeguards.py and test_ablations.py try each",
     "testing/simulation/stored_safeguards.py": "rows of one table; testing/simulation/test_safeguards.py and test_ablations.py try each",
     "testing/simulation/switched_off.py": "the form of a row; testing/simulation/test_safeguards.py",
     "patterns/outgoing.py": "patterns/test_topics.py and test_outbox.py see publishes go out of it, test_durable.py durable sends",

@@ -47,8 +47,8 @@ def test_what_can_do_nothing_in_a_shape_is_left_out() -> None:
     ]
 
     assert drawn == [
-        (TRAFFIC.keys() | LINE_FAULTS.keys()) - {"topic"},
-        (TRAFFIC.keys() | FAULTS.keys()) - {"topic"},
+        (TRAFFIC.keys() | LINE_FAULTS.keys()) - {"topic", "durable"},
+        (TRAFFIC.keys() | FAULTS.keys()) - {"topic", "durable"},
     ]
 
 

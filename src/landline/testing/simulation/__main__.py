@@ -82,8 +82,10 @@ def _report(total: Total, first: int, steps: int, seconds: float) -> None:
         f"{total.seconds / 86_400:,.1f} days of virtual time"
     )
     per_minute = 60 / max(total.busy, 0.001)
+    bare = total.bare_faults * 60 / max(total.bare_busy, 0.001)
     _say(
-        f"{faults * per_minute:,.0f} faults a minute on one core, {(faults - pieces) * per_minute:,.0f} without slices"
+        f"{faults * per_minute:,.0f} faults a minute on one core, {(faults - pieces) * per_minute:,.0f} without slices; "
+        f"{bare:,.0f} in the worlds of frames alone, without a disk"
     )
 
 

@@ -13,7 +13,9 @@ from ...protocol.subscription import unwrap
 from ...storage.base import Append
 from .line import Violation
 
-_DOUBTS = {"the disk failed", "an old copy was put back"}
+OLD_COPY = "an old copy was put back"
+
+DOUBTS = {"the disk failed", OLD_COPY}
 """What must have happened before anybody may be told that nobody knows."""
 
 
@@ -68,7 +70,7 @@ class Chronicle:
     def put_back(self, backup: tuple[str, int]) -> None:
         """An old copy is in the place of what there was."""
         self.epoch, self.head = backup
-        self.excuses.add("an old copy was put back")
+        self.excuses.add(OLD_COPY)
         self._present = {self.at(self.epoch, offset)[1] for offset in range(1, self.head + 1)}
 
     # Who asks is told...
@@ -101,7 +103,7 @@ class Chronicle:
             if self._ever.get((answer.epoch, answer.offset)) != (topic, data):
                 raise Violation(f"a publish was answered as stored at {answer.offset}, and is not there")
         elif answer.code is Code.UNKNOWN:
-            if not self.excuses & _DOUBTS:
+            if not self.excuses & DOUBTS:
                 raise Violation(f"a publish was answered as unknown: {answer.reason}")
         elif data in self._present:
             raise Violation(f"a publish was answered as not stored ({answer.reason}), and is there")
@@ -143,7 +145,7 @@ class Reader:
     def gap(self, gap: Gap, position: Position | None) -> None:
         """It was told of a gap, and is at ``position`` then."""
         if gap.reason == HISTORY_REPLACED:
-            if "an old copy was put back" not in self._chronicle.excuses:
+            if OLD_COPY not in self._chronicle.excuses:
                 raise Violation("a reader was told that the history is another one, and it is not")
             if gap.to.offset > gap.after.offset:
                 raise Violation("a reader was told to forget what it had not read")

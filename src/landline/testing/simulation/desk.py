@@ -11,7 +11,8 @@ from ...protocol.subscription import SUBSCRIBE_PURPOSE, After, Place, wrap
 from ...storage.names import Pattern
 from .chronicle import Chronicle, Reader
 from .ends import End
-from .hub import abandon, say, takes_more
+from .flows import abandon, say, takes_more
+from .sends import SendBooks, Sends
 
 PATTERNS = ("a.x", "a.y", "b.z", "a.*", "**")
 
@@ -24,12 +25,14 @@ class Desk:
 
     Args:
         number: the client's.
+        sends: the books of all outboxes of durable sends.
 
     Attributes:
+        sends: what it sends durably.
         is_closing: nothing is begun any more.
     """
 
-    def __init__(self, chronicle: Chronicle, number: int) -> None:
+    def __init__(self, chronicle: Chronicle, number: int, sends: dict[bytes, SendBooks]) -> None:
         self.is_closing = False
         self.subscriptions: list[Reading] = []
         self._chronicle = chronicle
@@ -40,6 +43,7 @@ class Desk:
         self._flow: Flow | None = None
         self._asked: dict[int, tuple[str, bytes]] = {}
         self._outbox = self._new_outbox()
+        self.sends = Sends(chronicle, number, sends)
 
     def _new_outbox(self) -> Publisher:
         self._life += 1
@@ -49,6 +53,7 @@ class Desk:
         """The process is killed and started again; one that is durable has its outbox on a disk of its own."""
         self.subscriptions.clear()
         self._end = self._flow = None
+        self.sends.die(is_durable=is_durable)
         before = self._outbox
         if is_durable:
             self._outbox = Publisher(
@@ -80,6 +85,7 @@ class Desk:
                 end.on_room[flow.number] = self._fill
                 say(end, flow, self._outbox.begin())
         self._fill()
+        self.sends.go_on(end)
         for reading in self.subscriptions:
             reading.go_on(end)
 
@@ -131,13 +137,14 @@ class Desk:
         """What is still to come, if anything is."""
         if self._outbox.unanswered:
             return f"{len(self._outbox.unanswered)} publishes wait for their answers"
-        return next(filter(None, (reading.lacks for reading in self.subscriptions)), "")
+        return self.sends.lacks or next(filter(None, (reading.lacks for reading in self.subscriptions)), "")
 
     def close(self) -> None:
         """Leave every flow."""
         self.is_closing = True
         if self._end is not None and self._flow is not None:
             abandon(self._end, self._flow, ResetCode.CANCELLED)
+        self.sends.close()
         for reading in self.subscriptions:
             reading.close()
         self.subscriptions.clear()

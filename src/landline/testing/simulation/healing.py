@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from .client import Client
+from .ends import End
 from .line import Violation
 from .strands import Strand
 from .talk import Speaker
@@ -45,10 +46,21 @@ def _wind_up_topics(world: World) -> bool:
             for place in range(len(desk.subscriptions)):
                 desk.read(place, _ALL)
             desk.go_on(client.end)
+            _receive_all(world, client.end)
     if not any(desk.lacks for desk in world.desks.values()):
         for desk in world.desks.values():
             desk.close()
     return all(desk.is_closing for desk in world.desks.values())
+
+
+def _receive_all(world: World, end: End) -> None:
+    """The server's program handles every durable send that is there."""
+    hub, program = world.server.hub, end.talk.ends[1]
+    if hub is not None and isinstance(program, End):
+        for receiving in list(hub.received.values()):
+            receiving.put_down(program, fails=False)
+            while receiving.take(program):
+                receiving.put_down(program, fails=False)
 
 
 def _ends(world: World) -> list[Speaker]:

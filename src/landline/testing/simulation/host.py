@@ -73,7 +73,7 @@ class ServerProcess:
         if self.disk is not None:
             self.disk.open()
             self._records = Records(self.disk, self.node, self.talks, self.books)
-            self.hub = Hub(self.disk, self.node)
+            self.hub = Hub(self.disk, self.node, self.books)
         self.book = Book(self.limits, self.node)
         self.host: Host[Port, End] = Host(
             WatchedTable(self.limits, self.book, self.talks),
@@ -139,6 +139,8 @@ class ServerProcess:
             if is_old and self.disk.put_backup_back():
                 for talk in self.talks.values():
                     talk.excuses.add("backup")
+        for books in self.books.sends.values():
+            books.server_died()
         self._begin_life()
 
     def publish(self, topic: str) -> None:

@@ -17,8 +17,9 @@ from ...protocol import feed as feed_module
 from ...protocol import publish as publish_module
 from ...protocol.board import Board
 from ...protocol.feed import Behind, Feed, frame_of
-from ...protocol.flow import ENDED, RESET, Flow
-from ...protocol.frames import FRAME_COST, FrameType, ResetCode
+from ...protocol.flow import Flow
+from ...protocol.frames import FRAME_COST, ResetCode
+from ...protocol.intake import SEND_PURPOSE
 from ...protocol.publish import (
     PUBLISH_PURPOSE,
     Answer,
@@ -32,13 +33,15 @@ from ...protocol.publish import (
     encode,
     encode_record,
 )
-from ...protocol.session import Session
-from ...protocol.subscription import SUBSCRIBE_PURPOSE, After, decode_subscribe
+from ...protocol.subscription import After, decode_subscribe
 from ...storage.base import Append, Change, Page, Put, Value
 from ...storage.names import Pattern
 from .disk import Disk, Outcome
 from .ends import End
+from .flows import abandon, is_writable, say, takes_more
 from .line import Node
+from .records import DiskBooks
+from .sends import Receiver, Receiving
 from .switched_off import Patch
 
 RULES: Final = {"a.x": Behind.HISTORY, "a.y": Behind.DROP_OLDEST, "b.z": Behind.LATEST}
@@ -52,7 +55,6 @@ SMALL: Final[tuple[Patch, ...]] = (
 )
 """Limits that a run of a thousand steps would never reach are small while it runs."""
 
-_PENDING: Final = 300
 _PAGE: Final = 5
 _OUTBOXES: Final = "landline.outbox."
 
@@ -60,32 +62,38 @@ _OUTBOXES: Final = "landline.outbox."
 class Hub:
     """The topics of one life of a server."""
 
-    def __init__(self, disk: Disk, node: Node) -> None:
+    def __init__(self, disk: Disk, node: Node, books: DiskBooks) -> None:
         self.disk = disk
+        self.node = node
         self.board = Board(disk.head, RULES.__getitem__, self._wake)
-        self._node = node
+        self.received: dict[bytes, Receiving] = {}
+        self._books = books
         self._is_writing = self._has_failed = False
         self._origins: WeakValueDictionary[str, Origin] = WeakValueDictionary()
         self._loading: dict[str, list[Callable[[Origin | None, bool], None]]] = {}
 
     def serve(self, end: End, flow: Flow) -> None:
         """Serve a flow that a client opened."""
-        serving = (
-            _Publisher(self, end, flow) if flow.purpose == PUBLISH_PURPOSE else _Subscriber(self, end, flow)
-        )
+        serving: _Publisher | _Subscriber | Receiver
+        if flow.purpose == PUBLISH_PURPOSE:
+            serving = _Publisher(self, end, flow)
+        elif flow.purpose == SEND_PURPOSE:
+            serving = Receiver(self, end, flow)
+        else:
+            serving = _Subscriber(self, end, flow)
         end.serving[flow.number] = serving.arrived
-        self._node.ready.append(serving.arrived)  # what came together with it was reported before it
+        self.node.ready.append(serving.arrived)  # what came together with it was reported before it
 
     # The one who writes...
 
     def _wake(self) -> None:
-        self._node.ready.append(self._write)
+        self.node.ready.append(self._write)
 
     def _write(self) -> None:
         if self._is_writing or not self.board.has_batch:
             return
         self._is_writing = True
-        batch = self.board.next_batch(self._node.now)
+        batch = self.board.next_batch(self.node.now)
         changes: list[Change] = [Append(topic, data) for topic, data in batch.publications]
         changes += [Put(key, value) for key, value in batch.records]
         self.disk.write(changes, self._written)
@@ -101,6 +109,18 @@ class Hub:
         self._wake()
 
     # What is known of an outbox...
+
+    def key_of(self, end: End, said: Opening) -> str:
+        """Return the key of what is kept of it."""
+        return f"{_OUTBOXES}{end.talk.principal}.{said.id.hex()}"
+
+    def receiving(self, key: str, outbox: bytes, origin: Origin) -> Receiving:
+        """Return what programs are given of it, in this life."""
+        if outbox not in self.received:
+            books = self._books.sends[outbox]
+            self._books.told[key] = books.committed
+            self.received[outbox] = Receiving(self, key, origin, books)
+        return self.received[outbox]
 
     def origin(self, key: str, then: Callable[[Origin | None, bool], None]) -> None:
         """Call back with what is known of an outbox, and whether it was known before; None: the disk failed."""
@@ -122,7 +142,7 @@ class Hub:
         def registered(outcome: Outcome) -> None:
             self._loaded(key, None if isinstance(outcome, StorageError) else origin, is_known=False)
 
-        self.disk.write([Put(key, encode_record(origin, [], self._node.now))], registered)
+        self.disk.write([Put(key, encode_record(origin, [], self.node.now))], registered)
 
     def _loaded(self, key: str, origin: Origin | None, *, is_known: bool) -> None:
         if origin is not None:
@@ -152,7 +172,7 @@ class _Publisher:
         while flow.inbox and not self._is_opening:
             said = decode_publish(core.take(flow))
             if isinstance(said, Opening):
-                self._key = f"{_OUTBOXES}{self._end.talk.principal}.{said.id.hex()}"
+                self._key = self._hub.key_of(self._end, said)
                 self._is_opening = True
                 self._hub.origin(self._key, self._opened)
             elif self._origin is not None:
@@ -223,36 +243,6 @@ class _Subscriber:
     def _page(self, feed: Feed, page: Page) -> None:
         feed.page(page.publications, page.gaps, page.end, more=page.more)
         self.fill()
-
-
-# What both ends do with such flows...
-
-
-def is_topics(flow: Flow) -> bool:
-    """Whether a flow is of topics."""
-    return flow.purpose in (PUBLISH_PURPOSE, SUBSCRIBE_PURPOSE)
-
-
-def is_writable(flow: Flow) -> bool:
-    """Whether anything may still be sent in it."""
-    return not (flow.is_ending or flow.ours & (ENDED | RESET) or flow.theirs & RESET)
-
-
-def takes_more(core: Session, flow: Flow) -> bool:
-    """Whether little of it waits to be written."""
-    return flow.pending_bytes < _PENDING and is_writable(flow) and core.has_room_in(flow)
-
-
-def say(end: End, flow: Flow, payload: bytes) -> None:
-    """Send a message of these flows, if it takes any more."""
-    if is_writable(flow) and not end.ended:
-        end.core.send(flow, FrameType.BYTES, payload)
-
-
-def abandon(end: End, flow: Flow, code: ResetCode) -> None:
-    """Leave a flow, if there is still something to leave."""
-    if not (end.ended or flow.is_over or flow.ours & RESET):
-        end.core.abandon_flow(flow, code)
 
 
 def _as_it_is(publish: Publish) -> bytes:

@@ -18,6 +18,7 @@ from .account import Account
 from .chronicle import Chronicle
 from .disk import Disk, Outcome, topics_of
 from .line import Node, Violation
+from .sends import SendBooks
 from .talk import Talk
 
 SESSIONS: Final = "landline.session."
@@ -55,11 +56,15 @@ class DiskBooks:
     Attributes:
         asked: what is known of a session, by the key and the bytes that are to be stored of it.
         durable: the same, by the key of what is committed.
+        sends: the books of all outboxes of durable sends, by their ids.
+        told: called when something is committed under a key.
         chronicle: the books of the history.
     """
 
     def __init__(self, chronicle: Chronicle) -> None:
         self.asked: dict[tuple[str, bytes], Snapshot] = {}
+        self.sends: dict[bytes, SendBooks] = {}
+        self.told: dict[str, Callable[[], None]] = {}
         self.durable: dict[str, Snapshot] = {}
         self.chronicle = chronicle
 
@@ -68,6 +73,8 @@ class DiskBooks:
         for change in changes:
             if isinstance(change, Put) and change.key.startswith(SESSIONS):
                 self.durable[change.key] = self.asked[change.key, change.data]
+            elif isinstance(change, Put) and change.key in self.told:
+                self.told[change.key]()
             elif isinstance(change, Delete):
                 self.durable.pop(change.key, None)
         if positions:

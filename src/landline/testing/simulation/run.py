@@ -36,6 +36,7 @@ class Result(msgspec.Struct, frozen=True):
         delivered: messages that were handed to programs.
         sessions: how many began.
         seconds: of virtual time.
+        is_stored: the server had a disk.
     """
 
     seed: int
@@ -44,6 +45,7 @@ class Result(msgspec.Struct, frozen=True):
     delivered: int
     sessions: int
     seconds: float
+    is_stored: bool
 
 
 class Failure(msgspec.Struct, frozen=True):
@@ -82,6 +84,9 @@ class Total:
     seconds: float = 0.0
     busy: float = 0.0
     """Seconds of processor time."""
+    bare_faults: int = 0
+    bare_busy: float = 0.0
+    """The same of the worlds without a disk: frames and nothing else."""
     failures: list[Failure] = field(default_factory=list)
 
     def add(self, other: Total) -> None:
@@ -92,6 +97,8 @@ class Total:
         self.sessions += other.sessions
         self.seconds += other.seconds
         self.busy += other.busy
+        self.bare_faults += other.bare_faults
+        self.bare_busy += other.bare_busy
         self.failures += other.failures
 
 
@@ -117,6 +124,7 @@ def play(seed: int, shape: Shape, schedule: Sequence[Step]) -> Result:
         sum(sum(talk.heard) for talk in world.server.lives.values()),
         world.sessions,
         world.now,
+        shape.commit_pause is not None,
     )
 
 
@@ -158,6 +166,7 @@ def run_batch(first: int, count: int, steps: int, is_shrunk: bool = True) -> Tot
     began = time.process_time()
     with rarely_collecting():
         for seed in range(first, first + count):
+            begun = time.process_time()
             result = find_fault(seed, steps, is_shrunk=is_shrunk)
             total.seeds += 1
             if isinstance(result, Failure):
@@ -167,6 +176,9 @@ def run_batch(first: int, count: int, steps: int, is_shrunk: bool = True) -> Tot
             total.delivered += result.delivered
             total.sessions += result.sessions
             total.seconds += result.seconds
+            if not result.is_stored:
+                total.bare_faults += sum(result.faults.values())
+                total.bare_busy += time.process_time() - begun
     total.busy = time.process_time() - began
     return total
 

@@ -27,6 +27,7 @@ from ...protocol.session import Session
 from ...protocol.states import ACCEPTED, Phase, Role
 from .flow_safeguards import FLOW_ABLATIONS
 from .line import Port
+from .send_safeguards import SEND_ABLATIONS
 from .stored_safeguards import STORED_ABLATIONS
 from .switched_off import Ablation
 
@@ -413,5 +414,6 @@ ABLATIONS: tuple[Ablation, ...] = (
     Ablation("talk is heard before the token is shown", ((connection_module, "ACCEPTED", _unconfirmed_talk()),)),
     *FLOW_ABLATIONS,
     *STORED_ABLATIONS,
+    *SEND_ABLATIONS,
 )  # fmt: skip
 """Every safeguard that the simulator is held against."""

@@ -19,7 +19,7 @@ Step = tuple[str, int, int]
 """Name of the operation, and two numbers below 65,536."""
 
 TRAFFIC: dict[str, float] = {
-    "send": 6, "take": 4, "flow": 4.5, "strand": 5, "topic": 5, "tick": 1.5, "ask": 0.3, "close": 0.03,
+    "send": 6, "take": 4, "flow": 4.5, "strand": 5, "topic": 4, "durable": 6, "tick": 1.5, "ask": 0.3, "close": 0.03,
 }  # fmt: skip
 """What programs and a perfect network do, and its weight."""
 
@@ -140,7 +140,7 @@ def draw_steps(chance: random.Random, steps: int, shape: Shape) -> list[Step]:
     for name, weight in FAULTS.items():
         weights[name] = weight * chance.choice(_SWARM)
     if not shape.has_topics:
-        del weights["topic"]
+        del weights["topic"], weights["durable"]
     if shape.commit_pause is None:
         for name in DISK_FAULTS:
             del weights[name]

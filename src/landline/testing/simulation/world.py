@@ -80,10 +80,14 @@ class World:
         self.clients = [Client(self, number, 1000.0 * number) for number in range(1, shape.clients + 1)]
         self.nodes = [self.server.node, *(client.node for client in self.clients)]
         chronicle = self.server.books.chronicle
-        self.desks = {each.number: Desk(chronicle, each.number) for each in self.clients if shape.has_topics}
+        self.desks = {
+            each.number: Desk(chronicle, each.number, self.server.books.sends)
+            for each in self.clients
+            if shape.has_topics
+        }
         self._operations: dict[str, Callable[[int, int], None]] = {
             "send": self.do_send, "take": self.do_take, "ask": self.do_ask, "close": self.do_close, "flow": self.do_flow,
-            "strand": self.do_strand, "topic": self.do_topic, "tick": self.do_tick,
+            "strand": self.do_strand, "topic": self.do_topic, "durable": self.do_durable, "tick": self.do_tick,
         }  # fmt: skip
         for name, operation in faults.items():
             self._operations[name] = partial(operation, self)
@@ -319,6 +323,25 @@ class World:
         else:
             desk.read(a >> 1, 1 + (b >> 4) % 8)
             desk.go_on(end)
+
+    def do_durable(self, a: int, b: int) -> None:
+        """A client's program sends durably; or the server's is given such a send, handles it, or fails over it."""
+        client = self._client(a)
+        desk, end, hub = self.desks.get(client.number), client.end, self.server.hub
+        if desk is None or hub is None or end is None:
+            return
+        end.talk.is_touched = True
+        what = b % 8
+        if what < 2:
+            if not client.node.is_stalled and not desk.is_closing:
+                for _ in range(1 + (b >> 8) % 3):
+                    desk.sends.send(end, (b >> 4) % 60)
+            return
+        program = end.talk.ends[1]
+        if isinstance(program, End) and not self.server.node.is_stalled:
+            for receiving in list(hub.received.values()):
+                if what == 2 or not receiving.put_down(program, fails=what == 3 and not b & 0x10):
+                    receiving.take(program)
 
     def do_ask(self, a: int, b: int) -> None:
         """A program waits for its outcomes."""

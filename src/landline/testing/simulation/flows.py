@@ -1,0 +1,32 @@
+"""What both ends do with the flows of topics and of durable sends."""
+
+from __future__ import annotations
+
+from ...protocol.flow import ENDED, RESET, Flow
+from ...protocol.frames import FrameType, ResetCode
+from ...protocol.session import Session
+from .ends import End
+
+_PENDING = 300
+
+
+def is_writable(flow: Flow) -> bool:
+    """Whether anything may still be sent in it."""
+    return not (flow.is_ending or flow.ours & (ENDED | RESET) or flow.theirs & RESET)
+
+
+def takes_more(core: Session, flow: Flow) -> bool:
+    """Whether little of it waits to be written."""
+    return flow.pending_bytes < _PENDING and is_writable(flow) and core.has_room_in(flow)
+
+
+def say(end: End, flow: Flow, payload: bytes) -> None:
+    """Send a message of these flows, if it takes any more."""
+    if is_writable(flow) and not end.ended:
+        end.core.send(flow, FrameType.BYTES, payload)
+
+
+def abandon(end: End, flow: Flow, code: ResetCode) -> None:
+    """Leave a flow, if there is still something to leave."""
+    if not (end.ended or flow.is_over or flow.ours & RESET):
+        end.core.abandon_flow(flow, code)
