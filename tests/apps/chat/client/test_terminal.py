@@ -164,6 +164,11 @@ class Terminal:
         """Leave politely if anybody is there to be told: a name stays taken while its owner may come back."""
         if not self.at_end and self.house.process.poll() is None:
             self.leave("\x03")
+        if (
+            self.child.isalive()
+        ):  # on a busy machine the end of a process may take longer than ``close`` waits for it
+            self.child.kill(signal.SIGKILL)
+            self.child.wait()
         self.child.close(force=True)
 
     def kill(self) -> None:
