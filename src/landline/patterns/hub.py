@@ -417,7 +417,7 @@ class Hub:
                 await self.trim()
             except StorageError as error:
                 log.warning("old publications could not be removed: %s", error)
-            await asyncio.sleep(_TRIM_INTERVAL)
+            await self._origins.wait_crowded(_TRIM_INTERVAL)
 
 
 def _as_found(verdict: bytes | str, publish: Publish) -> bytes | str:
