@@ -48,7 +48,7 @@ from ..storage.base import Append, Change, Page, Put, Storage
 from ..storage.names import Pattern
 from .failures import clause, is_cancelled, is_certain, refusal
 from .messages import Messages
-from .newest import newest_of_each
+from .newest import Searches, newest_of_each
 from .origins import Origins, key_of
 from .publications import (
     decode_stored,
@@ -103,6 +103,7 @@ class Hub:
         self._has_failed = False
         self._own: set[Signal] = set()
         self._outboxes: WeakKeyDictionary[BareSession, set[bytes]] = WeakKeyDictionary()
+        self._searches = Searches()
         self._origins = Origins(storage, clock)
         self._board: Board
 
@@ -357,7 +358,7 @@ class Hub:
             raise NotAllowed(f"you may not subscribe to {wish.pattern!r}")
         after = Position(wish.epoch, wish.offset) if wish.after is After.POSITION else wish.after
         # Who opens flows and resets them leaves no readings behind, for which others would wait.
-        feed = await while_open(bare, flow, self._feed(selects, after))
+        feed = await while_open(bare, flow, self._searches.in_turn(bare, after, partial(self._feed, selects)))
         fill = partial(self._fill, bare, flow, feed)
         self._tell(feed, selects, fill)
         bare.on_room[flow] = fill
