@@ -349,6 +349,11 @@ class StorageLimits:
         "seconds",
         "that what a client has published is remembered, so that its repeats are known",
     )
+    empty_outboxes: int = limit(
+        100_000,
+        "outboxes",
+        "remembered of which nothing was stored; the oldest are forgotten, at the latest when a tenth more came",
+    )
 
     # What it does at a time.
     group: int = limit(256, "writes", "of one commit")

@@ -90,6 +90,25 @@ async def test_who_opens_flows_and_resets_them_leaves_no_readings_behind(purpose
             assert storage.waiting == 0
 
 
+async def test_a_session_searches_for_the_newest_once_at_a_time() -> None:
+    """It may have to go through all of the history: one with many flows would keep everybody's readings waiting."""
+    async with slow() as (storage, session):
+        flows = [session._bare.open_flow(SUBSCRIBE_PURPOSE) for _ in range(4)]
+        for flow in flows:
+            say(flow, encode(Subscribe("**", After.LAST)))
+        for flow in flows:
+            await storage.begun.get()
+            for _ in range(50):
+                await asyncio.sleep(0)
+            assert (storage.waiting, storage.begun.qsize()) == (1, 0)
+            flow.reset()
+
+        for after in (After.LAST, After.START):  # which waits for no search
+            say(session._bare.open_flow(SUBSCRIBE_PURPOSE), encode(Subscribe("**", after)))
+            await storage.begun.get()
+        assert storage.waiting == 2
+
+
 async def test_a_session_that_closes_leaves_no_readings_behind() -> None:
     """They end with its flows."""
     async with slow() as (storage, session):

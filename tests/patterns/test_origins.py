@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import gc
 from collections.abc import AsyncIterator
 
 import pytest
 
+import landline.patterns.origins as origins_module
 from landline.errors import StorageDamaged, StorageFailed, StorageFull
 from landline.limits import STORAGE
 from landline.patterns.origins import Origins, key_of
@@ -126,6 +128,47 @@ async def test_an_outbox_that_nobody_uses_is_forgotten(disk: Disk, clock: Clock)
 
     assert [value.key for value in await disk.scan("")] == [KEY, "landline.outboxes"]
     assert held.last == 0
+
+
+@pytest.mark.limit("storage.empty_outboxes")
+async def test_of_outboxes_without_a_publication_only_the_newest_are_remembered(
+    disk: Disk, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who may not publish cannot fill the disk; those that something was stored of stay, and those that are here."""
+    assert STORAGE.empty_outboxes == origins_module.EMPTY
+    monkeypatch.setattr(origins_module, "EMPTY", 600)
+    origins = Origins(disk, clock)
+    held, _ = await origins.get(KEY)
+    used = Origin()
+    used.receive(Publish(1, 0, "t", b""))
+    await disk.write([Append("t", b""), Put(key_of("ana", b"u" * 16), encode_record(used, [(1, 0)], 0.0))])
+    keys = [key_of("ana", number.to_bytes(16, "big")) for number in range(1200)]
+    for clock.now, key in enumerate(keys):
+        await origins.get(key)
+        if clock.now == 600:
+            await origins.trim()
+            assert len(await disk.scan("", limit=1000)) == 602
+    gc.collect()
+    await origins.trim()
+
+    kept = {value.key for value in await disk.scan("", limit=1000)}
+    assert kept == {KEY, key_of("ana", b"u" * 16), *keys[-600:]}
+    assert held.last == 0
+
+
+async def test_when_many_new_ones_came_it_is_time_to_trim(
+    disk: Disk, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A tenth of those that may be remembered, and not before; then the count begins anew."""
+    monkeypatch.setattr(origins_module, "EMPTY", 30)
+    origins = Origins(disk, clock)
+    for round_ in range(2):
+        waiting = asyncio.ensure_future(origins.wait_crowded(60.0))
+        for number in range(3):
+            assert not waiting.done()
+            await origins.get(key_of("ana", bytes((round_, number)) * 8))
+        await waiting
+        await origins.trim()
 
 
 async def test_one_that_comes_back_while_it_is_forgotten_is_not(disk: Disk, clock: Clock) -> None:

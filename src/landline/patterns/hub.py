@@ -45,7 +45,7 @@ from ..storage.names import Pattern
 from .failures import clause, is_cancelled, is_certain, refusal
 from .intake import Found, Intakes
 from .messages import Messages
-from .newest import newest_of_each
+from .newest import Searches, newest_of_each
 from .origins import Origins
 from .publications import (
     decode_stored,
@@ -104,6 +104,7 @@ class Hub:
         self._is_over = False
         self._has_failed = False
         self._own: set[Signal] = set()
+        self._searches = Searches()
         self._origins = Origins(storage, clock)
         self._outlives = outlives
         self._intakes = Intakes(self._find_sender)
@@ -341,7 +342,9 @@ class Hub:
         after = Position(wish.epoch, wish.offset) if wish.after is After.POSITION else wish.after
         with self._readers.admitted(bare.principal, wish.pattern, flow):
             # Who opens flows and resets them leaves no readings behind, for which others would wait.
-            feed = await while_open(bare, flow, self._feed(selects, after))
+            feed = await while_open(
+                bare, flow, self._searches.in_turn(bare, after, partial(self._feed, selects))
+            )
             fill = partial(self._fill, bare, flow, feed)
             self._tell(feed, selects, fill)
             bare.on_room[flow] = fill
@@ -405,7 +408,7 @@ class Hub:
                 await self.trim()
             except StorageError as error:
                 log.warning("old publications could not be removed: %s", error)
-            await asyncio.sleep(_TRIM_INTERVAL)
+            await self._origins.wait_crowded(_TRIM_INTERVAL)
 
 
 def _as_found(verdict: bytes | str, publish: Publish) -> bytes | str:

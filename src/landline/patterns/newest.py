@@ -2,10 +2,38 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+from weakref import WeakKeyDictionary
+
 from ..history import DAMAGED, NOT_ALL, Gap, Position, Publication
 from ..limits import STORAGE
+from ..protocol.subscription import After
+from ..sessions.bare import BareSession
 from ..storage.base import Storage
 from ..storage.names import Pattern
+
+T = TypeVar("T")
+
+
+class Searches:
+    """Who searches for the newest of many topics may have to go through all of the history: a session does so once at a time.
+
+    Else one with many flows would keep everybody's readings waiting, and their publishes.
+    """
+
+    def __init__(self) -> None:
+        self._turns: WeakKeyDictionary[BareSession, asyncio.Lock] = WeakKeyDictionary()
+
+    async def in_turn(
+        self, bare: BareSession, after: Position | After, search: Callable[[Position | After], Awaitable[T]]
+    ) -> T:
+        """Search where a subscription begins: for the newest when those that this session asked for before are found."""
+        if after is not After.LAST:
+            return await search(after)
+        async with self._turns.setdefault(bare, asyncio.Lock()):
+            return await search(after)
 
 
 async def newest_of_each(

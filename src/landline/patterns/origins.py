@@ -6,6 +6,7 @@ import asyncio
 import hashlib
 from collections.abc import Callable
 from contextlib import suppress
+from math import inf
 from typing import Final
 from weakref import WeakKeyDictionary, WeakValueDictionary
 
@@ -16,6 +17,11 @@ from ..sessions.bare import BareSession
 from ..storage.base import Delete, Storage, Value
 
 _OUTBOXES: Final = "landline.outbox."
+
+EMPTY: Final = STORAGE.empty_outboxes
+
+_TOGETHER: Final = STORAGE.write_changes // 2
+"""Outboxes that are forgotten in one write: each is a change and an expectation."""
 
 
 class Origins:
@@ -33,6 +39,9 @@ class Origins:
         self._outboxes: WeakKeyDictionary[BareSession, set[bytes]] = WeakKeyDictionary()
         """Of each session: each leaves a record that is kept for long, so it has few."""
         self._doubtful: list[Origin] = []
+        self._is_crowded = asyncio.Event()
+        self._came = 0
+        """New ones since it was last looked at what is kept."""
         self._loading: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         """One for each key: those of different ones share the commits of the storage."""
 
@@ -75,6 +84,9 @@ class Origins:
                     StorageFull
                 ):  # then nothing of it is stored, and each of its publishes is told so
                     await self._storage.put(key, encode_record(origin, [], self._clock()))
+                    self._came += 1
+                    if 10 * self._came >= EMPTY:
+                        self._is_crowded.set()
             self._known[key] = origin
             return origin, value is not None
 
@@ -82,16 +94,49 @@ class Origins:
         """Nobody knows what is stored of those that are here: they know what they have asked, and stay."""
         self._doubtful += self._known.values()
 
+    async def wait_crowded(self, most: float) -> None:
+        """Wait until so many new ones came that some must go, or for ``most`` seconds."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(most):
+                await self._is_crowded.wait()
+
     async def trim(self) -> None:
-        """Forget those that nobody has used for ``storage.outbox_age`` seconds."""
+        """Forget those that nobody has used for ``storage.outbox_age`` seconds, and of those without a publication all but the newest.
+
+        Whoever may not publish anything leaves such, and must not fill the disk. A client whose outbox was forgotten is told that it is unknown.
+        """
+        self._came = 0
+        self._is_crowded.clear()
         oldest = self._clock() - STORAGE.outbox_age
+        empty: list[tuple[float, str, bytes]] = []
         after = ""
         while values := await self._storage.scan(_OUTBOXES, after=after):
             after = values[-1].key
+            old: list[tuple[str, bytes]] = []
             for value in values:
-                if value.key not in self._known and _is_older(value, oldest):
-                    with suppress(Conflict):  # somebody came back this moment
-                        await self._storage.write([Delete(value.key)], expect={value.key: value.data})
+                at, is_empty = _looked_at(value)
+                if value.key in self._known:
+                    continue
+                if at < oldest:
+                    old.append((value.key, value.data))
+                elif is_empty:
+                    empty.append((at, value.key, value.data))
+            await self._forget(old)
+        empty.sort()
+        surplus = [(key, data) for _, key, data in empty[: max(len(empty) - EMPTY, 0)]]
+        for start in range(0, len(surplus), _TOGETHER):
+            await self._forget(surplus[start : start + _TOGETHER])
+
+    async def _forget(self, outboxes: list[tuple[str, bytes]]) -> None:
+        """Forget these, but those that somebody came back to this moment."""
+        if not outboxes:
+            return
+        try:
+            await self._storage.write([Delete(key) for key, _ in outboxes], expect=dict(outboxes))
+        except Conflict:
+            for key, data in outboxes:
+                with suppress(Conflict):
+                    await self._storage.write([Delete(key)], expect={key: data})
 
 
 def key_of(principal: str, outbox: bytes) -> str:
@@ -99,8 +144,10 @@ def key_of(principal: str, outbox: bytes) -> str:
     return f"{_OUTBOXES}{hashlib.sha256(principal.encode()).hexdigest()[:32]}.{outbox.hex()}"
 
 
-def _is_older(value: Value, oldest: float) -> bool:
+def _looked_at(value: Value) -> tuple[float, bool]:
+    """Return when an outbox was last used, and whether nothing of it is stored; nobody removes what nobody understands."""
     try:
-        return decode_record(value.data, value.position)[1] < oldest
+        origin, at = decode_record(value.data, value.position)
     except ValueError:
-        return False  # nobody removes what nobody understands
+        return inf, False
+    return at, origin.last == 0
