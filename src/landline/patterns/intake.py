@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, Final, NamedTuple
 from weakref import WeakValueDictionary
 
-from ..errors import NotAllowed, ProtocolError, StorageError
+from ..errors import ProtocolError, StorageError
 from ..history import Position
 from ..limits import PROTOCOL
 from ..protocol.frames import ResetCode
@@ -248,11 +248,14 @@ def receive_sends(bare: BareSession) -> None:
     tasks: set[asyncio.Task[None]] = set()
 
     async def find(_: BareSession, outbox: bytes) -> Found:
-        is_known = outbox in origins
+        origin = origins.pop(outbox, None)
+        is_known = origin is not None
         if not is_known and len(origins) >= PROTOCOL.outboxes:
-            bare.on_limit("protocol.outboxes", "an outbox was refused")
-            raise NotAllowed(f"one session sends from {PROTOCOL.outboxes} outboxes at the most")
-        return Found(outbox.hex(), origins.setdefault(outbox, Origin()), is_known, None)
+            # Each life of the server begins one, and finishes those before it first: what is not among the last so many never comes again.
+            bare.on_limit("protocol.outboxes", "an outbox was forgotten")
+            del origins[next(iter(origins))]
+        origins[outbox] = origin = origin or Origin()
+        return Found(outbox.hex(), origin, is_known, None)
 
     intakes = Intakes(find)
 
