@@ -48,6 +48,7 @@ TESTS_OF_THE_WHOLE: dict[str, str] = {
     "test_fuzz.py": "scripts/fuzz.py",
     "test_floods.py": "benchmarks/flood/, the server's memory and its honest clients under floods",
     "test_kills.py": "benchmarks/kills/, kill -9 of a server and its clients, and the judge of their books",
+    "test_kills_sends.py": "benchmarks/kills/sends.py, the judge of durable sends",
     "test_layout.py": "the tree",
     "test_restarts.py": "benchmarks/restarts.py, a server's restarts under callers",
     "test_makefile.py": "Makefile",

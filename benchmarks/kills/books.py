@@ -12,12 +12,17 @@ from pathlib import Path
 from typing import Any, Final, Self
 
 from landline.history import BEHIND, EXPIRED, SUPERSEDED
+from landline.patterns.outbox import count_unanswered
 from landline.patterns.publications import decode_stored
 from landline.storage import Pattern, SQLiteStorage
 
 from .clients import END, PATTERNS
+from .durable import ON_DISK
 from .journal import Fact, read
+from .sends import Sends
 from .server import BOOK, STORE
+
+SENT: Final = "landline.sent."
 
 LOSING: Final = {"short": {EXPIRED}, "drop": {BEHIND}, "latest": {SUPERSEDED, BEHIND}}
 """Reasons for which publications of such topics may be missing, by their first word; of all others none may be."""
@@ -41,6 +46,9 @@ class Counts:
     failed: int = 0
     interrupted: int = 0
     sessions: int = 0
+    posted: int = 0
+    repeated: int = 0
+    replies: int = 0
 
     def __iadd__(self, other: Counts) -> Self:
         for name, value in vars(other).items():
@@ -57,12 +65,14 @@ class Books:
         server: those of the server's lives.
         history: every publication that is known, by its offset: topic, epoch, data.
         stored: the offsets that the store still has, in its order.
+        left: what should have gone from the files and is still there, in words.
     """
 
     clients: dict[str, list[Fact]]
     server: list[Fact]
     history: dict[int, tuple[str, str, Any]] = field(default_factory=dict)
     stored: list[int] = field(default_factory=list)
+    left: list[str] = field(default_factory=list)
     _sayings: dict[str, set[tuple[int, str]]] = field(default_factory=dict)
 
     @classmethod
@@ -82,6 +92,18 @@ class Books:
                         data if data == END else data[:2],
                     )
                 after, more = page.end, page.more
+            closed = {fact[1]: name for name, fact in books.facts("closed")}
+            for value in await storage.scan(SENT):
+                session = value.key.removeprefix(SENT).partition(".")[0]
+                if session in closed:
+                    books.left.append(
+                        f"{closed[session]}: the outbox of closed session {session[:8]} is still stored"
+                    )
+        outbox = folder / f"{ON_DISK}.db"
+        if outbox.exists() and any(fact[0] == "finished" for fact in books.clients.get(ON_DISK, ())):
+            async with SQLiteStorage(outbox) as storage:
+                if count := await count_unanswered(storage):
+                    books.left.append(f"{ON_DISK}: has finished, and {count} are in its outbox")
         return books
 
     def add(self, offset: int, topic: str, epoch: str, data: Any) -> None:
@@ -100,8 +122,13 @@ class Books:
         """Every breach of the rules, in words."""
         return [
             *self._ends(), *self._store(), *self._acks(), *self._answers(),
-            *self._subscribers(), *self._senders(), *self._echoes(), *self._lives(),
+            *self._subscribers(), *self._senders(), *self._echoes(), *self._lives(), *self.sends.breaches(),
         ]  # fmt: skip
+
+    @property
+    def sends(self) -> Sends:
+        """Those that are durable."""
+        return Sends(self.clients, self.server, self.left)
 
     def counts(self) -> Counts:
         """How much was seen."""
@@ -114,6 +141,7 @@ class Books:
             said=count("say"), acked=count("at"), stored=len(self.stored), told=count("pub"), gaps=count("gap"),
             kept=count("kept"), sent=count("send"), handled=outcomes.count("acked"), unknown=outcomes.count("unknown"),
             failed=outcomes.count("failed"), interrupted=count("interrupted"), sessions=count("session"),
+            posted=count("post"), repeated=self.sends.repeats, replies=sum(fact[0] == "reply" for fact in self.server),
         )  # fmt: skip
 
     # The rules...

@@ -15,6 +15,8 @@ from landline.sessions import flow as flows
 from landline.storage import Append, Change, SQLiteStorage
 from landline.storage.base import Delete, Put
 
+from . import breaks_of_sends
+
 
 class _Hasty(SQLiteStorage):
     """Says that publications are stored a little before they are."""
@@ -159,13 +161,18 @@ STORAGES: Final[dict[str, type[SQLiteStorage]]] = {
 }
 """Breaks of the server's storage."""
 
-SERVER: Final[dict[str, Callable[[], None]]] = {"feed floor": _no_floor, "tell before commit": _answer_first}
+SERVER: Final[dict[str, Callable[[], None]]] = {
+    "feed floor": _no_floor,
+    "tell before commit": _answer_first,
+    **breaks_of_sends.SERVER,
+}
 
 CLIENT: Final[dict[str, Callable[[], None]]] = {
     "say before it is kept": _never_kept,
     "unanswered as new": _new_numbers,
     "in flight as handled": _hopeful,
     "cursor one too far": _cursor_first,
+    **breaks_of_sends.CLIENT,
 }
 
 NAMES: Final = (*STORAGES, *SERVER, *CLIENT)

@@ -1,4 +1,4 @@
-"""The clients that are killed, or live on: publishers, subscribers and plain senders, each a process with a book of its own.
+"""The clients that are killed, or live on: publishers, subscribers and senders, each a process with a book of its own.
 
 ``python -m benchmarks.kills.clients ROLE NAME ADDRESS FOLDER``. A process that takes the place of a killed one goes on from the book. A line
 on standard input asks it to finish: to have an answer to everything, then to leave.
@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import itertools
 import logging
 import os
 import random
@@ -25,9 +24,9 @@ from landline.protocol.publish import Published, Publisher
 from landline.storage import Pattern, SQLiteStorage
 
 from . import breaks, points
+from .client import PAUSE, UNACKED, Client
+from .durable import send_durably
 from .journal import Journal, read
-
-LIMITS: Final = landline.Limits(redial_min=0.005, redial_max=0.1, connect_timeout=5.0)
 
 TOPICS: Final = ("k.a", "k.b", "k.c.d", "short.a", "drop.a", "latest.a")
 
@@ -38,10 +37,6 @@ END: Final = "end"
 """What is published last to each topic."""
 
 IN_FLIGHT: Final = 8
-UNACKED: Final = 16
-"""Messages of a plain sender that wait for their outcome; then it waits, too."""
-PAUSE: Final = 0.004
-"""Seconds between two sends of one task: so much load that kills find something under way, and no more."""
 
 KEPT: Final = "landline.client.publish."
 
@@ -77,82 +72,27 @@ async def _play(role: str, name: str, address: str, folder: Path) -> None:
 
     loop.add_reader(sys.stdin.fileno(), told)
     path = folder / f"{name}.book"
-    client = _Client(name, address, folder, list(read(path)), Journal(path), finish)
+    client = Client(name, address, folder, list(read(path)), Journal(path), finish)
     while not await ROLES[role](client):
-        pass  # the session was lost: that is in the book, and another one goes on
-
-
-class _Client:
-    """What every role has."""
-
-    def __init__(
-        self,
-        name: str,
-        address: str,
-        folder: Path,
-        before: list[list[Any]],
-        journal: Journal,
-        finish: asyncio.Event,
-    ) -> None:
-        self.name = name
-        self.before = before
-        self.note = journal.note
-        self.life = journal.life
-        self.finish = finish
-        self.folder = folder
-        self._address = address
-        self.numbers = itertools.count(
-            1 + max((fact[1] for fact in before if fact[0] in {"say", "send"}), default=0)
-        )
-
-    async def connect(self, storage: Path | None = None) -> landline.Session:
-        """Dial until somebody answers: the first dial is not redialled by itself."""
-        while True:
-            try:
-                session = await landline.connect(
-                    self._address, credentials=self.name, limits=LIMITS, storage=storage
-                )
-            except landline.ConnectError:
-                await asyncio.sleep(0.02)
-            else:
-                self.note("session", session.id)
-                return session
-
-    async def until_lost(self, session: landline.Session, *works: Awaitable[None]) -> bool:
-        """Do all this; return whether it was done, and False when the session was lost."""
-        try:
-            async with session, asyncio.TaskGroup() as tasks:
-                for work in works:
-                    tasks.create_task(_run(work))
-        except ExceptionGroup as errors:
-            lost, others = errors.split(landline.SessionLost)
-            if others is not None or lost is None:
-                raise
-            self.note("lost", str(lost.exceptions[0]))
-            return False
-        self.note("finished")
-        return True
-
-
-async def _run(work: Awaitable[None]) -> None:
-    await work
+        pass  # another session goes on; if that one was lost, it is in the book
+    client.note("finished")
 
 
 # Publishers...
 
 
-async def _publisher(client: _Client) -> bool:
+async def _publisher(client: Client) -> bool:
     return await _publish(client, None)
 
 
-async def _durable_publisher(client: _Client) -> bool:
+async def _durable_publisher(client: Client) -> bool:
     storage = client.folder / f"{client.name}.db"
     if storage.exists():
         await _note_kept(client, storage)
     return await _publish(client, storage)
 
 
-async def _note_kept(client: _Client, path: Path) -> None:
+async def _note_kept(client: Client, path: Path) -> None:
     """Write down what the process before left in its outbox: that must be published, once."""
     decode = msgspec.msgpack.Decoder(tuple[str, bytes]).decode
     async with SQLiteStorage(path) as storage:
@@ -166,7 +106,7 @@ async def _note_kept(client: _Client, path: Path) -> None:
                 client.note("kept", decode_stored(data)[1], topic)
 
 
-async def _publish(client: _Client, storage: Path | None) -> bool:
+async def _publish(client: Client, storage: Path | None) -> bool:
     _note_answers(client)
     chance = random.Random(f"{client.name} {client.life}")
 
@@ -195,7 +135,7 @@ async def _publish(client: _Client, storage: Path | None) -> bool:
     return await client.until_lost(session, all_go_on(session))
 
 
-def _note_answers(client: _Client) -> None:
+def _note_answers(client: Client) -> None:
     """Write down each answer that arrives, also those that nobody waits for any more."""
     receive = Publisher.receive
 
@@ -214,13 +154,13 @@ def _note_answers(client: _Client) -> None:
 # ... subscribers ...
 
 
-async def _subscriber(client: _Client) -> bool:
+async def _subscriber(client: Client) -> bool:
     session = await client.connect()
     patterns = PATTERNS[client.name]
     return await client.until_lost(session, *(_follow(client, session, pattern) for pattern in patterns))
 
 
-async def _follow(client: _Client, session: landline.Session, pattern: str) -> None:
+async def _follow(client: Client, session: landline.Session, pattern: str) -> None:
     """Subscribe, and after some publications leave and subscribe again, until the ends of all topics are there."""
     selects = Pattern(pattern)
     missing = {topic for topic in TOPICS if selects.matches(topic)}
@@ -254,7 +194,7 @@ async def _follow(client: _Client, session: landline.Session, pattern: str) -> N
 # ... and plain senders.
 
 
-async def _sender(client: _Client) -> bool:
+async def _sender(client: Client) -> bool:
     session = await client.connect()
     watching: set[asyncio.Task[None]] = set()
 
@@ -295,11 +235,12 @@ async def _sender(client: _Client) -> bool:
     return await client.until_lost(session, send(), heard())
 
 
-ROLES: Final[dict[str, Callable[[_Client], Awaitable[bool]]]] = {
+ROLES: Final[dict[str, Callable[[Client], Awaitable[bool]]]] = {
     "publisher": _publisher,
     "durable": _durable_publisher,
     "subscriber": _subscriber,
     "sender": _sender,
+    "durable-sender": send_durably,
 }
 
 

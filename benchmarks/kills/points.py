@@ -20,7 +20,10 @@ from dataclasses import dataclass
 from typing import Any, Final, Literal
 
 from landline.patterns.hub import Hub
+from landline.patterns.intake import DurableIntake
+from landline.patterns.origins import Origins
 from landline.patterns.outbox import KeptOutbox
+from landline.patterns.sent import Sent
 from landline.patterns.topics import Subscription
 from landline.protocol.board import Board
 from landline.protocol.host import Host
@@ -78,6 +81,32 @@ SERVER_POINTS: Final = (
     Point("answered and written, no cursor moved", "written", (Board, "stored")),
     Point("a page is read, not sent", "before", (Hub, "_fill"), many=20),
     Point("an outbox is noted", "after", statement="INSERT OR REPLACE INTO entries|landline.outbox."),
+    Point("a send is given", "after", (DurableIntake, "take"), many=60),
+    Point("a send is handled, that is not being stored", "before", (DurableIntake, "_was_put_down"), many=20),
+    Point("that a send is handled is being stored", "before", (Origins, "keep"), many=20),
+    Point("a send is handled and stored, not answered", "after", (Origins, "keep"), many=20),
+    Point("a send is answered, not written", "after", (DurableIntake, "_say"), many=20),
+    Point(
+        "a send is answered and written, the next is not given", "written", (DurableIntake, "_say"), many=20
+    ),
+    Point("an outbox waits for what is in hand", "before", (DurableIntake, "_free"), many=6),
+    Point("an outbox has waited for what is in hand", "after", (DurableIntake, "_free"), many=6),
+    Point("the server's outboxes are being read", "before", (Sent, "open"), many=1),
+    Point("the server's outboxes are read", "after", (Sent, "open"), many=1),
+    Point("an outbox of the server is opened", "after", (Sent, "outgoing"), many=2),
+    Point("a reply is being kept", "before", (KeptOutbox, "keep"), many=20),
+    Point(
+        "around the commit of a reply",
+        "during",
+        statement="INSERT OR REPLACE INTO entries|landline.sent.",
+        many=20,
+    ),
+    Point("a reply is kept, not sent", "after", (KeptOutbox, "keep"), many=20),
+    Point("a reply is answered, not forgotten", "before", (KeptOutbox, "forget"), many=20),
+    Point("a reply is forgotten, not told", "after", (KeptOutbox, "forget"), many=20),
+    Point("a client has opened the server's outbox", "before", (KeptOutbox, "opened"), many=3),
+    Point("an outbox of a closed session is being forgotten", "before", (Sent, "_forget"), many=1),
+    Point("an outbox of a closed session is forgotten", "after", (Sent, "_forget"), many=1),
     Point("a session is being noted", "after", statement="INSERT OR REPLACE INTO entries|landline.session."),
     Point("a session is noted, not answered", "before", (Host, "_committed"), many=6),
     Point("a session is answered, not written", "after", (Host, "_carry"), many=6),
@@ -103,9 +132,22 @@ CLIENT_POINTS: Final = (
     Point("a server has opened the outbox", "before", (KeptOutbox, "opened"), many=3),
 )
 
+SENDER_POINTS: Final = (
+    Point("a send is being kept", "before", (KeptOutbox, "keep"), many=40),
+    Point("a send is kept, not said", "after", (KeptOutbox, "keep"), many=40),
+    Point("a send is answered, not forgotten", "before", (KeptOutbox, "forget"), many=20),
+    Point("a send is forgotten, not told", "after", (KeptOutbox, "forget"), many=20),
+    Point("a server has opened the outbox of sends", "before", (KeptOutbox, "opened"), many=3),
+    Point("a reply is given", "after", (DurableIntake, "take"), many=60),
+    Point("a reply is handled, not answered", "before", (DurableIntake, "_was_put_down"), many=20),
+    Point("a reply is answered and written", "written", (DurableIntake, "_say"), many=20),
+)
+
 READER_POINTS: Final = (Point("received, no cursor moved", "after", (Subscription, "__anext__"), many=60),)
 
-BY_NAME: Final = {point.name: point for point in (*SERVER_POINTS, *CLIENT_POINTS, *READER_POINTS)}
+BY_NAME: Final = {
+    point.name: point for point in (*SERVER_POINTS, *CLIENT_POINTS, *SENDER_POINTS, *READER_POINTS)
+}
 
 
 def die() -> None:

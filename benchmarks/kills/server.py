@@ -1,4 +1,4 @@
-"""The server that is killed: topics in SQLite and an echo, a book of what its program did, and a point to die at or a way to be broken.
+"""The server that is killed: topics in SQLite, an echo and durable replies, a book of what its programs did, and a point to die at or a way to be broken.
 
 ``python -m benchmarks.kills.server FOLDER``; it begins at a line of input, and prints its address when it listens. SIGTERM drains it.
 """
@@ -18,7 +18,9 @@ import landline
 from landline.storage import SQLiteStorage, database
 
 from . import breaks, points
+from .durable import ON_DISK
 from .journal import Journal
+from .replies import Replies, note_stored
 
 STORE: Final = "store.db"
 BOOK: Final = "server.book"
@@ -28,6 +30,9 @@ SHORT_HISTORY: Final = 15
 
 LOG_BYTES: Final = 128 << 10
 """Bytes of SQLite's log after which it is copied: small, so that there are checkpoints to die in."""
+
+DURABLE_SENDERS: Final = (ON_DISK, "sender-in-memory")
+"""Whose messages are answered durably; those of all others are echoed."""
 
 LIMITS: Final = landline.Limits(resume_window=600.0, close_timeout=2.0)
 
@@ -60,8 +65,14 @@ async def _serve(journal: Journal, storage: SQLiteStorage, address: str) -> None
     loop = asyncio.get_running_loop()
     loop.add_signal_handler(signal.SIGTERM, stop.set)
     loop.add_reader(sys.stdin.fileno(), os._exit, 1)  # whoever started us is gone
+    note_stored(journal)
+    echo, replies = _Echo(journal), Replies(journal)
+
+    async def program(session: landline.Session) -> None:
+        await (replies if session.principal in DURABLE_SENDERS else echo).serve(session)
+
     server = landline.Server(
-        _Echo(journal).serve,
+        program,
         authenticate=lambda said: said if isinstance(said, str) else None,
         limits=LIMITS,
         retry_in=0.1,
@@ -74,6 +85,7 @@ async def _serve(journal: Journal, storage: SQLiteStorage, address: str) -> None
     async with server.listen(address) as listening:
         print(listening.addresses[0], flush=True)
         await stop.wait()
+        journal.note("draining")
     journal.note("drained")
 
 

@@ -21,7 +21,8 @@ from landline.testing.network import Faults, Proxy, bad_network
 
 from .books import Books, Counts
 from .clients import END, TOPICS
-from .points import CLIENT_POINTS, READER_POINTS, SERVER_POINTS, Point
+from .durable import ON_DISK
+from .points import CLIENT_POINTS, READER_POINTS, SENDER_POINTS, SERVER_POINTS, Point
 from .processes import LONGEST_START, Process, end, listens, send, start, start_server, tell
 
 CLIENTS: Final = {
@@ -31,10 +32,15 @@ CLIENTS: Final = {
     "wild": "subscriber",
     "exact": "subscriber",
     "sender": "sender",
+    ON_DISK: "durable-sender",
+    "sender-in-memory": "durable-sender",
 }
 """Their roles, by name."""
 
-FEW: Final = ("durable", "wild", "sender")
+POINTS: Final = {"durable": CLIENT_POINTS, "subscriber": READER_POINTS, "durable-sender": SENDER_POINTS}
+"""Where clients die, by their roles."""
+
+FEW: Final = ("durable", "wild", "sender", ON_DISK)
 """Those of a small world."""
 
 FAULTS: Final = Faults(cut_every=100_000)
@@ -215,7 +221,7 @@ class World:
     async def _keep(self, name: str) -> None:
         """Start a client, and again whenever it was killed, until it has finished."""
         role = CLIENTS[name]
-        points = {"durable": CLIENT_POINTS, "subscriber": READER_POINTS}.get(role, ())
+        points = POINTS.get(role, ())
         chance = random.Random(f"{self.seed} {name}")
         while True:
             options: tuple[str, ...] = ()
@@ -265,7 +271,7 @@ class World:
         try:
             await self._listens(server)
             async with asyncio.timeout(LONGEST_BROKEN_END if self.broken else LONGEST_END):
-                await self._ask_and_wait(keeping, {"publisher", "durable", "sender"})
+                await self._ask_and_wait(keeping, {"publisher", "durable", "sender", "durable-sender"})
                 async with await self._closer() as session:
                     for topic in TOPICS:
                         await session.publish(topic, END)

@@ -81,9 +81,8 @@ class House:
 
     @asynccontextmanager
     async def life(self) -> AsyncIterator[landline.Listening]:
-        async with landline.Server(self.program, storage=self.disk, limits=QUICK).listen(
-            self.address
-        ) as listening:
+        server = landline.Server(self.program, storage=self.disk, limits=QUICK, retry_in=0.001)
+        async with server.listen(self.address) as listening:
             yield listening
 
     def connect(self, disk: Any = None) -> landline.connect:
@@ -424,6 +423,25 @@ async def test_they_outlive_the_server_with_the_session(house: House) -> None:
         assert await house.disk.scan("landline.sent.") == []
     assert [each for each in received if each != "interrupted"] == ["0", "1", "2", "3", "4", "5"]
     assert "interrupted" in received
+
+
+async def test_a_session_may_outlive_any_number_of_servers(house: House) -> None:
+    """Each life of the server begins an outbox of its own for it: the client has to know those that may still come again, and no others."""
+    received: list[Any] = []
+    session = None
+    for number in range(PROTOCOL.outboxes + 3):
+        async with house.life():
+            session = session or await house.connect()
+            _ = await session.send("say", durable=True)
+            while len(received) <= number:
+                try:
+                    received.append(await session.receive())
+                except SessionInterrupted:
+                    continue
+    assert session is not None
+    await session.close()
+
+    assert received == ["said"] * (PROTOCOL.outboxes + 3)
 
 
 async def test_a_server_without_storage_sends_none() -> None:

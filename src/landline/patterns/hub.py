@@ -107,7 +107,7 @@ class Hub:
         self._searches = Searches()
         self._origins = Origins(storage, clock)
         self._outlives = outlives
-        self._intakes = Intakes(self._find_sender)
+        self._intakes = Intakes(self._find_sender, clock)
         self._board: Board
 
     async def open(self) -> None:

@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, NamedTuple
 from weakref import WeakValueDictionary
 
-from ..errors import NotAllowed, ProtocolError, StorageClosed, StorageError
+from ..errors import ProtocolError, StorageClosed, StorageError
 from ..limits import PROTOCOL, STORAGE
 from ..protocol.frames import ResetCode
 from ..protocol.intake import SEND_PURPOSE, Intake
@@ -48,7 +48,7 @@ class DurableIntake:
         clock: the wall clock, in seconds since 1970.
     """
 
-    def __init__(self, found: Found, clock: Callable[[], float] = time.time) -> None:
+    def __init__(self, found: Found, clock: Callable[[], float]) -> None:
         self._core = Intake(found.origin)
         self._keep = found.keep
         self._clock = clock
@@ -188,9 +188,15 @@ class Intakes:
 
     Args:
         find: finds an outbox of a session's peer by its id.
+        clock: the wall clock, in seconds since 1970.
     """
 
-    def __init__(self, find: Callable[[BareSession, bytes], Coroutine[Any, Any, Found]]) -> None:
+    def __init__(
+        self,
+        find: Callable[[BareSession, bytes], Coroutine[Any, Any, Found]],
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._clock = clock
         self._find = find
         self._known: WeakValueDictionary[str, DurableIntake] = WeakValueDictionary()
 
@@ -207,7 +213,7 @@ class Intakes:
         found = await while_open(bare, flow, self._find(bare, said.id))
         intake = self._known.get(found.key)
         if intake is None:
-            intake = self._known[found.key] = DurableIntake(found)
+            intake = self._known[found.key] = DurableIntake(found, self._clock)
         await intake.serve(bare, flow, is_known=found.is_known)
 
 
@@ -217,11 +223,14 @@ def receive_sends(bare: BareSession) -> None:
     tasks: set[asyncio.Task[None]] = set()
 
     async def find(_: BareSession, outbox: bytes) -> Found:
-        is_known = outbox in origins
+        origin = origins.pop(outbox, None)
+        is_known = origin is not None
         if not is_known and len(origins) >= PROTOCOL.outboxes:
-            bare.on_limit("protocol.outboxes", "an outbox was refused")
-            raise NotAllowed(f"one session sends from {PROTOCOL.outboxes} outboxes at the most")
-        return Found(outbox.hex(), origins.setdefault(outbox, Origin()), is_known, None)
+            # Each life of the server begins one, and finishes those before it first: what is not among the last so many never comes again.
+            bare.on_limit("protocol.outboxes", "an outbox was forgotten")
+            del origins[next(iter(origins))]
+        origins[outbox] = origin = origin or Origin()
+        return Found(outbox.hex(), origin, is_known, None)
 
     intakes = Intakes(find)
 

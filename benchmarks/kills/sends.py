@@ -1,0 +1,162 @@
+"""The judge of durable sends, in both directions: each is given once and in order, but for the one that a killed server's program may have had in hand.
+
+To the server: the only repeat allowed is of the last that was given to that client's program, in another life of the server, while the
+server had not yet found on its disk that it was handled. To a client: none, since the session dies with the process that knows what it was given.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from .durable import ON_DISK
+from .journal import Fact
+
+Sent = tuple[str, int]
+"""Who sent it, or in which session; and its number."""
+
+
+@dataclass
+class Sends:
+    """What the books say of them.
+
+    Attributes:
+        clients: the facts of each client's book, by its name.
+        server: those of the server's lives.
+        left: what their files still hold, in words: of clients that finished, and of sessions that were closed.
+    """
+
+    clients: dict[str, list[Fact]]
+    server: list[Fact]
+    left: list[str] = field(default_factory=list)
+
+    def breaches(self) -> Iterator[str]:
+        """Every breach of the rules, in words."""
+        yield from self.left
+        yield from self._given_to_server()
+        yield from self._outcomes()
+        yield from self._missing()
+        yield from self._replies()
+
+    @property
+    def repeats(self) -> int:
+        """How many were given to the server's program again."""
+        given = [(fact[1], fact[2]) for fact in self.server if fact[0] == "given"]
+        return len(given) - len(set(given))
+
+    # To the server...
+
+    def _given_to_server(self) -> Iterator[str]:
+        """In order, and none again but the last one of a life before, unless that is stored."""
+        posted = self._posted()
+        last: dict[tuple[str, int], tuple[int, int]] = {}
+        stored: set[Sent] = set()
+        life = 0
+        for fact in self.server:
+            if fact[0] == "life":
+                life += 1
+            elif fact[0] == "stored":
+                stored.add((fact[1], fact[2]))
+            elif fact[0] == "given":
+                _, who, number = fact
+                if (who, number) not in posted:
+                    yield f"{who}: send {number} was given, and never sent"
+                    continue
+                if (who, number) in stored:
+                    yield f"{who}: send {number} was given again, after it was stored that it is handled"
+                # An outbox on a disk goes on in the next life; what was on its way of another one comes beside that of its next.
+                line = (who, 0 if who == ON_DISK else posted[who, number])
+                before, then = last.get(line, (0, 0))
+                if number < before:
+                    yield f"{who}: send {number} was given after {before}"
+                elif number == before and then == life:
+                    yield f"{who}: send {number} was given twice in one life of the server"
+                last[line] = (number, life)
+
+    def _outcomes(self) -> Iterator[str]:
+        """What is acked was handled; and all is, since no session ends and no program fails."""
+        dealt = self._dealt()
+        for name, facts in self.clients.items():
+            for fact in facts:
+                if fact[0] != "settled":
+                    continue
+                _, number, status, reason = fact
+                if status != "acked":
+                    yield f"{name}: send {number} ended {status}, although its outbox is known: {reason}"
+                elif (name, number) not in dealt:
+                    yield f"{name}: send {number} was called acked, and was not handled"
+
+    def _missing(self) -> Iterator[str]:
+        """What was kept is handled; and what was sent before something that was given was given, too."""
+        dealt = self._dealt()
+        given = {(fact[1], fact[2]) for fact in self.server if fact[0] == "given"}
+        for name, facts in self.clients.items():
+            if name == ON_DISK:
+                for number in sorted({fact[1] for fact in facts if fact[0] in {"posted", "left"}}):
+                    if (name, number) not in dealt:
+                        yield f"{name}: send {number} was kept on its disk, and was not handled"
+            lives: dict[int, list[int]] = defaultdict(list)
+            for fact in facts:
+                if fact[0] == "post":
+                    lives[fact[2]].append(fact[1])
+            for numbers in lives.values():
+                last = max((number for number in numbers if (name, number) in given), default=0)
+                for number in numbers:
+                    if number < last and (name, number) not in given:
+                        yield f"{name}: send {number} was not given, and {last} was"
+
+    def _posted(self) -> dict[Sent, int]:
+        """Return in which life of its client each was sent."""
+        return {
+            (name, fact[1]): fact[2]
+            for name, facts in self.clients.items()
+            for fact in facts
+            if fact[0] == "post"
+        }
+
+    def _dealt(self) -> set[Sent]:
+        return {(fact[1], fact[2]) for fact in self.server if fact[0] == "dealt"}
+
+    # ... and to clients.
+
+    def _replies(self) -> Iterator[str]:
+        """Once and in order, also in the next lives of the server; all, if the session was closed in the end."""
+        sent: dict[str, list[int]] = defaultdict(list)
+        kept: set[Sent] = set()
+        status: dict[Sent, str] = {}
+        is_draining = False
+        for fact in self.server:
+            if fact[0] in {"life", "draining"}:
+                is_draining = fact[0] == "draining"
+            elif fact[0] == "reply":
+                sent[fact[1]].append(fact[2])
+            elif fact[0] == "replied":
+                kept.add((fact[1], fact[2]))
+            elif fact[0] == "reply settled":
+                status[fact[1], fact[2]] = fact[3]
+                if fact[3] == "unknown" and not is_draining:
+                    yield f"session {fact[1][:8]}: reply {fact[2]} ended unknown, although the server lives"
+        for name, facts in self.clients.items():
+            closed = {fact[1] for fact in facts if fact[0] == "closed"}
+            dealt = {(fact[1], fact[2]) for fact in facts if fact[0] == "dealt"}
+            for session in [fact[1] for fact in facts if fact[0] == "session"]:
+                given = [fact[2] for fact in facts if fact[0] == "given" and fact[1] == session]
+                where = f"{name}, session {session[:8]}"
+                if len(set(given)) < len(given):
+                    yield f"{where}: {len(given) - len(set(given))} replies were given twice"
+                if given != sorted(given):
+                    yield f"{where}: replies were given out of order"
+                if unsent := sorted(set(given) - set(sent[session])):
+                    yield f"{where}: {unsent[:3]} were given, and never sent"
+                last = max(given, default=0)
+                for number in sent[session]:
+                    reply = (session, number)
+                    if status.get(reply) == "failed":
+                        if number in given:
+                            yield f"{where}: reply {number} was called failed, and was given"
+                        continue
+                    if status.get(reply) == "acked" and reply not in dealt:
+                        yield f"{where}: reply {number} was called acked, and was not handled"
+                    if reply in kept and number not in given and (number < last or session in closed):
+                        yield f"{where}: reply {number} was kept, and not given"
