@@ -26,7 +26,7 @@ def _acked_first() -> None:
         init(
             self,
             found if found.keep is None else found._replace(keep=partial(_keep_later, found.keep)),
-            *clock,
+            clock,
         )
 
     DurableIntake.__init__ = begin  # type: ignore[method-assign]

@@ -75,7 +75,12 @@ SEND_ABLATIONS: tuple[Ablation, ...] = (
     Ablation("acked before it is stored", ((Receiving, "put_down", _answered_at_once),)),
     Ablation("what is handled is not stored", ((Intake, "record", _record_without_numbers),)),
     Ablation("what was interrupted counts as given", ((Origin, "untaken", _stays_taken),)),
-    Ablation("what a program may have had is called not given", ((Intake, "receive", _left_out_has_failed),)),
+    Ablation(
+        "what a program may have had is called not given",
+        ((Intake, "receive", _left_out_has_failed),),
+        "how rarely the answer about a send that a program failed over is lost",
+        "tests/protocol/test_intake_machine.py",
+    ),
     Ablation("a full disk counts as one that took it", ((Intake, "failed", _full_is_stored),)),
     Ablation(
         "what is in hand counts as dealt with",
