@@ -273,6 +273,15 @@ def test_a_table_that_cannot_be_read_is_named_and_the_others_are_read(
     assert (report.epochs, report.publications) == (2, 172)
 
 
+def test_a_store_whose_schema_is_no_text_is_damaged(store: Path) -> None:
+    """SQLite quotes it in its error, which Python cannot read then."""
+    content = bytearray(store.read_bytes())
+    content[content.index(b"CREATE TABLE topics (") + 20] = 0xC5
+    store.write_bytes(content)
+
+    assert examine(store).damages == ["its tables cannot be read"]
+
+
 def test_a_store_without_its_schema_is_damaged(store: Path) -> None:
     """Nothing in it can be found; that is an answer, and not a traceback."""
     content = bytearray(store.read_bytes())

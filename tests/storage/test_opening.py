@@ -116,7 +116,13 @@ def lose_the_schema(content: bytearray) -> None:
     content[100:4096] = b"\xff" * 3996
 
 
-@pytest.mark.parametrize("damage", [cut_in_half, lose_a_page, lose_the_schema])
+def garble_the_schema(content: bytearray) -> None:
+    """SQLite quotes it in its error, which is no text then."""
+    place = content.index(b"CREATE TABLE topics (")
+    content[place + 20] = 0xC5
+
+
+@pytest.mark.parametrize("damage", [cut_in_half, lose_a_page, lose_the_schema, garble_the_schema])
 def test_a_damaged_store_is_refused(store: Path, damage: Callable[[bytearray], None]) -> None:
     """Told as damaged, and not made worse."""
     content = bytearray(store.read_bytes())

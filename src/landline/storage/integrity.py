@@ -112,7 +112,7 @@ def examine(path: Path, tell: Tell = lambda _what, _done, _of: None) -> Report:
     with _readable(path) as file:
         try:
             _examine(file, report, tell)
-        except (sqlite3.Error, MemoryError, OverflowError) as error:
+        except (sqlite3.Error, UnicodeDecodeError, MemoryError, OverflowError) as error:
             report.damaged(f"not everything can be read ({error})")
     _check_free(path)
     if _signature(path) != before:
@@ -203,6 +203,9 @@ def _examine(file: str, report: Report, tell: Tell) -> None:
                     report.damaged(f"SQLite: {' '.join(str(line).split())}")
         except sqlite3.Error as error:
             report.damaged(f"SQLite: {error}")  # what can be read is looked at all the same
+        except UnicodeDecodeError:  # SQLite's words quote the file, and are no text then
+            report.damaged("its tables cannot be read")
+            return
         connection.set_progress_handler(None, 0)
         (report.format,) = connection.execute("PRAGMA user_version").fetchone()
         if report.format > len(MIGRATIONS):

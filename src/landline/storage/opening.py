@@ -247,6 +247,10 @@ def translated(path: Path) -> Iterator[None]:
         yield
     except sqlite3.Error as error:
         raise _translate(error, path) from error
+    except UnicodeDecodeError as error:  # what SQLite says of a damaged file quotes it
+        raise StorageDamaged(
+            f"the store {path} is damaged (its tables cannot be read); put a backup in its place"
+        ) from error
     except MemoryError as error:
         raise StorageFailed(f"the store {path} ran out of memory") from error
 
