@@ -286,7 +286,7 @@ class PublishUnknown(LandlineError):
 
     Attributes:
         reason: why, as a clause.
-        is_kept: only not yet: it is in the storage of ``connect``, and goes out with the next session.
+        is_kept: only not yet: it is in the storage of ``connect``, and goes out later: before what is published next, or with the next session.
     """
 
     def __init__(self, reason: str, *, is_kept: bool = False) -> None:

@@ -15,8 +15,8 @@ import pytest
 import landline
 from landline.errors import PublishFailed, PublishUnknown, StorageDamaged, StorageFull, StorageLocked
 from landline.limits import PROTOCOL
-from landline.patterns.outbox import PUBLISHES
-from landline.storage import SQLiteStorage
+from landline.patterns.outbox import PUBLISHES, count_unanswered
+from landline.storage import Delete, SQLiteStorage
 from tests.disk import Disk
 
 pytestmark = pytest.mark.timeout(30)
@@ -244,12 +244,93 @@ async def test_who_waits_when_the_session_ends_is_told_that_it_is_kept(server: S
         server.disk.held.clear()
         (future,) = await publishing(session, "one")
         await session.close()
-        with pytest.raises(PublishUnknown, match="it is kept, and goes out with the next session"):
+        with pytest.raises(PublishUnknown, match="it is kept, and goes out later"):
             await future
         server.disk.held.set()
         async with server.connect(mine) as again:
             await idle(again)
         assert await server.history() == ["one"]
+
+
+class Odd(BaseException):
+    """What no program should raise: the server gives the whole flow up."""
+
+
+async def test_what_is_kept_goes_out_before_what_is_published_after_its_flow_was_reset(
+    server: Server,
+) -> None:
+    """By a server that made a mistake, say. It takes numbers in order, and would refuse them later."""
+    mine, fails = Disk(), True
+
+    async def vet(session: landline.Session, topic: str, data: Any) -> Any:
+        if fails and data == "one":
+            await turns()  # so that the others wait behind it
+            raise Odd
+        return data
+
+    hub = landline.Server(storage=server.disk)
+    hub.topic("t", vet=vet)
+    async with hub.listen(server.address):
+        async with server.connect(mine) as session:
+            await session.publish("t", "zero")
+            for future in await publishing(session, "one", "two", "three"):
+                with pytest.raises(PublishUnknown) as unknown:
+                    await future
+                assert unknown.value.is_kept
+            fails = False
+            await session.publish("t", "four")
+            await idle(session)
+        assert await server.history() == ["zero", "one", "two", "three", "four"]
+
+
+async def test_who_publishes_to_a_server_that_takes_nothing_is_told_when_there_is_no_room(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """What is kept stays so; nobody waits for room that never comes."""
+    monkeypatch.setattr("landline.protocol.publish.MOST_UNANSWERED", 3)
+
+    async def program(session: landline.Session) -> None:
+        await session.wait_closed()
+
+    address = f"memory://outbox-{next(_numbers)}"
+    async with (
+        landline.serve(program, address),
+        landline.connect(address, storage=Disk(), limits=QUICK) as session,
+        asyncio.timeout(10),
+    ):
+        for _ in range(3):
+            with pytest.raises(PublishUnknown) as unknown:
+                await session.publish("t", "kept")
+            assert unknown.value.is_kept
+        with pytest.raises(PublishFailed, match="full"):
+            await session.publish("t", "not kept")
+
+
+async def test_a_disk_that_is_full_when_an_answer_is_forgotten_stops_nothing(server: Server) -> None:
+    """Then it is forgotten together with the next one."""
+
+    class Full(Disk):
+        is_full = False
+
+        async def write(self, changes: Any, **options: Any) -> Any:
+            if self.is_full and isinstance(changes[0], Delete):
+                raise StorageFull("full")
+            return await super().write(changes, **options)
+
+    mine = Full()
+    async with server.life():
+        async with server.connect(mine) as session:
+            await session.publish("t", "one")
+            await turns()
+            mine.is_full = True
+            await session.publish("t", "two")
+            await session.publish("t", "three")
+            await turns()
+            mine.is_full = False
+            await session.publish("t", "four")
+            await idle(session)
+            assert await count_unanswered(mine) == 0
+        assert await server.history() == ["one", "two", "three", "four"]
 
 
 async def test_a_cancelled_publish_goes_out_all_the_same(server: Server) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Callable
 
 from ..errors import (
@@ -15,6 +16,7 @@ from ..errors import (
     SessionEnded,
     StorageError,
     StorageFailed,
+    StorageFull,
 )
 from ..protocol.frames import ResetCode
 from ..protocol.publish import Answer, Publisher
@@ -66,6 +68,8 @@ class Outgoing:
         self._flow: BareFlow | None = None
         self._may_say = False
         self._task: asyncio.Task[None] | None = None
+        self._answered: list[int] = []
+        """Of what is kept: answered, and not forgotten yet."""
         if kept is not None:
             loop = asyncio.get_running_loop()
             self.answers.update((number, loop.create_future()) for number in outbox.unanswered)
@@ -76,11 +80,17 @@ class Outgoing:
         """Put one in, waiting while there is no room; return its number, and its answer to come.
 
         Raises:
+            PublishFailed: there is no room, and the server takes nothing.
             SessionClosed, SessionLost: the session is over.
         """
-        bare, outbox = self._bare, self.outbox
+        bare, outbox, has_tried = self._bare, self.outbox, False
         while self._why_not() is None and not (outbox.has_room and outbox.size < bare.limits.outbox_bytes):
             bare.on_limit("protocol.publishes", "a publisher waits for answers")
+            if self._task is None:
+                if has_tried:
+                    raise PublishFailed("its outbox is full, and the server takes nothing of it")
+                has_tried = True
+                self.start()
             await self._room.wait()
         error = self._why_not()
         if error is not None:
@@ -207,8 +217,8 @@ class Outgoing:
                 for answer in answers:
                     self._settle(answer.number, answer)
                 if self._kept is not None:
-                    if answers:
-                        await self._kept.forget([answer.number for answer in answers])
+                    self._answered += [answer.number for answer in answers]
+                    await self._forget(self._kept)
                     await self._kept.opened()
                 self._may_say = self.outbox.is_open
                 self._room.wake()
@@ -218,6 +228,12 @@ class Outgoing:
             del self._bare.on_room[flow]
             self._flow, self._may_say = None, False
 
+    async def _forget(self, kept: KeptOutbox) -> None:
+        if numbers := self._answered:
+            with contextlib.suppress(StorageFull):  # they are forgotten together with the next
+                await kept.forget(numbers)
+                self._answered = []
+
     async def _give_up(self, reason: str, *, may_be: bool) -> None:
         """Nobody answers any more: what was never said certainly did not arrive, unless it is kept and will be said later."""
         while self._keeping:  # what cannot be kept is told by itself
@@ -226,13 +242,15 @@ class Outgoing:
             if self._kept is not None:
                 self._settle(
                     number,
-                    PublishUnknown(f"{reason}; it is kept, and goes out with the next session", is_kept=True),
+                    PublishUnknown(f"{reason}; it is kept, and goes out later", is_kept=True),
                 )
             elif may_be and number <= self.outbox.said:
                 self._settle(number, PublishUnknown(reason))
             else:
                 self._settle(number, PublishFailed(reason))
-        self.outbox.clear()
+        # While the session goes on, what is kept must go out before anything new: a server takes numbers in order.
+        if self._kept is None or self._why_not() is not None:
+            self.outbox.clear()
         self._room.wake()
 
 
