@@ -56,3 +56,20 @@ async def test_a_publisher_is_told_why_and_not_where(
             await session.publish("prices.acme", 1)
 
     assert "/srv" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("trouble", "said"), [(landline.StorageFailed("broken"), 1), (landline.StorageFull("no room"), 3)]
+)
+async def test_a_disk_that_failed_is_said_once(
+    trouble: landline.StorageError, said: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It stays so until the server is started again, and clients go on publishing. One that is full may have room again."""
+    server = landline.Server(storage=Troubled(trouble))
+    server.topic("t")
+    async with server.listen("memory://failed"), landline.connect("memory://failed") as session:
+        for _ in range(3):
+            with pytest.raises((landline.PublishFailed, landline.PublishUnknown)):
+                await session.publish("t", 1)
+
+    assert len([record for record in caplog.records if "could not be stored" in record.message]) == said

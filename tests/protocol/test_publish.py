@@ -380,3 +380,11 @@ def test_a_kept_outbox_calls_answered_what_is_forgotten() -> None:
     said = publisher.next_message()
     assert said is not None
     assert decode_publish(said) == Publish(3, 1, "t", b"")
+
+
+def test_numbers_that_an_earlier_life_may_have_used_are_skipped() -> None:
+    """Some above those that it left may have been answered."""
+    publisher = Publisher(ID, {3: ("t", b"three")}, was_opened=True)
+    publisher.skip()
+
+    assert publisher.publish("t", b"") == 3 + MOST_UNANSWERED + 1

@@ -107,6 +107,8 @@ async def open_outboxes(storage: Storage, place: str, fresh_id: bytes) -> list[K
         publisher = Publisher(fresh_id, is_kept=True)
         fresh = f"{place}{count:08}.{fresh_id.hex()}."
         left.append(KeptOutbox(storage, fresh, publisher, was_opened=False))
+    else:
+        left[-1].publisher.skip()  # some above those that are kept may have been answered
     return left
 
 

@@ -179,6 +179,10 @@ class Publisher:
             self._unkept.add(self._last)
         return self._last
 
+    def skip(self) -> None:
+        """Use no number any more that an earlier life of this process may have used."""
+        self._last += MOST_UNANSWERED
+
     # Beyond this process...
 
     def kept(self, number: int) -> None:
