@@ -160,9 +160,8 @@ class Hub:
         is_doubtful = not self._has_failed and not is_certain(error)
         if is_doubtful:
             self._origins.doubt()
-        level = (
-            logging.DEBUG if self._has_failed else logging.ERROR
-        )  # one that failed stays so: it is said once
+        # One that failed stays so: it is said once.
+        level = logging.DEBUG if self._has_failed else logging.ERROR
         self._has_failed |= isinstance(error, StorageFailed | StorageDamaged)
         log.log(level, "publications could not be stored: %s", error)
         self._board.failed(Code.UNKNOWN if is_doubtful else Code.FULL, clause(error))
