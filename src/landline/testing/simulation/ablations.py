@@ -5,12 +5,14 @@ An ablation that another safeguard masks is marked as such in the table, with th
 
 from __future__ import annotations
 
+import itertools
 import statistics
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 
-from .run import Failure, find_fault
+from .run import Failure, find_fault, rarely_collecting
 from .safeguards import ABLATIONS
+from .schedule import shape_of
 from .switched_off import Ablation, patched
 
 
@@ -20,12 +22,21 @@ def applied(ablation: Ablation) -> AbstractContextManager[None]:
 
 
 def seeds_to_find(ablation: Ablation, most: int, steps: int, *, first: int = 0) -> tuple[int, str] | None:
-    """Return how many seeds it takes from the first until one fails, and how it does; None when ``most`` are not enough."""
-    with applied(ablation):
-        for count in range(1, most + 1):
-            found = find_fault(first + count - 1, steps, is_shrunk=False)
+    """Return how many worlds it takes from the first seed until one fails, and how it does; None when ``most`` are not enough.
+
+    Those in which the safeguard has nothing to guard are not played, and not counted.
+    """
+    count = 0
+    with applied(ablation), rarely_collecting():
+        for seed in itertools.count(first):
+            if not ablation.can_harm(shape_of(seed)):
+                continue
+            count += 1
+            found = find_fault(seed, steps, is_shrunk=False)
             if isinstance(found, Failure):
                 return count, found.what
+            if count == most:
+                return None
     return None
 
 
@@ -37,16 +48,16 @@ def report_ablations(say: Callable[[str], None], most: int, steps: int) -> int:
         found = seeds_to_find(ablation, most if not ablation.masked_by else min(most, 200), steps)
         if found is not None:
             taken.append(found[0])
-            say(f"{ablation.name:<52} found by seed {found[0] - 1:>4}: {found[1]:.90}")
+            say(f"{ablation.name:<52} found in world {found[0]:>4}: {found[1]:.90}")
         elif ablation.masked_by:
             say(f"{ablation.name:<52} masked by {ablation.masked_by}; tested alone in {ablation.tested_in}")
         else:
             missed.append(ablation.name)
-            say(f"{ablation.name:<52} NOT FOUND in {most} seeds")
+            say(f"{ablation.name:<52} NOT FOUND in {most} worlds")
     masked = len(ABLATIONS) - len(taken) - len(missed)
     median = statistics.median(taken) if taken else 0
     say(
-        f"{len(taken)} of {len(ABLATIONS)} found, median {median:g} seeds, at most {max(taken, default=0)}; {masked} masked and tested alone; "
+        f"{len(taken)} of {len(ABLATIONS)} found, median {median:g} worlds, at most {max(taken, default=0)}; {masked} masked and tested alone; "
         f"{len(missed)} missed"
     )
     return 1 if missed else 0

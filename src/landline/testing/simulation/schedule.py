@@ -84,8 +84,13 @@ class Shape(msgspec.Struct, frozen=True):
 
 def draw_world(seed: int, steps: int) -> tuple[Shape, list[Step]]:
     """Return the shape and the schedule of a seed."""
-    shape = draw_shape(random.Random(f"shape {seed}"))
+    shape = shape_of(seed)
     return shape, draw_steps(random.Random(f"steps {seed}"), steps, shape)
+
+
+def shape_of(seed: int) -> Shape:
+    """Return the shape of a seed's world."""
+    return draw_shape(random.Random(f"shape {seed}"))
 
 
 def draw_shape(chance: random.Random) -> Shape:

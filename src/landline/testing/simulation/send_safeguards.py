@@ -8,7 +8,7 @@ from ...history import Position
 from ...protocol.intake import Intake
 from ...protocol.publish import Answer, Code, Origin, Publish, Unpublished, encode_record
 from .sends import Receiving
-from .switched_off import Ablation
+from .switched_off import Ablation, needing
 
 _receive = Intake.receive
 _put_down = Receiving.put_down
@@ -66,7 +66,8 @@ def _full_is_stored(intake: Intake) -> None:
     intake._is_news = False
 
 
-SEND_ABLATIONS: tuple[Ablation, ...] = (
+SEND_ABLATIONS: tuple[Ablation, ...] = needing(
+    "topics",
     Ablation(
         "the next is given before the one before is stored",
         ((Intake, "is_free", property(_free_when_nothing_is_in_hand)),),

@@ -18,7 +18,7 @@ from ...protocol.redial import Redial
 from ...protocol.resume import Record
 from ...protocol.subscription import Place
 from .hub import Hub
-from .switched_off import Ablation
+from .switched_off import Ablation, needing
 
 # Sessions...
 
@@ -265,7 +265,8 @@ def _forgetting_where(subscription: Place, payload: bytes) -> Any:
     return told
 
 
-STORED_ABLATIONS: tuple[Ablation, ...] = (
+_OF_SESSIONS = needing(
+    "disk",
     Ablation("a session is stored after the answer", ((Host, "_commit", _answer_first),)),
     Ablation("the attempt is not stored", ((Record, "encode", _without_attempt),)),
     Ablation("the token that is given is not stored", ((Record, "encode", _without_offer),)),
@@ -279,7 +280,13 @@ STORED_ABLATIONS: tuple[Ablation, ...] = (
         "how rarely a client comes to a new life only after its window",
         "tests/protocol/test_host_stored.py",
     ),
-    Ablation("how a session ended while it was stored is not told", ((Host, "_why_late", _unknown_when_late),)),
+    Ablation(
+        "how a session ended while it was stored is not told", ((Host, "_why_late", _unknown_when_late),)
+    ),
+)
+
+_OF_TOPICS = needing(
+    "topics",
     Ablation("answered before the commit", ((Hub, "_write", _answer_before_commit),)),
     Ablation("told before the commit", ((Hub, "_write", _tell_before_commit),)),
     Ablation("answers are kept for ever", ((Origin, "receive", _never_answered),)),
@@ -310,4 +317,6 @@ STORED_ABLATIONS: tuple[Ablation, ...] = (
     Ablation("what retention removed is not told", ((Feed, "page", _page_without_gaps),)),
     Ablation("a replaced history is not told", ((Feed, "page", _never_replaced),)),
     Ablation("the reader forgets where it is", ((Place, "receive", _forgetting_where),)),
-)  # fmt: skip
+)
+
+STORED_ABLATIONS: tuple[Ablation, ...] = (*_OF_SESSIONS, *_OF_TOPICS)

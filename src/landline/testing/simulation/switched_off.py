@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
+
+from .schedule import Shape
 
 Patch = tuple[Any, str, Any]
 """An object, the name of an attribute of it, and what stands there instead."""
@@ -18,6 +20,7 @@ class Ablation(msgspec.Struct, frozen=True):
     Attributes:
         name: what is missing.
         patches: how.
+        needs: what a world must have for anything to be missing in it.
         masked_by: what else stops the harm, when the simulator cannot see it; then ``tested_in`` tries it alone.
     """
 
@@ -25,6 +28,18 @@ class Ablation(msgspec.Struct, frozen=True):
     patches: tuple[Patch, ...]
     masked_by: str = ""
     tested_in: str = ""
+    needs: Literal["", "disk", "topics"] = ""
+
+    def can_harm(self, shape: Shape) -> bool:
+        """Whether anything is missing in such a world."""
+        return (
+            shape.has_topics if self.needs == "topics" else shape.commit_pause is not None or not self.needs
+        )
+
+
+def needing(what: Literal["disk", "topics"], *rows: Ablation) -> tuple[Ablation, ...]:
+    """Return rows that take away nothing but from worlds with a disk, or with topics."""
+    return tuple(msgspec.structs.replace(row, needs=what) for row in rows)
 
 
 @contextlib.contextmanager
