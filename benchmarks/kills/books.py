@@ -17,7 +17,7 @@ from landline.patterns.publications import decode_stored
 from landline.storage import Pattern, SQLiteStorage
 
 from .clients import END, PATTERNS
-from .durable import ON_DISK
+from .durable import ON_DISK, outbox_of
 from .journal import Fact, read
 from .sends import Sends
 from .server import BOOK, STORE
@@ -49,6 +49,7 @@ class Counts:
     posted: int = 0
     repeated: int = 0
     replies: int = 0
+    restored: int = 0
 
     def __iadd__(self, other: Counts) -> Self:
         for name, value in vars(other).items():
@@ -99,8 +100,9 @@ class Books:
                     books.left.append(
                         f"{closed[session]}: the outbox of closed session {session[:8]} is still stored"
                     )
-        outbox = folder / f"{ON_DISK}.db"
-        if outbox.exists() and any(fact[0] == "finished" for fact in books.clients.get(ON_DISK, ())):
+        sender = books.clients.get(ON_DISK, [])
+        outbox = outbox_of(sender, folder)
+        if outbox.exists() and any(fact[0] == "finished" for fact in sender):
             async with SQLiteStorage(outbox) as storage:
                 if count := await count_unanswered(storage):
                     books.left.append(f"{ON_DISK}: has finished, and {count} are in its outbox")
@@ -141,7 +143,7 @@ class Books:
             said=count("say"), acked=count("at"), stored=len(self.stored), told=count("pub"), gaps=count("gap"),
             kept=count("kept"), sent=count("send"), handled=outcomes.count("acked"), unknown=outcomes.count("unknown"),
             failed=outcomes.count("failed"), interrupted=count("interrupted"), sessions=count("session"),
-            posted=count("post"), repeated=self.sends.repeats, replies=sum(fact[0] == "reply" for fact in self.server),
+            posted=count("post"), restored=count("restored"), repeated=self.sends.repeats, replies=sum(fact[0] == "reply" for fact in self.server),
         )  # fmt: skip
 
     # The rules...
