@@ -77,7 +77,10 @@ class DurableIntake:
 
     async def serve(self, bare: BareSession, flow: BareFlow, *, is_known: bool) -> None:
         """Have it come over this flow, until that ends; until all of the one before is answered that was given, it waits."""
-        await while_open(bare, flow, self._free())
+        while (
+            not self._is_free
+        ):  # the program of the one before may be given something in the turn in which that had ended
+            await while_open(bare, flow, self._free())
         before, self._bare, self._flow = self._flow, bare, flow
         if before is not None and before is not flow:
             before.reset(ResetCode.FAILED, "the outbox is sent over another flow now")
@@ -102,8 +105,12 @@ class DurableIntake:
         if self._bare is bare and self._flow is not None:
             self._flow.reset(ResetCode.FAILED, "another outbox is sent over this session now")
 
+    @property
+    def _is_free(self) -> bool:
+        return self._in_hand is None and self._keeping is None
+
     async def _free(self) -> None:
-        while self._in_hand is not None or self._keeping is not None:
+        while not self._is_free:
             await (self._put_down.wait() if self._in_hand is not None else self.settled())
 
     # ... to the program ...
