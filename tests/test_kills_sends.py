@@ -102,6 +102,7 @@ def test_books_in_order_have_no_breach() -> None:
         (drop(ON_DISK, "dealt", "a1", 10), "reply 10 was called acked, and was not handled"),
         (drop(ON_DISK, "given", "a2", 20), "reply 20 was kept, and not given"),
         (drop(ON_DISK, "given", "a2", 31), "reply 31 was kept, and not given"),
+        (put("server", ["reply settled", "a1", 11, "unknown"]), "reply 11 ended unknown, although the server lives"),
         (put("server", ["reply settled", "a2", 31, "unknown"]), "reply 31 ended unknown, although the server lives"),
         (lambda books: books.left.append("an outbox is there"), "an outbox is there"),
     ],
@@ -140,4 +141,13 @@ def test_an_old_copy_takes_with_it_what_was_kept_since() -> None:
     ]
 
     put("server", ["given", ON_DISK, 4], ["dealt", ON_DISK, 4])(books)
+    assert list(books.breaches()) == []
+
+
+def test_nobody_waits_for_a_second_last_reply() -> None:
+    """The server was killed when it had kept the first one: its client may close before it has the other."""
+    books = clean_books()
+    put("server", ["life", 4], ["reply", "a2", 40, True], ["replied", "a2", 40])(books)
+    put("server", ["reply settled", "a2", 40, "unknown"])(books)
+
     assert list(books.breaches()) == []

@@ -140,9 +140,7 @@ class Sends:
                 replies[fact[1]].kept.add(fact[2])
             elif fact[0] == "reply settled":
                 _, session, number, status = fact
-                replies[session].status[number] = status
-                if status == "unknown" and not is_draining:
-                    yield f"session {session[:8]}: reply {number} ended unknown, although the server lives"
+                replies[session].status[number] = "drained" if status == "unknown" and is_draining else status
         for name, facts in self.clients.items():
             closed = {fact[1] for fact in facts if fact[0] == "closed"}
             for session in [fact[1] for fact in facts if fact[0] == "session"]:
@@ -159,7 +157,7 @@ class _Replies:
     Attributes:
         sent: whether each says that it is the last.
         kept: those of which ``send`` returned.
-        status: how each ended, where that was told.
+        status: how each ended, where that was told; ``drained``, where it is unknown because the server went.
     """
 
     sent: dict[int, bool] = field(default_factory=dict)
@@ -174,18 +172,22 @@ class _Replies:
             yield "replies were given out of order"
         if unsent := sorted(set(given) - set(self.sent)):
             yield f"{unsent[:3]} were given, and never sent"
-        last = max(given, default=0)
+        last = max(self.sent, default=0)
         if was_closed:
             # A client closes when it has one that says so; if the server was killed then, another one is sent that nobody waits for.
-            finals = (number for number in self.kept if self.sent[number])
-            last = max(last, min(finals, default=0))
+            last = min((number for number in self.kept if self.sent[number]), default=last)
         for number in self.sent:
             status = self.status.get(number)
+            if status == "unknown" and number <= last:
+                yield f"reply {number} ended unknown, although the server lives"
             if status == "failed" and number in given:
                 yield f"reply {number} was called failed, and was given"
             if status == "acked" and number not in dealt:
                 yield f"reply {number} was called acked, and was not handled"
-            if status != "failed" and number in self.kept and number <= last and number not in given:
+            is_owed = number in self.kept and (
+                number <= last if was_closed else number < max(given, default=0)
+            )
+            if is_owed and status != "failed" and number not in given:
                 yield f"reply {number} was kept, and not given"
 
 
