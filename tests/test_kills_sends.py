@@ -31,12 +31,12 @@ def clean_books() -> Sends:
     }  # fmt: skip
     server: list[Fact] = [
         ["life", 1], ["given", ON_DISK, 1], ["dealt", ON_DISK, 1], ["stored", ON_DISK, 1],
-        ["reply", "a1", 10, False], ["replied", "a1", 10], ["reply settled", "a1", 10, "acked"], ["reply", "a1", 11, False], ["replied", "a1", 11],
+        ["reply", "a1", 10, False], ["replied", "a1", 10], ["reply settled", "a1", 10, "acked", ""], ["reply", "a1", 11, False], ["replied", "a1", 11],
         ["given", ON_DISK, 2], ["dealt", ON_DISK, 2],
         ["life", 2], ["given", ON_DISK, 2], ["dealt", ON_DISK, 2], ["stored", ON_DISK, 2],
         ["reply", "a2", 20, False], ["replied", "a2", 20], ["reply", "a2", 21, False],
         ["given", MEMORY, 3], ["dealt", MEMORY, 3], ["reply", "b2", 23, True], ["replied", "b2", 23], ["given", MEMORY, 1], ["dealt", MEMORY, 1],
-        ["draining"], ["reply settled", "a2", 20, "unknown"], ["reply", "a2", 22, False], ["reply settled", "a2", 22, "failed"],
+        ["draining"], ["reply settled", "a2", 20, "unknown", ""], ["reply", "a2", 22, False], ["reply settled", "a2", 22, "failed", ""],
         ["life", 3], ["given", ON_DISK, 3], ["dealt", ON_DISK, 3],
         ["reply", "a2", 31, True], ["replied", "a2", 31],
     ]  # fmt: skip
@@ -102,8 +102,8 @@ def test_books_in_order_have_no_breach() -> None:
         (drop(ON_DISK, "dealt", "a1", 10), "reply 10 was called acked, and was not handled"),
         (drop(ON_DISK, "given", "a2", 20), "reply 20 was kept, and not given"),
         (drop(ON_DISK, "given", "a2", 31), "reply 31 was kept, and not given"),
-        (put("server", ["reply settled", "a1", 11, "unknown"]), "reply 11 ended unknown, although the server lives"),
-        (put("server", ["reply settled", "a2", 31, "unknown"]), "reply 31 ended unknown, although the server lives"),
+        (put("server", ["reply settled", "a1", 11, "unknown", ""]), "reply 11 ended unknown, although the server lives"),
+        (put("server", ["reply settled", "a2", 31, "unknown", ""]), "reply 31 ended unknown, although the server lives"),
         (lambda books: books.left.append("an outbox is there"), "an outbox is there"),
     ],
 )  # fmt: skip
@@ -148,6 +148,6 @@ def test_nobody_waits_for_a_second_last_reply() -> None:
     """The server was killed when it had kept the first one: its client may close before it has the other."""
     books = clean_books()
     put("server", ["life", 4], ["reply", "a2", 40, True], ["replied", "a2", 40])(books)
-    put("server", ["reply settled", "a2", 40, "unknown"])(books)
+    put("server", ["reply settled", "a2", 40, "unknown", ""])(books)
 
     assert list(books.breaches()) == []

@@ -22,6 +22,7 @@ from .journal import Fact, read
 from .sends import Sends
 from .server import BOOK, STORE
 
+SESSION: Final = "landline.session."
 SENT: Final = "landline.sent."
 
 LOSING: Final = {"short": {EXPIRED}, "drop": {BEHIND}, "latest": {SUPERSEDED, BEHIND}}
@@ -93,13 +94,11 @@ class Books:
                         data if data == END else data[:2],
                     )
                 after, more = page.end, page.more
-            closed = {fact[1]: name for name, fact in books.facts("closed")}
+            sessions = {value.key.removeprefix(SESSION) for value in await storage.scan(SESSION)}
             for value in await storage.scan(SENT):
                 session = value.key.removeprefix(SENT).partition(".")[0]
-                if session in closed:
-                    books.left.append(
-                        f"{closed[session]}: the outbox of closed session {session[:8]} is still stored"
-                    )
+                if session not in sessions:
+                    books.left.append(f"the outbox of session {session[:8]}, which is over, is still stored")
         sender = books.clients.get(ON_DISK, [])
         outbox = outbox_of(sender, folder)
         if outbox.exists() and any(fact[0] == "finished" for fact in sender):

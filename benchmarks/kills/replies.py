@@ -66,8 +66,8 @@ class Replies:
         self._note("reply", session.id, number, is_last)
         try:
             receipt = await session.send([number, is_last], durable=True)
-        except landline.LandlineError:
-            self._note("reply settled", session.id, number, "failed")
+        except landline.LandlineError as error:
+            self._note("reply settled", session.id, number, "failed", str(error))
             raise
         self._note("replied", session.id, number)
         task = asyncio.ensure_future(self._watch(receipt, session.id, number))
@@ -76,7 +76,7 @@ class Replies:
 
     async def _watch(self, receipt: landline.Receipt, session: str, number: int) -> None:
         outcome = await receipt
-        self._note("reply settled", session, number, outcome.status)
+        self._note("reply settled", session, number, outcome.status, outcome.reason)
 
 
 def note_stored(journal: Journal) -> None:

@@ -139,8 +139,9 @@ class Sends:
             elif fact[0] == "replied":
                 replies[fact[1]].kept.add(fact[2])
             elif fact[0] == "reply settled":
-                _, session, number, status = fact
+                _, session, number, status, reason = fact
                 replies[session].status[number] = "drained" if status == "unknown" and is_draining else status
+                replies[session].reason[number] = reason
         for name, facts in self.clients.items():
             closed = {fact[1] for fact in facts if fact[0] == "closed"}
             for session in [fact[1] for fact in facts if fact[0] == "session"]:
@@ -158,11 +159,13 @@ class _Replies:
         sent: whether each says that it is the last.
         kept: those of which ``send`` returned.
         status: how each ended, where that was told; ``drained``, where it is unknown because the server went.
+        reason: why, where it was not acked.
     """
 
     sent: dict[int, bool] = field(default_factory=dict)
     kept: set[int] = field(default_factory=set)
     status: dict[int, str] = field(default_factory=dict)
+    reason: dict[int, str] = field(default_factory=dict)
 
     def breaches(self, given: list[int], dealt: set[int], *, was_closed: bool) -> Iterator[str]:
         """What is wrong with what the client's program was given of it."""
@@ -179,7 +182,7 @@ class _Replies:
         for number in self.sent:
             status = self.status.get(number)
             if status == "unknown" and number <= last:
-                yield f"reply {number} ended unknown, although the server lives"
+                yield f"reply {number} ended unknown, although the server lives: {self.reason[number]}"
             if status == "failed" and number in given:
                 yield f"reply {number} was called failed, and was given"
             if status == "acked" and number not in dealt:
