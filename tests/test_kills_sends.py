@@ -26,19 +26,19 @@ def clean_books() -> Sends:
         MEMORY: [
             ["life", 1], ["session", "b1"], ["post", 1, 1], ["posted", 1], ["post", 2, 1], ["posted", 2],
             ["life", 2], ["session", "b2"], ["post", 3, 2], ["posted", 3], ["settled", 3, "acked", ""],
-            ["closed", "b2"],
+            ["given", "b2", 23], ["dealt", "b2", 23], ["closed", "b2"],
         ],
     }  # fmt: skip
     server: list[Fact] = [
         ["life", 1], ["given", ON_DISK, 1], ["dealt", ON_DISK, 1], ["stored", ON_DISK, 1],
-        ["reply", "a1", 10], ["replied", "a1", 10], ["reply settled", "a1", 10, "acked"], ["reply", "a1", 11], ["replied", "a1", 11],
+        ["reply", "a1", 10, False], ["replied", "a1", 10], ["reply settled", "a1", 10, "acked", ""], ["reply", "a1", 11, False], ["replied", "a1", 11],
         ["given", ON_DISK, 2], ["dealt", ON_DISK, 2],
         ["life", 2], ["given", ON_DISK, 2], ["dealt", ON_DISK, 2], ["stored", ON_DISK, 2],
-        ["reply", "a2", 20], ["replied", "a2", 20], ["reply", "a2", 21],
-        ["given", MEMORY, 3], ["dealt", MEMORY, 3], ["given", MEMORY, 1], ["dealt", MEMORY, 1],
-        ["draining"], ["reply settled", "a2", 20, "unknown"], ["reply", "a2", 22], ["reply settled", "a2", 22, "failed"],
+        ["reply", "a2", 20, False], ["replied", "a2", 20], ["reply", "a2", 21, False],
+        ["given", MEMORY, 3], ["dealt", MEMORY, 3], ["reply", "b2", 23, True], ["replied", "b2", 23], ["given", MEMORY, 1], ["dealt", MEMORY, 1],
+        ["draining"], ["reply settled", "a2", 20, "unknown", ""], ["reply", "a2", 22, False], ["reply settled", "a2", 22, "failed", ""],
         ["life", 3], ["given", ON_DISK, 3], ["dealt", ON_DISK, 3],
-        ["reply", "a2", 31], ["replied", "a2", 31],
+        ["reply", "a2", 31, True], ["replied", "a2", 31],
     ]  # fmt: skip
     return Sends(clients, server)
 
@@ -102,7 +102,8 @@ def test_books_in_order_have_no_breach() -> None:
         (drop(ON_DISK, "dealt", "a1", 10), "reply 10 was called acked, and was not handled"),
         (drop(ON_DISK, "given", "a2", 20), "reply 20 was kept, and not given"),
         (drop(ON_DISK, "given", "a2", 31), "reply 31 was kept, and not given"),
-        (put("server", ["reply settled", "a2", 31, "unknown"]), "reply 31 ended unknown, although the server lives"),
+        (put("server", ["reply settled", "a1", 11, "unknown", ""]), "reply 11 ended unknown, although the server lives"),
+        (put("server", ["reply settled", "a2", 31, "unknown", ""]), "reply 31 ended unknown, although the server lives"),
         (lambda books: books.left.append("an outbox is there"), "an outbox is there"),
     ],
 )  # fmt: skip
@@ -126,3 +127,27 @@ def test_what_dies_with_a_client_in_memory_is_not_missed() -> None:
     put("server", ["given", MEMORY, 2])(books)
 
     assert any("send 1 was not given, and 2 was" in breach for breach in books.breaches())
+
+
+def test_an_old_copy_takes_with_it_what_was_kept_since() -> None:
+    """What was kept before the copy is owed all the same, and what is sent with it is in an order of its own."""
+    books = clean_books()
+    put(ON_DISK, ["post", 4, 2], ["posted", 4], ["copied"], ["post", 5, 2], ["posted", 5])(books)
+    put(ON_DISK, ["restored", "old.db"], ["left", 4], ["post", 6, 3], ["posted", 6])(books)
+    put("server", ["given", ON_DISK, 6], ["dealt", ON_DISK, 6])(books)
+
+    assert [breach.partition(":")[2] for breach in books.breaches()] == [
+        " send 4 was kept on its disk, and was not handled"
+    ]
+
+    put("server", ["given", ON_DISK, 4], ["dealt", ON_DISK, 4])(books)
+    assert list(books.breaches()) == []
+
+
+def test_nobody_waits_for_a_second_last_reply() -> None:
+    """The server was killed when it had kept the first one: its client may close before it has the other."""
+    books = clean_books()
+    put("server", ["life", 4], ["reply", "a2", 40, True], ["replied", "a2", 40])(books)
+    put("server", ["reply settled", "a2", 40, "unknown", ""])(books)
+
+    assert list(books.breaches()) == []

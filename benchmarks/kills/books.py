@@ -17,11 +17,12 @@ from landline.patterns.publications import decode_stored
 from landline.storage import Pattern, SQLiteStorage
 
 from .clients import END, PATTERNS
-from .durable import ON_DISK
+from .durable import ON_DISK, outbox_of
 from .journal import Fact, read
 from .sends import Sends
 from .server import BOOK, STORE
 
+SESSION: Final = "landline.session."
 SENT: Final = "landline.sent."
 
 LOSING: Final = {"short": {EXPIRED}, "drop": {BEHIND}, "latest": {SUPERSEDED, BEHIND}}
@@ -49,6 +50,7 @@ class Counts:
     posted: int = 0
     repeated: int = 0
     replies: int = 0
+    restored: int = 0
 
     def __iadd__(self, other: Counts) -> Self:
         for name, value in vars(other).items():
@@ -92,15 +94,14 @@ class Books:
                         data if data == END else data[:2],
                     )
                 after, more = page.end, page.more
-            closed = {fact[1]: name for name, fact in books.facts("closed")}
+            sessions = {value.key.removeprefix(SESSION) for value in await storage.scan(SESSION)}
             for value in await storage.scan(SENT):
                 session = value.key.removeprefix(SENT).partition(".")[0]
-                if session in closed:
-                    books.left.append(
-                        f"{closed[session]}: the outbox of closed session {session[:8]} is still stored"
-                    )
-        outbox = folder / f"{ON_DISK}.db"
-        if outbox.exists() and any(fact[0] == "finished" for fact in books.clients.get(ON_DISK, ())):
+                if session not in sessions:
+                    books.left.append(f"the outbox of session {session[:8]}, which is over, is still stored")
+        sender = books.clients.get(ON_DISK, [])
+        outbox = outbox_of(sender, folder)
+        if outbox.exists() and any(fact[0] == "finished" for fact in sender):
             async with SQLiteStorage(outbox) as storage:
                 if count := await count_unanswered(storage):
                     books.left.append(f"{ON_DISK}: has finished, and {count} are in its outbox")
@@ -141,7 +142,7 @@ class Books:
             said=count("say"), acked=count("at"), stored=len(self.stored), told=count("pub"), gaps=count("gap"),
             kept=count("kept"), sent=count("send"), handled=outcomes.count("acked"), unknown=outcomes.count("unknown"),
             failed=outcomes.count("failed"), interrupted=count("interrupted"), sessions=count("session"),
-            posted=count("post"), repeated=self.sends.repeats, replies=sum(fact[0] == "reply" for fact in self.server),
+            posted=count("post"), restored=count("restored"), repeated=self.sends.repeats, replies=sum(fact[0] == "reply" for fact in self.server),
         )  # fmt: skip
 
     # The rules...

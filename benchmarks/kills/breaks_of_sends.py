@@ -8,6 +8,7 @@ from functools import partial
 from typing import Any, Final
 
 import landline.client
+from landline.patterns import outbox
 from landline.patterns.intake import DurableIntake, Found, Keep
 from landline.patterns.outbox import KeptOutbox
 from landline.protocol.intake import Intake
@@ -94,6 +95,11 @@ def _left_behind() -> None:
     client["chain"] = lambda bare, purpose, kept: chain(bare, purpose, kept[-1:])
 
 
+def _old_goes_on() -> None:
+    """A client puts what is new into the outbox that an earlier life left, also into one out of an old copy."""
+    outbox._MOST_LEFT = 1  # type: ignore[misc]
+
+
 SERVER: Final[dict[str, Callable[[], None]]] = {
     "ack a send before it is stored": _acked_first,
     "handled sends are not stored": _not_remembered,
@@ -105,4 +111,5 @@ SERVER: Final[dict[str, Callable[[], None]]] = {
 CLIENT: Final[dict[str, Callable[[], None]]] = {
     "what was given is forgotten": _given_forgotten,
     "earlier outboxes are left": _left_behind,
+    "an earlier outbox goes on": _old_goes_on,
 }

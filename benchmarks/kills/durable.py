@@ -1,13 +1,16 @@
 """The clients that send durably, and are sent to: one with an outbox on its own disk, and one with none.
 
 Each posts numbers and asks for the next with what it is given; the server's program sends as many back. Now and then a session ends in an
-orderly way, when everything in both directions is settled, and another one goes on.
+orderly way, when everything in both directions is settled, and another one goes on; now and then with an old copy of its file.
 """
 
 from __future__ import annotations
 
 import asyncio
 import random
+import shutil
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 from typing import Any, Final
 
@@ -19,26 +22,59 @@ from landline.patterns.publications import decode_stored
 from landline.storage import SQLiteStorage
 
 from .client import PAUSE, UNACKED, Client
+from .journal import Fact, read
 
 ON_DISK: Final = "sender-on-disk"
 """The one that keeps its outbox."""
 
-FEWEST: Final = 50
-MOST: Final = 600
-"""Messages of one session, which then is closed."""
+COPY: Final = "copy.db"
+
+RESTORED: Final = 0.2
+COPIED: Final = 0.3
+"""How many of its sessions begin with an old copy of its file, as from a backup, and with making such a copy."""
+
+SHORT: Final = (5, 40)
+LONG: Final = (40, 1000)
+"""Messages of one session, which then is closed; half of them are short."""
 
 
 async def send_durably(client: Client) -> bool:
     """Play the role for one session; return whether it was the last."""
-    storage = client.folder / f"{client.name}.db" if client.name == ON_DISK else None
-    if storage is not None and storage.exists():
-        await _note_left(client, storage)
+    storage = await _storage(client) if client.name == ON_DISK else None
     session = await client.connect(storage)
-    many = random.Random(session.id).randrange(FEWEST, MOST)
+    chance = random.Random(session.id)
+    many = chance.randrange(*chance.choice((SHORT, LONG)))
     was_closed = await client.until_lost(session, _post(client, session, many), _hear(client, session))
     if was_closed:
         client.note("closed", session.id)
     return was_closed and client.finish.is_set()
+
+
+def outbox_of(facts: list[Fact], folder: Path) -> Path:
+    """Return the file that a client's book says its outbox is in."""
+    names: list[str] = [f"{ON_DISK}.db", *(fact[1] for fact in facts if fact[0] == "restored")]
+    return folder / names[-1]
+
+
+async def _storage(client: Client) -> Path:
+    """Return the file of the outbox, perhaps an old copy, and write down what is in it."""
+    facts = list(read(client.folder / f"{client.name}.book"))
+    path, copy = outbox_of(facts, client.folder), client.folder / COPY
+    if not path.exists():
+        return path
+    share = random.Random(len(facts)).random()
+    if share < RESTORED and copy.exists():
+        path = client.folder / f"{ON_DISK}-{len(facts)}.db"
+        shutil.copyfile(copy, path)
+        client.note("restored", path.name)
+    elif share < RESTORED + COPIED:
+        unfinished = copy.with_suffix(".unfinished")
+        with closing(sqlite3.connect(path)) as one, closing(sqlite3.connect(unfinished)) as other:
+            one.backup(other)
+        unfinished.replace(copy)
+        client.note("copied")
+    await _note_left(client, path)
+    return path
 
 
 async def _note_left(client: Client, path: Path) -> None:

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import itertools
 import random
 from typing import Any, Final
@@ -36,37 +37,46 @@ class Replies:
         self._watching: set[asyncio.Task[None]] = set()
 
     async def serve(self, session: landline.Session) -> None:
-        """Take what comes, one after another, and have a reply sent to each meanwhile."""
+        """Take what comes, one after another, and have a reply sent to each meanwhile, to the last one before it is done with that."""
         note, who = self._note, session.principal
-        due: asyncio.Queue[bool] = asyncio.Queue()
+        due: asyncio.Queue[None] = asyncio.Queue()
         replying = asyncio.create_task(self._reply(session, due))
         try:
             async for number, is_last in session:
                 note("given", who, number)
                 await asyncio.sleep(max(0.0, self._chance.uniform(-LONGEST_HOLD, LONGEST_HOLD)))
+                if is_last:  # its reply is waited for, so it is not handled before that is kept
+                    await due.join()
+                    await self._send(session, is_last=True)
                 note("dealt", who, number)
-                due.put_nowait(is_last)
+                if not is_last:
+                    due.put_nowait(None)
         finally:
             replying.cancel()
 
-    async def _reply(self, session: landline.Session, due: asyncio.Queue[bool]) -> None:
+    async def _reply(self, session: landline.Session, due: asyncio.Queue[None]) -> None:
         while True:
-            is_last = await due.get()
-            number = next(self._numbers)
-            self._note("reply", session.id, number)
-            try:
-                receipt = await session.send([number, is_last], durable=True)
-            except landline.LandlineError:
-                self._note("reply settled", session.id, number, "failed")
-                return
-            self._note("replied", session.id, number)
-            task = asyncio.ensure_future(self._watch(receipt, session.id, number))
-            self._watching.add(task)
-            task.add_done_callback(self._watching.discard)
+            await due.get()
+            with contextlib.suppress(landline.LandlineError):  # that is written down
+                await self._send(session, is_last=False)
+            due.task_done()
+
+    async def _send(self, session: landline.Session, *, is_last: bool) -> None:
+        number = next(self._numbers)
+        self._note("reply", session.id, number, is_last)
+        try:
+            receipt = await session.send([number, is_last], durable=True)
+        except landline.LandlineError as error:
+            self._note("reply settled", session.id, number, "failed", str(error))
+            raise
+        self._note("replied", session.id, number)
+        task = asyncio.ensure_future(self._watch(receipt, session.id, number))
+        self._watching.add(task)
+        task.add_done_callback(self._watching.discard)
 
     async def _watch(self, receipt: landline.Receipt, session: str, number: int) -> None:
         outcome = await receipt
-        self._note("reply settled", session, number, outcome.status)
+        self._note("reply settled", session, number, outcome.status, outcome.reason)
 
 
 def note_stored(journal: Journal) -> None:

@@ -50,7 +50,7 @@ class Sends:
     def _given_to_server(self) -> Iterator[str]:
         """In order, and none again but the last one of a life before, unless that is stored."""
         posted = self._posted()
-        last: dict[tuple[str, int], tuple[int, int]] = {}
+        last: dict[tuple[str, str], tuple[int, int]] = {}
         stored: set[Sent] = set()
         life = 0
         for fact in self.server:
@@ -65,8 +65,7 @@ class Sends:
                     continue
                 if (who, number) in stored:
                     yield f"{who}: send {number} was given again, after it was stored that it is handled"
-                # An outbox on a disk goes on in the next life; what was on its way of another one comes beside that of its next.
-                line = (who, 0 if who == ON_DISK else posted[who, number])
+                line = (who, posted[who, number])
                 before, then = last.get(line, (0, 0))
                 if number < before:
                     yield f"{who}: send {number} was given after {before}"
@@ -93,7 +92,7 @@ class Sends:
         given = {(fact[1], fact[2]) for fact in self.server if fact[0] == "given"}
         for name, facts in self.clients.items():
             if name == ON_DISK:
-                for number in sorted({fact[1] for fact in facts if fact[0] in {"posted", "left"}}):
+                for number in sorted(_owed(facts)):
                     if (name, number) not in dealt:
                         yield f"{name}: send {number} was kept on its disk, and was not handled"
             lives: dict[int, list[int]] = defaultdict(list)
@@ -106,14 +105,21 @@ class Sends:
                     if number < last and (name, number) not in given:
                         yield f"{name}: send {number} was not given, and {last} was"
 
-    def _posted(self) -> dict[Sent, int]:
-        """Return in which life of its client each was sent."""
-        return {
-            (name, fact[1]): fact[2]
-            for name, facts in self.clients.items()
-            for fact in facts
-            if fact[0] == "post"
-        }
+    def _posted(self) -> dict[Sent, str]:
+        """Return with which others each send is in order.
+
+        With those of the lives before, where the file goes on; what was on its way of a file that is gone, or of memory, may come beside what is
+        sent next.
+        """
+        posted: dict[Sent, str] = {}
+        for name, facts in self.clients.items():
+            file = ""
+            for fact in facts:
+                if fact[0] == "restored":
+                    file = fact[1]
+                elif fact[0] == "post":
+                    posted[name, fact[1]] = file if name == ON_DISK else str(fact[2])
+        return posted
 
     def _dealt(self) -> set[Sent]:
         return {(fact[1], fact[2]) for fact in self.server if fact[0] == "dealt"}
@@ -122,41 +128,81 @@ class Sends:
 
     def _replies(self) -> Iterator[str]:
         """Once and in order, also in the next lives of the server; all, if the session was closed in the end."""
-        sent: dict[str, list[int]] = defaultdict(list)
-        kept: set[Sent] = set()
-        status: dict[Sent, str] = {}
+        replies: dict[str, _Replies] = defaultdict(_Replies)
         is_draining = False
         for fact in self.server:
             if fact[0] in {"life", "draining"}:
                 is_draining = fact[0] == "draining"
             elif fact[0] == "reply":
-                sent[fact[1]].append(fact[2])
+                _, session, number, is_last = fact
+                replies[session].sent[number] = is_last
             elif fact[0] == "replied":
-                kept.add((fact[1], fact[2]))
+                replies[fact[1]].kept.add(fact[2])
             elif fact[0] == "reply settled":
-                status[fact[1], fact[2]] = fact[3]
-                if fact[3] == "unknown" and not is_draining:
-                    yield f"session {fact[1][:8]}: reply {fact[2]} ended unknown, although the server lives"
+                _, session, number, status, reason = fact
+                replies[session].status[number] = "drained" if status == "unknown" and is_draining else status
+                replies[session].reason[number] = reason
         for name, facts in self.clients.items():
             closed = {fact[1] for fact in facts if fact[0] == "closed"}
-            dealt = {(fact[1], fact[2]) for fact in facts if fact[0] == "dealt"}
             for session in [fact[1] for fact in facts if fact[0] == "session"]:
                 given = [fact[2] for fact in facts if fact[0] == "given" and fact[1] == session]
-                where = f"{name}, session {session[:8]}"
-                if len(set(given)) < len(given):
-                    yield f"{where}: {len(given) - len(set(given))} replies were given twice"
-                if given != sorted(given):
-                    yield f"{where}: replies were given out of order"
-                if unsent := sorted(set(given) - set(sent[session])):
-                    yield f"{where}: {unsent[:3]} were given, and never sent"
-                last = max(given, default=0)
-                for number in sent[session]:
-                    reply = (session, number)
-                    if status.get(reply) == "failed":
-                        if number in given:
-                            yield f"{where}: reply {number} was called failed, and was given"
-                        continue
-                    if status.get(reply) == "acked" and reply not in dealt:
-                        yield f"{where}: reply {number} was called acked, and was not handled"
-                    if reply in kept and number not in given and (number < last or session in closed):
-                        yield f"{where}: reply {number} was kept, and not given"
+                dealt = {fact[2] for fact in facts if fact[0] == "dealt" and fact[1] == session}
+                for breach in replies[session].breaches(given, dealt, was_closed=session in closed):
+                    yield f"{name}, session {session[:8]}: {breach}"
+
+
+@dataclass
+class _Replies:
+    """What the server's program sent in one session.
+
+    Attributes:
+        sent: whether each says that it is the last.
+        kept: those of which ``send`` returned.
+        status: how each ended, where that was told; ``drained``, where it is unknown because the server went.
+        reason: why, where it was not acked.
+    """
+
+    sent: dict[int, bool] = field(default_factory=dict)
+    kept: set[int] = field(default_factory=set)
+    status: dict[int, str] = field(default_factory=dict)
+    reason: dict[int, str] = field(default_factory=dict)
+
+    def breaches(self, given: list[int], dealt: set[int], *, was_closed: bool) -> Iterator[str]:
+        """What is wrong with what the client's program was given of it."""
+        if len(set(given)) < len(given):
+            yield f"{len(given) - len(set(given))} replies were given twice"
+        if given != sorted(given):
+            yield "replies were given out of order"
+        if unsent := sorted(set(given) - set(self.sent)):
+            yield f"{unsent[:3]} were given, and never sent"
+        last = max(self.sent, default=0)
+        if was_closed:
+            # A client closes when it has one that says so; if the server was killed then, another one is sent that nobody waits for.
+            last = min((number for number in self.kept if self.sent[number]), default=last)
+        for number in self.sent:
+            status = self.status.get(number)
+            if status == "unknown" and number <= last:
+                yield f"reply {number} ended unknown, although the server lives: {self.reason[number]}"
+            if status == "failed" and number in given:
+                yield f"reply {number} was called failed, and was given"
+            if status == "acked" and number not in dealt:
+                yield f"reply {number} was called acked, and was not handled"
+            is_owed = number in self.kept and (
+                number <= last if was_closed else number < max(given, default=0)
+            )
+            if is_owed and status != "failed" and number not in given:
+                yield f"reply {number} was kept, and not given"
+
+
+def _owed(facts: list[Fact]) -> set[int]:
+    """Return what was kept on a client's disk, and did not go with a file that an old copy took the place of."""
+    owed: set[int] = set()
+    copied: set[int] = set()
+    for fact in facts:
+        if fact[0] in {"posted", "left"}:
+            owed.add(fact[1])
+        elif fact[0] == "copied":
+            copied = set(owed)
+        elif fact[0] == "restored":
+            owed &= copied
+    return owed

@@ -12,6 +12,7 @@ import pytest
 import landline
 from landline.errors import FlowReset
 from landline.limits import PROTOCOL
+from landline.patterns.intake import DurableIntake
 from landline.patterns.messages import Messages
 from landline.patterns.publications import encode_stored, say
 from landline.protocol.intake import SEND_PURPOSE
@@ -93,6 +94,9 @@ async def sender() -> AsyncIterator[Sender]:
             given.append(message)
             if message == "hold":
                 await may_go_on.wait()
+            if message == "leave":
+                await may_go_on.wait()
+                _ = await session.send("too late")
 
     may_go_on = asyncio.Event()
     disk = Disk()
@@ -241,4 +245,44 @@ async def test_one_session_does_not_handle_what_another_has_in_hand(sender: Send
     sender.may_go_on.set()
 
     assert await hearing == Published(1, "", 0)
+    await other.session.close()
+
+
+@pytest.mark.parametrize(
+    ("late", "given"), [("hold", ["x", "hold", "y"]), ("leave", ["x", "leave", "leave", "y"])]
+)
+async def test_what_came_late_over_the_flow_before_is_waited_for(
+    sender: Sender, monkeypatch: pytest.MonkeyPatch, late: str, given: list[str]
+) -> None:
+    """A program is given it in the moment in which another session takes over: that waits again, and is given it if it is put down unhandled."""
+    before = await sender.flow()
+    other = await sender.another()
+    free = DurableIntake._free
+
+    async def freed(intake: DurableIntake) -> None:
+        await free(intake)
+        if len(sender.given) == 1:
+            before.send(2, late)
+            await turns()
+
+    monkeypatch.setattr(DurableIntake, "_free", freed)
+    sender.disk.held.clear()
+    before.send(1, "x")
+    await turns()
+    opening = asyncio.ensure_future(other.flow(known=True))
+    await turns()
+    sender.disk.held.set()
+    for _ in range(5):
+        await turns()
+    assert sender.given == ["x", late]
+    assert not opening.done()
+    if late == "leave":
+        await sender.session.close()
+    sender.may_go_on.set()
+    flow = await opening
+    flow.send(2, late)
+    flow.send(3, "y")
+
+    assert [await flow.hear() for _ in range(2)] == [Published(2, "", 0), Published(3, "", 0)]
+    assert sender.given == given
     await other.session.close()

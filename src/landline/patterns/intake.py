@@ -62,7 +62,10 @@ class DurableIntake:
 
     async def serve(self, bare: BareSession, flow: BareFlow, *, is_known: bool) -> None:
         """Have it come over this flow, until that ends; until all of the one before is answered that was given, it waits."""
-        await while_open(bare, flow, self._free())
+        while (
+            not self._core.is_free
+        ):  # the program of the one before may be given something in the turn in which that had ended
+            await while_open(bare, flow, self._free())
         before, self._bare, self._flow = self._flow, bare, flow
         if before is not None and before is not flow:
             before.reset(ResetCode.FAILED, "the outbox is sent over another flow now")
