@@ -77,7 +77,8 @@ class DurableIntake:
 
     async def serve(self, bare: BareSession, flow: BareFlow, *, is_known: bool) -> None:
         """Have it come over this flow, until that ends; until all of the one before is answered that was given, it waits."""
-        await while_open(bare, flow, self._free())
+        while (busy := self._busy_one(bare)) is not None:  # again: a program may take the next meanwhile
+            await while_open(bare, flow, busy.wait_free())
         before, self._bare, self._flow = self._flow, bare, flow
         if before is not None and before is not flow:
             before.reset(ResetCode.FAILED, "the outbox is sent over another flow now")
@@ -102,7 +103,15 @@ class DurableIntake:
         if self._bare is bare and self._flow is not None:
             self._flow.reset(ResetCode.FAILED, "another outbox is sent over this session now")
 
-    async def _free(self) -> None:
+    def _busy_one(self, bare: BareSession) -> DurableIntake | None:
+        """Return what must be handled and stored first: of this outbox, and of another one what this session's program has in hand."""
+        other = bare.intake
+        if self._in_hand is not None or self._keeping is not None:
+            return self
+        return other if isinstance(other, DurableIntake) and other._taker is bare else None
+
+    async def wait_free(self) -> None:
+        """Wait until nothing is in a program's hands, and all that was handled is stored and answered."""
         while self._in_hand is not None or self._keeping is not None:
             await (self._put_down.wait() if self._in_hand is not None else self.settled())
 
