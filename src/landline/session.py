@@ -79,14 +79,16 @@ class Session:
         return self._messages.send_nowait(value)
 
     async def flush(self) -> None:
-        """Wait until the peer's program has handled everything sent so far.
+        """Wait until the peer's program has handled everything sent so far; of durable ones, what an earlier life of the client left too.
+
+        A durable one that could not be sent, or that a program failed over, is not waited for any more: its receipt tells.
 
         Raises:
             SessionClosed, SessionLost: the session ended before that was known.
         """
         await self._messages.flush()
         if self._sending is not None:
-            await self._sending.wait_answered()
+            await self._sending.flush()
 
     # Receiving...
 
