@@ -278,7 +278,8 @@ async def test_a_program_that_takes_the_next_while_another_flow_begins_is_waited
         session.ack()
         for _ in range(later):
             await asyncio.sleep(0)
-        given.extend([message async for message in session])
+        while True:
+            given.append(await session.receive())
 
     disk = Disk()
     address = f"memory://intake-{next(_numbers)}"

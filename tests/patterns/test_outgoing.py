@@ -157,3 +157,29 @@ async def test_a_disk_that_cannot_forget_leaves_no_flows_behind(house: House) ->
 
         assert len(session._bare.core.flows) <= 3
         await session.close()
+
+
+@pytest.mark.limit("protocol.outboxes")
+async def test_what_many_lives_left_of_both_kinds_goes_out_over_one_session(house: House) -> None:
+    """It has no more outboxes than the server allows of publishes and sends together, and room for what is new."""
+    mine = Disk()
+    lives = PROTOCOL.outboxes + 1
+    for life in range(lives):
+        async with house.server().listen(house.address):
+            session = await house.connect(mine)
+        _ = await session.send(life, durable=True)
+        kept = asyncio.Event()
+        publishing = asyncio.ensure_future(session.publish("t", life, on_kept=kept.set))
+        await kept.wait()
+        publishing.cancel()
+        await session.close()
+    async with house.server().listen(house.address):
+        session = await house.connect(mine)
+        new = await session.send("new", durable=True)
+        await session.publish("t", "new")
+
+        assert await new == ACKED
+        assert house.given == [*range(lives), "new"]
+        await session.close()
+    async with mine:
+        assert await landline.count_unanswered(mine) == 0
