@@ -123,6 +123,19 @@ async def test_flush_raises_where_the_session_ended_before_it_was_handled(
         await session.flush()
 
 
+async def test_flush_raises_where_the_session_is_closed_while_no_server_is_there(house: House) -> None:
+    """Its outbox gives up before the session is over."""
+    async with house.server().listen(house.address):
+        session = await house.connect(Disk())
+    _ = await session.send("x", durable=True)
+    flushing = asyncio.ensure_future(session.flush())
+    await turns()
+    await session.close()
+
+    with pytest.raises(SessionClosed):
+        await flushing
+
+
 async def test_flush_waits_for_what_an_earlier_life_left(house: House) -> None:
     """Who comes only to have that delivered need not send anything."""
     mine = Disk()

@@ -126,8 +126,9 @@ class Outgoing:
             await self.wait_answered()
         elif self._task is not None:
             await asyncio.wait([self._task])
-        if self._bare.ended is not None and (self.awaited or self._given_up):
-            raise self._bare.ended
+        error = self._why_not()
+        if error is not None and (self.awaited or self._given_up):
+            raise error
 
     async def wait_closed(self) -> None:
         """Wait until nothing of it, nor of those before it, is at work any more, once the session is over."""
@@ -254,7 +255,7 @@ class Outgoing:
         while self._keeping:  # what cannot be kept is told by itself
             await asyncio.wait(self._keeping.values())
         if self.outbox.unanswered:
-            self._given_up = reason
+            self._given_up = reason or "it was cancelled"
         for number in tuple(self.answers):
             if self._kept is not None:
                 self._settle(
