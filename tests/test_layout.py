@@ -28,7 +28,6 @@ TESTED_ELSEWHERE: dict[str, str] = {
     "testing/simulation/send_safeguards.py": "rows of one table; testing/simulation/test_safeguards.py and test_ablations.py try each",
     "testing/simulation/stored_safeguards.py": "rows of one table; testing/simulation/test_safeguards.py and test_ablations.py try each",
     "testing/simulation/switched_off.py": "the form of a row; testing/simulation/test_safeguards.py",
-    "patterns/outgoing.py": "patterns/test_topics.py and test_outbox.py see publishes go out of it, test_durable.py durable sends",
     "sessions/intake.py": "a form; patterns/test_intake.py tests what has it",
     "patterns/failures.py": "patterns/test_hub.py and test_hub_disk.py see each told",
     "protocol/kept.py": "what protocol/test_host.py has its host keep",

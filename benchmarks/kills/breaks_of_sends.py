@@ -97,7 +97,7 @@ def _left_behind() -> None:
 
 def _old_goes_on() -> None:
     """A client puts what is new into the outbox that an earlier life left, also into one out of an old copy."""
-    outbox._MOST_LEFT = 1  # type: ignore[misc]
+    outbox._MOST = 1  # type: ignore[misc]
 
 
 SERVER: Final[dict[str, Callable[[], None]]] = {

@@ -10,7 +10,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, 
 from functools import partial
 from typing import Any, Literal
 
-from .errors import AddressError, SessionClosed, SessionEnded, StorageClosed
+from .errors import AddressError, SessionClosed, SessionEnded, StorageClosed, StorageError
 from .history import Gap, Position, Publication
 from .limits import STORAGE, Limits
 from .patterns.durable import Sending, settle
@@ -337,7 +337,7 @@ class Server:
         bare.serves = refuse_flow if hub is None else partial(hub.takes, bare, session)
         _run(running, self._serve(bare, session, sending), f"landline session {bare.id.hex()[:8]}")
         if sending is not None and sent is not None and sent.has(bare):
-            _run(running, sending.go_on(), f"landline outbox {bare.id.hex()[:8]}")
+            _run(running, _go_on(bare, sending), f"landline outbox {bare.id.hex()[:8]}")
         bare.hold_flows()
 
     def _begin_plain(self, running: set[asyncio.Task[None]], transport: Transport, head: bytes) -> None:
@@ -400,6 +400,16 @@ def _run(running: set[asyncio.Task[None]], program: Coroutine[Any, Any, None], n
     task = asyncio.get_running_loop().create_task(program, name=name)
     running.add(task)
     task.add_done_callback(running.discard)
+
+
+async def _go_on(bare: BareSession, sending: Sending) -> None:
+    """Send what a life before had sent; where its outbox cannot be read, it stays there, and the session goes on."""
+    try:
+        await sending.go_on()
+    except SessionEnded:
+        pass
+    except StorageError as error:
+        log.warning("what session %s was sent durably cannot be read: %s", bare.id.hex()[:8], error)
 
 
 def _is_only_the_end(bare: BareSession, error: BaseException) -> bool:

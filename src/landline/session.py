@@ -54,7 +54,7 @@ class Session:
         A ``durable`` one goes on when the server is started again, where that has storage: it is given to the peer's program once, and acked when
         that has handled it and the server has stored so. What a program had in hand when its process died, it is given again. From a client with
         storage of its own it goes on when the client is started again, too: it is on the disk when this returns. Durable ones keep their order
-        among themselves, not with the others.
+        among themselves, not with the others. Cancelled, it may be sent all the same.
 
         Raises:
             DataError: the value cannot be sent.
@@ -79,14 +79,16 @@ class Session:
         return self._messages.send_nowait(value)
 
     async def flush(self) -> None:
-        """Wait until the peer's program has handled everything sent so far.
+        """Wait until the peer's program has handled everything sent so far; of durable ones, what an earlier life of the client left too.
+
+        A durable one that could not be sent, or that a program failed over, is not waited for any more: its receipt tells.
 
         Raises:
             SessionClosed, SessionLost: the session ended before that was known.
         """
         await self._messages.flush()
         if self._sending is not None:
-            await self._sending.wait_answered()
+            await self._sending.flush()
 
     # Receiving...
 

@@ -286,3 +286,62 @@ async def test_what_came_late_over_the_flow_before_is_waited_for(
     assert [await flow.hear() for _ in range(2)] == [Published(2, "", 0), Published(3, "", 0)]
     assert sender.given == given
     await other.session.close()
+
+
+async def test_another_outbox_waits_until_the_program_has_handled_what_it_has_of_the_first(
+    sender: Sender,
+) -> None:
+    """Else nobody would ever say that this is handled."""
+    first = await sender.flow()
+    first.send(1, "hold")
+    await turns()
+    opening = asyncio.ensure_future(sender.flow(b"z" * 16))
+    await turns()
+    assert not opening.done()
+    sender.may_go_on.set()
+    assert await first.hear() == Published(1, "", 0)
+    other = await opening
+    other.send(1, "y")
+    assert await other.hear() == Published(1, "", 0)
+    again = await sender.flow(known=True)
+    again.send(1, "hold")
+
+    assert await again.hear() == Published(1, "", 0)
+    assert sender.given == ["hold", "y"]
+
+
+@pytest.mark.parametrize("later", range(1, 12))
+async def test_a_program_that_takes_the_next_while_another_flow_begins_is_waited_for(later: int) -> None:
+    """At whatever turn of the loop: what it has in hand is answered once, before the other flow goes on."""
+    begins = asyncio.Event()
+    given: list[Any] = []
+
+    async def program(session: landline.Session) -> None:
+        given.append(await session.receive())
+        await begins.wait()
+        session.ack()
+        for _ in range(later):
+            await asyncio.sleep(0)
+        while True:
+            given.append(await session.receive())
+
+    disk = Disk()
+    address = f"memory://intake-{next(_numbers)}"
+    async with (
+        landline.Server(program, storage=disk, limits=QUICK).listen(address),
+        landline.connect(address, limits=QUICK) as one,
+        landline.connect(address, limits=QUICK) as two,
+    ):
+        flow = await Sender(one, disk, given).flow()
+        for number in (1, 2, 3):
+            flow.send(number, number)
+        await turns()
+        opening = asyncio.ensure_future(Sender(two, disk, given).flow())
+        await turns()
+        begins.set()
+        other = await opening
+        for number in (1, 2, 3):
+            other.send(number, number)
+
+        assert [(await other.hear()).number for _ in range(3)] == [1, 2, 3]
+    assert given == [1, 2, 3]

@@ -10,6 +10,7 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 import landline
@@ -436,7 +437,7 @@ async def test_what_many_lives_left_goes_out_in_order(server: Server) -> None:
         assert await landline.count_unanswered(mine) == PROTOCOL.outboxes + 3
         boxes = {value.key.rsplit(".", 1)[0] for value in await mine.scan(PUBLISHES)}
         numbers = sorted(int(value.key[-20:]) for value in await mine.scan(PUBLISHES) if value.key[-1] != "d")
-    assert len(boxes) == PROTOCOL.outboxes - 1
+    assert len(boxes) == PROTOCOL.outboxes // 2
     assert numbers[-1] > PROTOCOL.publishes  # none that may have been answered is used again
     async with server.life(), server.connect(mine) as session:
         assert [earlier.data for earlier in session.earlier] == list(range(PROTOCOL.outboxes + 3))
@@ -457,3 +458,23 @@ async def test_a_flow_is_given_back_when_what_was_left_is_answered(server: Serve
         await turns()
 
         assert len(session._bare.core.flows) == 1
+
+
+async def test_an_entry_whose_data_nobody_can_read_is_refused_by_the_server(server: Server) -> None:
+    """It hinders neither the connecting nor what comes after it."""
+    mine = Disk()
+    async with server.life():
+        session = await server.connect(mine)
+    await stopped(await publishing(session, "bad"))
+    await stopped(await publishing(session, "good"))
+    await session.close()
+    async with mine:
+        (bad, _) = [value for value in await mine.scan(PUBLISHES) if value.key[-1].isdigit()]
+        await mine.put(bad.key, msgspec.msgpack.encode(("t", b"\x00\xc1")))
+    async with server.life(), server.connect(mine) as session:
+        assert [earlier.data for earlier in session.earlier] == [b"\x00\xc1", "good"]
+        with pytest.raises(PublishFailed):
+            await session.earlier[0].position()
+        await session.earlier[1].position()
+
+        assert await server.history() == ["good"]

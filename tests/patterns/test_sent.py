@@ -3,27 +3,39 @@
 from __future__ import annotations
 
 import asyncio
-from typing import cast
+import gc
+from itertools import count
+from typing import Any, cast
 
 import pytest
 
-from landline.errors import StorageFailed
+import landline
+from landline.errors import SessionClosed, SessionInterrupted, StorageFailed
 from landline.patterns.sent import Sent
 from landline.sessions.bare import BareSession
 from tests.disk import Disk
 
+_numbers = count(1)
+QUICK = landline.Limits(redial_min=0.001, redial_max=0.01, close_timeout=0.05)
 LIVING, OVER = b"l" * 16, b"o" * 16
 
 
 class Named:
     """As much of a session as is asked for."""
 
-    def __init__(self, session_id: bytes) -> None:
+    def __init__(self, session_id: bytes, ended: Exception | None) -> None:
         self.id = session_id
+        self.ended = ended
 
 
-def named(session_id: bytes) -> BareSession:
-    return cast("BareSession", Named(session_id))
+def named(session_id: bytes, ended: Exception | None = None) -> BareSession:
+    return cast("BareSession", Named(session_id, ended))
+
+
+async def turns() -> None:
+    """Whoever can go on does."""
+    for _ in range(100):
+        await asyncio.sleep(0)
 
 
 async def keys(disk: Disk) -> list[str]:
@@ -83,3 +95,73 @@ async def test_what_cannot_be_forgotten_now_is_at_the_next_opening(caplog: pytes
         await Sent(disk).open({})
 
         assert await keys(disk) == []
+
+
+async def test_a_session_that_is_over_gets_no_outbox() -> None:
+    """It would never be forgotten."""
+    async with Disk() as disk:
+        sent = Sent(disk)
+        with pytest.raises(SessionClosed):
+            await sent.outgoing(named(OVER, SessionClosed("as asked")))
+
+        assert not sent.has(named(OVER))
+
+
+async def test_what_is_under_way_to_the_disk_when_the_session_ends_is_forgotten_too() -> None:
+    """It is there a moment after all the others were removed."""
+    disk = Disk()
+    sends = asyncio.Event()
+
+    async def program(session: landline.Session) -> None:
+        await sends.wait()
+        _ = await session.send("x", durable=True)
+
+    address = f"memory://sent-{next(_numbers)}"
+    async with landline.Server(program, storage=disk, limits=QUICK).listen(address):
+        session = await landline.connect(address, limits=QUICK)
+        disk.held.clear()
+        sends.set()
+        await turns()
+        await session.close()
+        await turns()
+        disk.held.set()
+        await turns()
+
+        assert disk.puts("landline.sent.")
+        assert await disk.scan("landline.sent.") == []
+
+
+async def test_an_outbox_that_cannot_be_read_after_a_restart_is_told_in_the_log(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The session goes on; what is in the outbox stays there for the next life."""
+    disk = Disk()
+
+    async def program(session: landline.Session) -> None:
+        async for message in session:
+            _ = await session.send(message, durable=True)
+
+    scan = disk.scan
+
+    async def refuse(prefix: str, **options: Any) -> Any:
+        if prefix.count(".") > 2:
+            raise StorageFailed("broken")
+        return await scan(prefix, **options)
+
+    address = f"memory://sent-{next(_numbers)}"
+    server = landline.Server(program, storage=disk, limits=QUICK)
+    async with server.listen(address):
+        session = await landline.connect(address, limits=QUICK)
+        _ = await session.send("x")
+        await turns()
+    monkeypatch.setattr(disk, "scan", refuse)
+    async with server.listen(address):
+        assert await session.receive() == "x"
+        with pytest.raises(SessionInterrupted):
+            await session.receive()
+        await turns()
+        gc.collect()
+
+        assert "cannot be read: broken" in caplog.text
+        assert "never retrieved" not in caplog.text
+        await session.close()

@@ -86,6 +86,15 @@ class Sending:
         if self._outgoing is not None:
             await self._outgoing.wait_answered()
 
+    async def flush(self) -> None:
+        """Wait until all is answered that was sent so far, by earlier lives of this process too.
+
+        Raises:
+            SessionClosed, SessionLost: the session ended before that was known.
+        """
+        if self._outgoing is not None:
+            await self._outgoing.flush()
+
     async def wait_closed(self) -> None:
         """Wait until nothing of it is at work any more, once the session is over."""
         if self._outgoing is not None:

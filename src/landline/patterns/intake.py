@@ -62,10 +62,8 @@ class DurableIntake:
 
     async def serve(self, bare: BareSession, flow: BareFlow, *, is_known: bool) -> None:
         """Have it come over this flow, until that ends; until all of the one before is answered that was given, it waits."""
-        while (
-            not self._core.is_free
-        ):  # the program of the one before may be given something in the turn in which that had ended
-            await while_open(bare, flow, self._free())
+        while (busy := self._busy_one(bare)) is not None:  # again: a program may take the next meanwhile
+            await while_open(bare, flow, busy._free())
         before, self._bare, self._flow = self._flow, bare, flow
         if before is not None and before is not flow:
             before.reset(ResetCode.FAILED, "the outbox is sent over another flow now")
@@ -89,6 +87,13 @@ class DurableIntake:
         """Another outbox is sent over this session now."""
         if self._bare is bare and self._flow is not None:
             self._flow.reset(ResetCode.FAILED, "another outbox is sent over this session now")
+
+    def _busy_one(self, bare: BareSession) -> DurableIntake | None:
+        """Return what must be handled and stored first: of this outbox, and of another one what this session's program has in hand."""
+        other = bare.intake
+        if not self._core.is_free:
+            return self
+        return other if isinstance(other, DurableIntake) and other._taker is bare else None
 
     async def _free(self) -> None:
         while not self._core.is_free:

@@ -23,7 +23,8 @@ SENDS: Final = "landline.client.send."
 """And those of its durable sends."""
 
 _OPENED: Final = "opened"
-_MOST_LEFT: Final = PROTOCOL.outboxes - 1
+_MOST: Final = PROTOCOL.outboxes // 2
+"""Of publishes, and as many of sends: a session may have no more."""
 
 _encode = msgspec.msgpack.Encoder().encode
 _decode_entry = msgspec.msgpack.Decoder(tuple[str, bytes]).decode
@@ -103,7 +104,7 @@ async def open_outboxes(storage: Storage, place: str, fresh_id: bytes) -> list[K
         raise StorageDamaged(f"the outbox that is kept in {storage!r} cannot be read: {error}") from error
     if over:
         await storage.write(over)
-    if len(left) < _MOST_LEFT:
+    if len(left) < _MOST:
         publisher = Publisher(fresh_id, is_kept=True)
         fresh = f"{place}{count:08}.{fresh_id.hex()}."
         left.append(KeptOutbox(storage, fresh, publisher, was_opened=False))

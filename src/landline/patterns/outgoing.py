@@ -63,6 +63,7 @@ class Outgoing:
         self._kept = kept
         self._after = after
         self._is_rest = is_rest
+        self._given_up = ""
         self._keeping: dict[int, asyncio.Task[None]] = {}
         self._room = Signal()
         self._flow: BareFlow | None = None
@@ -79,8 +80,9 @@ class Outgoing:
     ) -> tuple[int, asyncio.Future[Answer]]:
         """Put one in, waiting while there is no room; return its number, and its answer to come.
 
+        One that is full of what the peer refused does not wait: it is tried again, and meanwhile the answer is ``PublishFailed``.
+
         Raises:
-            PublishFailed: there is no room, and the server takes nothing.
             SessionClosed, SessionLost: the session is over.
         """
         bare, outbox, has_tried = self._bare, self.outbox, False
@@ -88,7 +90,7 @@ class Outgoing:
             bare.on_limit("protocol.publishes", "a publisher waits for answers")
             if self._task is None:
                 if has_tried:
-                    raise PublishFailed("its outbox is full, and the server takes nothing of it")
+                    return 0, self._refused(f"the outbox is full of what could not be sent: {self._given_up}")
                 has_tried = True
                 self.start()
             await self._room.wait()
@@ -118,6 +120,22 @@ class Outgoing:
         while min(self.awaited, default=last + 1) <= last and self._bare.ended is None:
             await self._room.wait()
 
+    async def flush(self) -> None:
+        """Wait until all is answered that is in it by now, and in those before it.
+
+        Raises:
+            SessionClosed, SessionLost: the session ended before that was known.
+        """
+        if self._after is not None:
+            await self._after.flush()
+        if not self._is_rest:
+            await self.wait_answered()
+        elif self._task is not None:
+            await asyncio.wait([self._task])
+        error = self._why_not()
+        if error is not None and (self.awaited or self._given_up):
+            raise error
+
     async def wait_closed(self) -> None:
         """Wait until nothing of it, nor of those before it, is at work any more, once the session is over."""
         if self._after is not None:
@@ -144,6 +162,12 @@ class Outgoing:
             if on_kept is not None:
                 on_kept()
         self._fill()
+
+    def _refused(self, reason: str) -> asyncio.Future[Answer]:
+        answer: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
+        answer.set_exception(PublishFailed(reason))
+        answer.exception()  # as below
+        return answer
 
     def give_up(self, number: int) -> None:
         """Nobody waits for its answer any more."""
@@ -214,6 +238,7 @@ class Outgoing:
         try:
             while not self._is_through:
                 answers = self.outbox.receive(heard(await messages.receive()))
+                self._given_up = ""
                 for answer in answers:
                     self._settle(answer.number, answer)
                 if self._kept is not None:
@@ -224,6 +249,9 @@ class Outgoing:
                 self._room.wake()
                 self._fill()
             flow.reset()
+        except (ProtocolError, StorageError):
+            flow.reset()  # it would be one of the few that a session may have, to no use
+            raise
         finally:
             del self._bare.on_room[flow]
             self._flow, self._may_say = None, False
@@ -238,6 +266,8 @@ class Outgoing:
         """Nobody answers any more: what was never said certainly did not arrive, unless it is kept and will be said later."""
         while self._keeping:  # what cannot be kept is told by itself
             await asyncio.wait(self._keeping.values())
+        if self.outbox.unanswered:
+            self._given_up = reason or "it was cancelled"
         for number in tuple(self.answers):
             if self._kept is not None:
                 self._settle(
@@ -248,8 +278,7 @@ class Outgoing:
                 self._settle(number, PublishUnknown(reason))
             else:
                 self._settle(number, PublishFailed(reason))
-        # While the session goes on, what is kept must go out before anything new: a server takes numbers in order.
-        if self._kept is None or self._why_not() is not None:
+        if self._kept is None:  # else another flow of this session would say that all of it is answered
             self.outbox.clear()
         self._room.wake()
 

@@ -153,11 +153,13 @@ async def while_open(bare: BareSession, flow: BareFlow, work: Coroutine[Any, Any
     try:
         while True:
             arrived = asyncio.ensure_future(flow.arrived.wait())
-            await asyncio.sleep(0)  # both have begun to wait; and most verdicts are there
-            error = bare.ended or (bare.closing() if bare.is_closing else flow.why_unreadable())
-            if not task.done() and error is None:
-                await asyncio.wait([task, arrived], return_when=asyncio.FIRST_COMPLETED)
-            arrived.cancel()
+            try:
+                await asyncio.sleep(0)  # both have begun to wait; and most verdicts are there
+                error = bare.ended or (bare.closing() if bare.is_closing else flow.why_unreadable())
+                if not task.done() and error is None:
+                    await asyncio.wait([task, arrived], return_when=asyncio.FIRST_COMPLETED)
+            finally:
+                arrived.cancel()
             if task.done():
                 return task.result()
             if error is not None:

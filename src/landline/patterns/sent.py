@@ -30,7 +30,7 @@ class Sent:
 
     def __init__(self, storage: Storage) -> None:
         self._storage = storage
-        self._known: set[str] = set()
+        self._known: dict[str, Outgoing | None] = {}
         self._forgetting: set[asyncio.Task[None]] = set()
 
     async def open(self, living: Container[bytes]) -> None:
@@ -46,7 +46,7 @@ class Sent:
             for value in values:
                 session = value.key.removeprefix(_SENT)[:_ID_DIGITS]
                 if _is_living(session, living):
-                    self._known.add(session)
+                    self._known[session] = None
                 else:
                     over.append(value.key)
         await self._delete(over)
@@ -59,20 +59,23 @@ class Sent:
         """Return the outbox of a session, on its way.
 
         Raises:
+            SessionClosed, SessionLost: the session is over.
             StorageError: it cannot be read, or not be made.
         """
         session = bare.id.hex()
-        self._known.add(session)
         place = f"{_SENT}{session}."
         kept = await open_outboxes(self._storage, place, secrets.token_bytes(OUTBOX_ID_SIZE))
-        return chain(bare, SEND_PURPOSE, kept)[-1]
+        if bare.ended is not None:  # then it was forgotten already
+            raise bare.ended
+        outgoing = self._known[session] = chain(bare, SEND_PURPOSE, kept)[-1]
+        return outgoing
 
     def forget(self, session_id: bytes) -> None:
         """The session is over: nobody will ask for what was sent."""
         session = session_id.hex()
         if session in self._known:
-            self._known.discard(session)
-            task = asyncio.create_task(self._forget(session), name="landline forgets an outbox")
+            outgoing = self._known.pop(session)
+            task = asyncio.create_task(self._forget(session, outgoing), name="landline forgets an outbox")
             self._forgetting.add(task)
             task.add_done_callback(self._forgetting.discard)
 
@@ -81,9 +84,13 @@ class Sent:
         while self._forgetting:
             await asyncio.wait(self._forgetting)
 
-    async def _forget(self, session: str) -> None:
+    async def _forget(self, session: str, outgoing: Outgoing | None) -> None:
         place = f"{_SENT}{session}."
         try:
+            if outgoing is not None:
+                await (
+                    outgoing.wait_closed()
+                )  # else what it has under way to the disk would come after this, and stay
             while values := await self._storage.scan(place):
                 await self._delete([value.key for value in values])
         except StorageError as error:

@@ -24,7 +24,7 @@ from ..storage.names import Pattern, check_topic
 from .messages import Messages
 from .outbox import KeptOutbox
 from .outgoing import Outgoing, chain, is_renewed
-from .publications import decode_stored, encode_stored, heard, position_of, say, unpacked
+from .publications import encode_stored, heard, lenient, position_of, say, unpacked
 
 Beginning = Position | Literal["start", "now", "last"]
 """Where a subscription begins: after a position, with the oldest that is kept, with what comes from now on, or with the newest of each topic."""
@@ -88,7 +88,7 @@ class Publishing:
             outgoing = chain(bare, PUBLISH_PURPOSE, kept)
         self.outgoing = outgoing[-1]
         self.earlier = [
-            Earlier(topic, decode_stored(stored), each.answers[number])
+            Earlier(topic, lenient(stored), each.answers[number])
             for each in outgoing
             for number, (topic, stored) in each.outbox.unanswered.items()
         ]

@@ -10,7 +10,7 @@ from typing import Final
 
 from ..errors import ProtocolError
 from ..history import Position
-from .publish import Answer, Code, Origin, Publish, Unpublished, decode_publish, encode_record
+from .publish import Answer, Code, Origin, Publish, Published, Unpublished, decode_publish, encode_record
 
 SEND_PURPOSE: Final = "landline.send"
 """The flow of durable sends is opened for this."""
@@ -57,6 +57,8 @@ class Intake:
         if verdict is True:
             self.in_hand = publish.number
             return publish
+        if isinstance(verdict, Published):
+            return Published(publish.number, _HANDLED.epoch, _HANDLED.offset)
         if isinstance(verdict, Unpublished) and verdict.code is Code.FULL:
             # A program may have had in hand whatever is not known to be handled.
             return Unpublished(verdict.number, Code.UNKNOWN, "the program that had it was not done with it")
