@@ -145,8 +145,9 @@ def test_an_old_copy_takes_with_it_what_was_kept_since() -> None:
 
 
 def test_nobody_waits_for_a_second_last_reply() -> None:
-    """The server was killed when it had kept the first one: its client may close before it has the other."""
+    """The server was killed when it had kept the first one, said so or not: its client may close before it has the other."""
     books = clean_books()
+    drop("server", "replied", "a2", 31)(books)
     put("server", ["life", 4], ["reply", "a2", 40, True], ["replied", "a2", 40])(books)
     put("server", ["reply settled", "a2", 40, "unknown", ""])(books)
 

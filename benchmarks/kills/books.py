@@ -24,6 +24,7 @@ from .server import BOOK, STORE
 
 SESSION: Final = "landline.session."
 SENT: Final = "landline.sent."
+MANY: Final = 10_000
 
 LOSING: Final = {"short": {EXPIRED}, "drop": {BEHIND}, "latest": {SUPERSEDED, BEHIND}}
 """Reasons for which publications of such topics may be missing, by their first word; of all others none may be."""
@@ -94,8 +95,8 @@ class Books:
                         data if data == END else data[:2],
                     )
                 after, more = page.end, page.more
-            sessions = {value.key.removeprefix(SESSION) for value in await storage.scan(SESSION)}
-            for value in await storage.scan(SENT):
+            sessions = {value.key.removeprefix(SESSION) for value in await storage.scan(SESSION, limit=MANY)}
+            for value in await storage.scan(SENT, limit=MANY):
                 session = value.key.removeprefix(SENT).partition(".")[0]
                 if session not in sessions:
                     books.left.append(f"the outbox of session {session[:8]}, which is over, is still stored")

@@ -21,7 +21,9 @@ from landline.sessions.intake import NOTHING
 from .journal import Journal
 
 LONGEST_HOLD: Final = 0.003
-"""Seconds for which the program has some messages in hand, at the most."""
+LONGEST_LONG_HOLD: Final = 0.6
+"""Seconds for which the program has some messages in hand, at the most; and some of them so long that their client is killed and comes back."""
+LONG_HOLDS: Final = 0.02
 
 NUMBERS: Final = 1_000_000
 """Each life of the server numbers what it sends from its own number times this, so that a later one's are higher."""
@@ -44,7 +46,7 @@ class Replies:
         try:
             async for number, is_last in session:
                 note("given", who, number)
-                await asyncio.sleep(max(0.0, self._chance.uniform(-LONGEST_HOLD, LONGEST_HOLD)))
+                await asyncio.sleep(self._hold())
                 if is_last:  # its reply is waited for, so it is not handled before that is kept
                     await due.join()
                     await self._send(session, is_last=True)
@@ -53,6 +55,11 @@ class Replies:
                     due.put_nowait(None)
         finally:
             replying.cancel()
+
+    def _hold(self) -> float:
+        if self._chance.random() < LONG_HOLDS:
+            return self._chance.random() * LONGEST_LONG_HOLD
+        return max(0.0, self._chance.uniform(-LONGEST_HOLD, LONGEST_HOLD))
 
     async def _reply(self, session: landline.Session, due: asyncio.Queue[None]) -> None:
         while True:

@@ -178,7 +178,7 @@ class _Replies:
         last = max(self.sent, default=0)
         if was_closed:
             # A client closes when it has one that says so; if the server was killed then, another one is sent that nobody waits for.
-            last = min((number for number in self.kept if self.sent[number]), default=last)
+            last = min((number for number in self.kept.union(given) if self.sent.get(number)), default=last)
         for number in self.sent:
             status = self.status.get(number)
             if status == "unknown" and number <= last:
