@@ -239,8 +239,10 @@ class Receiving:
         self.go_on()
 
     def go_on(self) -> None:
-        """Begin what waits, if it can; a program whose session is over has nothing in hand any more."""
+        """Begin what waits, if it can; a program whose session is over under what it has in hand is over, too."""
         if self._taker is not None and self._taker.ended:
+            if self._end is self._taker:
+                self._end = self._flow = None
             self._taker = None
             self._books.interrupt()
             self._core.release()
