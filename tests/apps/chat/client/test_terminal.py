@@ -458,13 +458,16 @@ def test_a_reader_who_is_frozen_keeps_nobody_waiting_and_misses_nothing(house: H
     for number in range(5):
         ben.type(f"{number} of ben, frozen\r")
         cleo.type(f"{number} of cleo, frozen\r")
+
+    def said(seat: Terminal) -> list[str]:
+        return [row.split(": ")[1] for row in seat.rows if ": " in row and ", frozen" in row]
+
     for seat in (ben, cleo):
-        seat.until(lambda seat=seat: seat.count(", frozen") == 10)  # type: ignore[misc]
+        seat.until(lambda seat=seat: len(said(seat)) == 10)  # type: ignore[misc]
     ana.child.kill(signal.SIGCONT)
 
-    ana.until(lambda: ana.count(", frozen") == 10)
-    orders = [[row.split(": ")[1] for row in seat.rows if ", frozen" in row] for seat in (ana, ben, cleo)]
-    assert orders[0] == orders[1] == orders[2]
+    ana.until(lambda: len(said(ana)) == 10)
+    assert said(ana) == said(ben) == said(cleo)
     assert ana.count("ana: before") == 1
 
 
