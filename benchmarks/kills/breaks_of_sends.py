@@ -57,16 +57,6 @@ def _next_too_early() -> None:
     Intake.is_free = property(lambda self: self.in_hand is None)  # type: ignore[method-assign, assignment]
 
 
-def _not_waited_for() -> None:
-    """An outbox comes over another session while the program of the former one still has something of it in hand, and that is new."""
-
-    async def free(self: DurableIntake) -> None:
-        if self._core.in_hand is not None:
-            self._core.release()
-
-    DurableIntake._free = free  # type: ignore[method-assign]
-
-
 def _replies_not_kept() -> None:
     """The server says that what it sends is on its disk, and it is not."""
 
@@ -104,7 +94,6 @@ SERVER: Final[dict[str, Callable[[], None]]] = {
     "ack a send before it is stored": _acked_first,
     "handled sends are not stored": _not_remembered,
     "the next send is given too early": _next_too_early,
-    "an outbox is not waited for": _not_waited_for,
     "replies are not kept": _replies_not_kept,
 }
 

@@ -29,8 +29,8 @@ ON_DISK: Final = "sender-on-disk"
 
 COPY: Final = "copy.db"
 
-RESTORED: Final = 0.2
-COPIED: Final = 0.3
+RESTORED: Final = 0.3
+COPIED: Final = 0.4
 """How many of its sessions begin with an old copy of its file, as from a backup, and with making such a copy."""
 
 SHORT: Final = (5, 40)

@@ -12,8 +12,8 @@ from typing import Final
 
 Process = asyncio.subprocess.Process
 
-LONGEST_START: Final = 20.0
-"""Seconds until a server listens."""
+LONGEST_START: Final = 60.0
+"""Seconds until a server listens, where others have the cores."""
 
 
 async def start(module: str, name: str, folder: Path, *arguments: str) -> Process:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import faulthandler
 import logging
 import os
 import signal
@@ -48,6 +49,7 @@ def main() -> None:
     parser.add_argument("--unix", action="store_true", help="listen at a Unix socket in the folder")
     options = parser.parse_args()
     logging.basicConfig(level=logging.WARNING, format="%(name)s: %(message)s", stream=sys.stderr)
+    faulthandler.enable()  # so that one that hangs says where when it is aborted
     database.CHECKPOINT_BYTES = LOG_BYTES  # type: ignore[misc]
     if options.broken:
         breaks.install(options.broken, at_server=True)

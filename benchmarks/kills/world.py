@@ -186,8 +186,16 @@ class World:
         return ("--broken", self.broken) if self.broken else ()
 
     async def _listens(self, server: Process) -> bool:
-        """Have it begin; return False when it died before it listened."""
-        address = await listens(server)
+        """Have it begin; return False when it died before it listened. One that hangs is told to say where."""
+        try:
+            address = await listens(server)
+        except TimeoutError:
+            self.breaches.append(
+                f"a server did not listen within {LONGEST_START:g} s; see server.err for where it is"
+            )
+            send(server, signal.SIGABRT)
+            await server.wait()
+            return False
         if address:
             self._proxy.target = address
         return bool(address)

@@ -333,7 +333,13 @@ def test_a_line_that_went_into_the_dark_is_said_once_by_the_next_server(mortal_h
     ]
 
 
-@pytest.mark.parametrize("is_another_server", [False, True], ids=["the same server", "another server"])
+@pytest.mark.parametrize(
+    "is_another_server",
+    [
+        pytest.param(False, id="the same server"),
+        pytest.param(True, id="another server", marks=pytest.mark.long),
+    ],
+)
 def test_a_client_that_was_killed_says_what_it_had_not_when_it_is_started_again(
     mortal_house: House, is_another_server: bool
 ) -> None:
@@ -406,6 +412,7 @@ def test_two_clients_at_once_have_each_their_own_lines(mortal_house: House) -> N
     assert len(list(mortal_house.outboxes())) == 3
 
 
+@pytest.mark.long
 def test_rooms_go_on_over_a_killed_server_and_one_that_was_left_does_not(mortal_house: House) -> None:
     """Two rooms, kill -9 of the server, lines typed for both in the dark: each is read once by who is in the room, and by nobody who left it."""
     ana, ben, cleo = seats = [Terminal(mortal_house, name) for name in ("ana", "ben", "cleo")]
@@ -449,6 +456,7 @@ def test_rooms_go_on_over_a_killed_server_and_one_that_was_left_does_not(mortal_
     assert ana.count("attic one") == ana.count("attic two") == 1
 
 
+@pytest.mark.long
 def test_a_reader_who_is_frozen_keeps_nobody_waiting_and_misses_nothing(house: House) -> None:
     """Stopped in the middle, as by a laptop's lid: the others talk on, and then every line comes once and in their order."""
     ana, ben, cleo = (Terminal(house, name) for name in ("ana", "ben", "cleo"))
@@ -471,6 +479,7 @@ def test_a_reader_who_is_frozen_keeps_nobody_waiting_and_misses_nothing(house: H
     assert ana.count("ana: before") == 1
 
 
+@pytest.mark.long
 def test_a_client_that_was_killed_reads_what_it_missed_and_the_rest_once(mortal_house: House) -> None:
     """Kill -9, others speak, a new start: what was said meanwhile is among the last lines, and then what is said follows without a seam."""
     ana, ben = Terminal(mortal_house, "ana"), Terminal(mortal_house, "ben")
