@@ -22,9 +22,9 @@ import os, signal, sys
 def parent_waits(number):
     # Make has heard of the signal too: one that reaps us before it has complains that we are gone.
     with open(f"/proc/{{os.getppid()}}/status") as status:
-        facts = dict(line.rstrip().split(":\\t", 1) for line in status)
+        facts = dict(line.partition(":")[::2] for line in status)
     pending = int(facts["SigPnd"], 16) | int(facts["ShdPnd"], 16)
-    return facts["State"].startswith("S") and not pending >> number - 1 & 1
+    return "S (sleeping)" in facts["State"] and not pending >> number - 1 & 1
 
 def drain(number, frame):
     while not parent_waits(number):
