@@ -284,6 +284,29 @@ async def test_what_is_kept_goes_out_before_what_is_published_after_its_flow_was
         assert await server.history() == ["zero", "one", "two", "three", "four"]
 
 
+async def test_what_a_life_of_the_server_would_not_take_goes_out_to_the_next(server: Server) -> None:
+    """By itself: nothing need be published first."""
+    mine = Disk()
+
+    async def vet(session: landline.Session, topic: str, data: Any) -> Any:
+        await turns()
+        raise Odd
+
+    hub = landline.Server(storage=server.disk)
+    hub.topic("t", vet=vet)
+    async with hub.listen(server.address):
+        session = await server.connect(mine)
+        for future in await publishing(session, "one", "two"):
+            with pytest.raises(PublishUnknown):
+                await future
+    async with server.life():
+        while await landline.count_unanswered(mine):
+            await turns()
+        await session.close()
+
+        assert await server.history() == ["one", "two"]
+
+
 async def test_who_publishes_to_a_server_that_takes_nothing_is_told_when_there_is_no_room(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

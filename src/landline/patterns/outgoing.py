@@ -74,6 +74,7 @@ class Outgoing:
         if kept is not None:
             loop = asyncio.get_running_loop()
             self.answers.update((number, loop.create_future()) for number in outbox.unanswered)
+            bare.on_renewed.append(self._renewed)
 
     async def add(
         self, topic: str, stored: bytes, on_kept: Callable[[], object] | None = None
@@ -191,6 +192,11 @@ class Outgoing:
         """Open a flow for it, if there is none."""
         if self._task is None:
             self._task = asyncio.create_task(self._run(), name=f"{self._purpose} outbox")
+
+    def _renewed(self) -> None:
+        """What the last life of the server would not take, the next one may."""
+        if self.outbox.unanswered:
+            self.start()
 
     def _fill(self) -> None:
         """Say what the flow takes now."""
