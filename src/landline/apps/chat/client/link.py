@@ -70,6 +70,7 @@ class Link:
         self._outgoing: asyncio.Queue[tuple[wire.Request, frozenset[asyncio.Task[None]]]] = asyncio.Queue()
         self._publishing: dict[asyncio.Task[None], None] = {}
         self._in_hand: wire.Request | None = None
+        self._put_down = asyncio.Event()
         self._readers: RoomReaders | None = None
         self._receipts: dict[int, landline.Receipt] = {}
         self._stirred = asyncio.Event()
@@ -207,8 +208,7 @@ class Link:
             request, lines = await self._outgoing.get()
             self._in_hand = request
             try:
-                if lines:
-                    await asyncio.wait(lines)
+                await _all_done(lines, self._put_down)
                 if self._in_hand is not request:
                     continue  # the session was interrupted, and what became of it is told
                 receipt = await session.send(wire.encode(request))
@@ -314,6 +314,8 @@ class Link:
         if self._in_hand is not None:
             self._failed(self._in_hand)
             self._in_hand = None
+            self._put_down.set()  # the lines that it waits for may wait for what we say first in another life of the server
+            self._put_down = asyncio.Event()
         while not self._outgoing.empty():
             self._failed(self._outgoing.get_nowait()[0])
         for id, receipt in self._receipts.items():
@@ -377,3 +379,14 @@ async def _cancel(*tasks: asyncio.Future[Any]) -> None:
     for task in tasks:
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def _all_done(lines: frozenset[asyncio.Task[None]], or_else: asyncio.Event) -> None:
+    """Wait until all of these are done, or the event is set."""
+    if not lines:
+        return
+    either = [asyncio.ensure_future(asyncio.wait(lines)), asyncio.ensure_future(or_else.wait())]
+    try:
+        await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        await _cancel(*either)
