@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import re
 import select
@@ -21,10 +22,12 @@ import pexpect
 import pyte
 import pytest
 
+import landline
 from landline.apps.chat.client import terminal
-from landline.apps.chat.client.outbox import file
+from landline.apps.chat.client.outbox import file, find_outbox
 from landline.errors import SettingsError
 from landline.settings import ChatSettings, Settings
+from tests.apps.chat.client.test_outbox import leave_a_line
 
 LANDLINE = [sys.executable, "-m", "landline"]
 ROWS, COLUMNS = 24, 100
@@ -225,6 +228,23 @@ def pipe(house: House, said: str | bytes, *arguments: str) -> subprocess.Complet
         timeout=BOUND,
         check=False,
     )
+
+
+async def test_who_finds_nobody_hears_of_the_lines_that_are_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """One or several; with nothing kept, nothing is said."""
+    settings = Settings(data=tmp_path, chat=ChatSettings(address="memory://nobody", name="ana"))
+    for kept, said in ((0, ""), (1, "1 line from before goes out"), (1, "2 lines from before go out")):
+        storage, _ = await find_outbox(tmp_path, settings.chat.address, "ana")
+        if kept:
+            await leave_a_line(storage)
+        await storage.close()
+        with pytest.raises(landline.ConnectError):
+            await terminal.run(settings, asyncio.Event())
+        heard = capsys.readouterr().err
+        assert heard.startswith(said)
+        assert bool(heard) is bool(said)
 
 
 # On terminals.

@@ -57,7 +57,12 @@ async def run(settings: Settings, stop: asyncio.Event) -> int:
         screen = _screen(client, settings)
         link = Link(client, dial, screen.changed)
         with _hang_up_stops(stop):
-            if not await link.open(stop):
+            try:
+                is_open = await link.open(stop)
+            except landline.ConnectError:
+                await _tell_what_is_kept(storage)
+                raise
+            if not is_open:
                 return 0
             if trouble:
                 client.trouble(f"What you type is not kept if this program dies: {trouble}.")
@@ -77,6 +82,13 @@ async def _outbox(settings: Settings, name: str) -> AsyncIterator[tuple[Storage,
         yield storage, number, trouble
     finally:
         await storage.close()
+
+
+async def _tell_what_is_kept(storage: Storage) -> None:
+    """Somebody who was killed with lines waiting comes back to find nobody: the lines are safe."""
+    if count := await landline.count_unanswered(storage):
+        line, goes = ("line", "goes") if count == 1 else ("lines", "go")
+        sys.stderr.write(f"{count} {line} from before {goes} out when the server is there again.\n")
 
 
 def _draw() -> int:
