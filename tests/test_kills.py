@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.kills import points
 from benchmarks.kills.books import Books
 from benchmarks.kills.clients import PATTERNS
 from benchmarks.kills.journal import Fact, Journal, read
@@ -185,6 +186,14 @@ def test_only_topics_that_may_lose_something_are_excused_by_a_gap() -> None:
         facts[facts.index(told)] = ["gap", "**", "e", offset, topic, reason, "e", offset - 1, "e", offset]
 
         assert (books.breaches() == []) is is_excused, (reason, offset)
+
+
+@pytest.mark.parametrize("name", points.BY_NAME)
+def test_every_point_is_there(name: str) -> None:
+    """A process that is to die at a function which is gone would die of that."""
+    function = points.BY_NAME[name].function
+
+    assert function is None or callable(getattr(*function, None))
 
 
 def test_a_line_that_a_killed_process_did_not_finish_is_passed_over(tmp_path: Path) -> None:

@@ -21,12 +21,12 @@ from typing import Any, Final, Literal
 
 from landline.patterns.hub import Hub
 from landline.patterns.intake import DurableIntake
-from landline.patterns.origins import Origins
 from landline.patterns.outbox import KeptOutbox
 from landline.patterns.sent import Sent
 from landline.patterns.topics import Subscription
 from landline.protocol.board import Board
 from landline.protocol.host import Host
+from landline.protocol.intake import Intake
 from landline.protocol.publish import Origin
 from landline.sessions.accept import Acceptor
 from landline.sessions.records import Records
@@ -83,8 +83,8 @@ SERVER_POINTS: Final = (
     Point("an outbox is noted", "after", statement="INSERT OR REPLACE INTO entries|landline.outbox."),
     Point("a send is given", "after", (DurableIntake, "take"), many=60),
     Point("a send is handled, that is not being stored", "before", (DurableIntake, "_was_put_down"), many=20),
-    Point("that a send is handled is being stored", "before", (Origins, "keep"), many=20),
-    Point("a send is handled and stored, not answered", "after", (Origins, "keep"), many=20),
+    Point("that a send is handled is being stored", "after", (Intake, "record"), many=20),
+    Point("a send is handled and stored, not answered", "before", (Intake, "stored"), many=20),
     Point("a send is answered, not written", "after", (DurableIntake, "_say"), many=20),
     Point(
         "a send is answered and written, the next is not given", "written", (DurableIntake, "_say"), many=20
