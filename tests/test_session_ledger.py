@@ -114,6 +114,7 @@ class Exchange:
         return proxy
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("direction", ["up", "down"])
 async def test_a_cut_at_any_byte_of_an_exchange(direction: str) -> None:
     """The exchange is recorded once; then its line is cut after each number of bytes of this direction, and nothing is missing."""

@@ -146,13 +146,13 @@ def test_nothing_is_allocated_for_a_declared_size() -> None:
     tracemalloc.start()
     try:
         assert list(decoder.feed(HEADER.pack(1 << 30, FrameType.BYTES, 0))) == []
-        for _ in range(10_000):
+        for _ in range(30_000):  # so many that what else this process does is little beside it
             assert list(decoder.feed(b"x")) == []
         _, peak = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
 
-    assert peak < 1.5 * 10_000
+    assert peak < 1.5 * 30_000
 
 
 SIZE = 1 << 20

@@ -353,12 +353,11 @@ def test_a_line_that_went_into_the_dark_is_said_once_by_the_next_server(mortal_h
     ]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     "is_another_server",
-    [
-        pytest.param(False, id="the same server"),
-        pytest.param(True, id="another server", marks=pytest.mark.long),
-    ],
+    [False, True],
+    ids=["the same server", "another server"],
 )
 def test_a_client_that_was_killed_says_what_it_had_not_when_it_is_started_again(
     mortal_house: House, is_another_server: bool
@@ -411,6 +410,7 @@ def test_a_line_that_was_left_for_a_room_we_are_not_in_now_comes_back(mortal_hou
     assert "attic" not in third.stderr.decode()
 
 
+@pytest.mark.long
 def test_two_clients_at_once_have_each_their_own_lines(mortal_house: House) -> None:
     """Under one name or two: each that is started again says its own, and none says the other's."""
     ana, ben = Terminal(mortal_house, "ana"), Terminal(mortal_house, "ben")
