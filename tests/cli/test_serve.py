@@ -223,7 +223,7 @@ def test_a_server_that_could_not_start_again_goes_on(what: str, tmp_path: Path) 
     assert expected in why
 
 
-@pytest.mark.parametrize("term", ["xterm", "dumb"])
+@pytest.mark.parametrize("term", ["xterm", pytest.param("dumb", marks=pytest.mark.long)])
 def test_an_operator_keeps_the_terminal(term: str, tmp_path: Path) -> None:
     """What is typed after the restart is said as before, and the terminal is left as it was found."""
     environment = {**os.environ, "TERM": term, "PROMPT_TOOLKIT_NO_CPR": "1"}

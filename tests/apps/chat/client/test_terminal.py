@@ -273,6 +273,7 @@ def test_three_in_a_room_see_each_other_once_and_in_one_order(house: House) -> N
     assert [seat.leave() for seat in (ana, ben, cleo)] == [0, 0, 0]
 
 
+@pytest.mark.long
 def test_a_paste_arrives_whole(house: House) -> None:
     """Several pasted lines are one message on the other's screen."""
     ana, ben = Terminal(house, "ana"), Terminal(house, "ben")
@@ -558,6 +559,7 @@ def test_a_server_killed_in_the_middle_of_everything_costs_nobody_a_line(
         ]
 
 
+@pytest.mark.long
 def test_two_call_each_other(house: House) -> None:
     """It rings, they accept, they talk alone, bye ends the call and not the chat."""
     ana, ben, cleo = (Terminal(house, name) for name in ("ana", "ben", "cleo"))
@@ -579,6 +581,7 @@ def test_two_call_each_other(house: House) -> None:
     assert ben.leave() == 0
 
 
+@pytest.mark.long
 def test_a_taken_name_gets_a_number(house: House) -> None:
     """The second ana is ana-2 and is told so."""
     ana = Terminal(house, "ana")
@@ -612,6 +615,7 @@ def test_every_way_out_is_polite(house: House) -> None:
         ben.until(lambda times=times: ben.count("ana left") == times)  # type: ignore[misc]
 
 
+@pytest.mark.long
 def test_a_window_that_is_gone_cannot_hold_anybody(house: House) -> None:
     """Nothing can be drawn or read any more, and still the room is told: nobody should seem to be here for minutes after."""
     ana, ben = Terminal(house, "ana"), Terminal(house, "ben")
@@ -621,6 +625,7 @@ def test_a_window_that_is_gone_cannot_hold_anybody(house: House) -> None:
     ben.until("ana left")
 
 
+@pytest.mark.long
 def test_the_second_ctrl_c_is_now(mortal_house: House) -> None:
     """With a server that answers nothing the first waits a little, the second does not; what became of the line is said."""
     ana = Terminal(mortal_house, "ana")
