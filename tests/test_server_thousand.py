@@ -20,6 +20,8 @@ import pytest
 import landline
 from landline.testing.ledger import Ledger
 
+pytestmark = pytest.mark.long
+
 SESSIONS = 1000
 COUNT = 20
 AT_ONCE = 32
