@@ -25,6 +25,7 @@ TESTED_ELSEWHERE: dict[str, str] = {
     "history.py": "plain facts; storage/test_pages.py and protocol/test_feed.py see each arise",
     "testing/simulation/flow_safeguards.py": "rows of one table; testing/simulation/test_safeguards.py and test_ablations.py try each",
     "testing/simulation/flows.py": "what both ends do; testing/simulation/test_hub.py and test_desk.py see it done",
+    "testing/simulation/outgoing.py": "half of the desk; testing/simulation/test_desk.py and test_sends.py see it go out",
     "testing/simulation/send_safeguards.py": "rows of one table; testing/simulation/test_safeguards.py and test_ablations.py try each",
     "testing/simulation/stored_safeguards.py": "rows of one table; testing/simulation/test_safeguards.py and test_ablations.py try each",
     "testing/simulation/switched_off.py": "the form of a row; testing/simulation/test_safeguards.py",

@@ -88,9 +88,8 @@ class Sent:
         place = f"{_SENT}{session}."
         try:
             if outgoing is not None:
-                await (
-                    outgoing.wait_closed()
-                )  # else what it has under way to the disk would come after this, and stay
+                # Else what it has under way to the disk would come after this, and stay.
+                await outgoing.wait_closed()
             while values := await self._storage.scan(place):
                 await self._delete([value.key for value in values])
         except StorageError as error:

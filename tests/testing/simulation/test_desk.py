@@ -30,11 +30,11 @@ def test_a_durable_outbox_survives_its_process() -> None:
         assert client.end is not None
         world.is_refusing = True
         desk.publish(client.end, "a.x", 30)
-        before = desk._outbox.id
+        before = desk.publishes.outbox.id
         client.die()
         desk.die(is_durable=is_durable)
         assert desk.lacks == ("1 publishes wait for their answers" if is_durable else "")
-        assert (desk._outbox.id == before) is is_durable
+        assert (desk.publishes.outbox.id == before) is is_durable
         world.is_refusing = False
         read_all(world)
 

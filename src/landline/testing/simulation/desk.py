@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from ...errors import Full
 from ...history import Gap, Position, Publication
 from ...protocol.flow import Flow
 from ...protocol.frames import FrameType, ResetCode
-from ...protocol.publish import OUTBOX_ID_SIZE, PUBLISH_PURPOSE, Publisher
+from ...protocol.publish import OUTBOX_ID_SIZE, PUBLISH_PURPOSE, Answer, Publisher
 from ...protocol.subscription import SUBSCRIBE_PURPOSE, After, Place, wrap
 from ...storage.names import Pattern
 from .chronicle import Chronicle, Reader
 from .ends import End
-from .flows import abandon, say, takes_more
+from .flows import abandon, open_flow, say
+from .outgoing import Outgoing
 from .sends import SendBooks, Sends
 
 PATTERNS = ("a.x", "a.y", "b.z", "a.*", "**")
@@ -28,6 +28,7 @@ class Desk:
         sends: the books of all outboxes of durable sends.
 
     Attributes:
+        publishes: what it publishes.
         sends: what it sends durably.
         is_closing: nothing is begun any more.
     """
@@ -39,10 +40,8 @@ class Desk:
         self._number = number
         self._life = 0
         self._published = 0
-        self._end: End | None = None
-        self._flow: Flow | None = None
         self._asked: dict[int, tuple[str, bytes]] = {}
-        self._outbox = self._new_outbox()
+        self.publishes = Outgoing(PUBLISH_PURPOSE, self._new_outbox, self._answered)
         self.sends = Sends(chronicle, number, sends)
 
     def _new_outbox(self) -> Publisher:
@@ -52,62 +51,33 @@ class Desk:
     def die(self, *, is_durable: bool) -> None:
         """The process is killed and started again; one that is durable has its outbox on a disk of its own."""
         self.subscriptions.clear()
-        self._end = self._flow = None
         self.sends.die(is_durable=is_durable)
-        before = self._outbox
-        if is_durable:
-            self._outbox = Publisher(
-                before.id, before.unanswered, before._last, was_opened=before.said > 0 or before.is_open
-            )
-        else:
-            self._outbox = self._new_outbox()
+        self.publishes.die(is_durable=is_durable)
+        if not is_durable:
             self._asked.clear()
 
     # It publishes...
 
     def publish(self, end: End, topic: str, size: int) -> None:
         """Publish something, if there is room for it."""
-        if self._outbox.has_room and not self.is_closing:
+        outbox = self.publishes.outbox
+        if outbox.has_room and not self.is_closing:
             self._published += 1
             data = wrap(FrameType.BYTES, f"{self._number}/{self._published}".ljust(size, ".").encode())
-            self._asked[self._outbox.publish(topic, data)] = (topic, data)
+            self._asked[outbox.publish(topic, data)] = (topic, data)
         self.go_on(end)
 
     def go_on(self, end: End) -> None:
         """Keep a flow for what is published, and one for each subscription, on the session that there is."""
         if end.ended or end.is_closing or end.is_peer_closed or not end.talk.is_confirmed or self.is_closing:
             return
-        if self._outbox.unanswered and (self._end is not end or self._flow is None):
-            flow = _open(end, PUBLISH_PURPOSE)
-            if flow is not None:
-                self._end, self._flow = end, flow
-                end.serving[flow.number] = self._answered
-                end.on_room[flow.number] = self._fill
-                say(end, flow, self._outbox.begin())
-        self._fill()
+        self.publishes.go_on(end)
         self.sends.go_on(end)
         for reading in self.subscriptions:
             reading.go_on(end)
 
-    def _fill(self) -> None:
-        end, flow = self._end, self._flow
-        while end is not None and flow is not None and not end.ended and takes_more(end.core, flow):
-            message = self._outbox.next_message()
-            if message is None:
-                return
-            say(end, flow, message)
-
-    def _answered(self) -> None:
-        end, flow = self._end, self._flow
-        if end is None or flow is None:
-            return
-        while flow.inbox:
-            for answer in self._outbox.receive(end.core.take(flow)):
-                self._chronicle.check_answer(*self._asked.pop(answer.number), answer)
-        end.core.handle_taken(flow)
-        if flow.reset is not None:
-            self._flow = None  # the disk failed: what was published is asked about in another flow
-        self._fill()
+    def _answered(self, answer: Answer) -> None:
+        self._chronicle.check_answer(*self._asked.pop(answer.number), answer)
 
     # ... and subscribes...
 
@@ -135,15 +105,14 @@ class Desk:
     @property
     def lacks(self) -> str:
         """What is still to come, if anything is."""
-        if self._outbox.unanswered:
-            return f"{len(self._outbox.unanswered)} publishes wait for their answers"
+        if waiting := self.publishes.outbox.unanswered:
+            return f"{len(waiting)} publishes wait for their answers"
         return self.sends.lacks or next(filter(None, (reading.lacks for reading in self.subscriptions)), "")
 
     def close(self) -> None:
         """Leave every flow."""
         self.is_closing = True
-        if self._end is not None and self._flow is not None:
-            abandon(self._end, self._flow, ResetCode.CANCELLED)
+        self.publishes.close()
         self.sends.close()
         for reading in self.subscriptions:
             reading.close()
@@ -173,7 +142,7 @@ class Reading:
             return
         if self._flow is not None and self._flow.inbox:
             return
-        flow = _open(end, SUBSCRIBE_PURPOSE)
+        flow = open_flow(end, SUBSCRIBE_PURPOSE)
         if flow is not None:
             self._end, self._flow = end, flow
             say(end, flow, self.place.begin())
@@ -200,10 +169,3 @@ class Reading:
         """Want no more."""
         if self._end is not None and self._flow is not None:
             abandon(self._end, self._flow, ResetCode.CANCELLED)
-
-
-def _open(end: End, purpose: str) -> Flow | None:
-    try:
-        return end.core.open_flow(purpose)
-    except Full:
-        return None

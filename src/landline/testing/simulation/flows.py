@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ...errors import Full
 from ...protocol.flow import ENDED, RESET, Flow
 from ...protocol.frames import FrameType, ResetCode
 from ...protocol.session import Session
@@ -30,3 +31,11 @@ def abandon(end: End, flow: Flow, code: ResetCode) -> None:
     """Leave a flow, if there is still something to leave."""
     if not (end.ended or flow.is_over or flow.ours & RESET):
         end.core.abandon_flow(flow, code)
+
+
+def open_flow(end: End, purpose: str) -> Flow | None:
+    """Open a flow, if the peer allows one more."""
+    try:
+        return end.core.open_flow(purpose)
+    except Full:
+        return None

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final, Protocol
 
-from ...errors import Full, StorageError
+from ...errors import StorageError
 from ...protocol.flow import Flow
 from ...protocol.frames import ResetCode
 from ...protocol.intake import SEND_PURPOSE, Intake
@@ -31,6 +31,7 @@ from .disk import Disk, Outcome
 from .ends import End
 from .flows import abandon, is_writable, say, takes_more
 from .line import Node, Violation
+from .outgoing import Outgoing
 
 _RETRY: Final = 1.0
 
@@ -131,8 +132,8 @@ class SendBooks:
             raise Violation(f"send {number} was answered as unknown: {answer.reason}")
 
 
-class Sends:
-    """A client's outbox of durable sends; it outlives sessions, and the process where that is durable.
+class Sends(Outgoing):
+    """A client's outbox of durable sends.
 
     Args:
         number: the client's.
@@ -144,78 +145,29 @@ class Sends:
         self._number = number
         self._books = books
         self._life = 0
-        self._end: End | None = None
-        self._flow: Flow | None = None
-        self._outbox = self._new_outbox()
+        super().__init__(SEND_PURPOSE, self._fresh, self._told)
 
-    def _new_outbox(self) -> Publisher:
+    def _fresh(self) -> Publisher:
         self._life += 1
         outbox = Publisher((1 << 127 | self._number << 64 | self._life).to_bytes(OUTBOX_ID_SIZE, "big"))
         self._books[outbox.id] = SendBooks(self._chronicle)
         return outbox
 
-    def die(self, *, is_durable: bool) -> None:
-        """The process is killed and started again."""
-        self._end = self._flow = None
-        before = self._outbox
-        if is_durable:
-            self._outbox = Publisher(
-                before.id, before.unanswered, before._last, was_opened=before.said > 0 or before.is_open
-            )
-        else:
-            self._outbox = self._new_outbox()
+    def _told(self, answer: Answer) -> None:
+        self._books[self.outbox.id].answered(answer)
 
     def send(self, end: End, size: int) -> None:
         """Send something, if there is room for it."""
-        if self._outbox.has_room:
-            self._outbox.publish("", b"\x21" + b"." * size)
-        self.go_on(end)
-
-    def go_on(self, end: End) -> None:
-        """Keep a flow for what is sent, on the session that there is."""
-        if end.ended or end.is_closing or end.is_peer_closed or not end.talk.is_confirmed:
-            return
-        if self._outbox.unanswered and (self._end is not end or self._flow is None):
-            try:
-                flow = end.core.open_flow(SEND_PURPOSE)
-            except Full:
-                return
-            self._end, self._flow = end, flow
-            end.serving[flow.number] = self._answered
-            end.on_room[flow.number] = self._fill
-            say(end, flow, self._outbox.begin())
-        self._fill()
-
-    def _fill(self) -> None:
-        end, flow = self._end, self._flow
-        while end is not None and flow is not None and not end.ended and takes_more(end.core, flow):
-            message = self._outbox.next_message()
-            if message is None:
-                return
-            say(end, flow, message)
-
-    def _answered(self) -> None:
-        end, flow = self._end, self._flow
-        if end is None or flow is None:
-            return
-        while flow.inbox:
-            for answer in self._outbox.receive(end.core.take(flow)):
-                self._books[self._outbox.id].answered(answer)
-        end.core.handle_taken(flow)
-        if flow.reset is not None:
-            self._flow = None  # what was sent is asked about in another flow
-        self._fill()
+        if self.outbox.has_room:
+            self.outbox.publish("", b"\x21" + b"." * size)
+        if not (end.ended or end.is_closing or end.is_peer_closed) and end.talk.is_confirmed:
+            self.go_on(end)
 
     @property
     def lacks(self) -> str:
         """What is still to come, if anything is."""
-        count = len(self._outbox.unanswered)
+        count = len(self.outbox.unanswered)
         return f"{count} durable sends wait for their answers" if count else ""
-
-    def close(self) -> None:
-        """Leave its flow."""
-        if self._end is not None and self._flow is not None:
-            abandon(self._end, self._flow, ResetCode.CANCELLED)
 
 
 class Receiving:
