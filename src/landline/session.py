@@ -171,7 +171,7 @@ class Session:
     # Ending...
 
     async def close(self, reason: str = "") -> None:
-        """End the session in an orderly way: what was sent is delivered first, and what was published answered, within ``close_timeout`` seconds each.
+        """End the session in an orderly way: what was sent is delivered first, and what was published or sent durably is answered, within ``close_timeout`` seconds each.
 
         Never raises. Cancelled, it ends the session at once.
         """

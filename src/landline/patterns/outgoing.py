@@ -170,7 +170,7 @@ class Outgoing:
         answer.exception()  # as below
         return answer
 
-    def give_up(self, number: int) -> None:
+    def no_longer_awaited(self, number: int) -> None:
         """Nobody waits for its answer any more."""
         self.awaited.discard(number)
         self._room.wake()

@@ -101,7 +101,7 @@ class Publishing:
         try:
             return position_of(await asyncio.shield(answer))
         finally:
-            self.outgoing.give_up(number)
+            self.outgoing.no_longer_awaited(number)
 
 
 class Subscription:
