@@ -10,7 +10,10 @@
 #   make restarts a server is started anew again and again, and nobody is refused
 #   make powercut the storage under power cuts    make powercut ARGS="--images 100000 --seed 7"
 #   make kills    kill -9 of a server and its clients, hundreds of times, and whether anything is missing
+#   make kills-files  kill -9 of either end of a file transfer, at random offsets
 #   make bench    the benchmarks
+#   make growth   what one more costs when there are many, a storm of 10,000, one that stands still, and what persistence buys
+#   make browser  the chat's page in Chromium, among people, on bad lines, under axe
 #   make lock     compiles requirements/*.in anew
 #   make clean    removes what make made, but never the chat's data (.landline/)
 
@@ -25,7 +28,7 @@ WORKERS ?= 4
 unexport PYTHONDONTWRITEBYTECODE
 export PYTHONPYCACHEPREFIX := $(CURDIR)/.cache/pycache
 
-.PHONY: default run chat test check simulate fuzz flood restarts powercut kills bench clean lock setup-run setup-test setup-fuzz
+.PHONY: default run chat test check simulate fuzz flood restarts powercut kills kills-files bench growth browser clean lock setup-run setup-test setup-fuzz setup-javascript setup-browser setup-bench
 
 default:
 	@sed -n -e '/^#/!q' -e 's/^# \{0,1\}//p' Makefile
@@ -60,7 +63,7 @@ simulate: setup-test
 fuzz: setup-fuzz
 	@PYTHONPATH=src exec .cache/fuzz/bin/python scripts/fuzz.py $(ARGS)
 
-# Half a minute; ends with 1 when a bound does not hold. ARGS="--only silent" plays the floods of that name.
+# A minute and a half; ends with 1 when a bound does not hold. ARGS="--only silent" plays the floods of that name.
 flood: setup-test
 	@exec $(BIN)/python -m benchmarks.flood --check $(ARGS)
 
@@ -76,10 +79,28 @@ powercut: setup-test
 kills: setup-test
 	@exec $(BIN)/python -m benchmarks.kills $(ARGS)
 
-# A few minutes; ARGS=--short to see that it works. Durable publishes alone: .venv/bin/python -m benchmarks.durable
-bench: setup-test
-	@$(BIN)/python -m benchmarks $(ARGS)
+# 200 kills of either end of a file transfer, some minutes; ARGS="--kills 20" for fewer, ARGS=--folder for a folder of files.
+kills-files: setup-test
+	@exec $(BIN)/python -m benchmarks.kills.files $(ARGS)
+
+# Takes long; ARGS=--short to see that it works, ARGS="--only call" for some. Durable publishes alone: .venv/bin/python -m benchmarks.durable
+bench: setup-bench
+	@$(BIN)/python -m benchmarks --json .cache/bench/tcp.json $(ARGS)
+	@$(BIN)/python -m benchmarks --over websocket --json .cache/bench/websocket.json $(ARGS)
+	@$(BIN)/python -m benchmarks.tls $(filter --short,$(ARGS))
 	@exec $(BIN)/python -m benchmarks.durable $(filter --short,$(ARGS))
+
+# Takes long, the history of 1,000,000 most of all; ARGS=--short to see that it works. The figures and their pictures are put into .cache/bench.
+growth: setup-test
+	@mkdir -p .cache/bench
+	@$(BIN)/python -m benchmarks.growth --json .cache/bench/growth.json --svg .cache/bench/growth.svg $(filter --short,$(ARGS))
+	@$(BIN)/python -m benchmarks.storm --json .cache/bench/storm.json $(filter --short,$(ARGS))
+	@$(BIN)/python -m benchmarks.stalled --json .cache/bench/stalled.json $(filter --short,$(ARGS))
+	@exec $(BIN)/python -m benchmarks.persistent --json .cache/bench/persistent.json --svg .cache/bench/persistent.svg $(filter --short,$(ARGS))
+
+# A few minutes; needs Chromium. ARGS="-k scrolling" runs some.
+browser: setup-browser
+	@exec $(BIN)/python -m pytest -n $(WORKERS) -m browser $(ARGS)
 
 clean:
 	rm -rf .venv .venv.new-* .cache .hypothesis .mypy_cache .ruff_cache .pytest_cache .import_linter_cache build dist src/*.egg-info
@@ -87,7 +108,7 @@ clean:
 
 # After a change in requirements/*.in: compile the lock anew. No registry's address is written into it.
 lock: setup-test
-	@uv=$$(command -v uv || echo $(BIN)/uv); for group in run test fuzz uv; do \
+	@uv=$$(command -v uv || echo $(BIN)/uv); for group in run test bench browser fuzz uv; do \
 		$$uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
 			requirements/$$group.in --output-file requirements/$$group.txt || exit 1; done
 
@@ -101,3 +122,19 @@ setup-test:
 setup-fuzz: setup-test
 	@test -f .cache/fuzz/ready || { rm -rf .cache/fuzz && $(PYTHON) -m venv .cache/fuzz && \
 		.cache/fuzz/bin/pip install --quiet --require-hashes -r requirements/fuzz.txt && touch .cache/fuzz/ready; }
+
+# The benchmarks' peers, apart from .venv; what cannot be had is said, and left out.
+setup-bench: setup-test
+	@$(BIN)/python -m benchmarks.install
+
+# What checks the JavaScript client, by its lock; `make test` calls this where npm is there. The client itself needs nothing.
+JAVASCRIPT := .cache/javascript
+setup-javascript:
+	@test $(JAVASCRIPT)/node_modules/.package-lock.json -nt tests/javascript/package-lock.json || { mkdir -p $(JAVASCRIPT) && \
+		cp tests/javascript/package.json tests/javascript/package-lock.json tests/javascript/.npmrc $(JAVASCRIPT)/ && \
+		npm ci --prefix $(JAVASCRIPT) --silent --no-audit --no-fund && touch $(JAVASCRIPT)/node_modules/.package-lock.json; }
+
+# Playwright, which drives the machine's own Chromium; it stands beside the tests' tools, since the tests use both.
+setup-browser: setup-test setup-javascript
+	@$(BIN)/python -c 'import playwright' 2>/dev/null || { uv=$$(command -v uv || echo $(BIN)/uv); \
+		$$uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements/browser.txt; }

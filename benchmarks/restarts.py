@@ -13,6 +13,7 @@ import contextlib
 import json
 import os
 import re
+import secrets
 import signal
 import socket
 import statistics
@@ -26,6 +27,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import landline
+from landline.apps.chat import credentials
 from landline.transports import parse_address
 
 LOOPBACK = "127.0.0.1"
@@ -97,7 +99,9 @@ class Callers:
     async def call_for_a_session(self, address: str) -> None:
         """Open a session, and close it."""
         try:
-            session = await self._connected(landline.connect(address))
+            session = await self._connected(
+                landline.connect(address, credentials=credentials.show(secrets.randbits(63) or 1))
+            )
         except landline.LandlineError as error:
             self.failures[f"session connect: {error}"] += 1
             return

@@ -1,7 +1,8 @@
-"""Throws bytes at the decoder and at connections in every stage, guided by coverage (atheris): ``make fuzz``, ``make fuzz ARGS=-max_total_time=600``.
+"""Throws bytes at the decoders and at connections in every stage, guided by coverage (atheris): ``make fuzz``, ``make fuzz ARGS=-max_total_time=600``.
 
 What must hold stands in ``check``, which the tests run too: nothing but ``ProtocolError`` escapes from the decoder, and nothing at all from
-a connection; chunks make no difference; what is held is bounded by what arrived and by the limits.
+a connection; chunks make no difference; what is held is bounded by what arrived and by the limits. The frames of WebSocket and a web server's
+answer to its handshake are read likewise.
 """
 
 from __future__ import annotations
@@ -18,6 +19,8 @@ from landline.protocol.frames import HEADER, MAGIC, FrameDecoder, encode_frame
 from landline.protocol.handshake import Hello, Welcome, encode_payload
 from landline.protocol.session import Session
 from landline.protocol.states import Phase, Role
+from landline.transports.websocket import frames as websocket
+from landline.transports.websocket.handshake import AnswerReader, encode_answer
 
 CORPUS: Final = Path(__file__).resolve().parent.parent / ".cache" / "fuzz" / "corpus"
 VECTORS: Final = Path(__file__).resolve().parent.parent / "docs" / "protocol-vectors.json"
@@ -40,6 +43,8 @@ def check(data: bytes) -> None:
     stage, size, rest = data[0], 1 + data[1] % 40, data[2:]
     _check_decoder(rest, size)
     _check_connection(rest, size, Role.CLIENT if stage & 1 else Role.SERVER, stage >> 1)
+    _check_websocket(rest, size, is_masked=bool(stage & 1))
+    _check_answer(rest, size)
 
 
 def _decoded(data: bytes, size: int) -> tuple[list[tuple[int, int, bytes]], str]:
@@ -59,6 +64,46 @@ def _check_decoder(data: bytes, size: int) -> None:
     if not whole[1]:
         assert whole == pieces, "what is read depends on the chunks"
     assert sum(len(payload) for _, _, payload in whole[0]) <= len(data)
+
+
+def _heard(data: bytes, size: int, *, is_masked: bool) -> tuple[list[tuple[int, bytes]], bytes, int]:
+    reader = websocket.FrameReader(is_masked=is_masked, max_message=4096, takes_text=True)
+    complete: list[tuple[int, bytes]] = []
+    unfinished = b""
+    for at in range(0, len(data), size):
+        for kind, payload, is_complete in reader.feed(data[at : at + size]):
+            if kind & 8:
+                complete.append((kind, payload))
+                continue
+            unfinished += payload
+            if is_complete:
+                complete.append((kind, unfinished))
+                unfinished = b""
+        assert reader.held <= 130, "more is held than a header or a control frame"
+    return complete, unfinished, 0 if reader.failure is None else reader.failure.close_code
+
+
+def _check_websocket(data: bytes, size: int, *, is_masked: bool) -> None:
+    whole, pieces = _heard(data, len(data), is_masked=is_masked), _heard(data, size, is_masked=is_masked)
+    assert (whole[0], whole[2]) == (pieces[0], pieces[2]), "what a WebSocket says depends on the chunks"
+    assert pieces[1].startswith(whole[1]), "what is unfinished depends on the chunks"
+    assert sum(len(payload) for _, payload in whole[0]) + len(whole[1]) <= len(data)
+
+
+def _check_answer(data: bytes, size: int) -> None:
+    told = []
+    for step in (len(data), size):
+        reader, rest, reason = AnswerReader(""), None, ""
+        try:
+            for at in range(0, len(data), step):
+                rest = reader.feed(data[at : at + step])
+                if rest is not None:
+                    rest += data[at + step :]
+                    break
+        except ProtocolError as error:
+            reason = error.reason
+        told.append((rest, reason))
+    assert told[0] == told[1], "what a web server answers depends on the chunks"
 
 
 def _check_connection(data: bytes, size: int, role: Role, stage: int) -> None:
@@ -144,6 +189,11 @@ def seeds() -> list[bytes]:
         b"".join(bytes.fromhex(step["arrives"]) for step in each["steps"] if "arrives" in step)
         for each in vectors["conversations"]
     ]
+    for key in (b"", b"mask"):
+        said = [(websocket.BINARY, b"x" * 200), (websocket.PING, b"?"), (websocket.CLOSE, b"\x03\xe8bye")]
+        found.append(b"".join(websocket.encode_frame(kind, payload, key) for kind, payload in said))
+        found.append(websocket.encode_frame(websocket.TEXT, "ü".encode(), key, is_final=False))
+    found += [encode_answer(""), b"HTTP/1.1 301 Moved\r\nLocation: /\r\n\r\n"]
     return [bytes([stage, 255]) + data for data in found for stage in range(16)]
 
 

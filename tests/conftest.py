@@ -2,6 +2,9 @@
 
 A test that needs a program of the machine says ``@pytest.mark.needs("nc")``; it is skipped where ``nc`` is missing, except where
 ``LANDLINE_REQUIRE=nc,telnet`` insists: then any skip for one of these names is a failure.
+
+A module that says ``VIRTUAL_TIME = True`` runs on a loop whose clock jumps to the next timer when nothing else is to do: hours cost nothing
+and every moment is exact. It works without sockets, so over memory transports.
 """
 
 from __future__ import annotations
@@ -18,6 +21,8 @@ from pathlib import Path
 import hypothesis
 import pytest
 from hypothesis.database import DirectoryBasedExampleDatabase
+
+from landline.testing.clock import VirtualLoop
 
 ROOT = Path(__file__).resolve().parent.parent
 LOOP = os.environ.get("LANDLINE_TEST_LOOP", "asyncio")
@@ -47,18 +52,21 @@ def pytest_report_header() -> str:
     return f"landline: loop {LOOP}" + (f", required: {', '.join(sorted(REQUIRED))}" if REQUIRED else "")
 
 
-if LOOP != "asyncio":  # asyncio is what pytest-asyncio does by itself
+def pytest_asyncio_loop_factories(
+    config: pytest.Config, item: pytest.Item
+) -> Mapping[str, Callable[[], asyncio.AbstractEventLoop]]:
+    """Run every asynchronous test on the loop that was asked for; in virtual time those of the modules that want it."""
+    del config
+    module = getattr(item, "module", None) or getattr(item.getparent(pytest.Module), "obj", None)
+    if getattr(module, "VIRTUAL_TIME", False):
+        return {"virtual": VirtualLoop}
+    if LOOP == "asyncio":
+        return {"asyncio": asyncio.new_event_loop}
+    if LOOP != "uvloop":
+        raise pytest.UsageError(f"LANDLINE_TEST_LOOP={LOOP}: asyncio or uvloop")
+    import uvloop
 
-    def pytest_asyncio_loop_factories(
-        config: pytest.Config, item: pytest.Item
-    ) -> Mapping[str, Callable[[], asyncio.AbstractEventLoop]]:
-        """Run every asynchronous test on the loop that was asked for."""
-        del config, item
-        if LOOP != "uvloop":
-            raise pytest.UsageError(f"LANDLINE_TEST_LOOP={LOOP}: asyncio or uvloop")
-        import uvloop
-
-        return {"uvloop": uvloop.new_event_loop}
+    return {"uvloop": uvloop.new_event_loop}
 
 
 @pytest.fixture(autouse=True, scope="session")

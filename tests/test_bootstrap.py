@@ -395,9 +395,10 @@ def test_the_tests_run_what_users_run() -> None:
 
 
 def test_the_lock_and_the_package_need_the_same() -> None:
-    """``requirements/run.in`` is the dependencies of pyproject.toml and its build backend."""
+    """``requirements/run.in`` is the dependencies of pyproject.toml, those of its TLS, and its build backend."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
     wanted = {*project["project"]["dependencies"], *project["build-system"]["requires"]}
+    wanted |= {*project["project"]["optional-dependencies"]["tls"]}
     lines = (ROOT / "requirements" / "run.in").read_text(encoding="utf-8").splitlines()
 
     assert {line for line in lines if line and not line.startswith("#")} == wanted

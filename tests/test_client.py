@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import re
 import socket
 from collections.abc import Iterator
 from typing import Any
@@ -74,10 +75,13 @@ async def test_nobody_is_there(nobody: str) -> None:
 
 
 async def test_nobody_answers(mute: str) -> None:
-    """After ``connect_timeout`` seconds, all addresses together."""
-    with pytest.raises(landline.ConnectTimeout, match=r"no answer within 0.05 s") as caught:
+    """After ``connect_timeout`` seconds, all addresses together; it says how many of them were left for this one."""
+    with pytest.raises(landline.ConnectTimeout) as caught:
         await landline.connect(mute, connect_timeout=0.05)
 
+    said = re.search(r"no answer within (\S+) s$", str(caught.value))
+    assert said is not None
+    assert 0 <= float(said[1]) <= 0.05
     assert isinstance(caught.value, TimeoutError)
     assert isinstance(caught.value, landline.ConnectError)
 
@@ -137,6 +141,21 @@ async def test_the_server_says_no() -> None:
     assert seen == [None, {"name": "ana", "word": b"wrong"}, *[{"name": "ana", "word": b"secret"}] * 2]
 
 
+async def test_who_shows_no_credentials_is_told_that_some_are_wanted() -> None:
+    """And how they are given; who shows some knows that, and is told that these are not good."""
+    async with landline.Server(authenticate=lambda credentials: None).listen(TCP) as listening:
+        there = listening.addresses[0]
+        with pytest.raises(
+            landline.Refused, match="this server wants credentials, and none were shown"
+        ) as none:
+            await landline.connect(there)
+        with pytest.raises(landline.Refused, match="the credentials are not good") as bad:
+            await landline.connect(there, credentials="bad")
+
+    assert "connect(…, credentials=…)" in none.value.__notes__[0]
+    assert not hasattr(bad.value, "__notes__")
+
+
 async def test_somebody_who_may_no_longer_enter_loses_the_session() -> None:
     """Authorisation is asked again at every dial."""
     verdicts = iter(["ana", None])
@@ -162,6 +181,7 @@ async def test_addresses_are_tried_in_turn(nobody: str, mute: str) -> None:
 
 
 @pytest.mark.parametrize("ticks", range(12))
+@pytest.mark.long
 async def test_a_cancelled_connect_leaves_nothing(ticks: int) -> None:
     """Wherever it was cancelled: no line, no task, no session at the server that stays."""
     limits = landline.Limits(handshake_timeout=0.05, resume_window=0.05)

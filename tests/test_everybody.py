@@ -12,6 +12,8 @@ from pathlib import Path
 import pexpect
 import pytest
 
+from tests.terminals import end_program
+
 ROOT = Path(__file__).resolve().parents[1]
 LANDLINE = (sys.executable, "-m", "landline")
 BOUND = 30
@@ -34,10 +36,11 @@ def on_a_terminal(*command: str, **environment: str) -> Iterator[pexpect.spawn[s
     try:
         yield child
     finally:
-        child.close(force=True)
+        end_program(child)
 
 
 @pytest.mark.needs("nc", "telnet")
+@pytest.mark.long
 def test_everybody_in_one_room_sees_everybody(tmp_path: Path) -> None:
     """Each says a line, each of the others is shown it; then all leave, and the server drains with 0."""
     with ExitStack() as stack:

@@ -17,6 +17,8 @@ from landline import errors
 
 HEAVY = {
     "click",
+    "cryptography",
+    "h11",
     "prompt_toolkit",
     "uvloop",
     "platformdirs",

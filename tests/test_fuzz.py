@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from landline.protocol.flow import Flow
 from landline.protocol.frames import FrameDecoder, FrameType, encode_frame
+from landline.protocol.session import Session
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -46,6 +46,7 @@ def test_every_seed_holds() -> None:
 
 @settings(max_examples=400)
 @given(st.integers(0, 15), st.integers(0, 255), st.lists(FRAMES | st.binary(max_size=20), max_size=12))
+@pytest.mark.long
 def test_any_frames_and_bytes_hold(stage: int, size: int, parts: list[bytes]) -> None:
     """Frames of every type with any number and payload, and noise between them, in any chunks."""
     FUZZ.check(bytes([stage, size]) + b"".join(parts))
@@ -64,14 +65,15 @@ def test_a_decoder_that_raises_is_found(monkeypatch: pytest.MonkeyPatch) -> None
 
 def test_a_flow_that_takes_too_much_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     """Credit that nobody minds."""
-    accept = Flow.accept
+    receive = Session.receive
 
-    def accept_all(self: Flow, value: Any, size: int) -> None:
-        granted, self.granted = self.granted, 1 << 62
-        accept(self, value, size)
-        self.granted = granted
+    def receive_all(self: Session, kind: int, number: int, payload: bytes) -> None:
+        flow = self.flows.get(number, self.messages)
+        granted, flow.granted = flow.granted, 1 << 62
+        receive(self, kind, number, payload)
+        flow.granted = granted
 
-    monkeypatch.setattr(Flow, "accept", accept_all)
+    monkeypatch.setattr(Session, "receive", receive_all)
     flood = b"".join(encode_frame(FrameType.BYTES, 0, b"x" * 4000) for _ in range(5))
     with pytest.raises(AssertionError, match="beyond its credit"):
         FUZZ.check(bytes([10, 39]) + flood)

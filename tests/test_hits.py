@@ -6,7 +6,8 @@ import logging
 
 import pytest
 
-from landline.hits import Hits
+from landline.hits import Due, Hits
+from landline.hits import Lines as Allowed
 from landline.limits import HITS
 
 
@@ -101,3 +102,32 @@ def test_the_end_tells_what_was_not_told_yet() -> None:
     world.hits.close()
 
     assert world.lines.texts == ["limit window, this machine: 3 more since the last such line"]
+
+
+@pytest.mark.limit("hits.kinds")
+def test_so_many_things_are_told_apart() -> None:
+    """What else comes shares one line, so that whoever thinks up new kinds fills neither the log nor memory."""
+    now = 100.0
+    lines = Allowed(lambda: now)
+    for number in range(HITS.kinds):
+        now += 1
+        assert lines.due(number) == Due(0, is_first=True)
+    now += HITS.interval
+
+    assert lines.due(0) == Due(0, is_first=False)
+    assert lines.due("one more") == Due(0, is_first=True)
+    assert lines.due("another one") is None
+    now += HITS.interval
+    assert lines.due("the next") == Due(1, is_first=False)
+
+
+def test_the_first_without_room_is_still_the_first_when_there_is_some() -> None:
+    """What is told of a first one in full is not lost among others."""
+    now = 100.0
+    lines = Allowed(lambda: now)
+    for number in range(HITS.lines):
+        lines.due(number)
+    assert lines.due("late") is None
+    now += 1
+
+    assert lines.due("late") == Due(1, is_first=True)

@@ -119,6 +119,7 @@ def test_sigterm_to_make_reaches_the_program(checkout: Path) -> None:
     child.expect(pexpect.EOF)
 
 
+@pytest.mark.long
 def test_clean_keeps_the_data(checkout: Path) -> None:
     """`make clean` removes what can be made again, and never what people said."""
     (checkout / ".landline").mkdir()

@@ -16,6 +16,7 @@ FILES: Final = sorted(path for path in SOURCE.rglob("*.py") if path.parent.name 
 PORT: Final = 12345
 
 ALLOWED: Final[dict[tuple[str, str], str]] = {
+    ("web/origin.py", "::"): "part of a pattern: what separates a host from its port",
     ("transports/address.py", "::1"): "an error's sentence shows how IPv6 is written",
 }
 """``(file, literal) -> reason`` for what is no address although it looks like one."""

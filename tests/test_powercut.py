@@ -186,6 +186,7 @@ def test_a_commit_that_does_not_wait_for_the_disk_is_found(recorder: Path, tmp_p
 
 
 @pytest.mark.needs("gcc")
+@pytest.mark.long
 def test_a_sync_that_fails_for_real_costs_nothing_acknowledged(recorder: Path, tmp_path: Path) -> None:
     """The recorder answers one sync with an error: a commit's, whose writers are not told that it is done."""
     found = cut(Plan("3", fault=f"sync:8:1:{errno.EIO}", lives=1, turns=1), recorder, tmp_path)

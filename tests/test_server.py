@@ -562,6 +562,7 @@ async def test_a_server_that_is_cancelled_drains() -> None:
 
 
 @pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="counts descriptors as Linux shows them")
+@pytest.mark.long
 async def test_no_descriptor_is_left() -> None:
     """After sessions, drops, rubbish and silent callers."""
 

@@ -508,6 +508,12 @@ def test_rules_that_cannot_be_are_refused(call: Callable[[landline.Server], None
         call(landline.Server())
 
 
+def test_a_policy_that_there_is_none_of_is_told_which_there_are() -> None:
+    """The words are in the sentence."""
+    with pytest.raises(ValueError, match=r"'history', 'drop_oldest', 'latest'.*not 'drop'"):
+        landline.Server().topic("t", behind="drop")  # type: ignore[arg-type]
+
+
 async def test_who_reads_too_slowly_for_the_end_of_a_life_goes_on_in_the_next(place: Place) -> None:
     """What could not be delivered in time is no reason to lose the session: its subscription goes on where it was."""
     place.options["limits"] = landline.Limits(close_timeout=0.1)
@@ -541,7 +547,7 @@ async def test_who_may_no_longer_read_is_told_so_and_reads_nothing_more(place: P
     may = {"t.a", "t.b"}
     place.options = {
         "authenticate": str,
-        "authorize": lambda principal, verb, topic: principal == "ben" or topic in may,
+        "authorize": lambda principal, verb, topic: principal == "ben" or verb == "enter" or topic in may,
     }
     await place.open()
     sessions = [
@@ -593,7 +599,7 @@ async def test_who_may_no_longer_read_before_the_first_page_reads_none(
             await goes_on.wait()
             return await super().last(*args, **options)
 
-    place.options = {"authorize": lambda *question: may}
+    place.options = {"authorize": lambda principal, verb, topic: verb == "enter" or may}
     await place.open(Slow())
     await place.server.publish("t.a", "secret")
     session = await place.client()

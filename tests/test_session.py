@@ -212,7 +212,7 @@ async def test_a_reader_that_does_not_read_stops_the_writer(pair: Pair) -> None:
         await theirs.send(number)
         assert await ours.receive() == number
         ours.ack()
-    while ours._bare.core.has_room:  # noqa: ASYNC110 - nobody announces it
+    while ours._bare.core.has_room_in(ours._bare.core.messages):  # noqa: ASYNC110 - nobody announces it
         await asyncio.sleep(0)
     assert not speaking.done()
     assert sent < 600
@@ -447,6 +447,7 @@ async def test_who_it_is_and_with_whom(pair: Pair, where: str) -> None:
     assert ours.id == theirs.id
 
 
+@pytest.mark.long
 async def test_nothing_is_left_of_a_session(pair: Pair) -> None:
     """No task and no line, after closes and drops of every kind."""
     before = asyncio.all_tasks()

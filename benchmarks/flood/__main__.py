@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import dataclasses
+import itertools
 import json
 import statistics
 import sys
@@ -17,11 +18,13 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import landline
 from landline.transports import parse_address
 
-from .kinds import FLOODS, Crowd
+from .crowd import Crowd
+from .kinds import FLOODS
 from .server import HONEST, MEMORY, Flooded, allow_many_files, serve
 
 SLACK = 4 << 20
@@ -35,6 +38,12 @@ A_VISIT = 4096
 
 MOST_CATCHING_UP = 200
 """Visits after which it counts as it is."""
+
+CARRIERS = ("tcp", "tls", "ws", "wss", "http")
+"""How honest clients come, in turn: with a session over each, and with a request."""
+
+SOON = 15.0
+"""Seconds after the end of a flood within which its last connection and task must be gone."""
 
 LONGEST = 120.0
 """Seconds that one flood may take before it counts as failed."""
@@ -52,6 +61,9 @@ class Row:
     allowed: int
     ok: int
     failed: int
+    left: int
+    mistakes: list[str]
+    hits: dict[str, int]
     idle_p50: float
     idle_p99: float
     p50: float
@@ -64,6 +76,10 @@ class Row:
             found.append(f"the server grew by {self.growth:,} bytes, {self.allowed:,} are allowed")
         if self.failed:
             found.append(f"{self.failed} honest clients did not get in")
+        if self.left:
+            found.append(f"{self.left} of its connections and tasks outlived it")
+        if self.mistakes:
+            found.append(f"the server blamed itself: {self.mistakes}")
         if self.p99 > SLOWEST_RATIO * self.idle_p99:
             found.append(f"honest clients waited {self.p99 / self.idle_p99:.0f} times as long")
         return found
@@ -103,23 +119,25 @@ def main() -> int:
 
 async def _play(name: str, *, is_short: bool) -> Row:
     flood = FLOODS[name]
-    count, honest = (flood.short, 20) if is_short else (flood.count, 200)
+    count, honest = (flood.short, 20) if is_short else (flood.count, 100)
     async with asyncio.timeout(LONGEST), _process("--serve") as process:
         assert process.stdout is not None
         server = Flooded(process, (await process.stdout.readline()).decode().strip())
-        idle, idle_failed = await _visit(server.address, honest)
+        visitor = Visitor(server)
+        idle, idle_failed = await visitor.visit(honest)
         server.memory.begin()
         before = await server.counts()
         async with _process("--attack", name, str(count), server.address) as attack:
-            times, failed = await _visit(server.address, honest, until=_said(attack))
+            times, failed = await visitor.visit(honest, until=_said(attack))
             after = before
             for _ in range(MOST_CATCHING_UP):  # what the flood has said may still wait in the kernel
                 previous, after = after, await server.counts()
                 if previous is not before and after["received"] - previous["received"] < A_VISIT:
                     break
-                more, lost = await _visit(server.address, 1)
+                more, lost = await visitor.visit(1)
                 times, failed = times + more, failed + lost
             growth = server.memory.growth
+        at_the_end = await _calm_down(server, before)
     received = after["received"] - before["received"]
     return Row(
         flood=name,
@@ -130,11 +148,29 @@ async def _play(name: str, *, is_short: bool) -> Row:
         allowed=2 * min(received, MEMORY) + count * flood.each + SLACK,
         ok=len(times),
         failed=failed + idle_failed,
+        left=_left(at_the_end, before),
+        mistakes=at_the_end["mistakes"],
+        hits=at_the_end["hits"],
         idle_p50=_percentile(idle, 50),
         idle_p99=_percentile(idle, 99),
         p50=_percentile(times, 50),
         p99=_percentile(times, 99),
     )
+
+
+async def _calm_down(server: Flooded, before: dict[str, Any]) -> dict[str, Any]:
+    """Wait until nothing is left of the flood, for so long as that may take; return the counts then."""
+    end = time.monotonic() + SOON
+    while _left(counts := await server.counts(), before) and time.monotonic() < end:  # noqa: ASYNC110 - nobody tells
+        await asyncio.sleep(0.05)
+    return counts
+
+
+def _left(counts: dict[str, Any], before: dict[str, Any]) -> int:
+    """How many connections and tasks there are more than before; a session may wait for its client to come back."""
+    tasks: int = counts["tasks"] - counts["sessions"] - (before["tasks"] - before["sessions"])
+    connections: int = counts["connections"] - before["connections"]
+    return max(connections, 0) + max(tasks, 0)
 
 
 async def _said(attack: asyncio.subprocess.Process) -> None:
@@ -144,23 +180,49 @@ async def _said(attack: asyncio.subprocess.Process) -> None:
         raise RuntimeError("the flood failed")
 
 
-async def _visit(address: str, at_least: int, until: object = None) -> tuple[list[float], int]:
-    """Connect, say something and hear it, again and again; return how long each took, and how many failed."""
-    times: list[float] = []
-    failed = 0
-    flood = asyncio.ensure_future(until) if asyncio.iscoroutine(until) else None
-    while len(times) + failed < at_least or (flood is not None and not flood.done()):
-        begun = time.perf_counter()
-        try:
-            async with landline.connect(address, credentials=HONEST) as session:
-                _ = await session.send(b"here")
-                await session.receive()
+class Visitor:
+    """Honest clients, one after the other, by every carrier in turn."""
+
+    def __init__(self, server: Flooded) -> None:
+        self._place = server.address.removeprefix("tcp://")
+        self._tls = server.tls
+        self._carriers = itertools.cycle(CARRIERS)
+
+    async def visit(self, at_least: int, until: object = None) -> tuple[list[float], int]:
+        """Come, say something and hear it, again and again; return how long each took, and how many failed."""
+        times: list[float] = []
+        failed = 0
+        flood = asyncio.ensure_future(until) if asyncio.iscoroutine(until) else None
+        while len(times) + failed < at_least or (flood is not None and not flood.done()):
+            begun = time.perf_counter()
+            carrier = next(self._carriers)
+            try:
+                async with asyncio.timeout(SOON):
+                    await (self._ask() if carrier == "http" else self._talk(carrier))
                 times.append(time.perf_counter() - begun)
-        except landline.LandlineError:
-            failed += 1
-    if flood is not None:
-        await flood
-    return times, failed
+            except (landline.LandlineError, OSError, EOFError) as error:
+                print(f"\n{carrier}: {error!r}", file=sys.stderr)
+                failed += 1
+        if flood is not None:
+            await flood
+        return times, failed
+
+    async def _talk(self, scheme: str) -> None:
+        tls = self._tls if scheme in ("tls", "wss") else None
+        async with landline.connect(f"{scheme}://{self._place}", tls=tls, credentials=HONEST) as session:
+            _ = await session.send(b"here")
+            await session.receive()
+
+    async def _ask(self) -> None:
+        host, _, port = self._place.rpartition(":")
+        reader, writer = await asyncio.open_connection(host, int(port))
+        try:
+            writer.write(b"GET /health HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+            answer = await reader.read()
+        finally:
+            writer.transport.abort()
+        if not answer.startswith(b"HTTP/1.1 200 "):
+            raise EOFError(f"the server answered {answer[:40]!r}")
 
 
 @asynccontextmanager
@@ -181,7 +243,7 @@ def _attack(name: str, count: str, address: str) -> None:
     """The flood's process: play it, say so, and hold what is held until the input ends."""
     allow_many_files()
     where = parse_address(address)
-    crowd = Crowd(where.host, where.port)
+    crowd = Crowd(where.host, where.port, is_exempt=FLOODS[name].is_exempt)
     FLOODS[name].attack(crowd, int(count))
     print(json.dumps({"held": len(crowd.held), "failed": crowd.failed}), flush=True)
     sys.stdin.readline()
@@ -195,14 +257,14 @@ def _percentile(values: list[float], percent: int) -> float:
 
 def _print_table(rows: list[Row]) -> None:
     print(
-        "| flood | connections | accepted | MB received | MB the server grew by | MB allowed | honest ok / failed"
+        "| flood | connections | accepted | MB received | MB the server grew by | MB allowed | left | honest ok / failed"
         " | p50 ms, idle → flood | p99 ms, idle → flood | p99 ratio |"
     )
-    print("| --- " + "| ---: " * 9 + "|")
+    print("| --- " + "| ---: " * 10 + "|")
     for row in rows:
         print(
             f"| {row.flood} | {row.connections:,} | {row.accepted:,} | {row.received / 1e6:,.1f} | {row.growth / 1e6:,.1f}"
-            f" | {row.allowed / 1e6:,.1f} | {row.ok:,} / {row.failed} | {row.idle_p50 * 1e3:.1f} → {row.p50 * 1e3:.1f}"
+            f" | {row.allowed / 1e6:,.1f} | {row.left} | {row.ok:,} / {row.failed} | {row.idle_p50 * 1e3:.1f} → {row.p50 * 1e3:.1f}"
             f" | {row.idle_p99 * 1e3:.1f} → {row.p99 * 1e3:.1f} | {row.p99 / row.idle_p99:.1f}× |"
         )
 

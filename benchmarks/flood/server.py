@@ -6,11 +6,13 @@ It counts everybody but 127.0.0.1 as somebody from afar, so that the rest of 127
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import logging
 import resource
 import socket
 import sys
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -18,14 +20,26 @@ import landline
 from landline.transports import tcp_listener
 from landline.transports.listener import StreamListener
 from landline.transports.stream import StreamTransport
+from landline.web.answers import answer
+from landline.web.files import Files
 
 HONEST = "honest"
 """Credentials that are good."""
 
 LOOPBACK = "127.0.0.1"
 
+BODIES = b"/takes"
+"""A path that takes a body, and drops it."""
+
+LARGE = b"/files/large"
+"""A file of 64 MiB of nothing."""
+
 MEMORY = 16 << 20
 """The server's ``Limits.memory``: small, so that a flood goes over it."""
+
+
+UNREAD = 2.0
+"""Seconds that a plain caller is left alone with what it says."""
 
 
 class _Counts:
@@ -35,18 +49,70 @@ class _Counts:
 
 async def serve() -> None:
     """Serve an echo, and a plain door behind which nobody reads; print the address, and the counts for each line of input."""
-    logging.disable(logging.CRITICAL)  # what a log costs is not the question here
+    mistakes = _Mistakes(logging.ERROR)
+    logging.basicConfig(handlers=[mistakes], level=logging.ERROR)  # what a log costs is not the question here
     allow_many_files()
     _count()
-    server = landline.Server(
-        _echo, authenticate=lambda said: "" if said == HONEST else None, limits=landline.Limits(memory=MEMORY)
-    )
-    server.plain(lambda caller: caller.wait_closed())
-    async with server.listen(f"tcp://{LOOPBACK}:0") as listening:
-        print(listening.addresses[0], flush=True)
-        while await asyncio.to_thread(sys.stdin.readline):
-            counts = {"accepted": _Counts.accepted, "received": _Counts.received}
-            print(json.dumps({**counts, "sessions": listening.sessions}), flush=True)
+    with tempfile.TemporaryDirectory() as folder:
+        with (Path(folder) / "large").open("wb") as large:
+            large.truncate(64 << 20)
+        tls = landline.make_certificate(Path(folder) / "tls", [LOOPBACK])
+        server = landline.Server(
+            _echo,
+            authenticate=lambda said: "" if said == HONEST else None,
+            limits=landline.Limits(memory=MEMORY),
+            tls=tls,
+            web=landline.Web(app=_site(Files(Path(folder), under="/files/"))),
+        )
+        server.plain(_read_nothing)
+        async with server.listen(f"tcp://{LOOPBACK}:0") as listening:
+            print(listening.addresses[0], tls.fingerprint, flush=True)
+            while await asyncio.to_thread(sys.stdin.readline):
+                counts = {
+                    "accepted": _Counts.accepted,
+                    "received": _Counts.received,
+                    "sessions": listening.sessions,
+                    "connections": listening.connections,
+                    "tasks": len(asyncio.all_tasks()),
+                    "mistakes": mistakes.told,
+                    "hits": dict(listening.hits),
+                }
+                print(json.dumps(counts), flush=True)
+
+
+class _Mistakes(logging.Handler):
+    """Keeps the first words of what is logged as somebody's bug here."""
+
+    def __init__(self, level: int) -> None:
+        super().__init__(level)
+        self.told: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Keep the first ten."""
+        if len(self.told) < 10:
+            what = "" if record.exc_info is None else f": {record.exc_info[1]!r}"
+            self.told.append(record.getMessage()[:200] + what)
+
+
+def _site(files: Files) -> Any:
+    """Return what is answered over HTTP."""
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        if scope["path"] != BODIES.decode():
+            await files(scope, receive, send)
+            return
+        while (message := await receive())["type"] == "http.request" and message["more_body"]:
+            pass
+        await answer(send, 200, "I had all of it.")
+
+    return app
+
+
+async def _read_nothing(caller: landline.Caller) -> None:
+    """Have what is said wait; whoever reads nothing does not hear that a caller has gone, either."""
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(UNREAD):
+            await caller.wait_closed()
 
 
 async def _echo(session: landline.Session) -> None:
@@ -60,17 +126,17 @@ def _count() -> None:
     tcp_listener.source_of = lambda host: (
         "" if host == LOOPBACK else host if host[:4] == "127." else source_of(host)
     )
-    take, data_received = StreamListener._take, StreamTransport.data_received
+    take, buffer_updated = StreamListener._take, StreamTransport.buffer_updated
 
     def taken(self: StreamListener, sock: socket.socket, name: Any) -> bool:
         _Counts.accepted += 1
         return take(self, sock, name)
 
-    def received(self: StreamTransport, data: bytes) -> None:
-        _Counts.received += len(data)
-        data_received(self, data)
+    def received(self: StreamTransport, nbytes: int) -> None:
+        _Counts.received += nbytes
+        buffer_updated(self, nbytes)
 
-    StreamListener._take, StreamTransport.data_received = taken, received  # type: ignore[method-assign]
+    StreamListener._take, StreamTransport.buffer_updated = taken, received  # type: ignore[method-assign]
 
 
 def allow_many_files() -> None:
@@ -104,9 +170,10 @@ class Memory:
 class Flooded:
     """The server's process, as who measures it sees it."""
 
-    def __init__(self, process: asyncio.subprocess.Process, address: str) -> None:
+    def __init__(self, process: asyncio.subprocess.Process, line: str) -> None:
         self._process = process
-        self.address = address
+        self.address, fingerprint = line.split()
+        self.tls = landline.ClientTLS(fingerprint=fingerprint)
         self.memory = Memory(process.pid)
 
     async def counts(self) -> dict[str, Any]:

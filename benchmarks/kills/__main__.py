@@ -77,6 +77,7 @@ class _Run:
         self.unreached: Counter[str] = Counter()
         self.counts = Counts()
         self.worlds = self.cuts = self.lives = 0
+        self.carried: Counter[str] = Counter()
         self.bad: list[World] = []
         self._points: list[Point] = []
         self._begun = time.monotonic()
@@ -97,6 +98,7 @@ class _Run:
             self.unreached += world.unreached
             self.counts += world.counts
             self.cuts += world.cuts
+            self.carried += world.carried
             self.lives += world.lives
             if world.breaches:
                 self.bad.append(world)
@@ -121,6 +123,8 @@ class _Run:
         print(
             f"\n{self.killed} kills in {self.worlds} worlds from seed {self.seed}, {took:.0f} s; {self.cuts} lines cut; {seen}"
         )
+        carried = ", ".join(f"{size:,} over {scheme}" for scheme, size in self.carried.most_common())
+        print(f"bytes to the server: {carried}")
         if self.unreached:
             print("points that were not reached in time:", dict(self.unreached))
         for world in self.bad:

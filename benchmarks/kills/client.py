@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import random
 from collections.abc import Awaitable
 from pathlib import Path
 from typing import Any, Final
@@ -26,7 +27,8 @@ class Client:
     def __init__(
         self,
         name: str,
-        address: str,
+        addresses: list[str],
+        trust: landline.ClientTLS,
         folder: Path,
         before: list[list[Any]],
         journal: Journal,
@@ -38,7 +40,8 @@ class Client:
         self.life = journal.life
         self.finish = finish
         self.folder = folder
-        self._address = address
+        self._addresses = addresses
+        self._trust = trust
         self.numbers = itertools.count(
             1 + max((fact[1] for fact in before if fact[0] in {"say", "send", "post"}), default=0)
         )
@@ -48,7 +51,11 @@ class Client:
         while True:
             try:
                 session = await landline.connect(
-                    self._address, credentials=self.name, limits=LIMITS, storage=storage
+                    *random.sample(self._addresses, len(self._addresses)),
+                    credentials=self.name,
+                    limits=LIMITS,
+                    tls=self._trust,
+                    storage=storage,
                 )
             except landline.ConnectError:
                 await asyncio.sleep(0.02)

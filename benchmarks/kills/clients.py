@@ -1,6 +1,6 @@
 """The clients that are killed, or live on: publishers, subscribers and senders, each a process with a book of its own.
 
-``python -m benchmarks.kills.clients ROLE NAME ADDRESS FOLDER``. A process that takes the place of a killed one goes on from the book. A line
+``python -m benchmarks.kills.clients ROLE NAME FOLDER ADDRESS…``. A process that takes the place of a killed one goes on from the book. A line
 on standard input asks it to finish: to have an answer to everything, then to leave.
 """
 
@@ -46,8 +46,9 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("role", choices=ROLES)
     parser.add_argument("name")
-    parser.add_argument("address")
     parser.add_argument("folder", type=Path)
+    parser.add_argument("addresses", nargs="+")
+    parser.add_argument("--fingerprint", required=True, help="of the server's certificate")
     parser.add_argument("--point")
     parser.add_argument("--count", type=int, default=1)
     parser.add_argument("--broken", default="")
@@ -57,10 +58,11 @@ def main() -> None:
         breaks.install(options.broken, at_server=False)
     if options.point:
         points.install(options.point, options.count)
-    asyncio.run(_play(options.role, options.name, options.address, options.folder))
+    trust = landline.ClientTLS(fingerprint=options.fingerprint)
+    asyncio.run(_play(options.role, options.name, options.folder, options.addresses, trust))
 
 
-async def _play(role: str, name: str, address: str, folder: Path) -> None:
+async def _play(role: str, name: str, folder: Path, addresses: list[str], trust: landline.ClientTLS) -> None:
     finish = asyncio.Event()
     loop = asyncio.get_running_loop()
 
@@ -72,7 +74,7 @@ async def _play(role: str, name: str, address: str, folder: Path) -> None:
 
     loop.add_reader(sys.stdin.fileno(), told)
     path = folder / f"{name}.book"
-    client = Client(name, address, folder, list(read(path)), Journal(path), finish)
+    client = Client(name, addresses, trust, folder, list(read(path)), Journal(path), finish)
     while not await ROLES[role](client):
         pass  # another session goes on; if that one was lost, it is in the book
     client.note("finished")

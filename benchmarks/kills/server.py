@@ -22,6 +22,7 @@ from . import breaks, points
 from .durable import ON_DISK
 from .journal import Journal
 from .replies import Replies, note_stored
+from .roads import CERTIFICATE, SOCKET
 
 STORE: Final = "store.db"
 BOOK: Final = "server.book"
@@ -46,7 +47,9 @@ def main() -> None:
     parser.add_argument("--count", type=int, default=1)
     parser.add_argument("--broken", default="")
     parser.add_argument("--store", type=Path, help="the file; by default in the folder")
-    parser.add_argument("--unix", action="store_true", help="listen at a Unix socket in the folder")
+    parser.add_argument(
+        "--unix", action="store_true", help="listen at the Unix socket in the folder only, without TLS"
+    )
     options = parser.parse_args()
     logging.basicConfig(level=logging.WARNING, format="%(name)s: %(message)s", stream=sys.stderr)
     faulthandler.enable()  # so that one that hangs says where when it is aborted
@@ -58,11 +61,17 @@ def main() -> None:
     if not sys.stdin.readline():  # started ahead, so that who is killed has its successor at once
         return
     storage = breaks.storage(options.broken)(options.store or options.folder / STORE)
-    address = f"unix://{options.folder}/socket" if options.unix else "tcp://127.0.0.1:0"
-    asyncio.run(_serve(Journal(options.folder / BOOK), storage, address))
+    addresses, tls = [f"unix://{options.folder}/{SOCKET}"], None
+    if not options.unix:
+        addresses.insert(0, "tcp://127.0.0.1:0")  # which is printed
+        certificate = next((options.folder / CERTIFICATE).glob("*.pem"))
+        tls = landline.ServerTLS(certificate, certificate)
+    asyncio.run(_serve(Journal(options.folder / BOOK), storage, addresses, tls))
 
 
-async def _serve(journal: Journal, storage: SQLiteStorage, address: str) -> None:
+async def _serve(
+    journal: Journal, storage: SQLiteStorage, addresses: list[str], tls: landline.ServerTLS | None
+) -> None:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     loop.add_signal_handler(signal.SIGTERM, stop.set)
@@ -79,12 +88,13 @@ async def _serve(journal: Journal, storage: SQLiteStorage, address: str) -> None
         limits=LIMITS,
         retry_in=0.1,
         storage=storage,
+        tls=tls,
     )
     server.topic("k.**", history=None, history_bytes=None, history_age=None)
     server.topic("short.*", history=SHORT_HISTORY)
     server.topic("drop.*", history=None, behind="drop_oldest")
     server.topic("latest.*", history=None, behind="latest")
-    async with server.listen(address) as listening:
+    async with server.listen(*addresses) as listening:
         print(listening.addresses[0], flush=True)
         await stop.wait()
         journal.note("draining")

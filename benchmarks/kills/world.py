@@ -1,4 +1,4 @@
-"""One world: a server that is killed and started again, its clients, some of which are killed too, and the cutting proxy between them.
+"""One world: a server that is killed and started again, its clients, some of which are killed too, and the roads between them.
 
 Seeds decide who is killed, where, and after how long; processes and the disk decide the rest. The world ends with a life of the server in
 which everybody finishes; then nothing may be missing.
@@ -17,13 +17,13 @@ from pathlib import Path
 from typing import Final
 
 import landline
-from landline.testing.network import Faults, Proxy, bad_network
 
 from .books import Books, Counts
 from .clients import END, TOPICS
 from .durable import ON_DISK
 from .points import CLIENT_POINTS, READER_POINTS, SENDER_POINTS, SERVER_POINTS, Point
 from .processes import LONGEST_START, Process, end, listens, send, start, start_server, tell
+from .roads import open_roads
 
 CLIENTS: Final = {
     "publisher-1": "publisher",
@@ -42,8 +42,6 @@ POINTS: Final = {"durable": CLIENT_POINTS, "subscriber": READER_POINTS, "durable
 
 FEW: Final = ("durable", "wild", "sender", ON_DISK)
 """Those of a small world."""
-
-FAULTS: Final = Faults(cut_every=100_000)
 
 LONGEST_LIFE: Final = 0.6
 """Seconds until a server that is killed at a random moment is killed."""
@@ -66,6 +64,7 @@ class World:
 
     Attributes:
         kills: how often whom where.
+        carried: bytes to the server, by carrier.
         breaches: of the rules, in words; none is good.
     """
 
@@ -80,6 +79,7 @@ class World:
     breaches: list[str] = field(default_factory=list)
     counts: Counts = field(default_factory=Counts)
     cuts: int = 0
+    carried: Counter[str] = field(default_factory=Counter)
     lives: int = 0
     _is_finishing: bool = False
     _spare: Process | None = None
@@ -95,8 +95,8 @@ class World:
         self._chance = random.Random(self.seed)
         self._progress = progress
         self._clients: dict[str, Process] = {}
-        async with bad_network("tcp://127.0.0.1:9", FAULTS, seed=self.seed) as proxy:
-            self._proxy: Proxy = proxy
+        async with open_roads(self.folder, self.seed) as roads:
+            self._roads = roads
             keeping = [asyncio.create_task(self._keep(name)) for name in self.names]
             try:
                 plans = self._plans()
@@ -113,7 +113,7 @@ class World:
                 await asyncio.gather(*keeping, return_exceptions=True)
                 if self._spare is not None:
                     await end(self._spare)
-            self.cuts = proxy.cuts
+            self.cuts, self.carried = roads.cuts, roads.carried
         books = await Books.of(self.folder)
         self.breaches += books.breaches()
         self.breaches += self._complaints()
@@ -197,7 +197,7 @@ class World:
             await server.wait()
             return False
         if address:
-            self._proxy.target = address
+            self._roads.lead_to(address)
         return bool(address)
 
     async def _see_it_die(self, server: Process, plan: Point | str, pause: float) -> str:
@@ -247,8 +247,8 @@ class World:
                 self.folder,
                 role,
                 name,
-                self._proxy.address,
                 str(self.folder),
+                *self._roads.options,
                 *options,
                 *self._broken,
             )
@@ -303,4 +303,6 @@ class World:
     async def _closer(self) -> landline.Session:
         while True:
             with contextlib.suppress(landline.ConnectError):
-                return await landline.connect(self._proxy.address, credentials="closer")
+                return await landline.connect(
+                    *self._roads.addresses, credentials="closer", tls=self._roads.trust
+                )

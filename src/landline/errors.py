@@ -6,6 +6,7 @@
     ├── DataError (ValueError)                 a value that cannot be sent
     ├── ConnectError (ConnectionError)         the first dial failed
     │   ├── ConnectTimeout (TimeoutError)      ... nobody answered in time
+    │   ├── Untrusted                          ... it shows a certificate that we do not trust
     │   └── Refused                            ... the peer answered, and said no
     ├── ListenError (OSError)                  an address that cannot be served
     ├── SessionEnded (ConnectionError)         the session is over
@@ -15,11 +16,22 @@
     ├── FlowEnded (ConnectionError)            no more comes in a flow, which is over before its session
     │   └── FlowReset                          ... because one end abandoned it
     ├── Full                                   the outbox has no room just now
+    ├── NotAllSent                             send_many stopped on its way; says what is not sent
+    │   └── SendTimeout (TimeoutError)         ... because its time was up
     ├── ProtocolError                          the peer broke a rule of the wire
+    ├── TLSError                               TLS could not be begun, broke, or has no certificate to use
+    │   └── TLSTimeout (TimeoutError)          ... because the handshake took too long
     ├── TopicError (ValueError)                a topic or pattern that breaks the rules for names
     ├── PublishFailed                          what was published is certainly not stored
     ├── PublishUnknown                         ... or may be, and nobody can tell
     ├── NotAllowed (PermissionError)           the server's rules are against it
+    ├── CallFailed                             a call or a stream failed at the other end
+    │   ├── CallTimeout (TimeoutError)         ... because it took too long
+    │   └── CallNotAllowed (NotAllowed)        ... because the rules there are against it
+    ├── CallUnknown                            ... or may have run, and nobody can tell
+    ├── TransferError                          a file did not come through; what came is kept, and it can be gone on with
+    │   ├── TransferRefused                    ... because the receiver does not want it, or has no room
+    │   └── TransferDamaged                    ... because what arrived is not what was sent; nothing of that file is kept
     └── StorageError                           the store cannot do what was asked
         ├── StorageClosed                      ... because it is not open
         ├── StorageLocked                      ... because another process has it open
@@ -36,6 +48,8 @@ people already catch them. Foreign errors are translated where they enter.
 """
 
 from __future__ import annotations
+
+from typing import Any
 
 
 class LandlineError(Exception):
@@ -83,6 +97,20 @@ class ConnectError(LandlineError, ConnectionError):
 
 class ConnectTimeout(ConnectError, TimeoutError):
     """Nobody answered within ``connect_timeout`` seconds."""
+
+
+class Untrusted(ConnectError):
+    """A server answered, and its certificate is none that we trust; the reason says what to do.
+
+    Attributes:
+        fingerprint: of the certificate that it shows, as ``ClientTLS`` takes it; empty where that is not known.
+        pinned: the one that it should have shown, where one was pinned.
+    """
+
+    def __init__(self, address: str, reason: str, fingerprint: str = "", pinned: str = "") -> None:
+        super().__init__(address, reason)
+        self.fingerprint = fingerprint
+        self.pinned = pinned
 
 
 class Refused(ConnectError):
@@ -198,6 +226,24 @@ class Full(LandlineError):
     """The bounded outbox has no room just now: ``await session.send()`` waits instead."""
 
 
+class NotAllSent(LandlineError):
+    """``send_many`` of a blocking session stopped on its way; ``__cause__`` says why.
+
+    Attributes:
+        sent: how many were sent.
+        unsent: what was taken from the iterable and certainly not sent, in order; what it did not give yet, it still has.
+    """
+
+    def __init__(self, message: str, sent: int, unsent: list[Any]) -> None:
+        super().__init__(message)
+        self.sent = sent
+        self.unsent = unsent
+
+
+class SendTimeout(NotAllSent, TimeoutError):
+    """... because its time was up."""
+
+
 class ProtocolError(LandlineError):
     """The peer broke a rule of the wire; the connection is closed with ``code``.
 
@@ -211,6 +257,22 @@ class ProtocolError(LandlineError):
         self.reason = reason
         self.code = code
         self.limit = limit
+
+
+class TLSError(LandlineError):
+    """TLS could not be begun with a peer, or broke later; or a certificate or key of ours cannot be used.
+
+    Attributes:
+        reason: why, as one clause.
+    """
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+class TLSTimeout(TLSError, TimeoutError):
+    """The peer did not finish the handshake in time."""
 
 
 class StorageError(LandlineError):
@@ -299,8 +361,78 @@ class PublishUnknown(LandlineError):
 
 
 class NotAllowed(LandlineError, PermissionError):
-    """The server's rules are against it, for this client."""
+    """The server's rules are against it, for this client. A server's ``authenticate`` raises it to refuse a client in its own words."""
+
+
+class TransferError(LandlineError):
+    """A file or folder did not come through. What came is kept, so that the same file sent again goes on there, unless the reason says otherwise.
+
+    Attributes:
+        reason: why, as a clause.
+    """
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+class TransferRefused(TransferError):
+    """The receiver does not want it, or has no room for it."""
+
+
+class TransferDamaged(TransferError):
+    """What arrived is not what was sent, by its SHA-256; nothing of that file is kept."""
 
 
 class TopicError(LandlineError, ValueError):
     """A topic or pattern that breaks the rules for names; the message says which rule."""
+
+
+class CallFailed(LandlineError):
+    """A call or a stream failed; a method raises it to say why, and whoever called is told these very words.
+
+    Attributes:
+        type: what went wrong, for programs; of our own: ``unknown method``, ``invalid arguments``, ``internal error``, ``bad data``.
+        message: and for people.
+        data: and what belongs to it; anything that can be sent.
+    """
+
+    def __init__(self, message: str, *, type: str = "failed", data: Any = None) -> None:  # noqa: A002 - as it is read again
+        super().__init__(message)
+        self.type = type
+        self.message = message
+        self.data = data
+
+    def __str__(self) -> str:
+        return self.message or self.type
+
+
+class CallTimeout(CallFailed, TimeoutError):
+    """A call or a stream took too long. It is cancelled at the other end, and may have had its effect all the same."""
+
+    def __init__(self, message: str, *, type: str = "timed out", data: Any = None) -> None:  # noqa: A002 - as above
+        super().__init__(message, type=type, data=data)
+
+
+class CallNotAllowed(CallFailed, NotAllowed):
+    """The rules at the other end are against this call, for this client."""
+
+    def __init__(self, message: str, *, type: str = "not allowed", data: Any = None) -> None:  # noqa: A002 - as above
+        super().__init__(message, type=type, data=data)
+
+
+class CallUnknown(LandlineError):
+    """A call may have run, or not, and nobody can tell any more; or a stream ended with the life of the server that it was with.
+
+    Attributes:
+        method: which.
+        reason: why nobody can tell, as a clause.
+    """
+
+    def __init__(self, method: str, reason: str) -> None:
+        super().__init__(method, reason)
+        self.method = method
+        self.reason = reason
+
+    def __str__(self) -> str:
+        return f"the call of {self.method} may have run, or not: {self.reason}"

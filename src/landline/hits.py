@@ -8,19 +8,77 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Hashable, Iterator, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
+from typing import NamedTuple
 
 from .limits import HITS
+
+Hit = Callable[[str, str, str], None]
+"""Is told of a limit that was hit: by which source, the limit's name, and what was done about it."""
 
 
 @dataclass(slots=True)
 class _Told:
-    """What was logged last of one limit and kind of source, and how many hits came since."""
+    """When a line about one thing was written last, and what came since."""
 
     at: float
     more: int = 0
+    is_new: bool = False
+
+
+class Due(NamedTuple):
+    """A line may be written now."""
+
+    more: int
+    """What came since the last line about this."""
+    is_first: bool
+    """There was none."""
+
+
+class Lines:
+    """Says when lines of a log may be written: about one thing every ten seconds, ten a second about all together; what is not written is counted.
+
+    Args:
+        clock: seconds of any clock that only rises.
+        most: how many things are told apart; more count as one.
+    """
+
+    def __init__(self, clock: Callable[[], float], most: int = HITS.kinds) -> None:
+        self._clock = clock
+        self._most = most
+        self._told: dict[Hashable, _Told] = {}
+        self._second = float("-inf")
+        self._lines = 0
+
+    def due(self, about: Hashable) -> Due | None:
+        """Count that something came; return whether a line about it may be written now."""
+        now = self._clock()
+        if about not in self._told and len(self._told) >= self._most:
+            about = None
+        told = self._told.get(about)
+        if told is None:
+            told = self._told[about] = _Told(now - HITS.interval, is_new=True)
+        if now < told.at + HITS.interval or not self._has_line(now):  # without room, the next may have it
+            told.more += 1
+            return None
+        due = Due(told.more, told.is_new)
+        self._told[about] = _Told(now)
+        return due
+
+    def rest(self) -> Iterator[tuple[Hashable, int]]:
+        """Take out what was counted and not told yet, as far as there is room for lines."""
+        for about, told in self._told.items():
+            if told.more and self._has_line(self._clock()):
+                yield about, told.more
+                told.more = 0
+
+    def _has_line(self, now: float) -> bool:
+        if now >= self._second + 1.0:
+            self._second, self._lines = now, 0
+        self._lines += 1
+        return self._lines <= HITS.lines
 
 
 class Hits:
@@ -33,11 +91,8 @@ class Hits:
 
     def __init__(self, log: logging.Logger, clock: Callable[[], float]) -> None:
         self._log = log
-        self._clock = clock
         self._counts: Counter[str] = Counter()
-        self._told: dict[tuple[str, str], _Told] = {}
-        self._second = float("-inf")
-        self._lines = 0
+        self._lines = Lines(clock)
 
     @property
     def counts(self) -> Mapping[str, int]:
@@ -54,31 +109,13 @@ class Hits:
             level: of the line.
         """
         self._counts[limit] += 1
-        now = self._clock()
-        told = self._told.get((limit, kind))
-        if told is not None and now < told.at + HITS.interval:
-            told.more += 1
-        elif self._has_line(now):
-            more = f"; {told.more:,} more since the last such line" if told is not None and told.more else ""
-            self._told[limit, kind] = _Told(now)
+        due = self._lines.due((limit, kind))
+        if due is not None:
+            more = f"; {due.more:,} more since the last such line" if due.more else ""
             self._log.log(level, "limit %s, %s: %s%s", limit, kind, what, more)
-        elif told is not None:
-            told.more += 1
-        else:
-            # Its first line found no room: the next hit may have it.
-            self._told[limit, kind] = _Told(now - HITS.interval, more=1)
 
     def close(self) -> None:
         """Log what was counted and not told yet."""
-        for (limit, kind), told in self._told.items():
-            if told.more and self._has_line(self._clock()):
-                self._log.info(
-                    "limit %s, %s: %s more since the last such line", limit, kind, f"{told.more:,}"
-                )
-                told.more = 0
-
-    def _has_line(self, now: float) -> bool:
-        if now >= self._second + 1.0:
-            self._second, self._lines = now, 0
-        self._lines += 1
-        return self._lines <= HITS.lines
+        for about, more in self._lines.rest():
+            limit, kind = about if isinstance(about, tuple) else ("", "")
+            self._log.info("limit %s, %s: %s more since the last such line", limit, kind, f"{more:,}")

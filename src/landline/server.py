@@ -6,97 +6,71 @@ import asyncio
 import contextlib
 import logging
 import os
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Coroutine, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from functools import partial
 from typing import Any, Literal
 
-from .errors import AddressError, SessionClosed, SessionEnded, StorageClosed, StorageError
+from .errors import AddressError, LandlineError, StorageClosed
 from .history import Gap, Position, Publication
+from .hooks import Hooks, OnClose, OnOpen
 from .limits import STORAGE, Limits
-from .patterns.durable import Sending, settle
-from .patterns.failures import is_cancelled
+from .listening import Listening
+from .patterns.groups import Groups, Membership
 from .patterns.hub import Hub
-from .patterns.publications import refuse_flow
-from .patterns.rules import Authorize, TopicRule, allow_all
+from .patterns.middleware import Middleware
+from .patterns.refresh import Refreshes
+from .patterns.rpc.methods import MethodDecorator, Methods
+from .patterns.rpc.service import Service
+from .patterns.rules import Authorize, TopicRule, allow_all, ask
 from .patterns.sent import Sent
 from .patterns.topics import Beginning, beginning
+from .programs import PlainProgram, Program, Programs
 from .protocol.feed import Behind
-from .protocol.frames import CloseCode
+from .protocol.presence import Change, Member
 from .session import Session
 from .sessions.accept import Acceptor
 from .sessions.auth import Authenticate, admit_all
 from .sessions.bare import BareSession
-from .sessions.caller import Caller
 from .sessions.records import Records
 from .storage import MemoryStorage, Page, Pattern, Retention, SQLiteStorage, Storage
 from .transports import (
     Listener,
     ListeningSocket,
+    ServerTLS,
+    TlsTransport,
     Transport,
     bind_listener,
     nobody_asked,
     parse_address,
 )
+from .web.site import Web
 
 log = logging.getLogger("landline.server")
 
-Program = Callable[[Session], Awaitable[None]]
-"""What runs for each session, from its beginning to its end, whatever its lines do; its return closes the session."""
-
 Vet = Callable[[Session, str, Any], Any]
 """Takes the session, the topic and the data of what a client publishes; returns the data to store or an awaitable of it, or raises."""
-
-PlainProgram = Callable[[Caller], Awaitable[None]]
-"""What runs for each caller at the plain-text door; its return hangs up."""
-
-
-class Listening:
-    """A server that listens.
-
-    Attributes:
-        addresses: where it really listens, ports filled in.
-    """
-
-    def __init__(self, listeners: list[Listener], acceptor: Acceptor) -> None:
-        self.addresses = [address for listener in listeners for address in listener.addresses]
-        self._listeners = listeners
-        self._acceptor = acceptor
-
-    @property
-    def sessions(self) -> int:
-        """How many sessions it holds, those without a line included."""
-        return len(self._acceptor.sessions)
-
-    @property
-    def hits(self) -> Mapping[str, int]:
-        """How often each limit was hit since it began to listen, by the limit's name; one that never was is not there.
-
-        Each hit is logged too, at a bounded rate. What only slows a sender down on its own line (credit, a full socket) is no hit.
-        """
-        return self._acceptor.hits.counts
-
-    def hand_over(self) -> list[ListeningSocket]:
-        """Return copies of the listening sockets, which outlive this server: who dials then waits in them for the next one to accept.
-
-        Close each, or pass them to another ``listen``, in this process or in the next program. The files of Unix sockets are theirs from now on.
-        """
-        return [copy for listener in self._listeners for copy in listener.hand_over()]
 
 
 class Server:
     """Serves sessions, and whoever comes through the other doors of the same port.
 
     Args:
-        program: runs for each session; without one, sessions that find no topics here are closed as soon as they begin.
-        authenticate: takes a client's credentials, returns its principal or None to refuse; may be async. By default everybody enters.
+        program: runs for each session; without one, sessions that find no topics, groups or methods here are closed as soon as they begin.
+        authenticate: takes a client's credentials, returns its principal, or a ``Grant`` of it for a time, or None to refuse; or raises ``NotAllowed``, whose words
+            the client is told. May be async. By default everybody enters.
         limits: see ``landline.Limits``.
         retry_in: seconds after which clients are told to come back when the server goes; each is told another time, up to twice this.
         redirect: an address that clients are told to go on with when this server goes or is full; they follow only to one that they were
             given themselves.
         storage: where topics are kept, and sessions, which then outlive this server: a file, or a ``Storage``; one that is open already is left open. Without one, topics last as long as
             the server listens.
-        authorize: takes a principal, ``"publish"`` or ``"subscribe"``, and a topic or pattern; returns whether they may. By default everybody may.
-            A pattern with wildcards is asked about as it stands, and not topic by topic. See ``reauthorize`` for whoever may do less than before.
+        authorize: takes a principal, a verb and its object; returns whether they may. By default everybody may. ``"enter"`` with the door that they come by
+            (``"tcp"``, ``"wss"``, …), ``"publish"`` with a topic, ``"subscribe"`` with a topic or pattern, which is asked about as it stands, and not topic by topic,
+            ``"call"`` with a method, ``"join"`` and ``"watch"`` with a group, ``"send"`` with a file's name. See ``reauthorize`` for whoever may do less than before.
+        tls: what to show to whoever asks for TLS, on the same port as everything else; without it there is none.
+        needs_tls: whether callers from other machines are let in by TLS only.
+        web: what is answered over HTTP besides the server's own paths; see ``landline.Web``.
+        methods: what clients can call, besides what ``method`` adds to them; by default nothing.
 
     Raises:
         AddressError: ``redirect`` cannot be read.
@@ -112,6 +86,10 @@ class Server:
         redirect: str | None = None,
         storage: str | os.PathLike[str] | Storage | None = None,
         authorize: Authorize = allow_all,
+        tls: ServerTLS | None = None,
+        needs_tls: bool = False,
+        web: Web | None = None,
+        methods: Methods | None = None,
     ) -> None:
         self._program = program
         self._plain: PlainProgram | None = None
@@ -121,8 +99,17 @@ class Server:
         self._redirect = None if redirect is None else str(parse_address(redirect))
         self._storage = storage
         self._authorize = authorize
+        self._tls = tls
+        self._needs_tls = needs_tls
+        self._web = web or Web()
         self._rules: dict[str, TopicRule] = {}
+        self._hooks = Hooks()
+        self._middlewares: list[Middleware] = []
         self._hub: Hub | None = None
+        self._group_patterns: dict[str, Pattern] = {}
+        self._groups: Groups | None = None
+        self._acceptors: list[Acceptor] = []
+        self._methods = Methods() if methods is None else methods
 
     # Topics...
 
@@ -153,6 +140,9 @@ class Server:
             TopicError: the pattern breaks the rules.
             ValueError: a measure is not above 0.
         """
+        policies = [policy.value for policy in Behind]
+        if behind not in policies:
+            raise ValueError(f"behind is one of {policies}, not {behind!r}")
         kept = Retention(max_count=history, max_bytes=history_bytes, max_age=history_age)
         self._rules.pop(pattern, None)
         self._rules[pattern] = TopicRule(Pattern(pattern), kept, Behind(behind), vet)
@@ -198,20 +188,101 @@ class Server:
         """Return the newest that a pattern selects up to a position, oldest of them first; else as ``read``."""
         return await self._topics().last(pattern, limit, to)
 
+    # Who may...
+
     def reauthorize(self, principal: str) -> None:
-        """Ask ``authorize`` again about what a principal subscribes to now, on all its sessions, and end what it refuses.
+        """Ask ``authorize`` again about the doors of a principal's sessions, what it subscribes to and which groups it is in, and end what it refuses.
 
         To be called when somebody may do less than before. When it returns, nothing more of what they may not read goes out to them; also
-        what waits for them unread is dropped, and their subscriptions raise ``NotAllowed``. Publishes need no such call: each is asked about.
+        what waits for them unread is dropped, and their subscriptions and presences raise ``NotAllowed``. Publishes need no such call: each is asked about.
         Nothing happens while the server does not listen.
         """
+        for acceptor in self._acceptors:
+            acceptor.ask_again(principal)
         if self._hub is not None:
             self._hub.reauthorize(principal)
+        if self._groups is not None:
+            self._groups.reauthorize(principal)
+
+    def revoke(self, principal: str, reason: str = "your access was revoked") -> int:
+        """End every session of a principal, whichever door it came by, those without a line included; return how many there were.
+
+        They are over when it returns; the clients are told ``revoked`` and these words, at once or when they come back for theirs. Whoever is
+        just being decided about has to come again, and ``authenticate`` decides anew: it must know by now. While the server does not listen there are none.
+        """
+        return sum(acceptor.revoke(principal, reason) for acceptor in self._acceptors)
 
     def _topics(self) -> Hub:
         if self._hub is None:
             raise StorageClosed("topics are open while their server listens")
         return self._hub
+
+    # Who is here...
+
+    def presence(self, pattern: str) -> None:
+        """Have the groups that a pattern selects, by the rules for topics; there are no others."""
+        self._group_patterns[pattern] = Pattern(pattern)
+
+    def members(self, group: str) -> dict[str, Member]:
+        """Return who is in a group now, by the ids of the memberships; raises as ``join`` does."""
+        return self._live_groups().members(group)
+
+    def watch(self, group: str) -> AsyncGenerator[Change, None]:
+        """Yield a ``Snapshot`` of a group, then each change, to who is slow the newest of each; ends with the server, raises as ``join`` does."""
+        return self._live_groups().watch(group)
+
+    def join(self, session: Session, group: str, state: Any = None) -> Membership:
+        """Put a session into a group, on behalf of its client; ``authorize`` is not asked. Each call is a membership of its own.
+
+        Raises:
+            TopicError: there is no such group here.
+            DataError: the state cannot be sent, or is too large.
+            NotAllowed: the group is full.
+            SessionClosed, SessionLost: the session is over.
+            LandlineError: the server does not listen.
+        """
+        return self._live_groups().join(session._bare, group, state)
+
+    def _live_groups(self) -> Groups:
+        if self._groups is None:
+            raise LandlineError("there are groups while their server listens")
+        return self._groups
+
+    # What runs...
+
+    def on_open(self, hook: OnOpen) -> OnOpen:
+        """Have ``hook(session)`` called for each session that begins, before its program is; use it as a decorator. It may be async.
+
+        A session that goes on after the server was started again begins there again. What a hook raises is logged, and disturbs nobody.
+        """
+        self._hooks.on_open.append(hook)
+        return hook
+
+    def on_close(self, hook: OnClose) -> OnClose:
+        """Have ``hook(session, why)`` called for each of them that is over, when its program is too; as ``on_open``.
+
+        ``why`` is the ``SessionClosed`` or ``SessionLost`` that it ended with. A server that goes waits for it as for the programs, ``close_timeout`` seconds.
+        """
+        self._hooks.on_close.append(hook)
+        return hook
+
+    @property
+    def method(self) -> MethodDecorator:
+        """Offer a function to be called by clients: ``@server.method``, or ``@server.method(name=…, idempotent=True)``; see ``Methods.method``."""
+        return self._methods.method
+
+    def middleware(self, function: Middleware) -> Middleware:
+        """Have ``await function(call, proceed)`` stand around each publish of a client, each call and stream, and each file that it offers; use it as a decorator. The first is the outermost.
+
+        It returns what ``await proceed(call)`` returned, or something else instead: of a publish the data to store, of a call its result. What it raises refuses
+        the publish as what a topic's ``vet`` raises does, which is asked innermost, and fails the call as what its method raises does. A file that it does not go on
+        with is refused; else it goes on to the program, and ``proceed`` returns the ``ReceivedFile``, or raises why there is none. ``call`` is a
+        ``landline.Call``: ``authorize`` has allowed it already.
+        """
+        self._middlewares.append(function)
+        return function
+
+    # Plain text, and listening...
 
     def plain(self, program: PlainProgram) -> PlainProgram:
         """Have ``program`` run for each caller who speaks plain text; use it as a decorator."""
@@ -234,9 +305,9 @@ class Server:
             ListenError: an address cannot be served, or a socket belongs to none of them; then nothing is served.
             StorageError: the storage cannot be opened.
         """
-        passed = list(sockets)
         if not addresses:
             raise AddressError("listen needs an address")
+        passed = list(sockets)
         try:
             async with self._open_storage() as (hub, records, sent):
                 async with self._listen(addresses, passed, hub, records, sent) as listening:
@@ -244,6 +315,19 @@ class Server:
         finally:
             for unasked in passed:
                 unasked.close()
+
+    @contextlib.asynccontextmanager
+    async def attach(self) -> AsyncIterator[Listening]:
+        """Serve without listening, until the block is left: what something else has accepted is brought in by ``Listening.take``.
+
+        ``landline.asgi`` does so in somebody else's web server.
+
+        Raises:
+            StorageError: the storage cannot be opened.
+        """
+        async with self._open_storage() as (hub, records, sent):
+            async with self._listen((), [], hub, records, sent) as listening:
+                yield listening
 
     @contextlib.asynccontextmanager
     async def _open_storage(self) -> AsyncIterator[tuple[Hub | None, Records | None, Sent | None]]:
@@ -263,6 +347,7 @@ class Server:
                 list(self._rules.values()),
                 self._limits,
                 authorize=self._authorize,
+                middlewares=self._middlewares,
                 outlives=self._storage is not None,
             )
             records, sent = None, None
@@ -293,16 +378,56 @@ class Server:
         records: Records | None,
         sent: Sent | None,
     ) -> AsyncIterator[Listening]:
-        running: set[asyncio.Task[None]] = set()
+        from .web.door import WebDoor  # here, so that `import landline` loads nothing of HTTP
+
+        def serve_web(transport: Transport, head: bytes) -> None:
+            door.serve(transport, head, is_secure=isinstance(transport, TlsTransport))
+
+        groups = Groups(list(self._group_patterns.values()), self._limits, authorize=self._authorize)
+
+        async def look_at(bare: BareSession, credentials: Any) -> float | None:
+            return await acceptor.refresh(bare, credentials)
+
+        refreshes = Refreshes(look_at)
+        service = Service(self._methods, self._authorize, self._limits, self._middlewares)
+        programs = Programs(
+            self._program,
+            self._plain,
+            self._limits,
+            hub,
+            sent,
+            groups,
+            self._hooks,
+            refreshes,
+            service,
+            self._authorize,
+            self._middlewares,
+        )
         acceptor = Acceptor(
             self._limits,
-            begin=partial(self._begin, running, hub, sent),
-            plain=partial(self._begin_plain, running) if self._plain is not None else None,
+            begin=programs.begin,
+            plain=programs.begin_plain if self._plain is not None else None,
+            web=serve_web,
+            secure=None if self._tls is None else partial(_secure, self._tls),
+            needs_tls=self._needs_tls,
             authenticate=self._authenticate,
+            may_enter=lambda principal, door: ask(self._authorize, principal, "enter", door),
             redirect=self._redirect,
             records=records,
         )
+        groups_before, self._groups = self._groups, groups
         listeners: list[Listener] = []
+        listening = Listening(acceptor, listeners, self._web)
+        door = WebDoor(
+            listening.app,
+            self._limits,
+            upgrade=acceptor.greet_websocket,
+            hosts=self._web.hosts,
+            origins=self._web.origins,
+            charge=acceptor.blame,
+            hit=acceptor.hit,
+        )
+        self._acceptors.append(acceptor)
         try:
             for address in addresses:
                 where = parse_address(address)
@@ -311,82 +436,31 @@ class Server:
                 raise nobody_asked(passed)
             for listener in listeners:
                 listener.start(acceptor.accept, acceptor.gate)
-            yield Listening(listeners, acceptor)
+            yield listening
         finally:
+            listening.is_going = True
+            groups.go()
             for listener in listeners:
                 listener.close()
             try:
                 for listener in listeners:
                     await listener.wait_closed()
+                await service.finish()
                 await acceptor.drain(retry_in=self._retry_in)
-                await self._stop_programs(running)
+                await door.close()
+                await programs.stop()
+                await refreshes.close()
                 await acceptor.hang_up()
             except asyncio.CancelledError:  # no time for that: nothing is left behind all the same
-                for task in running:
-                    task.cancel()
+                programs.cancel()
+                door.abort()
                 acceptor.abort()
+                refreshes.cancel()
                 raise
-
-    # A program for each who comes...
-
-    def _begin(
-        self, running: set[asyncio.Task[None]], hub: Hub | None, sent: Sent | None, bare: BareSession
-    ) -> None:
-        sending = None if sent is None else Sending(bare, partial(sent.outgoing, bare))
-        session = Session(bare, lambda seconds: _hang_up(bare), sending)
-        bare.serves = refuse_flow if hub is None else partial(hub.takes, bare, session)
-        _run(running, self._serve(bare, session, sending), f"landline session {bare.id.hex()[:8]}")
-        if sending is not None and sent is not None and sent.has(bare):
-            _run(running, _go_on(bare, sending), f"landline outbox {bare.id.hex()[:8]}")
-        bare.hold_flows()
-
-    def _begin_plain(self, running: set[asyncio.Task[None]], transport: Transport, head: bytes) -> None:
-        _run(running, self._serve_plain(Caller(transport, head)), f"landline caller {transport.peer}")
-
-    async def _serve(self, bare: BareSession, session: Session, sending: Sending | None) -> None:
-        try:
-            if self._program is not None:
-                await self._program(session)
-            elif self._hub is not None:
-                await session.wait_closed()
-            session.ack()  # who returns is done with what it took
-        except (KeyboardInterrupt, SystemExit):
-            raise
-        except BaseException as error:
-            if is_cancelled(error):
-                raise
-            if not _is_only_the_end(bare, error):
-                log.exception("the program of a session failed")
-                if bare.intake is not None:
-                    bare.intake.fail(bare, "the server's program failed over it")
-                bare.lose(CloseCode.FAILED, "the server's program failed")
-        finally:
-            if bare.intake is not None:
-                bare.intake.release(bare)
-            # Its last words may still have to wait for a line.
-            await settle(bare, sending, None, self._limits.resume_window)
-            await bare.close(timeout=self._limits.resume_window)
-
-    async def _serve_plain(self, caller: Caller) -> None:
-        try:
-            if self._plain is not None:
-                await self._plain(caller)
-        except (KeyboardInterrupt, SystemExit):
-            raise
-        except BaseException as error:
-            if is_cancelled(error):
-                raise
-            log.exception("the program of a plain caller failed")
-        finally:
-            await caller.close()
-
-    async def _stop_programs(self, running: set[asyncio.Task[None]]) -> None:
-        """Give the programs a moment to see that their sessions ended, then cancel them."""
-        if running:
-            _, late = await asyncio.wait(running, timeout=self._limits.close_timeout)
-            for task in late:
-                task.cancel()
-            await asyncio.gather(*late, return_exceptions=True)
+            finally:
+                self._acceptors.remove(acceptor)
+                self._groups = groups_before
+                await groups.close()
 
 
 @contextlib.asynccontextmanager
@@ -396,31 +470,5 @@ async def serve(program: Program, *addresses: str, **options: Any) -> AsyncItera
         yield listening
 
 
-def _run(running: set[asyncio.Task[None]], program: Coroutine[Any, Any, None], name: str) -> None:
-    task = asyncio.get_running_loop().create_task(program, name=name)
-    running.add(task)
-    task.add_done_callback(running.discard)
-
-
-async def _go_on(bare: BareSession, sending: Sending) -> None:
-    """Send what a life before had sent; where its outbox cannot be read, it stays there, and the session goes on."""
-    try:
-        await sending.go_on()
-    except SessionEnded:
-        pass
-    except StorageError as error:
-        log.warning("what session %s was sent durably cannot be read: %s", bare.id.hex()[:8], error)
-
-
-def _is_only_the_end(bare: BareSession, error: BaseException) -> bool:
-    """Whether a program's error says no more than that its session is over; several tasks may have been told."""
-    if isinstance(error, BaseExceptionGroup):
-        return all(_is_only_the_end(bare, part) for part in error.exceptions)
-    return isinstance(error, SessionEnded) and (
-        error is bare.ended or (isinstance(error, SessionClosed) and (bare.is_closing or bare.is_peer_closed))
-    )
-
-
-def _hang_up(bare: BareSession) -> None:
-    if bare.driver is not None:
-        bare.driver.abort()
+def _secure(tls: ServerTLS, transport: Transport, head: bytes) -> TlsTransport:
+    return TlsTransport(transport, tls.context, first=head)

@@ -4,28 +4,56 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncGenerator, Callable
+import os
+from collections.abc import AsyncGenerator, Callable, Coroutine, Sequence
 from typing import Any, Self
 
-from .errors import LandlineError, SessionClosed
+from .errors import LandlineError
 from .history import Position
 from .patterns.durable import Sending, settle
+from .patterns.files.offers import FileOffer, Files, Offers
+from .patterns.files.progress import SentFile, Watch, watch_nothing
+from .patterns.files.quota import Quota
 from .patterns.messages import Messages, Receipt
+from .patterns.middleware import Middleware
+from .patterns.presence import WATCH_ONLY, Presence
+from .patterns.refresh import Refreshing
+from .patterns.rpc.arguments import Given
+from .patterns.rpc.calling import Calling
+from .patterns.rpc.service import Service
+from .patterns.rpc.stream import Stream, open_stream
 from .patterns.topics import Beginning, Earlier, Publishing, Subscription
 from .protocol.states import State
-from .sessions.bare import BareSession, StateChange
+from .sessions.bare import BareSession
+from .sessions.changes import StateChange
 
 
-class Session:
+class Session(Given):
     """One end of a persistent session.
 
     Messages are ``bytes``, ``str`` or anything that msgpack can hold; each arrives once and in order, across any number of dropped lines,
     for as long as both ends hold the session. What could not be saved is told, never hidden.
 
     A session is for one event loop. Any number of tasks may send; one should receive.
+
+    Attributes:
+        info: what the program at this end wants to know of the session, by any names: it lives as long as this object does, over dropped lines,
+            and is told nobody. It begins empty, and so it does in another life of the server.
     """
 
-    __slots__ = ("_bare", "_drop", "_letting_go", "_messages", "_publishing", "_sending")
+    __slots__ = (
+        "_bare",
+        "_calling",
+        "_drop",
+        "_files",
+        "_letting_go",
+        "_messages",
+        "_publishing",
+        "_refreshing",
+        "_sending",
+        "_service",
+        "info",
+    )
 
     def __init__(
         self,
@@ -34,19 +62,27 @@ class Session:
         sending: Sending | None = None,
         publishing: Publishing | None = None,
         held: contextlib.AsyncExitStack | None = None,
+        refreshing: Refreshing | None = None,
+        service: Service | None = None,
+        middlewares: Sequence[Middleware] = (),
     ) -> None:
+        self.info: dict[str, Any] = {}
         self._bare = bare
         self._drop = drop
         self._messages = Messages(bare)
+        self._calling: Calling | None = None
+        self._service = service
+        self._files = Files(bare, self, middlewares)
         self._sending = sending
         self._publishing = publishing
+        self._refreshing = refreshing
         self._letting_go = (
             None if held is None else asyncio.create_task(self._let_go(held), name="landline outboxes")
         )
 
     # Sending...
 
-    async def send(self, value: Any, *, durable: bool = False) -> Receipt:
+    def send(self, value: Any, *, durable: bool = False) -> Coroutine[Any, Any, Receipt]:
         """Queue a message; return its receipt, which can be awaited for the outcome.
 
         Waits while the outbox is full (``outbox_messages``, ``outbox_bytes``), also while the line is down, until the session ends.
@@ -62,8 +98,9 @@ class Session:
             StorageError: it is to be durable, and the storage cannot be read.
             SessionClosed, SessionLost: the session is over.
         """
-        if not durable:
-            return await self._messages.send(value)
+        return self._send_durably(value) if durable else self._messages.send(value)
+
+    async def _send_durably(self, value: Any) -> Receipt:
         if self._sending is None:
             raise LandlineError("durable sends need a server with storage")
         return await self._sending.send(value)
@@ -92,28 +129,80 @@ class Session:
 
     # Receiving...
 
-    async def receive(self) -> Any:
+    def receive(self) -> Coroutine[Any, Any, Any]:
         """Return the next message. Asking for it acks the one before; ``ack`` does so earlier.
 
         Raises:
             SessionClosed: it was closed, and everything that came before was returned.
             SessionLost: it was lost, and everything that arrived was returned.
         """
-        return await self._messages.receive()
+        return self._messages.receive()
 
     def __aiter__(self) -> Session:
         """Iterate over the messages until the session is closed; a lost one raises ``SessionLost``."""
         return self
 
-    async def __anext__(self) -> Any:
-        try:
-            return await self._messages.receive()
-        except SessionClosed:
-            raise StopAsyncIteration from None
+    def __anext__(self) -> Coroutine[Any, Any, Any]:
+        return self._messages.receive(is_iterated=True)
 
     def ack(self) -> None:
         """Say that everything received so far is handled."""
         self._messages.ack()
+
+    # Calls of the other end's methods...
+
+    def call(
+        self, method: str, /, *args: Any, timeout: float | None = None, **named: Any
+    ) -> Coroutine[Any, Any, Any]:
+        """Run a method of the other end; to be awaited for what it returns, as what msgpack can hold.
+
+        It runs once, whatever happens to the line meanwhile: a call that is on its way when the line drops goes on when that is back. Cancelled, or
+        out of time, it is cancelled at the other end too, and may have had its effect all the same. ``max_calls`` wait for their answers at once;
+        more wait for them.
+
+        Args:
+            method: its name.
+            args: what it is given in order.
+            timeout: seconds for all of it, at most 31 days; by default ``limits.call_timeout``.
+            named: what it is given by name; what is named ``timeout`` there must be given in order.
+
+        Raises:
+            DataError: the arguments cannot be sent.
+            CallFailed: it failed; ``type``, ``message`` and ``data`` are what the other end says of it.
+            CallTimeout: it was not answered in time.
+            CallNotAllowed: the rules there are against it.
+            CallUnknown: it may have run: the session ended, or the server was started again; there a method that is ``idempotent`` is called
+                again instead.
+            Full: the other end lets us have no more flows, and this is the first call.
+            SessionClosed, SessionLost: the session is over, and it did not run.
+        """
+        if self._calling is None:
+            self._calling = Calling(self._bare)
+        return self._calling.call(method, args, named, timeout)
+
+    def stream(self, method: str, /, *args: Any, timeout: float | None = None, **named: Any) -> Stream:
+        """Begin a streamed call of the other end's method; return it, to iterate over its items and to send it ours.
+
+            async with session.stream("ticks", "ACME") as ticks:
+                async for tick in ticks: ...
+
+        Args:
+            method: its name.
+            args: what it is given in order.
+            timeout: seconds for all of it, at most 31 days; by default it may go on until either end leaves it.
+            named: as for ``call``.
+
+        Raises:
+            DataError: the arguments cannot be sent.
+            Full: the other end lets us have no more flows (``max_flows``).
+            SessionClosed, SessionLost: the session is over.
+        """
+        return open_stream(self._bare, method, args, named, timeout)
+
+    @classmethod
+    def given(cls, session: Session) -> Session:
+        """Give a method that wants the session just that."""
+        return session
 
     # Topics of the server...
 
@@ -137,12 +226,12 @@ class Session:
             PublishUnknown: it may be published: the session ended, or the server lost what it knew.
             SessionClosed, SessionLost: the session is over already.
         """
-        return await self._client_publishing().publish(topic, data, on_kept)
+        return await self._as_client().publish(topic, data, on_kept)
 
     @property
     def earlier(self) -> list[Earlier]:
         """What the storage of ``connect`` held at the beginning: published earlier, not answered, and going out by itself, oldest first."""
-        return self._client_publishing().earlier
+        return self._as_client().earlier
 
     def subscribe(self, pattern: str, after: Beginning = "now") -> Subscription:
         """Return the publications of the server's topics that a pattern selects: an asynchronous iterator of ``Publication`` and ``Gap``.
@@ -158,15 +247,117 @@ class Session:
             Full: the server allows no more flows of this session now (``max_flows``).
             SessionClosed, SessionLost: the session is over.
         """
-        self._client_publishing()
+        self._as_client()
         return Subscription(self._bare, pattern, after)
 
-    def _client_publishing(self) -> Publishing:
+    # Who is here...
+
+    def presence(self, group: str, state: Any = WATCH_ONLY, *, watch: bool = True) -> Presence:
+        """Join a group of the server with a state, or only watch it: ``async with session.presence("rooms.lobby", state="typing") as here``.
+
+        The membership is tied to the session: it lasts while the block does, on whatever lines; while the line is down, others are told that it is
+        reconnecting (after ``presence_grace`` seconds), and when the session ends, that it left. After a restart of a server that keeps
+        sessions it joins again by itself.
+
+        Args:
+            group: for example ``"rooms.lobby"``; named as topics are.
+            state: what others see of this member: anything that can be sent, up to 1 KiB. Without one, this end only watches.
+            watch: whether to be told of the others; a group of very many whom only one watches costs less so.
+
+        Raises:
+            TopicError: the group is no good name.
+            DataError: the state cannot be sent, or is too large.
+            ValueError: it neither joins nor watches.
+        """
+        self._as_client()
+        return Presence(self._bare, group, state, watch=watch)
+
+    def _as_client(self) -> Publishing:
+        """What a client publishes by; only a client has topics and presence over its session."""
         if self._publishing is None:
             raise LandlineError(
-                "only a client publishes and subscribes over its session; a server does so itself"
+                "only a client publishes, subscribes and joins over its session; a server does so itself"
             )
         return self._publishing
+
+    # Files...
+
+    async def send_file(
+        self, path: str | os.PathLike[str], *, name: str | None = None, progress: Watch = watch_nothing
+    ) -> SentFile:
+        """Send a file, or a folder with all that is in it; return when it is on the other end's disk, whole, verified and under its name.
+
+        Waits until the other end's program accepts it. It goes on by itself over dropped lines. What came is kept there when the session is lost, or
+        either process ends: sent again, over any session with the same principal, an unchanged file goes on where it stopped.
+
+        Of a folder, links and what is no file are left out and counted; empty folders are not sent.
+
+        Args:
+            path: of the file or folder.
+            name: what it is called there; by default its own name. The receiver makes a plain name of it, and never overwrites anything.
+            progress: called with a ``Progress`` for every piece.
+
+        Raises:
+            TransferRefused: the receiver does not want it, or has no room.
+            TransferError: it cannot be read, changed meanwhile, or could not be stored.
+            Full: the peer allows no more flows of this session now (``max_flows``).
+            SessionClosed, SessionLost: the session is over.
+        """
+        from .patterns.files.sending import send_file  # `import landline` stays cheap
+
+        return await send_file(self._bare, path, name, progress)
+
+    def files(self, *, quota: Quota | None = None) -> Offers:
+        """Take files: an asynchronous iterator of ``FileOffer``, each to be accepted or refused. Who never calls this takes none.
+
+        Iterating ends when the session is closed; a lost one raises ``SessionLost``. Leave it by ``async with``, or ``close`` it.
+
+        Args:
+            quota: how much is taken; by default a new ``Quota()`` for this session.
+
+        Raises:
+            LandlineError: something takes this session's files already.
+        """
+        return self._files.open(quota or Quota())
+
+    async def pass_on(
+        self, offer: FileOffer, *, name: str | None = None, progress: Watch = watch_nothing
+    ) -> None:
+        """Send this end what another session offers, as it comes; return when it is on the disk here, whole and verified.
+
+        The two ends agree on where to go on and on the SHA-256 between themselves; here nothing is kept. No more is held than the credit of one flow and
+        the outbox of another, so a slow receiver slows its sender. It goes on by itself over dropped lines of either. Cancelled, it ends for both.
+
+        Args:
+            offer: of ``files`` of another session; this answers it.
+            name: what it is called here; by default its own name.
+            progress: called with a ``Progress`` for every piece; ``done`` is what was passed on.
+
+        Raises:
+            TransferRefused: this end does not want it.
+            TransferError: one of the two gave up, or its session is over; what came is kept here, and is gone on with when it is offered again.
+            LandlineError: it was answered before.
+        """
+        await offer.pass_on(self._bare, offer.name if name is None else name, progress)
+
+    # Being known...
+
+    async def refresh(self) -> None:
+        """Show the credentials of ``connect`` now, over the live session; a function is asked for them. Return when the server took them.
+
+        A session whose server granted it for a time does so by itself in time: after 60 to 80 % of it. Without a line this waits for one.
+
+        Raises:
+            NotAllowed: they are not good, or somebody else's. The session goes on for as long as those before are.
+            DataError, TimeoutError, and whatever the function raises: they are not to be had.
+            FlowReset: the server could not find out whether they are good.
+            Full: the server allows no more flows of this session now.
+            SessionClosed, SessionLost: the session is over.
+            LandlineError: this is the server's end.
+        """
+        if self._refreshing is None:
+            raise LandlineError("only a client has credentials to show")
+        await self._refreshing.refresh()
 
     # Ending...
 
@@ -183,6 +374,8 @@ class Session:
             raise
         await bare.close(reason)
         await self._see_outboxes_closed()
+        if self._service is not None:
+            await self._service.close()
         if self._letting_go is not None:
             await asyncio.wait([self._letting_go])
 

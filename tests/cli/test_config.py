@@ -56,6 +56,7 @@ def test_config_is_a_file_that_gives_the_same_settings(
         "port": 7,
         "data": '/tmp/a "b"',
         "log": {},
+        "tls": {},
         "serve": {"operator": False},
         "chat": {"name": "Zoë", "room": ["a"]},
         "pipe": {},
@@ -78,7 +79,7 @@ def test_all_of_config_can_be_uncommented(capsys: pytest.CaptureFixture[str]) ->
 
     keys = {f"{name}.{key}" for name, table in tree.items() if isinstance(table, dict) for key in table}
     assert keys | {name for name in tree if not isinstance(tree[name], dict)} == {
-        setting.key for setting in SETTINGS
+        setting.key for setting in SETTINGS if not setting.secret
     }
 
 
@@ -107,7 +108,7 @@ def test_limits_shows_every_table(capsys: pytest.CaptureFixture[str]) -> None:
     for group in groups:
         assert f"{group.title} ({group.how})" in lines
         assert all(f" {limit.reason} " in f"{' '.join(out.split())} " for limit in group.limits)
-        assert all(f"{limit.default:,.10g} {limit.unit}" in out for limit in group.limits)
+        assert all(f"{limit.default:,.15g} {limit.unit}" in out for limit in group.limits)
 
     assert main(["config", "--limits", "--json"]) == 0
     entries = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
@@ -119,3 +120,17 @@ def test_limits_shows_every_table(capsys: pytest.CaptureFixture[str]) -> None:
 def test_the_reference_page_is_current() -> None:
     """Mended by ``landline config --markdown > docs/reference/settings.md``."""
     assert (ROOT / "docs" / "reference" / "settings.md").read_text(encoding="utf-8") == reference_page()
+
+
+@pytest.mark.parametrize("form", [[], ["--explain"], ["--json"]])
+def test_an_invite_in_an_address_is_shown_to_nobody(
+    form: list[str], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is shown is passed on when somebody asks for help; the rest of the address stays."""
+    monkeypatch.setenv("LANDLINE_ADDRESS", "https://there:1/#invite=Wq3x&sha256=ab")
+
+    assert main(["config", *form]) == 0
+    shown = capsys.readouterr().out
+
+    assert "Wq3x" not in shown
+    assert "https://there:1/#invite=secret&sha256=ab" in shown

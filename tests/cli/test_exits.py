@@ -32,6 +32,16 @@ def taken(address: str = ADDRESS) -> errors.ListenError:
         (errors.ConnectError(ADDRESS, "x"), 3),
         (errors.ConnectTimeout(ADDRESS, "x"), 5),
         (errors.Refused(ADDRESS, "x"), 4),
+        (errors.NotAllowed("x"), 4),
+        (errors.PublishFailed("x"), 4),
+        (errors.PublishUnknown("x"), 1),
+        (errors.CallFailed("x"), 1),
+        (errors.CallTimeout("x"), 5),
+        (errors.CallNotAllowed("x"), 4),
+        (errors.CallUnknown("x", "y"), 1),
+        (errors.TopicError("x"), 2),
+        (errors.Untrusted(ADDRESS, "x"), 4),
+        (errors.TLSError("x"), 1),
         (errors.ListenError(ADDRESS, "x"), 1),
         (errors.SessionClosed("x"), 1),
         (errors.SessionLost("x"), 1),
@@ -132,11 +142,50 @@ def test_nobody_there_suggests_to_start_a_server() -> None:
         ("chat", "is a server running there? `landline serve` starts one"),
         ("connect", "`landline listen 12345` is what has to run there"),
         ("chat --plain", "is a program running there that speaks plain text?"),
+        ("rpc", "is the program running whose server you mean?"),
+        ("publish", "is the program running whose server you mean?"),
+        ("subscribe", "is the program running whose server you mean?"),
+        ("bench", "is the program running whose server you mean?"),
     ],
 )
 def test_what_should_run_there_depends_on_who_calls(command: str, advice: str) -> None:
     """A chat server is no use to a pipe."""
     assert sentence(failed(ConnectionRefusedError()), command=command).endswith(f"; {advice}")
+
+
+def test_who_is_not_let_in_is_told_where_a_token_is_looked_for() -> None:
+    """Where a token is what the command shows, and it is that which was not good."""
+    stranger = errors.Refused(ADDRESS, "the credentials are not good", "unauthorized")
+
+    assert "; who we are is the token in LANDLINE_TOKEN" in sentence(stranger, command="rpc")
+    assert "`landline receive` prints lets one in, with what stands behind its #" in sentence(
+        stranger, command="send"
+    )
+    assert sentence(stranger, command="chat").endswith("not good")
+    assert sentence(errors.Refused(ADDRESS, "busy", "busy"), command="rpc").endswith("busy")
+
+
+@pytest.mark.parametrize("command", ["listen", "receive"])
+def test_a_port_that_is_taken_is_no_chat_to_join(command: str) -> None:
+    """What was started has another port to take, and nothing to do with what runs there."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        error = errors.ListenError(f"tcp://127.0.0.1:{port}", "it is taken", errno.EADDRINUSE)
+        told = sentence(error, command=command)
+
+    assert f"try `landline {command} " in told
+    assert f"`landline {command} {port}`" not in told
+    assert "serve" not in told
+
+
+def test_choices_are_told_in_one_line() -> None:
+    """As they come they have a line and a tab each."""
+    with click.Context(click.Command("x")) as context:
+        error = click.MissingParameter(
+            ctx=context, param=click.Argument(["shell"], type=click.Choice(["bash", "zsh"]))
+        )
+
+    assert "Choose from: bash, zsh" in sentence(error)
 
 
 def test_make_is_told_the_port_that_is_not_the_usual_one() -> None:
@@ -154,6 +203,23 @@ def test_other_reasons_not_to_connect_have_their_advice() -> None:
         "; a server that speaks plain text is called with `landline chat --plain HOST:PORT`"
     )
     assert sentence(failed(OSError(errno.ENETUNREACH, "x"))) == f"cannot connect to {ADDRESS}: x"
+
+
+def test_what_may_be_trusted_is_named_with_the_flag_that_does_it() -> None:
+    """In the chat; a server that shows nothing has nothing to be pinned, and who speaks TLS is no plain caller's business."""
+    error = errors.Untrusted("tls://a:1", "pin it", "sha256:ab")
+
+    assert sentence(error, command="chat").endswith(
+        "; `--fingerprint sha256:ab` does that, and is remembered"
+    )
+    assert sentence(error, command="chat", from_make=True).endswith(
+        '; `make chat ARGS="--fingerprint sha256:ab"` does that, and is remembered'
+    )
+    assert sentence(error, command="connect") == "cannot connect to tls://a:1: pin it"
+    replaced = errors.Untrusted("tls://a:1", "another one", "sha256:ab", "sha256:cd")
+    assert sentence(replaced, command="chat") == "cannot connect to tls://a:1: another one"
+    assert sentence(errors.Untrusted("tls://a:1", "x"), command="chat") == "cannot connect to tls://a:1: x"
+    assert sentence(errors.ConnectError("wss://a:1", "x"), command="chat") == "cannot connect to wss://a:1: x"
 
 
 def test_a_taken_port_names_its_holder_and_another_port(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -156,6 +156,7 @@ async def test_a_folder_goes_through_as_the_manual_says(pipes: Pipes) -> None:
     assert (target / "empty").exists()
 
 
+@pytest.mark.long
 async def test_a_second_caller_is_refused_and_not_mixed_in(pipes: Pipes) -> None:
     """It is told why, with the exit code of a refusal; the first goes on."""
     listener, address = await pipes.listen("tcp://127.0.0.1:0")
@@ -176,6 +177,7 @@ async def test_a_second_caller_is_refused_and_not_mixed_in(pipes: Pipes) -> None
     assert (await listener.wait(), await first.wait()) == (0, 0)
 
 
+@pytest.mark.long
 async def test_kept_it_serves_one_caller_after_the_other(pipes: Pipes) -> None:
     """Until it is told to stop, which is no failure."""
     listener, address = await pipes.listen("--keep", "tcp://127.0.0.1:0")
@@ -221,6 +223,7 @@ async def test_a_program_that_is_no_pipe_is_turned_away(pipes: Pipes) -> None:
             await session.receive()
 
 
+@pytest.mark.long
 async def test_a_reader_that_has_enough_ends_both(pipes: Pipes) -> None:
     """``landline listen | head``: quiet here, and one sentence over there."""
     read_end, write_end = os.pipe()
@@ -290,6 +293,7 @@ async def test_plain_listens_for_nc_and_speaks_first(pipes: Pipes) -> None:
     assert (await listener.wait(), await caller.wait()) == (0, 0)
 
 
+@pytest.mark.long
 async def test_each_step_of_a_sockets_life_is_shown_on_request(pipes: Pipes) -> None:
     """``-v`` at both ends: created, bound, listening, accepted, connected, closed."""
     listener, address = await pipes.listen("-v", "--log-format", "human", "tcp://127.0.0.1:0")
@@ -330,6 +334,7 @@ def test_a_bad_address_is_a_mistake_of_the_command_line(arguments: list[str]) ->
 
 
 @pytest.mark.parametrize("command", ["listen", "connect"])
+@pytest.mark.long
 def test_a_closed_output_is_refused(command: str) -> None:
     """What is sent to nowhere is not delivered: nobody may be told so."""
     ended = subprocess.run(
@@ -346,6 +351,7 @@ def test_a_closed_output_is_refused(command: str) -> None:
 
 @pytest.mark.needs("systemd-socket-activate")
 @pytest.mark.parametrize("plain", [(), ("--plain",)])
+@pytest.mark.long
 async def test_a_socket_that_systemd_opened_is_listened_on(pipes: Pipes, plain: tuple[str, ...]) -> None:
     """The caller who started the program by dialling is the one that it serves."""
     path = pipes.folder / "pipe.sock"

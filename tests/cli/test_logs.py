@@ -20,6 +20,7 @@ def _restored() -> Iterator[None]:
     """The root logger is as it was afterwards."""
     root, ours = logging.getLogger(), logging.getLogger("landline")
     before = root.handlers[:], root.level, ours.level
+    logging.captureWarnings(capture=False)  # where a command ran before in this process
     yield
     root.handlers[:], root.level, ours.level = before
     logging.captureWarnings(capture=False)

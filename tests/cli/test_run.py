@@ -64,6 +64,15 @@ async def main(stop):
         pass
 """
 
+RELOADS: Final = """
+import functools
+
+async def main(stop):
+    say("ready")
+    await stop.wait()
+    return 0
+"""
+
 LOOPS: Final = ("asyncio", "uvloop")
 
 
@@ -196,6 +205,7 @@ def finish_draining(process: subprocess.Popen[str]) -> None:
 
 
 @pytest.mark.parametrize("loop", LOOPS)
+@pytest.mark.long
 def test_the_program_starts_anew_in_its_own_place(loop: str) -> None:
     """As often as it is asked, in the same process, once it has drained; asking again meanwhile changes nothing, and is passed over while it starts."""
     with restarting(loop) as process:
@@ -215,6 +225,19 @@ def test_the_program_starts_anew_in_its_own_place(loop: str) -> None:
         assert process.wait(30) == 0
         assert process.stderr is not None
         assert process.stderr.read() == ""
+
+
+@pytest.mark.parametrize("loop", LOOPS)
+def test_a_hang_up_reloads_and_ends_nothing(loop: str) -> None:
+    """As often as it comes; who can reload nothing is ended by it, as ever."""
+    with program(f"{RELOADS}\nrun = functools.partial(run, reload=lambda: say('reloaded'))", loop) as process:
+        line(process)
+        for _ in range(3):
+            process.send_signal(signal.SIGHUP)
+            assert line(process) == "reloaded"
+        process.send_signal(signal.SIGTERM)
+
+        assert process.wait(30) == 0
 
 
 @pytest.mark.parametrize("loop", LOOPS)

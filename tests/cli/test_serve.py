@@ -33,7 +33,7 @@ def served(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[Settings]:
 
     class Server:
         @staticmethod
-        async def run(settings: Settings, stop: asyncio.Event, **_: object) -> int:
+        async def run(settings: Settings, stop: asyncio.Event, _doors: object, **_: object) -> int:
             assert not stop.is_set()
             calls.append(settings)
             return 0
@@ -84,7 +84,7 @@ class Listens:
     """A server that does nothing but listen, with the real library."""
 
     @staticmethod
-    async def run(settings: Settings, stop: asyncio.Event, **_: object) -> int:
+    async def run(settings: Settings, stop: asyncio.Event, _doors: object, **_: object) -> int:
         """Listen until told to stop."""
 
         async def say_nothing(session: landline.Session) -> None:
@@ -174,6 +174,7 @@ def call(family: int, where: Any) -> str:
 
 
 @pytest.mark.parametrize("loop", ["asyncio", "uvloop"])
+@pytest.mark.long
 def test_a_server_starts_anew_in_its_place(loop: str, tmp_path: Path) -> None:
     """Same process, same port, same file; who dials meanwhile is served by the next one, and in the end nothing is left of the file."""
     path = tmp_path / "chat.sock"
@@ -199,7 +200,8 @@ def test_a_server_starts_anew_in_its_place(loop: str, tmp_path: Path) -> None:
     assert not path.exists()
 
 
-@pytest.mark.parametrize("what", ["broken", "another address"])
+@pytest.mark.parametrize("what", ["broken", "another address", "missing.pem"])
+@pytest.mark.long
 def test_a_server_that_could_not_start_again_goes_on(what: str, tmp_path: Path) -> None:
     """The settings have become useless, or would leave a socket that people dial: it says so, and serves."""
     settings = tmp_path / "landline.toml"
@@ -208,7 +210,13 @@ def test_a_server_that_could_not_start_again_goes_on(what: str, tmp_path: Path) 
     program = (*SERVE, "--config", str(settings), "--data", str(tmp_path / "d"), "--log-format", "human")
     with serving(*program) as process:
         said(process, "Ctrl-C")
-        settings.write_text("[serve" if what == "broken" else f'[serve]\naddress = ["unix://{path}.new"]\n')
+        settings.write_text(
+            {
+                "broken": "[serve",
+                "another address": f'[serve]\naddress = ["unix://{path}.new"]\n',
+                "missing.pem": f'[serve]\naddress = ["unix://{path}"]\ntls = "yes"\n[tls]\ncertificate = "missing.pem"',
+            }[what]
+        )
         process.send_signal(signal.SIGUSR2)
         assert process.stderr is not None
         why = process.stderr.readline()
@@ -217,13 +225,16 @@ def test_a_server_that_could_not_start_again_goes_on(what: str, tmp_path: Path) 
         assert process.wait(30) == 0
 
     assert "not restarted: " in why
-    expected = (
-        f"{settings} cannot be read" if what == "broken" else f"unix://{path} would not be served any more"
-    )
-    assert expected in why
+    expected = {
+        "broken": f"{settings} cannot be read",
+        "another address": f"unix://{path} would not be served any more",
+        "missing.pem": "missing.pem cannot be read",
+    }
+    assert expected[what] in why
 
 
 @pytest.mark.parametrize("term", ["xterm", pytest.param("dumb", marks=pytest.mark.long)])
+@pytest.mark.long
 def test_an_operator_keeps_the_terminal(term: str, tmp_path: Path) -> None:
     """What is typed after the restart is said as before, and the terminal is left as it was found."""
     environment = {**os.environ, "TERM": term, "PROMPT_TOOLKIT_NO_CPR": "1"}
@@ -255,6 +266,7 @@ def test_an_operator_keeps_the_terminal(term: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.needs("systemd-socket-activate")
+@pytest.mark.long
 def test_a_server_is_started_by_systemd(tmp_path: Path) -> None:
     """By the first who dials; it serves in the socket that systemd opened, over its own restarts, and leaves its file."""
     path = tmp_path / "chat.sock"

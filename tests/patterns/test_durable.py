@@ -6,6 +6,7 @@ import asyncio
 import sys
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -80,8 +81,8 @@ class House:
                 _ = await session.send("said", durable=True)
 
     @asynccontextmanager
-    async def life(self) -> AsyncIterator[landline.Listening]:
-        server = landline.Server(self.program, storage=self.disk, limits=QUICK, retry_in=0.001)
+    async def life(self, limits: landline.Limits = QUICK) -> AsyncIterator[landline.Listening]:
+        server = landline.Server(self.program, storage=self.disk, limits=limits, retry_in=0.001)
         async with server.listen(self.address) as listening:
             yield listening
 
@@ -403,9 +404,10 @@ async def test_a_server_sends_them_too(house: House) -> None:
         assert await receipts[-1] == ACKED
 
 
-async def test_they_outlive_the_server_with_the_session(house: House) -> None:
-    """What the client had is not sent again; it is told of the interruption, and nothing of them is missing."""
-    async with house.life():
+@pytest.mark.parametrize("patience", [1e-9, 5.0])
+async def test_they_outlive_the_server_with_the_session(house: House, patience: float) -> None:
+    """What the client had is not sent again; it is told of the interruption, and nothing of them is missing: however long the server waits."""
+    async with house.life(replace(QUICK, close_timeout=patience)):
         session = await house.connect()
         _ = await session.send("x")
         await turns()
@@ -478,6 +480,7 @@ async def _kill(process: asyncio.subprocess.Process) -> None:
     await process.wait()
 
 
+@pytest.mark.long
 async def test_killed_servers_and_clients_lose_nothing(tmp_path: Path) -> None:
     """Of each client all is given, in order; what a program had in hand when it was killed may be given again, and nothing else."""
     address = f"unix://{tmp_path}/socket"

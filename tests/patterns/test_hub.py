@@ -454,6 +454,8 @@ async def test_who_may_not_is_told_so(disk: Disk, answer: Any, caplog: pytest.Lo
         return True
 
     def authorize(*asks: str) -> Any:
+        if asks[1] == "enter":
+            return True
         asked.append(asks)  # type: ignore[arg-type]
         if answer == "raise":
             raise RuntimeError("a bug")
@@ -509,6 +511,35 @@ async def test_a_publication_that_a_reader_cannot_take_is_a_gap(disk: Disk) -> N
             TOO_LARGE,
         ]
         assert subscription.position == last
+
+
+async def test_who_was_told_everything_waits_for_no_room(disk: Disk) -> None:
+    """Room is made with every ack, and a session may have many subscriptions: only one with more to tell is asked then."""
+    address = f"memory://hub-{next(_numbers)}"
+    server = landline.Server(storage=disk)
+    server.topic("t.*")
+    theirs: list[landline.Session] = []
+
+    @server.on_open
+    async def note(session: landline.Session) -> None:
+        theirs.append(session)
+
+    small = landline.Limits(window=4096)
+    async with server.listen(address), landline.connect(address, limits=small) as session:
+        quiet, slow = session.subscribe("t.quiet", "start"), session.subscribe("t.slow", "start")
+        for subscription in (quiet, slow):
+            await server.publish(subscription.pattern, "first")
+            await anext(subscription)
+        waiting = theirs[0]._bare.on_room
+        assert waiting == {}
+
+        for number in range(200):
+            await server.publish("t.slow", [number, bytes(200)])
+        assert len(waiting) == 1
+
+        heard = [await anext(slow) for _ in range(200)]
+        assert [part.data[0] for part in heard if isinstance(part, Publication)] == list(range(200))
+        assert waiting == {}
 
 
 async def test_a_storage_that_cannot_be_read_ends_its_subscriptions(

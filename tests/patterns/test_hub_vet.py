@@ -75,17 +75,23 @@ async def test_a_vet_that_ends_in_any_other_way_is_told_and_publishing_goes_on(
     assert "Traceback" in caplog.text
 
 
-async def test_an_authorize_that_ends_in_an_odd_way_is_told_to_who_subscribes(
+async def test_an_authorize_that_ends_in_an_odd_way_allows_nothing(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    """As for a publish: a subscription that is served by nobody would wait for ever."""
-    server = landline.Server(authorize=_is_odd)  # type: ignore[arg-type]  # a program's bug
+    """Whoever asked is told so: a subscription that is served by nobody would wait for ever."""
+
+    def authorize(principal: str, verb: str, what: str) -> bool:
+        if verb != "enter":
+            raise Odd
+        return True
+
+    server = landline.Server(authorize=authorize)
     server.topic("t")
     async with (
         server.listen("memory://odd"),
         landline.connect("memory://odd") as session,
         asyncio.timeout(10),
     ):
-        with pytest.raises(landline.FlowReset, match="internal error"):
+        with pytest.raises(landline.NotAllowed, match="you may not subscribe"):
             await anext(session.subscribe("t"))
     assert "Traceback" in caplog.text

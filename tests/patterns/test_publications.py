@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
-from types import SimpleNamespace
-from typing import Any, cast
+from typing import Any
 
 import pytest
 
@@ -17,14 +15,10 @@ from landline.patterns.publications import (
     encode_stored,
     heard,
     position_of,
-    while_open,
 )
 from landline.protocol.feed import Behind, Entry
 from landline.protocol.frames import HEADER
 from landline.protocol.publish import Code, Publish, Published, Unpublished, encode
-from landline.sessions.bare import BareSession
-from landline.sessions.flow import BareFlow
-from landline.sessions.signal import Signal
 from landline.storage.names import MAX_NAME_BYTES
 
 MESSAGE = 1 << 20
@@ -87,20 +81,3 @@ def test_these_flows_carry_bytes(said: Any) -> None:
     assert heard(b"bytes") == b"bytes"
     with pytest.raises(ProtocolError):
         heard(said)
-
-
-async def test_who_is_cancelled_while_working_for_a_flow_leaves_no_task_behind() -> None:
-    """Neither the work nor what watches the flow, which may never hear of anything again."""
-    before = asyncio.all_tasks()
-    flow = SimpleNamespace(arrived=Signal(), why_unreadable=lambda: None)
-    bare = SimpleNamespace(ended=None, is_closing=False)
-    working = asyncio.create_task(
-        while_open(cast("BareSession", bare), cast("BareFlow", flow), asyncio.Event().wait())
-    )
-    for _ in range(5):
-        await asyncio.sleep(0)
-    working.cancel()
-    for _ in range(5):
-        await asyncio.sleep(0)
-
-    assert asyncio.all_tasks() == before

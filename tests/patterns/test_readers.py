@@ -8,7 +8,6 @@ import pytest
 
 from landline.errors import NotAllowed
 from landline.patterns.readers import Readers
-from landline.patterns.rules import Rules
 from landline.protocol.frames import ResetCode
 
 
@@ -27,7 +26,7 @@ class Door:
 
     def __init__(self) -> None:
         self.may = {("ana", "a"), ("ana", "b"), ("ben", "a")}
-        self.readers: Any = Readers(Rules([], self.authorize))
+        self.readers: Any = Readers(self.authorize)
 
     def authorize(self, principal: str, verb: str, pattern: str) -> bool:
         assert verb == "subscribe"
@@ -42,7 +41,7 @@ def test_who_may_not_read_is_not_admitted() -> None:
         door.readers.admitted("ben", "b", Flow()),
     ):
         raise AssertionError("they are in")
-    assert door.readers._patterns == {}
+    assert door.readers._flows == {}
 
 
 def test_who_is_asked_about_again_loses_what_they_may_no_longer_read() -> None:
@@ -73,4 +72,4 @@ def test_who_is_through_is_forgotten() -> None:
     door.readers.ask_again("ana")
 
     assert flow.ended == []
-    assert door.readers._patterns == {}
+    assert door.readers._flows == {}

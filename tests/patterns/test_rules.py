@@ -32,7 +32,7 @@ def test_the_last_rule_that_selects_a_topic_counts() -> None:
 
 
 def test_a_pattern_may_select_what_is_not_there_yet_and_a_topic_may_not() -> None:
-    """A wild one is checked for its form alone."""
+    """A wild one needs no more than that something could come to fit."""
     rules = Rules([rule("a.*")], allow_all)
 
     assert (rules.selects("**").text, rules.selects("a.b").text) == ("**", "a.b")
@@ -78,3 +78,14 @@ def test_nobody_may_where_authorize_does_not_say_so(authorize: Any, caplog: pyte
         assert Rules([], authorize).may("ana", "publish", "a.b") is False
 
     assert "authorize" in caplog.text
+
+
+def test_a_pattern_that_no_topic_can_fit_is_refused() -> None:
+    """Whoever subscribes to it would wait for ever; one that some topic could fit is read by."""
+    rules = Rules([rule("prices.*"), rule("news.**")], allow_all)
+
+    for text in ("**", "prices.**", "*.acme", "news.*.late"):
+        assert rules.selects(text).text == text
+    for text in ("*", "price.*", "prices.*.*", "price.**"):
+        with pytest.raises(TopicError, match="could select"):
+            rules.selects(text)

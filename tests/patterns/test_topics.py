@@ -67,7 +67,7 @@ class Forged:
     def __init__(self, bare: BareSession) -> None:
         self.bare = bare
         self.flows: asyncio.Queue[BareFlow] = asyncio.Queue()
-        bare.serves = self._takes
+        bare.takers.insert(0, self._takes)
 
     def _takes(self, flow: BareFlow) -> bool:
         self.flows.put_nowait(flow)
@@ -390,3 +390,15 @@ async def test_so_many_subscriptions_as_the_server_allows_flows() -> None:
         await subscriptions[0].close()
         await turns()
         await session.subscribe("t").close()
+
+
+async def test_as_many_as_allowed_begin_with_what_was_kept() -> None:
+    """Reading what is old takes no place from a subscription that is served already."""
+    limits = landline.Limits(max_flows=3)
+    async with served(limits=limits) as (_, session):
+        for number in range(3):
+            _ = await session.publish("t", number)
+        subscriptions = [session.subscribe("t", after="start") for _ in range(2)]
+
+        for subscription in subscriptions:
+            assert [(await anext(subscription)).data for _ in range(3)] == [0, 1, 2]  # type: ignore[union-attr]

@@ -98,6 +98,7 @@ class House:
         self.woken = 0
         self.due: float | None = None
         self.is_slow = False
+        self.lasts: float | None = None
         self._numbers = count(1 if life == LIFE else 1000)
         self.table = SessionTable(self.limits)
         self.host: Host[Carrier, End] = Host(
@@ -140,7 +141,7 @@ class House:
         if self.is_slow:
             self.asked.append((carrier, credentials))
         else:
-            self.host.admit(carrier, credentials, self.now)
+            self.host.admit(carrier, credentials, self.now, self.lasts)
 
     def call(self, greeting: bytes = b"", source: str = "") -> Carrier:
         """Somebody comes, and perhaps greets."""

@@ -434,6 +434,7 @@ FAULTS = ("break_publishes", "break_subscription", "fail", "crash")
 
 
 @pytest.mark.parametrize("seed", range(20))
+@pytest.mark.long
 def test_long_walks_lose_nothing(seed: int) -> None:
     """As the machine does, and longer: the log is read while it is written, and queues overflow."""
     walk(seed, 3000)

@@ -100,6 +100,12 @@ def test_what_cannot_travel_is_the_senders_error(value: Any) -> None:
         encode_data(value, BIG)
 
 
+def test_what_cannot_travel_is_named_without_an_article() -> None:
+    """Whose name begins with a vowel reads as well as any other."""
+    with pytest.raises(DataError, match=r"^cannot send this object: "):
+        encode_data(object(), BIG)
+
+
 def test_what_contains_itself_is_the_senders_error() -> None:
     """A list within itself has no end."""
     value: list[Any] = []
@@ -240,3 +246,19 @@ def test_any_payload_is_a_value_or_bad_data(kind: int, payload: bytes) -> None:
         taken(kind, payload)
     except ProtocolError as error:
         assert error.code == "bad-data"
+
+
+@pytest.mark.parametrize("size", [0, 1, 2, 3, 4, 8, 16, 17, 300, 70_000])
+@pytest.mark.parametrize("code", [-128, -1, 0, 76, 127])
+def test_an_extension_is_told_by_its_first_bytes(size: int, code: int) -> None:
+    """Whatever its size; nothing else is one."""
+    item = decode_data(PACKED, msgspec.msgpack.encode(msgspec.msgpack.Ext(code, bytes(size))))
+
+    assert item.extension == code
+
+
+@pytest.mark.parametrize("value", [None, 76, [1], {"a": 1}, 2**63, "x" * 300])
+def test_what_is_no_extension_has_no_code(value: Any) -> None:
+    """Nor has text whose first byte would be one's."""
+    assert decode_data(PACKED, msgspec.msgpack.encode(value)).extension is None
+    assert Packed("\u01ccx".encode(), lambda text: text).extension is None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import tracemalloc
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from landline.limits import Limits
+from landline.protocol import frames
 from landline.protocol.connection import WRITE_BUDGET, Connection
 from landline.protocol.events import (
     ConnectionEnded,
@@ -297,14 +299,18 @@ def test_single_bytes_before_the_hello_cost_what_they_are() -> None:
     try:
         for _ in range(3900):
             server.receive_data(b"x", 0.0)
-        held, _ = tracemalloc.get_traced_memory()
+        ours = tracemalloc.Filter(
+            True, str(Path(frames.__file__).with_name("*"))
+        )  # whatever else runs meanwhile
+        held = sum(trace.size for trace in tracemalloc.take_snapshot().filter_traces([ours]).traces)
     finally:
         tracemalloc.stop()
 
-    assert held < 2 * 3900 + 2000
+    assert 3900 <= held < 1.5 * 3900
     assert server.phase is Phase.GREETING
 
 
+@pytest.mark.long
 def test_a_message_of_a_megabyte_in_single_bytes_arrives() -> None:
     """Slow, but whole, and in linear time."""
     connection = open_client(Limits(max_message=1 << 18))
@@ -331,7 +337,7 @@ def test_messages_arrive_in_order_and_are_acked() -> None:
 
     assert hear(pair.host.core) == [0, 1, 2, 3, 4]
     assert hear(pair.guest.core) == ["0", "1", "2", "3", "4"]
-    pair.wait(0.2)
+    pair.wait(0.3)
     for core in (pair.guest.core, pair.host.core):
         assert (core.messages.handled_by_peer, core.outbox_frames, core.outbox_bytes) == (5, 0, 0)
 
@@ -405,7 +411,7 @@ def test_one_call_writes_a_budget_and_says_that_there_is_more() -> None:
     for _ in range(3):
         say(session, bytes(WRITE_BUDGET))
 
-    sizes = []
+    sizes = [sum(map(len, connection.data_to_send(0.0)))]
     while connection.has_more_to_send:
         sizes.append(sum(map(len, connection.data_to_send(0.0))))
 
@@ -584,7 +590,7 @@ def _refused_by(prepare: Callable[[Pair], None]) -> Callable[[], Connection]:
         pair.settle()
         connection = pair.line.client
         assert pair.guest.end is not None
-        connection._events.append(pair.guest.end)  # the guest has read it already
+        connection.happened.append(pair.guest.end)  # the guest has read it already
         return connection
 
     return run
@@ -691,6 +697,7 @@ def test_every_code_is_reached(code: CloseCode) -> None:
 
 
 @pytest.mark.parametrize("seed", range(200))
+@pytest.mark.long
 def test_a_flipped_bit_is_survived(seed: int) -> None:
     """A carrier without checksums may change a bit of anything: nothing escapes, and no more is delivered than was sent."""
     chance = random.Random(seed)

@@ -183,7 +183,7 @@ def test_an_answer_takes_too_long() -> None:
 
     (end,) = pair.line.client.events()
     assert end == ConnectionEnded(
-        CloseCode.TIMED_OUT, "the peer did not answer our close", local=True, limit="close_timeout"
+        CloseCode.TIMED_OUT, "our close got no answer", local=True, limit="close_timeout"
     )
 
 

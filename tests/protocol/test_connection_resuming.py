@@ -9,7 +9,7 @@ import pytest
 from landline.errors import ProtocolError
 from landline.limits import Limits
 from landline.protocol.events import ConnectionEnded
-from landline.protocol.frames import COUNT, COUNTS, MAGIC, CloseCode, FrameType, encode_frame
+from landline.protocol.frames import COUNT, COUNTS, LARGE, MAGIC, CloseCode, FrameType, encode_frame
 from landline.protocol.states import Phase
 from tests.protocol.lines import Pair, frames_of, hear, open_pair, say
 
@@ -72,6 +72,30 @@ def test_a_cut_after_any_byte_loses_nothing(cut_at: int) -> None:
 
     assert hear(pair.host.core) == list(range(8))
     assert hear(pair.guest.core) == list(range(8))
+
+
+@pytest.mark.parametrize("cut_at", range(0, 3 * LARGE, LARGE // 3))
+def test_large_messages_are_written_again_as_they_were(cut_at: int) -> None:
+    """Among small ones, in order; the bytes of each go to the carrier as they were given, and again after a cut."""
+    pair = open_pair()
+    large = [bytes([number]) * (LARGE + number) for number in range(3)]
+    said = [large[0], b"small", large[1], large[2], b"last"]
+    for value in said:
+        say(pair.guest.core, value)
+    first = pair.line.client.data_to_send(pair.now)
+    pair.line.up += b"".join(first)
+    pair.line.move(pair.now, up=cut_at)
+    pair.cut()
+    pair.dial()
+    pair.step()
+    pair.step()
+    second = pair.line.client.data_to_send(pair.now)
+    pair.line.up += b"".join(second)
+    pair.settle()
+
+    assert hear(pair.host.core) == said
+    assert all(any(piece is value for piece in first) for value in large)
+    assert any(piece is large[2] for piece in second)
 
 
 def test_a_frame_cut_in_two_is_not_glued_to_the_next_line() -> None:

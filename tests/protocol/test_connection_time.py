@@ -310,7 +310,7 @@ def test_an_ack_that_cannot_be_written_does_not_spin() -> None:
     assert server.data_to_send(1.0) == []
     due = server.timeout_at()
     assert due is not None
-    assert due == pytest.approx(1.05)
+    assert due == pytest.approx(1.25)
 
     server.handle_timeout(due)
 

@@ -8,7 +8,7 @@ from landline.limits import Limits
 from landline.protocol.codec import encode_data
 from landline.protocol.credit import Pressure, window_for
 from landline.protocol.flow import Flow
-from landline.protocol.frames import COUNT, FIRST_CREDIT, FRAME_COST, FrameType, ResetCode
+from landline.protocol.frames import COUNT, FIRST_CREDIT, FrameType, ResetCode
 from landline.protocol.session import Session
 from landline.protocol.states import Role
 from tests.protocol.lines import frames_of, hear, make_session, open_pair, say
@@ -57,8 +57,10 @@ def test_what_a_flow_has_taken_is_free_for_others() -> None:
     flow = Flow(1, 1 << 20, 0)
     assert window_for(flow.committed, LIMITS, is_pressed=False) == FIRST_CREDIT
 
-    flow.accept("", (1 << 20) - FRAME_COST)
-    flow.take()
+    session = Session(LIMITS, peer_window=0, peer_max_message=0)
+    session.flows[1] = flow
+    session.receive(FrameType.BYTES, 1, bytes(1 << 20))
+    session.take(flow)
 
     assert window_for(flow.committed, LIMITS, is_pressed=False) == LIMITS.window
 
@@ -124,7 +126,7 @@ def test_who_is_over_may_end_the_pressure() -> None:
 
 def full(session: Session) -> bool:
     """Fill the outbox; return whether its own limits did it."""
-    while session.has_room:
+    while session.has_room_in(session.messages):
         session.send(session.messages, *encode_data(b"x" * 1000, session.max_message))
     return session.outbox_bytes >= session.limits.outbox_bytes
 
@@ -138,7 +140,7 @@ def test_senders_wait_under_pressure_and_go_on_after_it() -> None:
     greedy.attach(0)
     assert not full(greedy)
     assert pressure.used >= 100_000
-    assert modest.has_room
+    assert modest.has_room_in(modest.messages)
     assert not full(modest)
     assert FIRST_CREDIT <= modest.outbox_bytes < FIRST_CREDIT + 2000
 
@@ -146,7 +148,7 @@ def test_senders_wait_under_pressure_and_go_on_after_it() -> None:
     greedy.receive_ack(greedy.sent, 0)
 
     assert woken == ["modest"]
-    assert modest.has_room
+    assert modest.has_room_in(modest.messages)
 
 
 def test_credit_is_withheld_under_pressure_and_granted_after_it() -> None:

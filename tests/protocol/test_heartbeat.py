@@ -91,6 +91,12 @@ def test_a_silent_peer_is_found_within_interval_and_dead_after(interval: float, 
 # Writing...
 
 
+def wrote(progress: Progress, size: int, now: float) -> None:
+    if progress.look_at is None:
+        progress.begin(now)
+    progress.written += size
+
+
 def check_until(progress: Progress, until: float, backlog: int) -> float | None:
     """Look whenever it is time to; return when it failed."""
     while progress.look_at is not None and progress.look_at <= until:
@@ -104,11 +110,11 @@ def check_until(progress: Progress, until: float, backlog: int) -> float | None:
 def test_what_never_leaves_fails_at_the_deadline() -> None:
     """Ten seconds without a byte leaving, however much left before that."""
     progress = Progress(10.0)
-    progress.wrote(1000, 0.0)
+    wrote(progress, 1000, 0.0)
     assert progress.check(2.5, 0)
     assert progress.look_at is None
 
-    progress.wrote(1000, 50.0)
+    wrote(progress, 1000, 50.0)
 
     assert check_until(progress, 100.0, 1000) == 60.0
 
@@ -116,9 +122,9 @@ def test_what_never_leaves_fails_at_the_deadline() -> None:
 def test_more_writing_is_no_progress() -> None:
     """Only what leaves counts, not what is added behind it."""
     progress = Progress(10.0)
-    progress.wrote(1000, 0.0)
+    wrote(progress, 1000, 0.0)
     progress.check(2.5, 1000)
-    progress.wrote(1000, 3.0)
+    wrote(progress, 1000, 3.0)
 
     assert check_until(progress, 100.0, 2000) == 10.0
 
@@ -126,7 +132,7 @@ def test_more_writing_is_no_progress() -> None:
 def test_one_byte_leaving_begins_the_deadline_anew() -> None:
     """Slow is not dead."""
     progress = Progress(10.0)
-    progress.wrote(1000, 0.0)
+    wrote(progress, 1000, 0.0)
     assert progress.check(2.5, 1000)
     assert progress.check(5.0, 999)
 
@@ -139,7 +145,7 @@ def test_nothing_to_write_needs_no_timer() -> None:
     looks = [progress.look_at]
     assert progress.check(1000.0, 0)
 
-    progress.wrote(1, 5.0)
+    wrote(progress, 1, 5.0)
     looks.append(progress.look_at)
     assert progress.check(7.5, 0)
     looks.append(progress.look_at)
@@ -150,7 +156,7 @@ def test_nothing_to_write_needs_no_timer() -> None:
 def test_a_look_before_its_time_sees_nothing() -> None:
     """Timers are shared, and may come early; the next look stays where it was."""
     progress = Progress(10.0)
-    progress.wrote(1000, 0.0)
+    wrote(progress, 1000, 0.0)
     assert progress.check(2.4, 0)
 
     assert progress.look_at == 2.5
@@ -159,7 +165,7 @@ def test_a_look_before_its_time_sees_nothing() -> None:
 def test_a_loop_that_stood_still_wrote_nothing_itself() -> None:
     """A look that comes late begins the deadline anew: the peer was not asked to take anything."""
     progress = Progress(10.0)
-    progress.wrote(1000, 0.0)
+    wrote(progress, 1000, 0.0)
 
     assert progress.check(30.0, 1000)
     assert check_until(progress, 100.0, 1000) == 40.0

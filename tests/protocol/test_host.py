@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import weakref
 from itertools import count
 
 import pytest
@@ -67,6 +69,21 @@ def test_a_session_that_nobody_confirms_is_forgotten() -> None:
 
     assert list(house.host.kept) == [welcome_of(kept).session]
     assert house.hits == [("", "handshake_timeout")]
+
+
+def test_a_session_that_ends_is_not_waited_for() -> None:
+    """Whatever ends it before its time to confirm is over, nothing of it is kept until then."""
+    house = House(handshake_timeout=10, resume_window=300)
+    carrier = house.hello()
+    session_id = welcome_of(carrier).session
+    held = weakref.ref(house.host.kept[session_id].end)
+    house.cut(carrier)
+    assert house.host.timeout_at() == 10
+    house.host.kept[session_id].end.lose(CloseCode.EXPIRED, "enough")
+    gc.collect()
+
+    assert house.host.timeout_at() != 10
+    assert held() is None
 
 
 def test_each_has_its_own_time_to_confirm() -> None:

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
-from landline.protocol.events import FlowAbandoned, FlowOpened, MessagesReceived, OutcomesKnown
+from landline.protocol.events import Event, FlowAbandoned, FlowOpened, MessagesReceived, OutcomesKnown
 from landline.protocol.frames import FrameType, ResetCode
 from landline.protocol.news import take_news
+from landline.protocol.session import Session
 from landline.protocol.states import Role
 from tests.protocol.lines import make_session, say
 from tests.protocol.test_flows import about, reset
+
+
+def news_of(session: Session) -> list[Event]:
+    events: list[Event] = []
+    take_news(session, events)
+    return events
 
 
 def test_news_is_told_once() -> None:
@@ -20,17 +27,17 @@ def test_news_is_told_once() -> None:
         session.receive(FrameType.TEXT, 0, b"")
     session.receive_handled(0, 1)
 
-    assert take_news(session) == [MessagesReceived(0), OutcomesKnown(0, 1)]
-    assert take_news(session) == []
+    assert news_of(session) == [MessagesReceived(0), OutcomesKnown(0, 1)]
+    assert news_of(session) == []
 
 
 def test_a_flow_that_ends_is_told_before_one_that_begins() -> None:
     """Both may come in one chunk of bytes."""
     session = make_session(role=Role.SERVER)
     session.receive(*about(1))
-    assert take_news(session) == [FlowOpened(1, "")]
+    assert news_of(session) == [FlowOpened(1, "")]
 
     session.receive(*about(3))
     session.receive(FrameType.RESET, 1, reset(0, 0))
 
-    assert take_news(session) == [FlowAbandoned(1, ResetCode.FAILED, ""), FlowOpened(3, "")]
+    assert news_of(session) == [FlowAbandoned(1, ResetCode.FAILED, ""), FlowOpened(3, "")]

@@ -17,15 +17,15 @@ def test_messages_have_room_up_to_their_limits() -> None:
     few = make_session(Limits(outbox_messages=2))
     rooms = []
     for _ in range(3):
-        rooms.append(few.has_room)
+        rooms.append(few.has_room_in(few.messages))
         say(few, "x")
     assert rooms == [True, True, False]
 
     small = make_session(Limits(outbox_bytes=100))
     say(small, "x" * (99 - HEADER.size))
-    assert (small.outbox_bytes, small.has_room) == (99, True)
+    assert (small.outbox_bytes, small.has_room_in(small.messages)) == (99, True)
     say(small, "y" * 1000)
-    assert not small.has_room
+    assert not small.has_room_in(small.messages)
 
 
 @pytest.mark.limit("flow_outbox")
@@ -34,7 +34,7 @@ def test_a_flow_has_room_of_its_own() -> None:
     session = make_session(Limits(flow_outbox=100, outbox_messages=1))
     flow = session.open_flow("")
     say(session, "the messages are full")
-    assert not session.has_room
+    assert not session.has_room_in(session.messages)
     assert session.has_room_in(flow)
     session.send(flow, *encode_data("x" * (99 - HEADER.size), 1000))
     assert session.has_room_in(flow)
@@ -58,7 +58,7 @@ def test_what_the_peer_does_not_receive_fills_flows_too() -> None:
 
     assert session.outbox_frames == 5  # OPEN, three messages, END
     assert not session.has_room_in(session.open_flow(""))
-    assert not session.has_room
+    assert not session.has_room_in(session.messages)
 
 
 def test_nothing_of_a_flow_goes_before_its_open() -> None:

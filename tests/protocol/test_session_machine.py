@@ -39,7 +39,7 @@ class Direction:
         self.books = Ledger()
 
     def send(self, size: int) -> None:
-        if self.sender.has_room:
+        if self.sender.has_room_in(self.sender.messages):
             message = f"{len(self.books.sent)}".ljust(size, ".")
             self.books.sent.append(message)
             say(self.sender, message)

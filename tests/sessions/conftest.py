@@ -1,8 +1,4 @@
-"""A client of the wire: says bytes to a server and reads the frames that come back. With it, tests break every rule they like.
-
-A module that says ``VIRTUAL_TIME = True`` runs on a loop whose clock jumps to the next timer when nothing else is to do: hours cost nothing
-and every moment is exact. It works without sockets, so over memory transports.
-"""
+"""A client of the wire: says bytes to a server and reads the frames that come back. With it, tests break every rule they like."""
 
 # A receipt that nobody awaits costs nothing: most of these are not looked at.
 # mypy: disable-error-code="unused-awaitable"
@@ -11,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Generator
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack
 from typing import Any, TypeVar
 
@@ -20,23 +16,12 @@ import pytest
 import landline
 from landline.protocol.frames import COUNT, COUNTS, MAGIC, FrameDecoder, FrameType, encode_frame
 from landline.protocol.handshake import Close, Hello, Refusal, Resume, Welcome, decode_payload, encode_payload
-from landline.testing.clock import VirtualLoop
 from landline.transports import Transport, open_transport, parse_address
 
 BOUND = 20.0
 """Seconds that anything here may take before a test counts as failed."""
 
 Said = TypeVar("Said", Welcome, Refusal, Close)
-
-
-@pytest.hookimpl(tryfirst=True, wrapper=True)
-def pytest_asyncio_loop_factories(item: pytest.Item) -> Generator[None, Any, Any]:
-    """Virtual time for the modules that ask for it, whatever loop the run is for."""
-    others = yield
-    module = getattr(item, "module", None) or getattr(item.getparent(pytest.Module), "obj", None)
-    if getattr(module, "VIRTUAL_TIME", False):
-        return {"virtual": VirtualLoop}
-    return others or {"asyncio": asyncio.new_event_loop}
 
 
 class Wire:
@@ -248,6 +233,7 @@ class FromAfar:
         self.source = source
         self.peer = f"tcp://{source}:1"
         self.backlog = 0
+        self.wrapping = 0
         self.is_writable = True
         self.on_lost: Any = None
         self.is_open = True
@@ -258,7 +244,7 @@ class FromAfar:
 
     def hold(self, is_held: bool) -> None: ...
 
-    def write(self, data: bytes) -> None: ...
+    def write(self, *pieces: bytes) -> None: ...
 
     def end(self) -> None: ...
 

@@ -649,6 +649,7 @@ async def test_who_confirms_while_the_server_goes_comes_back(place: Place) -> No
     assert [type(end) for end in place.ends] == [landline.SessionClosed] * 2
 
 
+@pytest.mark.long
 async def test_a_crowd_does_not_come_back_in_one_instant(place: Place) -> None:
     """Each session is told another time, from what was set to about twice that; so is who comes meanwhile."""
     await place.serve(retry_in=10.0)

@@ -68,19 +68,6 @@ async def test_who_speaks_something_else_is_hung_up_on(said: bytes, place: Place
     await place.still_serves()
 
 
-async def test_a_browser_is_told_what_this_is(place: Place) -> None:
-    """A whole answer of HTTP, with as many bytes as it says."""
-    await place.serve()
-    wire = await place.line()
-    wire.say(b"GET / HTTP/1.1\r\nHost: here\r\n\r\n")
-    await wire.over()
-    head, _, body = bytes(wire.raw).partition(b"\r\n\r\n")
-
-    assert head.startswith(b"HTTP/1.1 501 ")
-    assert f"Content-Length: {len(body)}".encode() in head
-    assert b"landline" in body
-
-
 @pytest.mark.parametrize("size", [1, 5, len(MAGIC), 20, 60])
 async def test_a_hello_that_is_never_finished(size: int, wired: Any, place: Place) -> None:
     """It has ``handshake_timeout`` seconds from its first byte, however slowly it goes on."""

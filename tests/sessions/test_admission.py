@@ -175,3 +175,22 @@ async def test_the_gate_knows_what_a_source_did(admission_of: Any) -> None:
     assert admission.admits("192.0.2.1")
     admission.abort()
     assert not admission.admits("192.0.2.2")
+
+
+@pytest.mark.limit("max_handshakes")
+async def test_of_those_who_say_nothing_under_tls_the_oldest_go_at_once(
+    admission_of: Any, wired: Any
+) -> None:
+    """Each takes some 50 KB until its handshake is over: there may be as many as may be greeted, and who speaks is none of them."""
+    admission, entered = admission_of(max_handshakes=3)
+    lines = [wired.FromAfar(f"192.0.2.{number}") for number in range(1, 6)]
+    for line in lines[:3]:
+        line.on_lost = lambda: None
+        admission.look_again(line)
+    lines[1]._receiver.data_received(b"hello\n")
+    for line in lines[3:]:
+        line.on_lost = lambda: None
+        admission.look_again(line)
+
+    assert [line.is_open for line in lines] == [False, True, True, True, True]
+    assert [each[0] for each in entered] == [lines[1]]

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 import landline
 from landline.protocol.frames import MAGIC
-from landline.sessions.door import HTTP_METHODS, UNDECIDED_FOR, Way, recognise
+from landline.sessions.door import HTTP_METHODS, UNDECIDED_FOR, Way, recognise, refusal_without_tls
 
 if TYPE_CHECKING:
     from .conftest import Place
@@ -43,6 +43,35 @@ VIRTUAL_TIME = True
 def test_what_the_first_bytes_mean(head: bytes, way: Way | None) -> None:
     """A session, TLS, HTTP, or anything else: plain text."""
     assert recognise(head) is way
+
+
+@pytest.mark.parametrize(
+    ("head", "location"),
+    [
+        (b"GET / HTTP/1.1\r\nHost: here:1\r\n\r\n", b"https://here:1/"),
+        (b"GET /a?b=%20 HTTP/1.1\r\nAccept: */*\r\nhOST:[::1]:1\r\n\r\n", b"https://[::1]:1/a?b=%20"),
+        (b"POST / HTTP/1.1\r\nHost: here:1\r\n\r\n", None),
+        (b"GET / HTTP/1.1\r\n\r\nHost: here\r\n", None),
+        (b"GET / HTTP/1.1\r\nHost: a b\r\n", None),
+        (b"GET / HTTP/1.1\r\nHost: here", None),
+    ],
+)
+def test_a_browser_without_tls_is_sent_where_there_is_some(head: bytes, location: bytes | None) -> None:
+    """To the same place, as far as its request says where it wanted to; a form that was posted in the open is not sent on."""
+    lines = refusal_without_tls(Way.HTTP, head).split(b"\r\n")
+
+    if location is None:
+        assert lines[0] == b"HTTP/1.1 426 Upgrade Required"
+    else:
+        assert lines[:2] == [b"HTTP/1.1 308 Permanent Redirect", b"Location: " + location]
+    assert lines[-1] == b"This server is reached by TLS only: its address begins with https://\n"
+
+
+def test_who_has_to_come_by_tls_is_told_in_its_own_words() -> None:
+    """A client of ours gets a REFUSE, a person a sentence; broken TLS nothing."""
+    assert refusal_without_tls(Way.SESSION, MAGIC).startswith(MAGIC)
+    assert refusal_without_tls(Way.PLAIN, b"hello\n").startswith(b"This server is reached by TLS only: ")
+    assert refusal_without_tls(Way.TLS, b"\x16") == b""
 
 
 @given(

@@ -8,16 +8,20 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 import pytest
 
+import landline
 from landline.limits import Limits
 from landline.protocol.connection import Connection
 from landline.protocol.events import ConnectionEnded, Event
-from landline.protocol.frames import CloseCode
+from landline.protocol.frames import CloseCode, FrameType, encode_frame
 from landline.protocol.handshake import ID_SIZE, TOKEN_SIZE, Welcome
 from landline.protocol.session import Session
 from landline.protocol.states import Role
 from landline.sessions.driver import Driver
+from landline.testing.simulation.wrappings import check_whole
+from landline.transports.memory import MemoryTransport
 
 if TYPE_CHECKING:
     from .conftest import Place
@@ -47,6 +51,7 @@ class Paper:
         self.on_lost: Any = None
         self.is_writable = True
         self.backlog = 0
+        self.wrapping = 0
         self.written: list[bytes] = []
         self.calls: list[str] = []
 
@@ -55,8 +60,8 @@ class Paper:
 
     def hold(self, is_held: bool) -> None: ...
 
-    def write(self, data: bytes) -> None:
-        self.written.append(data)
+    def write(self, *pieces: bytes) -> None:
+        self.written.append(b"".join(pieces))
 
     def end(self) -> None:
         self.calls.append("end")
@@ -131,7 +136,34 @@ async def test_the_timer_ends_who_is_too_slow() -> None:
 
     assert [event.code for event in events if isinstance(event, ConnectionEnded)] == [CloseCode.TIMED_OUT]
     assert paper.calls == ["start", "close"]
-    assert driver._timer is None or driver._timer.cancelled()
+    assert not driver._booked
+
+
+@pytest.mark.parametrize("leaves", [1_000, 0])
+async def test_a_slow_line_whose_carrier_wraps_is_not_dead(leaves: int) -> None:
+    """Around small writes TLS and WebSocket put more than leaves meanwhile; still something leaves, or nothing does."""
+    events: list[Event] = []
+    paper = Paper()
+
+    def write(*pieces: bytes) -> None:
+        paper.backlog += sum(map(len, pieces)) + 30
+        paper.wrapping += 30
+
+    paper.write = write  # type: ignore[method-assign]
+    connection = Connection(Role.CLIENT, Limits(write_timeout=10.0, heartbeat_interval=1000.0), 0.0)
+    driver = Driver(connection, paper, events.append)
+    driver.start()
+    session = Session(Limits(), peer_window=1 << 20, peer_max_message=1 << 20)
+    connection.carry(msgspec.structs.replace(WELCOME, window=1 << 20, heartbeat=1000.0), session, 0.0)
+    for _ in range(200):
+        for _ in range(10):
+            session.send_frame(session.messages, encode_frame(FrameType.TEXT, 0, b"x" * 90))
+            driver.advance()
+        paper.backlog = max(0, paper.backlog - leaves // 10)
+        await asyncio.sleep(0.1)
+    codes = [event.code for event in events if isinstance(event, ConnectionEnded)]
+
+    assert codes == ([] if leaves else [CloseCode.DEAD])
 
 
 async def test_an_abort_is_the_end_of_the_line() -> None:
@@ -165,3 +197,40 @@ async def test_who_attaches_to_a_connection_that_ended_is_told() -> None:
     await asyncio.sleep(1)
 
     assert [type(event) for event in late] == [ConnectionEnded]
+
+
+async def test_a_write_holds_whole_frames(monkeypatch: pytest.MonkeyPatch) -> None:
+    """At both ends, through drops and replays, small frames and such as are larger than what one write holds: a WebSocket makes a message of each."""
+    written: dict[Any, list[bytes]] = {}
+    write = MemoryTransport.write
+
+    def note(self: MemoryTransport, *pieces: bytes) -> None:
+        written.setdefault(self, []).append(b"".join(pieces))
+        write(self, *pieces)
+
+    monkeypatch.setattr(MemoryTransport, "write", note)
+    sizes = [1, 100_000, 300_000, 7, 1 << 20, 60_000] + 40 * [10_000] + 3000 * [20]
+
+    async def talk(session: landline.Session) -> None:
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(speak(session))
+            for number, size in enumerate(sizes):
+                assert len(await session.receive()) == size
+                if number % 500 == 3:
+                    session.drop()
+            session.ack()
+
+    async def speak(session: landline.Session) -> None:
+        for size in sizes:
+            await session.send(b"x" * size)
+        await session.flush()
+
+    async with landline.serve(talk, "memory://whole", authenticate=str) as there:
+        async with landline.connect(*there.addresses, credentials="somebody") as session:
+            await talk(session)
+
+    for writes in written.values():
+        for place, data in enumerate(writes):
+            check_whole(data, is_first=place == 0)
+    assert len(written) >= 6  # two for each line
+    assert max(len(data) for writes in written.values() for data in writes) > 1 << 20

@@ -58,8 +58,8 @@ class Call:
         if is_hello:
             assert decode_payload(Hello, self.frames[0][2]).window
         made = Welcome(
-            session=b"s" * 16, token=token, life=b"l" * 16, received=received, resumed=not is_hello, window=1 << 18,
-            max_message=1 << 20, heartbeat=25.0, dead_after=8.0, **{"resume_window": 300.0, **fields},
+            session=b"s" * 16, token=token, received=received, resumed=not is_hello, window=1 << 18,
+            max_message=1 << 20, heartbeat=25.0, dead_after=8.0, **{"resume_window": 300.0, "life": b"l" * 16, **fields},
         )  # fmt: skip
         self.transport.write(MAGIC + encode_payload(FrameType.WELCOME, made))
 
@@ -352,6 +352,29 @@ async def test_a_pause_that_fails_ends_the_session_with_its_reason(played: Playe
         await session.receive()
 
 
+async def test_that_somebody_else_answers_is_told_while_it_is_redialled(
+    played: Played, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody there is what redialling is for, and a change without words; another certificate than the right one is for a person to hear of."""
+    session = await played.session()
+    errors = [landline.ConnectError(ADDRESS, "nobody"), landline.Untrusted(ADDRESS, "another certificate")]
+
+    async def dial(*_: object, **__: object) -> None:
+        raise errors.pop(0) if errors else landline.ConnectError(ADDRESS, "nobody")
+
+    monkeypatch.setattr("landline.sessions.reconnect.dial_any", dial)
+    played.calls[0].transport.abort()
+    told = []
+    async for change in session.states():
+        if change.state is State.RECONNECTING:
+            told.append(change.reason)
+        if len(told) == 5:
+            break
+
+    assert "another certificate" in told.pop(3)
+    assert not any("nobody" in reason or "another" in reason for reason in told)
+
+
 async def test_an_unknown_session_elsewhere_is_not_lost(played: Played) -> None:
     """Another of our addresses may be another server: what it does not know, the one that had it may."""
     async with landline.serve(lambda session: session.wait_closed(), "memory://another"):
@@ -530,6 +553,39 @@ async def test_another_servers_word_does_not_end_a_session(played: Played, code:
 
     listener.close()
     session._bare.lose(CloseCode.EXPIRED, "enough")
+
+
+@pytest.mark.parametrize("is_new_life", [False, True])
+async def test_a_server_is_at_each_address_that_carried_the_session(
+    played: Played, is_new_life: bool
+) -> None:
+    """One that carried it earlier may end it, too, as several are of one server; but not once the server of that time is gone."""
+    arrived = asyncio.Event()
+
+    def accept(transport: Transport) -> None:
+        there.append(Call(transport, arrived.set))
+
+    there: list[Call] = []
+    listener = await open_listener(parse_address("memory://there"), accept, backlog=8)
+    session = await played.session("memory://there", pause=lambda number: 1.0)
+    played.calls[-1].transport.abort()
+    (await played.call(1)).transport.abort()
+    await arrived.wait()
+    there[0].welcome(b"2" * 32, life=b"m" * 16 if is_new_life else b"l" * 16)
+    if is_new_life:
+        with pytest.raises(landline.SessionInterrupted):
+            await session.receive()
+    await connected(session)
+    listener.close()
+    there[0].transport.abort()
+    (await played.call(2)).refuse(CloseCode.UNKNOWN_SESSION)
+    if is_new_life:
+        (await played.call(3)).welcome(life=b"m" * 16)
+        await connected(session)
+        session._bare.lose(CloseCode.EXPIRED, "enough")
+
+    with pytest.raises(landline.SessionLost, match="enough" if is_new_life else "unknown session"):
+        await session.receive()
 
 
 async def test_a_redirect_to_nowhere_is_logged_once(played: Played, caplog: pytest.LogCaptureFixture) -> None:

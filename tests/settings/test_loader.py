@@ -98,6 +98,15 @@ def test_the_file_is_asked_for_or_found(tmp_path: Path) -> None:
 # What is refused.
 
 
+def test_a_place_where_no_file_can_be_looked_for_has_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It may be another user's, as where somebody runs it for another and HOME stays: nobody asked for that file."""
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / ("x" * 300)))
+
+    assert load(environ={}).settings.config_file is None
+
+
 def test_a_bad_port_is_refused_in_a_sentence(tmp_path: Path) -> None:
     """Text, numbers out of range, digits of other scripts, and quotes in the file: each named with its source."""
     must = "it must be a whole number from 0 to 65535"
@@ -466,3 +475,41 @@ def test_the_largest_numbers_and_one_more() -> None:
     assert "must be a whole number from 1 to 604800" in sentence
     (sentence,) = refusal(LANDLINE_SERVE_HISTORY="301")
     assert "must be a whole number from 0 to 300" in sentence
+
+
+@pytest.mark.parametrize(
+    ("flags", "addresses"),
+    [
+        ({"serve.public": "yes"}, ("tcp://*:12345",)),
+        ({"serve.public": "yes", "port": "7"}, ("tcp://*:7",)),
+        ({"serve.public": "yes", "host": "::1"}, ("tcp://[::1]:12345",)),
+        ({"serve.public": "yes", "serve.address": ("unix:///a",)}, ("unix:///a",)),
+        ({"serve.public": "no"}, ("tcp://localhost:12345",)),
+    ],
+)
+def test_public_is_every_address_unless_somebody_names_one(
+    flags: dict[str, object], addresses: tuple[str, ...]
+) -> None:
+    """A host, or addresses, say where in any case; whoever dials still means this machine."""
+    settings = load(flags=flags, environ={}).settings
+
+    assert settings.serve.addresses == addresses
+    assert "*" not in settings.chat.address
+
+
+def test_a_fingerprint_is_read_as_people_write_it() -> None:
+    """With its name or without, in pairs or not; what is cut short is none."""
+    digits = "AB" * 32
+    for text in (digits, f"sha256:{digits}", ":".join(["ab"] * 32)):
+        loaded = load(flags={"chat.fingerprint": text}, environ={})
+        assert loaded.settings.chat.fingerprint == f"sha256:{digits.lower()}"
+    with pytest.raises(SettingsError, match="64 hexadecimal digits"):
+        load(flags={"chat.fingerprint": digits[:-1]}, environ={})
+
+
+def test_nothing_in_a_file_is_no_value(tmp_path: Path) -> None:
+    """What ``landline config`` prints for a file that nobody named can stand in landline.toml."""
+    file = tmp_path / "landline.toml"
+    file.write_text('[serve]\nfiles = ""\n[chat]\nfingerprint = ""\n')
+
+    assert load(config=file, environ={}).values["serve.files"].source == "default"

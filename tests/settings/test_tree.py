@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from landline.errors import SettingsError
-from landline.settings import DEFAULT_HOST, DEFAULT_PORT, Settings
+from landline.settings import DEFAULT_HOST, DEFAULT_PORT, ServeSettings, Settings, bracketed
 
 
 def test_the_defaults_are_loopback() -> None:
@@ -42,3 +42,42 @@ def test_a_data_folder_that_cannot_be_used_is_refused(
     with pytest.raises(SettingsError, match="it cannot be written to") as caught:
         Settings(data=tmp_path).make_data_folder()
     assert caught.value.key == "data"
+
+
+@pytest.mark.parametrize(
+    ("address", "is_public"),
+    [
+        ("tcp://localhost:1", False),
+        ("tcp://127.0.0.2:1", False),
+        ("tcp://[::1]:1", False),
+        ("unix:///run/chat.sock", False),
+        ("tcp://0.0.0.0:1", True),
+        ("tcp://[::]:1", True),
+        ("tcp://*:1", True),
+        ("tcp://192.0.2.7:1", True),
+        ("tcp://some-name:1", True),
+    ],
+)
+def test_what_other_machines_can_reach_is_guarded(address: str, *, is_public: bool) -> None:
+    """TLS and an invite, unless somebody says otherwise; a name may mean anything, so it counts as reachable."""
+    serve = ServeSettings(addresses=("tcp://localhost:2", address))
+
+    assert (serve.is_public, serve.wants_tls, serve.wants_invite) == (is_public,) * 3
+
+
+@pytest.mark.parametrize(("said", "wanted"), [("yes", True), ("no", False)])
+def test_what_somebody_says_holds_wherever_it_listens(said: str, *, wanted: bool) -> None:
+    """On this machine alone, and for all the world."""
+    for address in ("tcp://localhost:1", "tcp://*:1"):
+        serve = ServeSettings(addresses=(address,), tls=said, invite=said)
+
+        assert (serve.wants_tls, serve.wants_invite) == (wanted, wanted)
+
+
+@pytest.mark.parametrize(
+    ("host", "shown"),
+    [("localhost", "localhost"), ("127.0.0.1", "127.0.0.1"), ("::1", "[::1]"), ("[::1]", "[::1]")],
+)
+def test_a_host_stands_before_a_port_in_brackets_where_it_has_colons(host: str, shown: str) -> None:
+    """And never in two pairs of them."""
+    assert bracketed(host) == shown

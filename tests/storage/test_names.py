@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 
 import pytest
@@ -9,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from landline.errors import TopicError
-from landline.storage.names import MAX_NAME_BYTES, MAX_TOKENS, Pattern, check_topic
+from landline.storage.names import MAX_NAME_BYTES, MAX_TOKENS, MAX_WILDCARDS, Pattern, check_topic
 
 TOKENS = st.sampled_from(["a", "b", "ab", "ä"])
 TOPICS = st.lists(TOKENS, min_size=1, max_size=4).map(".".join)
@@ -113,3 +114,34 @@ def test_what_is_no_text_is_refused() -> None:
     """A name from a decoded message may be anything."""
     with pytest.raises(TopicError, match="not bytes"):
         check_topic(b"a")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "fits"),
+    [
+        ("a", "a", True), ("a", "b", False), ("a", "a.b", False), ("*", "a", True), ("*", "a.b", False), ("**", "a", True),
+        ("**", "**", True), ("a.**", "a", False), ("a.**", "a.b", True), ("a.**", "a.b.**", True), ("a.**", "b.**", False),
+        ("a.*", "*.b", True), ("a.*.c", "*.b.d", False), ("a.*.**", "a.b", False), ("a.*.**", "*.b.c", True), ("a.b.**", "a.*", False),
+    ],
+)  # fmt: skip
+def test_two_patterns_overlap_where_one_topic_fits_both(one: str, other: str, fits: bool) -> None:
+    """Whichever is asked."""
+    assert Pattern(one).overlaps(Pattern(other)) is fits
+    assert Pattern(other).overlaps(Pattern(one)) is fits
+
+
+FEW = st.lists(st.sampled_from(["a", "b", "*"]), min_size=1, max_size=4).filter(
+    lambda tokens: tokens.count("*") < MAX_WILDCARDS
+)
+
+
+@given(FEW, FEW, st.booleans(), st.booleans())
+def test_an_overlap_is_what_some_topic_says(
+    one: list[str], other: list[str], is_one_open: bool, is_other_open: bool
+) -> None:
+    """As found by trying every topic of a few tokens."""
+    first = Pattern(".".join(one + ["**"] * is_one_open))
+    second = Pattern(".".join(other + ["**"] * is_other_open))
+    topics = (".".join(tokens) for size in range(1, 6) for tokens in itertools.product("ab", repeat=size))
+
+    assert first.overlaps(second) is any(first.matches(topic) and second.matches(topic) for topic in topics)

@@ -410,6 +410,7 @@ async def check(path: Path, acked: list[tuple[str, int, int, str]]) -> None:
 
 
 @pytest.mark.timeout(120)
+@pytest.mark.long
 async def test_kill_9_at_any_moment_loses_nothing(path: Path) -> None:
     """Ten lives of one file, each ended by SIGKILL in the midst of writing."""
     chance = random.Random(1)
@@ -424,6 +425,7 @@ async def test_kill_9_at_any_moment_loses_nothing(path: Path) -> None:
 @pytest.mark.parametrize(
     "moment", ["before COMMIT", "after COMMIT", f"before {CHECKPOINT}", f"after {CHECKPOINT}"]
 )
+@pytest.mark.long
 async def test_death_at_each_step_of_a_commit_loses_nothing(path: Path, moment: str) -> None:
     """The process ends exactly there, after some good commits."""
     acked = await asyncio.to_thread(Killed(path, moment).lines, None)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
+from pathlib import Path
 
 import pytest
 
@@ -76,6 +77,32 @@ async def test_without_faults_everything_passes(lines: Lines, host: str) -> None
     await ours.close()
     await closing
     assert lines.proxy.cuts == lines.proxy.freezes == 0
+
+
+@pytest.mark.parametrize("scheme", ["tcp", "ws", "unix"])
+async def test_the_proxy_has_an_address_of_the_same_kind(scheme: str, tmp_path: Path) -> None:
+    """What passes is not looked at: a session goes through, and is cut, over whatever the server takes."""
+
+    async def echo(session: landline.Session) -> None:
+        async for message in session:
+            _ = await session.send(message)
+
+    places = (f"unix://{tmp_path}/s", "tcp://127.0.0.1:0")
+    async with asyncio.timeout(15), landline.serve(echo, *places) as listening:
+        target = listening.addresses[scheme != "unix"].replace("tcp://", f"{scheme}://")
+        async with (
+            bad_network(target) as proxy,
+            landline.connect(proxy.address, pause=lambda _: 0.0) as session,
+        ):
+            assert proxy.address.startswith(f"{scheme}://")
+            assert proxy.address != target
+            for message in ("one", "two"):
+                _ = await session.send(message)
+                assert await session.receive() == message
+                proxy.cut()
+            assert proxy.passed_up > 100
+
+    assert not list(tmp_path.iterdir())
 
 
 async def test_slices_are_small(lines: Lines) -> None:

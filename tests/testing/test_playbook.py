@@ -76,7 +76,7 @@ def test_a_client_speaks_first() -> None:
         .leaves("HELLO window=262144")
         .arrives(WELCOME).leaves(CONFIRM, *FIRST)
         .arrives("TEXT 0 'one'", "TEXT 0 'two'").leaves_nothing()
-        .after(0.05).leaves("ACK received=2 sent=0")
+        .after(0.25).leaves("ACK received=2 sent=0")
         .play()
     )  # fmt: skip
 

@@ -18,6 +18,10 @@ from landline.transports.address import Address, parse_address
         ("tcp://[::1]:65535", Address("tcp", "::1", 65535)),
         ("tcp://[fe80::1%eth0]:80", Address("tcp", "fe80::1%eth0", 80)),
         ("tcp://my_host.example-1.org:80", Address("tcp", "my_host.example-1.org", 80)),
+        (f"tcp://{'a' * 63}.example.:80", Address("tcp", f"{'a' * 63}.example.", 80)),
+        ("tls://[::1]:443", Address("tls", "::1", 443)),
+        ("ws://localhost:12345", Address("ws", "localhost", 12345)),
+        ("wss://[::1]:443/a/b?c=d&e=%20", Address("wss", "::1", 443, "/a/b?c=d&e=%20")),
         ("unix:///run/landline.sock", Address("unix", path="/run/landline.sock")),
         ("unix:///a b:1/ü", Address("unix", path="/a b:1/ü")),
         ("memory://x", Address("memory", path="x")),
@@ -28,6 +32,19 @@ def test_what_is_an_address(text: str, address: Address) -> None:
     assert parse_address(text) == address
     assert str(address) == text
     assert parse_address(address) is address
+
+
+@pytest.mark.parametrize(
+    ("text", "full"),
+    [
+        ("ws://host", "ws://host:80"),
+        ("wss://host/chat", "wss://host:443/chat"),
+        ("wss://[::1]", "wss://[::1]:443"),
+    ],
+)
+def test_a_web_address_need_not_name_its_port(text: str, full: str) -> None:
+    """It has the one that the web has for it, as in a browser."""
+    assert str(parse_address(text)) == full
 
 
 @pytest.mark.parametrize(
@@ -42,6 +59,9 @@ def test_what_is_an_address(text: str, address: Address) -> None:
         ("tcp://[localhost]:1", "not a host"),
         ("tcp://a b:1", "not a host"),
         ("tcp://user@host:1", "not a host"),
+        ("tcp://a..b:1", "not a host"),
+        ("wss://.example", "not a host"),
+        (f"tls://{'a' * 64}.example:1", "not a host"),
         ("tcp://host:65536", "0 to 65535"),
         ("tcp://host:-1", "0 to 65535"),
         ("tcp://host:1e3", "0 to 65535"),
@@ -50,6 +70,12 @@ def test_what_is_an_address(text: str, address: Address) -> None:
         ("unix://relative.sock", "unix:///"),
         ("unix://", "unix:///"),
         ("unix:///nul\0byte", "unix:///"),
+        ("tls://localhost", "tls://host:port"),
+        ("tls://localhost:1/path", "0 to 65535"),
+        ("ws://host:1/a b", "not a path"),
+        ("ws://host:1/a#b", "not a path"),
+        ("ws://host:1/\r\nHost: x", "not a path"),
+        ("ws://", "not a host"),
         ("memory://", "needs a name"),
         ("ftp://host:1", "there is no ftp://"),
         ("://host:1", "there is no ://"),
@@ -64,7 +90,11 @@ def test_what_is_no_address(text: str, says: str) -> None:
     assert says in str(caught.value)
 
 
-@given(st.text(max_size=40) | st.text(max_size=40).map("tcp://{}".format))
+@given(
+    st.text(max_size=40)
+    | st.text(max_size=40).map("tcp://{}".format)
+    | st.text(max_size=40).map("wss://{}".format)
+)
 def test_any_text_is_an_address_or_an_address_error(text: str) -> None:
     """Nothing else is raised, and what is read can be written and read again."""
     try:

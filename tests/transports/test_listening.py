@@ -33,6 +33,7 @@ def variables(count: object = 1, names: str = "", pid: object = None) -> dict[st
 
 
 @pytest.mark.skipif(os.name == "nt", reason="a program is not replaced by another there")
+@pytest.mark.long
 def test_what_is_passed_on_arrives_again_and_again(tmp_path: Path) -> None:
     """Sockets of three kinds go through three programs in one process: same places, same names, and nobody else inherits them."""
     program = tmp_path / "passes_on.py"

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import re
 import textwrap
 from collections.abc import Sequence
-from pathlib import Path
+from typing import Final
 
 import click
 import msgspec
@@ -15,7 +16,10 @@ from landline.cli.limits import GROUPS as CLI_GROUPS
 from landline.cli.logs import safe_line
 from landline.cli.options import Invocation, default_text, setting_options
 from landline.limits import FIXED, GROUPS, LimitGroup
-from landline.settings import FILE_NAME, SETTINGS, Loaded, Rank, Setting
+from landline.settings import FILE_NAME, NOTHING, SETTINGS, Loaded, Rank, Setting
+
+_INVITE: Final = re.compile(r"(?<=[#&]invite=)[^&]+")
+"""In an address: as secret as a setting that is one."""
 
 
 @click.command()
@@ -45,7 +49,7 @@ def config(
         if as_json:
             for setting in SETTINGS:
                 value = loaded.values[setting.key]
-                shown = "set" if setting.secret and value.value else value.value
+                shown = "set" if setting.secret and value.value else _without_invites(value.value)
                 print_json({"key": setting.key, "value": shown, "source": value.source})
         elif explain:
             _print_explained(loaded)
@@ -102,7 +106,7 @@ def reference_page() -> str:
             ),
             "",
             "Host and port from a stronger place beat an address from a weaker one: `--port` counts although `LANDLINE_ADDRESS` is set.",
-            "A folder in the file counts from the file's own place. `NO_COLOR` and `TERM=dumb` turn colours off while `colour` is `auto`.",
+            "A path in the file counts from the file's own place. `NO_COLOR` and `TERM=dumb` turn colours off while `colour` is `auto`.",
             "",
             "## Limits",
             "",
@@ -116,10 +120,23 @@ def reference_page() -> str:
 def limit_groups() -> list[LimitGroup]:
     """Return every limit of the library and of its programs, part by part."""
     # Here, so that a program is loaded only where it is looked at.
+    from landline.apps.bench.limits import GROUPS as BENCH_GROUPS
     from landline.apps.chat.limits import GROUPS as CHAT_GROUPS
+    from landline.apps.limits import GROUPS as APP_GROUPS
     from landline.apps.pipe.limits import GROUPS as PIPE_GROUPS
+    from landline.apps.program.limits import GROUPS as PROGRAM_GROUPS
+    from landline.apps.transfer.limits import GROUPS as TRANSFER_GROUPS
 
-    return [*GROUPS, *CHAT_GROUPS, *PIPE_GROUPS, *CLI_GROUPS]
+    return [
+        *GROUPS,
+        *CHAT_GROUPS,
+        *APP_GROUPS,
+        *PIPE_GROUPS,
+        *PROGRAM_GROUPS,
+        *TRANSFER_GROUPS,
+        *BENCH_GROUPS,
+        *CLI_GROUPS,
+    ]
 
 
 def print_json(entry: object) -> None:
@@ -178,7 +195,13 @@ def _toml_value(value: object) -> str:
         return "[" + ", ".join(map(_toml_value, value)) + "]"
     if isinstance(value, bool | int):
         return json.dumps(value)
-    return json.dumps(str(value) if isinstance(value, Path) else value, ensure_ascii=False)
+    return json.dumps("" if value is None else str(_without_invites(value)), ensure_ascii=False)
+
+
+def _without_invites(value: object) -> object:
+    if isinstance(value, tuple):
+        return tuple(map(_without_invites, value))
+    return _INVITE.sub("secret", value) if isinstance(value, str) else value
 
 
 def _ways(setting: Setting) -> str:
@@ -194,10 +217,14 @@ def _variables(setting: Setting) -> tuple[str, ...]:
 
 
 def _reference_default(setting: Setting) -> str:
-    if setting.default == ():
-        return "from host and port"
+    if setting.default in ((), *NOTHING):
+        return "from host and port" if setting.key.endswith(".address") else "none"
     if callable(setting.default):
-        return {"data": "the platform's folder for a user's data", "chat.name": "the login name"}[setting.key]
+        return {
+            "data": "the platform's folder for a user's data",
+            "chat.name": "the login name",
+            "chat.downloads": "the user's folder for downloads",
+        }[setting.key]
     return f"`{default_text(setting)}`"
 
 

@@ -15,6 +15,7 @@ from landline import errors
 from landline.cli import port_owner
 from landline.settings import DEFAULT_PORT
 from landline.settings.program import program
+from landline.settings.table import PROGRAM_COMMANDS
 
 
 class Exit(IntEnum):
@@ -82,7 +83,9 @@ def ending(error: BaseException, started: Started = DIRECTLY) -> Ending | None:
     row = next((row for row in TABLE if isinstance(error, row.error)), None)
     if row is None:
         return None
-    story = error.format_message() if isinstance(error, click.ClickException) else str(error)
+    story = str(error)
+    if isinstance(error, click.ClickException):
+        story = " ".join(error.format_message().split())  # click lists choices one a line, with tabs
     advice = row.advice(error, started) if callable(row.advice) else row.advice
     lines = [line.rstrip(".") for line in (story or type(error).__name__).splitlines() if line]
     if advice:
@@ -104,12 +107,17 @@ def _connect_advice(error: errors.ConnectError, started: Started) -> str:
     if isinstance(cause, ConnectionRefusedError | FileNotFoundError):
         if started.command == "connect":
             return f"`{program()} listen {_port(error.address) or error.address}` is what has to run there"
+        if started.command == "send":
+            return f"`{program()} receive` is what has to run there; it prints the address"
+        if started.command in PROGRAM_COMMANDS:
+            return "is the program running whose server you mean?"
         if started.command == "chat --plain":
             return "is a program running there that speaks plain text?"
         return f"is a server running there? `{_serve(error.address, started)}` starts one"
     if isinstance(cause, socket.gaierror):
         return "check the name of the host"
-    if cause is None:  # no socket failed: somebody is there, and does not speak as we do
+    if cause is None and urlsplit(error.address).scheme in ("tcp", "unix"):
+        # No socket failed: somebody is there, and does not speak as we do.
         call = (
             'make chat ARGS="--plain HOST:PORT"'
             if started.from_make
@@ -117,6 +125,25 @@ def _connect_advice(error: errors.ConnectError, started: Started) -> str:
         )
         return f"a server that speaks plain text is called with `{call}`"
     return ""
+
+
+def _refused_advice(error: errors.Refused, started: Started) -> str:
+    if error.code != "unauthorized":
+        return ""
+    if started.command == "send":
+        return (
+            f"the whole address that `{program()} receive` prints lets one in, with what stands behind its #"
+        )
+    if started.command not in PROGRAM_COMMANDS:
+        return ""
+    return "who we are is the token in LANDLINE_TOKEN, or in the file that LANDLINE_TOKEN_FILE names"
+
+
+def _trust_advice(error: errors.Untrusted, started: Started) -> str:
+    if not error.fingerprint or error.pinned or started.command != "chat":
+        return ""  # what may be somebody in between is not to be trusted by pasting a line
+    flag = f"--fingerprint {error.fingerprint}"
+    return f"""`{f'make chat ARGS="{flag}"' if started.from_make else flag}` does that, and is remembered"""
 
 
 def _serve(address: str, started: Started) -> str:
@@ -143,6 +170,9 @@ def _taken(address: str, started: Started) -> str:
         return "is a server running there already?"
     owners = port_owner.find(port)
     other = port_owner.free_port(near=port)
+    if started.command in ("listen", "receive"):  # nobody joins what runs there, whatever it is
+        held = f"port {port} is held by {' and '.join(map(str, owners))}; " if owners else ""
+        return f"{held}try `{program()} {started.command} {other}`, with the options that you gave"
     run = f"LANDLINE_PORT={other} make run" if started.from_make else f"{program()} serve --port {other}"
     held = f"port {port} is held by {' and '.join(map(str, owners))}; " if owners else ""
     if any(owner.is_landline for owner in owners):
@@ -168,10 +198,18 @@ TABLE: Final[tuple[Row, ...]] = (
     Row(errors.SettingsError, Exit.USAGE),
     Row(errors.AddressError, Exit.USAGE),
     Row(errors.ConnectTimeout, Exit.TIMED_OUT, "check the address, and any firewall on the way"),
-    Row(errors.Refused, Exit.REFUSED),
+    Row(errors.TopicError, Exit.USAGE),
+    Row(errors.NotAllowed, Exit.REFUSED),
+    Row(errors.PublishFailed, Exit.REFUSED),
+    Row(errors.CallTimeout, Exit.TIMED_OUT),
+    Row(errors.Refused, Exit.REFUSED, _refused_advice),
+    Row(errors.Untrusted, Exit.REFUSED, _trust_advice),
     Row(errors.ConnectError, Exit.UNREACHABLE, _connect_advice),
     Row(errors.ListenError, Exit.FAILURE, _listen_advice),
     Row(errors.SessionEnded, Exit.FAILURE),
+    Row(errors.TransferRefused, Exit.REFUSED),
+    Row(errors.TransferDamaged, Exit.INTEGRITY, "nothing of it is kept: send it again"),
+    Row(errors.TransferError, Exit.FAILURE),
     Row(errors.StorageDamaged, Exit.INTEGRITY),
     Row(errors.StorageLocked, Exit.FAILURE),
     Row(errors.StorageError, Exit.FAILURE, "check the folder that it is in"),

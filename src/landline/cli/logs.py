@@ -17,6 +17,7 @@ from typing import Final
 
 import msgspec
 
+from landline.apps.printable import printable
 from landline.cli.limits import CLI
 
 MAX_LINES: Final = CLI.log_lines
@@ -46,12 +47,7 @@ def set_up(level: str, form: str) -> StderrHandler:
 def safe_line(text: str) -> str:
     """Return ``text`` as one line of bounded length in which control and other unprintable characters are escaped."""
     text = text if len(text) <= MAX_LENGTH else text[: MAX_LENGTH - 1] + "…"
-    if text.isprintable():
-        return text
-    return "".join(
-        character if character.isprintable() else character.encode("unicode_escape").decode()
-        for character in text
-    )
+    return printable(text)
 
 
 @dataclass(slots=True)

@@ -14,7 +14,9 @@ from typing import Final
 import click
 import msgspec
 
+from landline.cli.bench import bench
 from landline.cli.chat import chat
+from landline.cli.completion import completion
 from landline.cli.config import config
 from landline.cli.connect import connect
 from landline.cli.exits import Exit, Started, ending
@@ -22,12 +24,18 @@ from landline.cli.integrity import integrity
 from landline.cli.listen import listen
 from landline.cli.logs import StderrHandler, safe_line
 from landline.cli.options import Invocation, common_options
+from landline.cli.publish import publish
+from landline.cli.receive import receive
+from landline.cli.rpc import rpc
+from landline.cli.send import send
 from landline.cli.serve import serve
+from landline.cli.subscribe import subscribe
 
 GROUPS: Final[tuple[tuple[str, tuple[click.Command, ...]], ...]] = (
     ("Talk", (serve, chat)),
-    ("Pipe", (listen, connect)),
-    ("Look", (config, integrity)),
+    ("Pipe", (listen, connect, receive, send)),
+    ("Program", (rpc, publish, subscribe)),
+    ("Look", (bench, config, integrity, completion)),
 )
 
 

@@ -5,15 +5,19 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
 import click
 
 from landline.cli import logs
-from landline.settings import SETTINGS, Loaded, Setting, load
+from landline.settings import NOTHING, SETTINGS, Loaded, Setting, load
+from landline.settings.table import FILE, FOLDER
 
 Function = TypeVar("Function", bound=Callable[..., Any])
+
+_METAVARS: Final = {FILE: "FILE", FOLDER: "FOLDER"}
 
 EVERY_COMMAND: Final = "config"
 """The command that takes every setting's flag, to explain what would come of it."""
@@ -94,6 +98,7 @@ def common_options(function: Function) -> Function:
         click.option(
             "--config",
             metavar="FILE",
+            type=click.Path(),
             expose_value=False,
             callback=_config,
             help="Read settings from this file.  [LANDLINE_CONFIG; default: ./landline.toml, or the user's]",
@@ -110,16 +115,32 @@ def _option(setting: Setting) -> Callable[[Function], Function]:
             f"{flag}/--no-{flag[2:]}", parameter_name(setting), default=None, help=help_text(setting)
         )
     # The table reads the text, so that a bad value gets the same sentence wherever it comes from.
-    metavar = "|".join(setting.kind.choices) or ("NUMBER" if setting.kind.toml is int else "TEXT")
+    kind = setting.kind
+    metavar = "|".join(kind.choices) or _METAVARS.get(kind) or ("NUMBER" if kind.toml is int else "TEXT")
+    # A shell completes paths and the few values there are.
     return click.option(
-        flag, parameter_name(setting), metavar=metavar, multiple=many, help=help_text(setting)
+        flag,
+        parameter_name(setting),
+        metavar=metavar,
+        multiple=many,
+        help=help_text(setting),
+        type=click.Path() if kind in (FILE, FOLDER) else None,
+        shell_complete=partial(_complete, kind.choices) if kind.choices else None,
     )
+
+
+def _complete(
+    choices: tuple[str, ...], _context: click.Context, _parameter: click.Parameter, begun: str
+) -> list[str]:
+    return [choice for choice in choices if choice.startswith(begun)]
 
 
 def help_text(setting: Setting) -> str:
     """Return a line that says what the setting is for, where else it can be set, and its default."""
     default = (
-        "" if callable(setting.default) or setting.default == () else f"; default: {default_text(setting)}"
+        ""
+        if callable(setting.default) or setting.default in ((), *NOTHING)
+        else f"; default: {default_text(setting)}"
     )
     many = "  May be given several times." if setting.kind.toml is list else ""
     return f"{setting.meaning[:1].upper()}{setting.meaning[1:]}.{many}  [{setting.variable}{default}]"

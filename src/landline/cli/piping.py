@@ -41,9 +41,8 @@ def keep_freed_memory() -> None:
     Else glibc gives each of them back to the system and faults it in anew, page by page: measured, 350 faults a mebibyte, and a pipe
     at 0.6 of its speed. What is kept is bounded, as the pipe's own buffers are.
     """
-    with contextlib.suppress(
-        ImportError, OSError, AttributeError, TypeError
-    ):  # another C library: it has its own ways
+    # Another C library: it has its own ways.
+    with contextlib.suppress(ImportError, OSError, AttributeError, TypeError):
         import ctypes
 
         mallopt = ctypes.CDLL(None).mallopt

@@ -15,9 +15,8 @@ from typing import Final
 
 import click
 
-from landline import ListeningSocket, exec_with
+from landline import Listening, ListeningSocket, exec_with
 from landline.errors import SettingsError
-from landline.server import Listening
 
 log = logging.getLogger("landline.cli")
 

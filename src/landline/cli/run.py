@@ -1,7 +1,7 @@
 """Runs an app on the event loop until it returns or is told to stop.
 
 The first Ctrl-C or SIGTERM asks it to drain; the second cancels it; and a loop that does not even notice that is left behind. SIGUSR2
-asks a program that can do so to drain and start anew (``restart``).
+asks a program that can do so to drain and start anew (``restart``), SIGHUP one that can to read anew what can change while it runs.
 """
 
 from __future__ import annotations
@@ -29,7 +29,13 @@ Main = Callable[[asyncio.Event], Awaitable[int]]
 LoopFactory = Callable[[], asyncio.AbstractEventLoop]
 
 
-def run(main: Main, *, loop: str = "auto", restart: Restart | None = None) -> int:
+def run(
+    main: Main,
+    *,
+    loop: str = "auto",
+    restart: Restart | None = None,
+    reload: Callable[[], None] | None = None,
+) -> int:
     """Run ``main(stop)`` and return its exit code, or 130 when it was interrupted twice.
 
     When it was told to restart instead, it does not return: once ``main`` has, the process is another program.
@@ -38,13 +44,14 @@ def run(main: Main, *, loop: str = "auto", restart: Restart | None = None) -> in
         main: the app; ``stop`` is set by the first SIGINT or SIGTERM, and it then drains and returns.
         loop: ``auto`` (uvloop when it is installed), ``asyncio`` or ``uvloop``.
         restart: what SIGUSR2 asks for; without it, that signal ends the process as ever.
+        reload: called in the loop at each SIGHUP; likewise.
 
     Raises:
         SettingsError: uvloop is demanded and not installed.
         Exception: whatever ``main`` raised.
     """
     with asyncio.Runner(loop_factory=loop_factory(loop)) as runner:
-        code = runner.run(_supervise(main, restart))
+        code = runner.run(_supervise(main, restart, reload))
     if restart is not None and code == Exit.OK:
         restart.go()
     return code
@@ -69,7 +76,7 @@ def loop_factory(loop: str) -> LoopFactory:
     return factory
 
 
-async def _supervise(main: Main, restart: Restart | None) -> int:
+async def _supervise(main: Main, restart: Restart | None, reload: Callable[[], None] | None) -> int:
     stop = asyncio.Event()
     app = asyncio.ensure_future(main(stop))
     interrupted = False
@@ -89,7 +96,7 @@ async def _supervise(main: Main, restart: Restart | None) -> int:
         if not stop.is_set() and restart is not None and restart.ask():
             stop.set()
 
-    with _signals(asked), _restart_signal(asked_to_restart, restart):
+    with _signals(asked), _restart_signal(asked_to_restart, restart), _reload_signal(reload):
         try:
             return await app
         except asyncio.CancelledError:
@@ -151,6 +158,21 @@ def _restart_signal(asked: Callable[[], None], restart: Restart | None) -> Itera
         yield
     finally:
         signal.signal(RESTART_SIGNAL, signal.SIG_IGN if restart.is_asked else before)
+
+
+@contextlib.contextmanager
+def _reload_signal(reload: Callable[[], None] | None) -> Iterator[None]:
+    """Have ``reload`` called in the loop at each SIGHUP; to be used within ``_signals``, as above."""
+    number = getattr(signal, "SIGHUP", None)  # Windows has none
+    if number is None or reload is None:
+        yield
+        return
+    loop = asyncio.get_running_loop()
+    before = signal.signal(number, lambda *_: loop.call_soon_threadsafe(reload))
+    try:
+        yield
+    finally:
+        signal.signal(number, before)
 
 
 def _woken() -> None:

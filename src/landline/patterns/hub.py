@@ -6,7 +6,7 @@ import asyncio
 import inspect
 import logging
 import time
-from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Sequence
 from functools import partial
 from typing import Any, Final
 
@@ -45,6 +45,7 @@ from ..storage.names import Pattern
 from .failures import clause, is_cancelled, is_certain, refusal
 from .intake import Found, Intakes
 from .messages import Messages
+from .middleware import Call, Middleware, through
 from .newest import Searches, newest_of_each
 from .origins import Origins
 from .publications import (
@@ -55,11 +56,10 @@ from .publications import (
     lenient,
     position_of,
     say,
-    serve_flow,
-    while_open,
 )
 from .readers import Readers
-from .rules import Authorize, Rules, TopicRule
+from .rules import Authorize, Rules, TopicRule, vetted_by
+from .serving import Serving, while_open
 
 log = logging.getLogger("landline.topics")
 
@@ -75,6 +75,7 @@ class Hub:
         storage: an open one; its retention is set already.
         rules: which topics there are; the last one that selects a topic counts.
         authorize: who may publish and subscribe to what.
+        middlewares: stand around what clients publish, the first one outermost.
         outlives: whether the storage outlives the server; else nobody may rely on what is sent durably.
         clock: the wall clock, in seconds since 1970.
     """
@@ -86,17 +87,18 @@ class Hub:
         limits: Limits,
         *,
         authorize: Authorize,
+        middlewares: Sequence[Middleware] = (),
         outlives: bool = True,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._storage = storage
         self._rules = Rules(rules, authorize)
-        self._readers = Readers(self._rules)
+        self._readers = Readers(authorize)
         self._there = self._rules.of_these
         self._limits = limits
         self._clock = clock
         self._loop = asyncio.get_running_loop()
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._serving = Serving()
         self._writer: asyncio.Task[None] | None = None
         self._has_batch = asyncio.Event()
         self._stored = Signal()
@@ -107,6 +109,7 @@ class Hub:
         self._searches = Searches()
         self._origins = Origins(storage, clock)
         self._outlives = outlives
+        self._middlewares = middlewares
         self._intakes = Intakes(self._find_sender, clock)
         self._board: Board
 
@@ -115,8 +118,7 @@ class Hub:
         self._board = Board(await self._storage.head(), self._rules.behind, self._has_batch.set)
         self._writer = self._loop.create_task(self._write(), name="landline topics")
         trimming = self._loop.create_task(self._trim_now_and_then(), name="landline trimming")
-        self._tasks.add(trimming)
-        trimming.add_done_callback(self._tasks.discard)
+        self._serving.keep(trimming)
 
     async def close(self) -> None:
         """Wait until everything published is stored or has failed; take no more.
@@ -132,9 +134,7 @@ class Hub:
             self._is_over = True
             for subscriber in self._own:
                 subscriber.wake()
-            for task in tuple(self._tasks):
-                task.cancel()
-            await asyncio.gather(*self._tasks, return_exceptions=True)
+            await self._serving.cancel()
 
     # The one who writes...
 
@@ -232,19 +232,14 @@ class Hub:
             flow: what the client opened.
         """
         if flow.purpose == PUBLISH_PURPOSE:
-            self._run(bare, flow, self._serve_publisher(bare, session, flow))
+            self._serving.run(bare, flow, self._serve_publisher(bare, session, flow))
         elif flow.purpose == SUBSCRIBE_PURPOSE:
-            self._run(bare, flow, self._serve_subscriber(bare, flow))
+            self._serving.run(bare, flow, self._serve_subscriber(bare, flow))
         elif flow.purpose == SEND_PURPOSE:
-            self._run(bare, flow, self._serve_sender(bare, flow))
+            self._serving.run(bare, flow, self._serve_sender(bare, flow))
         else:
             return False
         return True
-
-    def _run(self, bare: BareSession, flow: BareFlow, serving: Coroutine[Any, Any, None]) -> None:
-        task = self._loop.create_task(serve_flow(bare, flow, serving), name=f"landline {flow.purpose}")
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
 
     # ... of publishes ...
 
@@ -302,16 +297,19 @@ class Hub:
                 return "the server is going away"
             if not self._rules.may(bare.principal, "publish", topic):
                 return clean_reason(f"you may not publish to {topic!r}")
-            if rule.vet is None:
+            vetted: Any
+            if self._middlewares:
+                call = Call(session, "publish", topic, data)
+                vetted = through(self._middlewares, partial(vetted_by, rule))(call)
+            elif rule.vet is None:
                 return publish.data
-            vetted = rule.vet(session, topic, data)
+            else:
+                vetted = rule.vet(session, topic, data)
             if inspect.isawaitable(vetted):
                 return self._vet_later(topic, vetted)
             return encode_stored(vetted, self._limits.max_message)
-        except (
-            Exception,
-            asyncio.CancelledError,
-        ) as error:  # the program's own code: its bug refuses this publish and no other
+        except (Exception, asyncio.CancelledError) as error:
+            # The program's own code: its bug refuses this publish and no other.
             if is_cancelled(error):
                 raise
             return refusal(topic, error)
@@ -349,14 +347,13 @@ class Hub:
             )
             fill = partial(self._fill, bare, flow, feed)
             self._tell(feed, selects, fill)
-            bare.on_room[flow] = fill
             try:
                 fill()
                 await messages.receive()
                 raise ProtocolError("a subscription says nothing more", "bad-data")
             finally:
                 self._board.unsubscribe(feed)
-                del bare.on_room[flow]
+                bare.on_room.pop(flow, None)
 
     def _fill(self, bare: BareSession, flow: BareFlow, feed: Feed) -> None:
         """Send a subscriber what it takes now."""
@@ -366,7 +363,12 @@ class Hub:
             flow.put(frame_of(part, number))
         if feed.wants_page and flow.takes_more and not self._is_closing:
             feed.read()
-            self._run(bare, flow, self._read_and_fill(bare, flow, feed))
+            self._serving.run_more(bare, flow, self._read_and_fill(bare, flow, feed))
+        # Who was told everything waits for no room: a session may have many subscriptions, and room is made with every ack.
+        if (feed.has_something or feed.wants_page) and flow.why_unwritable() is None:
+            bare.on_room[flow] = partial(self._fill, bare, flow, feed)
+        else:
+            bare.on_room.pop(flow, None)
 
     async def _read_and_fill(self, bare: BareSession, flow: BareFlow, feed: Feed) -> None:
         await while_open(bare, flow, self._read(feed))

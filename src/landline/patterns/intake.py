@@ -23,7 +23,8 @@ from ..sessions.intake import NOTHING
 from ..sessions.signal import Signal
 from .failures import log
 from .messages import Messages
-from .publications import decode_stored, heard, say, serve_flow, while_open
+from .publications import decode_stored, heard, say
+from .serving import Serving, while_open
 
 Keep = Callable[[bytes], Awaitable[object]]
 """Stores what is known of an outbox."""
@@ -228,7 +229,7 @@ class Intakes:
 def receive_sends(bare: BareSession) -> None:
     """Have the peer's durable sends received by a session that does not outlive this process: nothing of them need be stored."""
     origins: dict[bytes, Origin] = {}
-    tasks: set[asyncio.Task[None]] = set()
+    serving = Serving()
 
     async def find(_: BareSession, outbox: bytes) -> Found:
         origin = origins.pop(outbox, None)
@@ -245,11 +246,7 @@ def receive_sends(bare: BareSession) -> None:
     def takes(flow: BareFlow) -> bool:
         if flow.purpose != SEND_PURPOSE:
             return False
-        task = asyncio.create_task(
-            serve_flow(bare, flow, intakes.serve(bare, flow)), name=f"landline {flow.purpose}"
-        )
-        tasks.add(task)
-        task.add_done_callback(tasks.discard)
+        serving.run(bare, flow, intakes.serve(bare, flow))
         return True
 
-    bare.serves = takes
+    bare.takers.append(takes)

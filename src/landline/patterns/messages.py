@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Generator
 from typing import Any, Final, Literal
 
 import msgspec
 
-from ..errors import FlowReset, Full, LandlineError, ProtocolError, SessionInterrupted
-from ..protocol.codec import encode_data
+from ..errors import FlowReset, Full, LandlineError, ProtocolError, SessionClosed, SessionInterrupted
+from ..protocol.codec import BYTES, encode_data
 from ..protocol.flow import Flow
-from ..protocol.frames import CloseCode
+from ..protocol.frames import HEADER, LARGE, CloseCode, DataFrame, encode_data_frame
 from ..protocol.session import Session
 from ..sessions.bare import BareSession
 from ..sessions.flow import RENEWED, RESTARTED, BareFlow
@@ -53,15 +52,12 @@ class Receipt:
         raise NotImplementedError
 
 
-class MessageReceipt(Receipt):
+class MessageReceipt(Receipt, msgspec.Struct, eq=False):
     """The receipt of a message in a flow."""
 
-    __slots__ = ("_flow", "_index", "_session")
-
-    def __init__(self, session: BareSession, flow: BareFlow, index: int) -> None:
-        self._session = session
-        self._flow = flow
-        self._index = index
+    _session: BareSession
+    _flow: BareFlow
+    _index: int
 
     @property
     def outcome(self) -> Outcome | None:
@@ -94,7 +90,7 @@ class Messages:
         self._held = bare.messages if held is None else held
         self._flow = self._held.core
         self._is_own = held is None
-        self._before: deque[tuple[Session, Flow]] = deque()
+        self._before: list[tuple[Session, Flow]] = []
         if held is None:
             bare.on_renewed.append(self._renew)
 
@@ -107,25 +103,48 @@ class Messages:
     async def send(self, value: Any) -> Receipt:
         """Queue a message, waiting while there is no room."""
         if not self._core.has_room_in(self._flow):
-            encode_data(
-                value, self._core.max_message
-            )  # what cannot be sent is told at once, not after the wait
-            self._bare.on_limit(self._core.full_limit(self._flow), "a sender waits for room")
+            await self._wait_for_room(value)
+        return self._send(value)
+
+    async def _wait_for_room(self, value: Any) -> None:
+        encode_data(value, self._core.max_message)  # what cannot be sent is told at once, not after the wait
+        self._bare.on_limit(self._core.full_limit(self._flow), "a sender waits for room")
+        self._core.ask(self._flow)  # what the peer has is told without waiting for company
         while not self._core.has_room_in(self._flow) and self._why_unwritable() is None:
             await self._bare.room.wait()
-        return self.send_nowait(value)
 
     def send_nowait(self, value: Any) -> Receipt:
         """Queue a message now or raise."""
-        error = self._why_unwritable()
-        if error is not None:
-            raise error
         core = self._core
-        kind, payload = encode_data(value, core.max_message)
-        if not core.has_room_in(self._flow):
+        if self._why_unwritable() is None and not core.has_room_in(self._flow):
+            encode_data(value, core.max_message)
             self._bare.on_limit(core.full_limit(self._flow), "a sender was told that there is no room")
             raise Full(f"the outbox is full: {core.outbox_frames:,} messages, {core.outbox_bytes:,} bytes")
-        return MessageReceipt(self._bare, self._held, core.send(self._flow, kind, payload))
+        return self._send(value)
+
+    def _send(self, value: Any) -> Receipt:
+        """Queue a message, for which there is room."""
+        bare, core, flow = self._bare, self._core, self._flow
+        if (  # looked at here, so that each message does not cost the calls that say why
+            bare.driver is None
+            or bare.is_closing
+            or bare.is_peer_closed
+            or flow.ours
+            or flow.theirs
+            or flow.is_ending
+            or flow.reset
+        ):
+            error = self._why_unwritable()
+            if error is not None:
+                raise error
+        frame: DataFrame
+        if type(value) is bytes and len(value) < LARGE and len(value) <= core.max_message:
+            # By far the commonest.
+            frame = HEADER.pack(len(value), BYTES, flow.number) + value
+        else:
+            kind, payload = encode_data(value, core.max_message)
+            frame = encode_data_frame(kind, flow.number, payload)
+        return MessageReceipt(bare, self._held, core.send_frame(flow, frame))
 
     def _why_unwritable(self) -> LandlineError | None:
         bare = self._bare
@@ -135,38 +154,54 @@ class Messages:
             return bare.closing()
         return self._held.why_unwritable()
 
-    async def receive(self) -> Any:
-        """Return the next message; asking for it says that the one before is handled."""
+    async def receive(self, *, is_iterated: bool = False) -> Any:
+        """Return the next message; asking for it says that the one before is handled. Where it is iterated, a close stops the iteration."""
         bare = self._bare
         while True:
+            flow = self._flow
             if bare.intake is not None and self._is_own and not bare.is_closing:
                 bare.intake.handle(bare)
                 value = bare.intake.take(bare)
                 if value is not NOTHING:
-                    self._core.handle_taken(self._flow)
+                    self._core.handle_taken(flow)
                     return value
-            if self._before or self._flow.inbox:
+            if flow.inbox or self._before:
                 break
-            self._core.handle_taken(self._flow)
-            bare.drained()
-            error = bare.ended or self._held.why_unreadable()
-            if error is not None:
-                raise error
-            if bare.is_closing:
-                raise bare.closing()
+            self._core.handle_taken(flow)
+            if (
+                bare.driver is None
+                or bare.is_closing
+                or bare.is_peer_closed
+                or flow.ours
+                or flow.theirs
+                or flow.reset
+            ):
+                bare.drained()
+                error: LandlineError | None = self._held.why_unreadable()
+                if not flow.is_read_out:  # else that was so before the session ended
+                    error = bare.ended or error or (bare.closing() if bare.is_closing else None)
+                if error is not None:
+                    raise _over(error, is_iterated)
             await self._held.arrived.wait()
         if bare.is_closing:
-            raise bare.closing()
-        core, flow = self._before[0] if self._before else (self._core, self._flow)
+            raise _over(bare.closing(), is_iterated)
+        core = self._core
+        if self._before:
+            core, flow = self._before[0]
         if not flow.inbox:
-            self._before.popleft()
+            self._before.pop(0)
             raise SessionInterrupted(RESTARTED, flow.queued - flow.handled_by_peer)
         try:
             return core.take(flow)
         except ProtocolError as error:
+            raise self.unreadable(error) from error
+
+    def unreadable(self, error: ProtocolError) -> Exception:
+        """End the session, since what came next cannot be read; return what to raise."""
+        for flow in (self._flow, *(flow for _, flow in self._before)):
             flow.inbox.clear()  # what came after it would have a hole before it
-            bare.lose(CloseCode.BAD_DATA, error.reason)
-            raise (bare.ended or error) from error
+        self._bare.lose(CloseCode.BAD_DATA, error.reason)
+        return self._bare.ended or error
 
     def ack(self) -> None:
         """Say that every message received so far is handled."""
@@ -187,3 +222,8 @@ class Messages:
                 raise SessionInterrupted(RESTARTED, held.core.queued - held.core.handled_by_peer)
             if error is not None:
                 raise error
+
+
+def _over(error: LandlineError, is_iterated: bool) -> Exception:
+    """Return what to raise where nothing more comes."""
+    return StopAsyncIteration() if is_iterated and isinstance(error, SessionClosed) else error

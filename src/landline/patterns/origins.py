@@ -80,9 +80,8 @@ class Origins:
             else:
                 # Before anything is published of it: then who comes again is known, and nothing of it is in doubt.
                 origin = Origin()
-                with suppress(
-                    StorageFull
-                ):  # then nothing of it is stored, and each of its publishes is told so
+                # Then nothing of it is stored, and each of its publishes is told so.
+                with suppress(StorageFull):
                     await self._storage.put(key, encode_record(origin, [], self._clock()))
                     self._came += 1
                     if 10 * self._came >= EMPTY:

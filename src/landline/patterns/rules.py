@@ -14,13 +14,15 @@ from ..history import Gap, Publication
 from ..protocol.feed import Behind
 from ..storage.base import Retention
 from ..storage.names import Pattern, check_topic
+from .middleware import Call
 
 log = logging.getLogger("landline.topics")
 
 P = TypeVar("P", Publication, Gap)
 
 Authorize = Callable[[str, str, str], bool]
-"""Takes a principal, ``"publish"`` or ``"subscribe"``, and the topic or pattern; returns whether they may."""
+"""Takes a principal, a verb and its object; returns whether they may: ``"enter"`` and the door, ``"publish"`` and the topic, ``"subscribe"`` and the topic
+or pattern, ``"call"`` and the method, ``"join"`` or ``"watch"`` and the group, ``"send"`` and the file's name."""
 
 
 class TopicRule(msgspec.Struct, frozen=True):
@@ -33,8 +35,34 @@ class TopicRule(msgspec.Struct, frozen=True):
     """Takes the session, the topic and the data of a client's publish; returns the data to store or an awaitable of it, or raises."""
 
 
+def ask(authorize: Authorize, principal: str, verb: str, what: str) -> bool:
+    """Return whether somebody may; not where ``authorize`` fails, or does not say so at once."""
+    try:
+        verdict: object = authorize(principal, verb, what)
+        if verdict is True or verdict is False:
+            return verdict
+        if not inspect.isawaitable(verdict):
+            return bool(verdict)
+    except (KeyboardInterrupt, SystemExit):
+        raise
+    except BaseException:  # the program's own code: its bug lets nobody in
+        log.exception("authorize failed")
+        return False
+    log.error("authorize must say at once what may be, and not later")  # else it lets everybody in
+    getattr(verdict, "close", _nothing)()
+    return False
+
+
+async def vetted_by(rule: TopicRule, call: Call) -> Any:
+    """Return the data to store of a client's publish; the last that it comes to behind the middlewares."""
+    if rule.vet is None:
+        return call.data
+    vetted = rule.vet(call.session, call.object, call.data)
+    return await vetted if inspect.isawaitable(vetted) else vetted
+
+
 def allow_all(principal: str, verb: str, topic: str) -> bool:
-    """Let everybody publish and subscribe: the default."""
+    """Let everybody do everything: the default."""
     del principal, verb, topic
     return True
 
@@ -66,11 +94,13 @@ class Rules:
         """Return a pattern to read by, checked.
 
         Raises:
-            TopicError: it breaks the rules for names, or is a topic that is not there.
+            TopicError: it breaks the rules for names, or is a topic that is not there, or no topic that can be there fits.
         """
         pattern = Pattern(text)
         if pattern.is_exact:
             self.of(text)
+        elif not any(pattern.overlaps(rule.pattern) for rule in self._rules):
+            raise TopicError(f"this server has no topics that {text!r} could select")
         return pattern
 
     def of_these(self, found: Iterable[P]) -> list[P]:
@@ -87,17 +117,8 @@ class Rules:
         return Behind.HISTORY if rule is None else rule.behind
 
     def may(self, principal: str, verb: str, topic: str) -> bool:
-        """Return whether somebody may; not where ``authorize`` fails, or does not say so at once."""
-        try:
-            verdict: object = self._authorize(principal, verb, topic)
-            if not inspect.isawaitable(verdict):
-                return bool(verdict)
-        except Exception:
-            log.exception("authorize failed")
-            return False
-        log.error("authorize must say at once what may be, and not later")  # else it lets everybody in
-        getattr(verdict, "close", _nothing)()
-        return False
+        """Return whether somebody may, as ``ask`` does."""
+        return ask(self._authorize, principal, verb, topic)
 
     def _find(self, topic: str) -> TopicRule | None:
         return next((rule for rule in self._rules if rule.pattern.matches(topic)), None)

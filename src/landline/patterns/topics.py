@@ -166,7 +166,7 @@ class Subscription:
             if self._is_closed:
                 return None
             if not is_renewed(error):
-                raise _why(error) from None
+                raise why_ended(error) from None
         self._begin()
         return None
 
@@ -182,8 +182,8 @@ class Subscription:
         await self.close()
 
 
-def _why(error: FlowEnded) -> Exception:
-    """Return what the end of its flow means for a subscription."""
+def why_ended(error: FlowEnded) -> Exception:
+    """Return what the end of its flow means for a subscription, or for being in a group."""
     if isinstance(error, FlowReset) and error.code == ResetCode.UNWANTED.text:
         return NotAllowed(error.reason)
     return error

@@ -38,6 +38,10 @@ SMALL: Final = 128
 """Bytes that a text may take besides twice its payload, before it is kept as its payload."""
 
 
+_EXTENSIONS: Final = {0xC7: 2, 0xC8: 3, 0xC9: 5, **dict.fromkeys(range(0xD4, 0xD9), 1)}
+"""Where in an extension its code is, by its first byte."""
+
+
 class Packed:
     """A value that is still bytes: it becomes objects, which may take seventy times the memory, only when the program takes it."""
 
@@ -46,6 +50,12 @@ class Packed:
     def __init__(self, payload: bytes, decode: Callable[[bytes], Any] = _unpack) -> None:
         self._payload = payload
         self._decode = decode
+
+    @property
+    def extension(self) -> int | None:
+        """The code of the extension that it is, or None; nothing else of it is read."""
+        place = _EXTENSIONS.get(self._payload[0]) if self._decode is _unpack else None
+        return None if place is None else (self._payload[place] ^ 0x80) - 0x80
 
     def unpack(self) -> Any:
         """Return the value.
@@ -66,7 +76,7 @@ def encode_data(value: Any, max_message: int) -> tuple[int, bytes]:
         DataError: it cannot be encoded or would not be read at the other end, has lone surrogates, is nested too deep, or is over
             ``max_message`` bytes.
     """
-    kind, payload = _encode(value)
+    kind, payload = (BYTES, value) if type(value) is bytes else _encode(value)
     if len(payload) > max_message:
         raise DataError(f"a message of {len(payload):,} bytes is over the limit of {max_message:,} bytes")
     if kind == PACKED:
@@ -78,7 +88,7 @@ def encode_data(value: Any, max_message: int) -> tuple[int, bytes]:
                 _unpack(payload)
         except RecursionError as error:
             raise DataError(
-                f"cannot send a {type(value).__name__} that is nested so deep: {error}"
+                f"cannot send this {type(value).__name__}, which is nested so deep: {error}"
             ) from error
         except (UnicodeDecodeError, msgspec.DecodeError, ValueError) as error:
             raise DataError(
@@ -88,8 +98,6 @@ def encode_data(value: Any, max_message: int) -> tuple[int, bytes]:
 
 
 def _encode(value: Any) -> tuple[int, bytes]:
-    if type(value) is bytes:
-        return BYTES, value
     if isinstance(value, str):
         try:
             return TEXT, value.encode()
@@ -100,7 +108,7 @@ def _encode(value: Any) -> tuple[int, bytes]:
     try:
         return PACKED, _pack(value)
     except (TypeError, ValueError, OverflowError, RecursionError) as error:
-        raise DataError(f"cannot send a {type(value).__name__}: {error}") from error
+        raise DataError(f"cannot send this {type(value).__name__}: {error}") from error
 
 
 def _may_be_deep(payload: bytes) -> bool:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 import msgspec
 
 from .frames import CloseCode, ResetCode
@@ -114,3 +116,6 @@ Event = (
     HelloReceived | ResumeReceived | Welcomed | Turned | Confirmed | FlowOpened | FlowAbandoned | MessagesReceived | OutcomesKnown
     | RoomMade | Stalled | Suspected | Heard | LoopBlocked | PeerClosed | ConnectionEnded
 )  # fmt: skip
+
+NEWS: Final = frozenset({MessagesReceived, OutcomesKnown, FlowOpened, FlowAbandoned, RoomMade, Stalled})
+"""Those about the session itself, which concern nobody but its holder; all others are about the connection that carries it."""

@@ -11,7 +11,7 @@ from collections import deque
 from typing import Any, Final
 
 from ..errors import ProtocolError
-from .frames import FRAME_COST, HEADER
+from .frames import FRAME_COST, HEADER, DataFrame
 from .handshake import Reset
 
 ENDED: Final = 1
@@ -22,6 +22,9 @@ DONE: Final = 2
 
 RESET: Final = 4
 """Said of both: whoever says it abandons the flow (RESET)."""
+
+_MORE: Final = FRAME_COST - HEADER.size
+"""What a frame costs besides its bytes on the wire."""
 
 UNKNOWN: Final = 1 << 63
 """The place of an OPEN that was not written yet."""
@@ -38,6 +41,7 @@ class Flow:
         reset: what the peer said when it abandoned the flow.
         pending, pending_bytes: whole frames that were never written to any transport.
         queued, sent: how many frames the program gave, and how many of them were written.
+        has_large: a large frame may be among the pending.
         is_ending: END follows what is pending.
         handled_by_peer: how many of ours the peer's program is done with.
         reach: how many of ours may have come into the peer's hands; the same as ``sent`` until an ended session knows better.
@@ -49,7 +53,7 @@ class Flow:
     """
 
     __slots__ = (
-        "asked", "credit", "granted", "handled", "handled_by_peer", "handled_told", "inbox", "is_ending", "is_news",
+        "asked", "credit", "granted", "handled", "handled_by_peer", "handled_told", "has_large", "inbox", "is_ending", "is_news",
         "number", "opened_at", "ours", "pending", "pending_bytes", "purpose", "queued", "reach",
         "received", "received_cost", "reset", "sent", "sent_cost", "taken", "taken_cost", "theirs", "wanted", "window",
     )  # fmt: skip
@@ -63,12 +67,13 @@ class Flow:
         self.theirs = 0
         self.reset: Reset | None = None
         # Sending...
-        self.pending: deque[bytes] = deque()
+        self.pending: list[DataFrame] = []
         self.pending_bytes = 0
         self.queued = 0
         self.sent = 0
         self.sent_cost = 0
         self.credit = credit
+        self.has_large = False
         self.is_ending = False
         self.handled_by_peer = 0
         self.reach = 0
@@ -87,29 +92,29 @@ class Flow:
 
     # The program sends...
 
-    def push(self, kind: int, payload: bytes) -> int:
-        """Queue one frame; return its size on the wire, in bytes."""
-        return self.push_frame(HEADER.pack(len(payload), kind, self.number) + payload)
-
-    def push_frame(self, frame: bytes) -> int:
-        """Queue one whole data frame of this flow, which others may share; return its size on the wire, in bytes."""
-        size = len(frame)
-        self.pending.append(frame)
-        self.pending_bytes += size
-        self.queued += 1
-        return size
-
-    def pop(self) -> bytes | None:
-        """Return the next frame that credit allows to be written."""
-        if self.pending and self.sent_cost < self.credit:
-            frame = self.pending.popleft()
-            size = len(frame)
-            self.pending_bytes -= size
-            self.sent += 1
-            self.reach += 1
-            self.sent_cost += size - HEADER.size + FRAME_COST
-            return frame
-        return None
+    def pop(self, budget: int) -> list[DataFrame]:
+        """Return the frames to write now, as far as credit and ``budget`` bytes allow: the last one may exceed both."""
+        pending = self.pending
+        if not pending or self.sent_cost >= self.credit or budget <= 0:
+            return []
+        size, count, last = self.pending_bytes, len(pending), len(pending[-1])
+        cost = size + count * _MORE
+        if size - last < budget and self.sent_cost + cost - last - _MORE < self.credit:
+            popped, self.pending = pending, []  # all of it: the usual case
+        else:
+            size = cost = count = 0
+            while size < budget and self.sent_cost + cost < self.credit:
+                last = len(pending[count])
+                size += last
+                cost += last + _MORE
+                count += 1
+            popped = pending[:count]
+            del pending[:count]
+        self.pending_bytes -= size
+        self.sent += count
+        self.reach += count
+        self.sent_cost += cost
+        return popped
 
     @property
     def is_waiting(self) -> bool:
@@ -148,27 +153,6 @@ class Flow:
 
     # The peer sends...
 
-    def accept(self, value: Any, size: int) -> None:
-        """Take one arrived value of ``size`` payload bytes into the inbox.
-
-        Raises:
-            ProtocolError: the peer had no credit for it.
-        """
-        if self.received_cost >= self.granted:
-            raise ProtocolError(f"flow {self.number} was sent beyond its credit", limit="window")
-        cost = size + FRAME_COST
-        self.inbox.append((value, cost))
-        self.received += 1
-        self.received_cost += cost
-
-    def take(self) -> Any:
-        """Return the oldest value of the inbox; everything taken before it is handled now."""
-        self.handled = self.taken
-        value, cost = self.inbox.popleft()
-        self.taken += 1
-        self.taken_cost += cost
-        return value
-
     @property
     def grantable(self) -> int:
         """The credit that could be granted by now."""
@@ -183,7 +167,7 @@ class Flow:
     def is_news_urgent(self) -> bool:
         """Whether the peer may be waiting for what we could tell."""
         return (
-            self.grantable - self.granted >= self.window >> 1
+            self.taken_cost + self.window - self.granted >= self.window >> 1
             or self.handled_told < self.asked <= self.handled
         )
 

@@ -35,6 +35,11 @@ class Flows:
         open: those that are not over, by number; the messages are always among them.
     """
 
+    __slots__ = (
+        "_drop", "_highest_of_peer", "_limits", "_most_of_peer", "_next", "_opened", "_opened_by_peer", "_write",
+        "open",
+    )  # fmt: skip
+
     def __init__(
         self,
         messages: Flow,

@@ -20,6 +20,9 @@ MAGIC: Final = b"\xfeLNDLN\x00" + bytes([VERSION])
 HEADER: Final = struct.Struct("!IBI")
 """Length of the payload in bytes, type of the frame, and one number whose meaning is the type's."""
 
+_KIND_AT: Final = 4
+"""Where the type stands in a frame."""
+
 COUNT: Final = struct.Struct("!Q")
 COUNTS: Final = struct.Struct("!QQ")
 
@@ -30,6 +33,12 @@ FIRST_CREDIT: Final = 4096
 """The credit that whoever opens a flow begins with, before the other end has said anything; and the least that a flow is granted anew."""
 
 MAX_CONTROL: Final = PROTOCOL.control
+
+LARGE: Final = 16 << 10
+"""Payloads from this size on are worth more care than frames: header and payload are written as they are, not as one copy."""
+
+_PIECE: Final = 4096
+"""Parts of a frame that are smaller than this are gathered, larger ones are kept as they came."""
 
 
 class FrameType(IntEnum):
@@ -137,6 +146,40 @@ def is_magic(head: bytes | bytearray) -> bool:
     raise ProtocolError(f"the peer does not speak landline: it began with {bytes(head[:40])!r}")
 
 
+class LargeFrame:
+    """A whole frame whose payload stays the object that it is: it is nowhere copied behind its header, as far as the carrier allows."""
+
+    __slots__ = ("header", "payload")
+
+    def __init__(self, header: bytes, payload: bytes) -> None:
+        self.header = header
+        self.payload = payload
+
+    def __len__(self) -> int:
+        return len(self.header) + len(self.payload)
+
+
+DataFrame = bytes | LargeFrame
+"""A whole frame with a program's data."""
+
+
+def encode_data_frame(kind: int, number: int, payload: bytes) -> DataFrame:
+    """Return one whole frame, which is a ``LargeFrame`` from ``LARGE`` bytes of payload on."""
+    header = HEADER.pack(len(payload), kind, number)
+    return header + payload if len(payload) < LARGE else LargeFrame(header, payload)
+
+
+def kind_of(frame: DataFrame) -> int:
+    """Return the type of a whole frame."""
+    return (frame.header if isinstance(frame, LargeFrame) else frame)[_KIND_AT]
+
+
+def number_of(frame: DataFrame) -> int:
+    """Return the number of a whole frame."""
+    number: int = HEADER.unpack_from(frame.header if isinstance(frame, LargeFrame) else frame)[2]
+    return number
+
+
 def encode_frame(kind: int, number: int = 0, payload: bytes = b"") -> bytes:
     """Return one whole frame."""
     return HEADER.pack(len(payload), kind, number) + payload
@@ -162,24 +205,21 @@ class FrameDecoder:
     Args:
         max_message: the largest payload of a data frame, in bytes, that of any other is ``MAX_CONTROL``; a header that declares more is an
             error at once.
+
+    Attributes:
+        held: the bytes that are here of an unfinished frame.
+        needed: the size of the unfinished frame in bytes, header included, as far as known: at first that of the header alone.
     """
 
-    __slots__ = ("_buffer", "_max_message", "_needed")
+    __slots__ = ("_head", "_max_message", "_pieces", "_small", "held", "needed")
 
     def __init__(self, max_message: int) -> None:
         self._max_message = max_message
-        self._buffer = bytearray()
-        self._needed = HEADER.size
-
-    @property
-    def held(self) -> int:
-        """The bytes that are here of an unfinished frame."""
-        return len(self._buffer)
-
-    @property
-    def needed(self) -> int:
-        """The size of the unfinished frame in bytes, header included, as far as known: at first that of the header alone."""
-        return self._needed
+        self._small = min(max_message, MAX_CONTROL)  # no frame is over its limit with this
+        self._head = b""
+        self._pieces: list[bytes | bytearray | memoryview] = []
+        self.held = 0
+        self.needed = HEADER.size
 
     def feed(self, data: bytes) -> Iterable[Frame]:
         """Return the frames that ``data`` completes.
@@ -189,24 +229,30 @@ class FrameDecoder:
         Raises:
             ProtocolError: a header declares more than the limit (``too-large``); while the frames before it are taken, not at once.
         """
-        buffer = self._buffer
-        if len(buffer) + len(data) < self._needed:  # little arrived: there is nothing to cut yet
-            buffer += data
+        if self.held + len(data) < self.needed:  # little arrived: there is nothing to cut yet
+            self._keep(data)
             return ()
+        if not self.held:
+            length, kind, number = HEADER.unpack_from(data)
+            if length == len(data) - HEADER.size and length <= self._small:
+                return (
+                    (kind, number, data[HEADER.size :]),
+                )  # one whole frame, as where they come one at a time
         return self._cut(data)
 
     def _cut(self, data: bytes) -> Iterator[Frame]:
         at, header_size = 0, HEADER.size
-        if self._buffer:
-            at = self._fill(data)
-            if len(self._buffer) < self._needed:
+        if self.held:
+            if self.held < header_size:
+                at = header_size - self.held
+                self._keep(data[:at])
+                self._learn(self._head)
+            stop = at + self.needed - self.held
+            self._keep(_part(data, at, stop))
+            if self.held < self.needed:
                 return
-            # One copy, and what it was gathered in goes before anybody works on it: a large message is never here three times.
-            whole, self._buffer, self._needed = self._buffer, bytearray(), header_size
-            _, kind, number = HEADER.unpack_from(whole)
-            payload = bytes(memoryview(whole)[header_size:])
-            del whole
-            yield kind, number, payload
+            at = stop
+            yield self._finish()
         unpack, max_message = HEADER.unpack_from, self._max_message
         end = len(data)
         while end - at >= header_size:
@@ -215,28 +261,48 @@ class FrameDecoder:
                 raise _too_large(kind, length)
             stop = at + header_size + length
             if stop > end:
-                self._needed = stop - at
+                self._keep(data[at : at + header_size])
+                self.needed = stop - at
+                at += header_size
                 break
             yield kind, number, data[at + header_size : stop]
             at = stop
         if at < end:
-            self._buffer += data[at:]
+            self._keep(_part(data, at, end))
 
-    def _fill(self, data: bytes) -> int:
-        """Add what the unfinished frame lacks; return how much of ``data`` that took."""
-        buffer, at = self._buffer, 0
-        if len(buffer) < HEADER.size:
-            at = HEADER.size - len(buffer)
-            buffer += data[:at]
-            if len(buffer) < HEADER.size:
-                return len(data)
-            length, kind, _ = HEADER.unpack_from(buffer)
-            if length > (self._max_message if FIRST_COUNTED <= kind <= LAST_DATA else MAX_CONTROL):
-                raise _too_large(kind, length)
-            self._needed = HEADER.size + length
-        stop = at + self._needed - len(buffer)
-        buffer += data[at:stop]
-        return min(stop, len(data))
+    def _learn(self, head: bytes) -> None:
+        """Learn from a whole header how much is needed."""
+        length, kind, _ = HEADER.unpack(head)
+        if length > (self._max_message if FIRST_COUNTED <= kind <= LAST_DATA else MAX_CONTROL):
+            raise _too_large(kind, length)
+        self.needed = HEADER.size + length
+
+    def _keep(self, part: bytes | memoryview) -> None:
+        """Keep a part of the unfinished frame: of its header, or of its payload once that is whole."""
+        if self.held < HEADER.size:
+            self._head += part
+        elif len(part) >= _PIECE:
+            self._pieces.append(part)  # joined when all are here: a large message is copied once
+        elif self._pieces and isinstance(self._pieces[-1], bytearray):
+            self._pieces[-1] += part
+        else:
+            self._pieces.append(bytearray(part))
+        self.held += len(part)
+
+    def _finish(self) -> Frame:
+        """Return the frame that was unfinished, and keep nothing of it."""
+        _, kind, number = HEADER.unpack(self._head)
+        payload = b"".join(self._pieces)
+        self._head, self._pieces, self.held, self.needed = b"", [], 0, HEADER.size
+        return kind, number, payload
+
+
+def _part(data: bytes, at: int, stop: int) -> bytes | memoryview:
+    """Return ``data[at:stop]``, not copied where that would be much; what is not copied keeps no more than twice its size."""
+    size = min(stop, len(data)) - at
+    if size < _PIECE or 2 * size < len(data):
+        return data[at:stop]
+    return data if size == len(data) else memoryview(data)[at:stop]
 
 
 def _too_large(kind: int, length: int) -> ProtocolError:

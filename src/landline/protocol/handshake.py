@@ -94,6 +94,8 @@ class Welcome(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """How long the server keeps the session without a line, in seconds."""
     max_flows: Count = 0
     """As in HELLO."""
+    expires_in: Seconds | None = None
+    """The credentials are good for so many seconds from now on; without others the session ends then."""
 
 
 class Refusal(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

@@ -33,29 +33,33 @@ class Heartbeat:
         interval: silence before a ping, in seconds, jitter already taken off.
         dead_after: silence after that ping before the peer counts as dead, in seconds.
         now: the time of the start.
+
+    Attributes:
+        heard_at: when bytes arrived last; whoever knows that no ping is out may write it here instead of calling ``heard``.
+        pinged_at: when a ping went out that nothing has been heard after, or None.
     """
 
-    __slots__ = ("_dead_after", "_heard_at", "_interval", "_pinged_at", "_suspected")
+    __slots__ = ("_dead_after", "_interval", "_suspected", "heard_at", "pinged_at")
 
     def __init__(self, interval: float, dead_after: float, now: float) -> None:
         self._interval = interval
         self._dead_after = dead_after
-        self._heard_at = now
-        self._pinged_at: float | None = None
+        self.heard_at = now
+        self.pinged_at: float | None = None
         self._suspected = False
 
     def heard(self, now: float) -> bool:
         """Note that bytes arrived; return whether the line had been suspected."""
-        self._heard_at = now
-        self._pinged_at = None
+        self.heard_at = now
+        self.pinged_at = None
         was, self._suspected = self._suspected, False
         return was
 
     def timeout_at(self) -> float:
         """When ``check`` should be called next."""
-        if self._pinged_at is None:
-            return self._heard_at + self._interval
-        return self._pinged_at + (self._dead_after if self._suspected else self._dead_after / 2)
+        if self.pinged_at is None:
+            return self.heard_at + self._interval
+        return self.pinged_at + (self._dead_after if self._suspected else self._dead_after / 2)
 
     def check(self, now: float) -> Verdict:
         """Return what the silence means by now; the caller does it (writes the ping, ends the connection)."""
@@ -63,10 +67,10 @@ class Heartbeat:
         if now < due:
             return Verdict.QUIET
         if now - due > LATE:
-            self._pinged_at = now  # a suspicion stays one: only bytes lift it
+            self.pinged_at = now  # a suspicion stays one: only bytes lift it
             return Verdict.BLOCKED
-        if self._pinged_at is None:
-            self._pinged_at = now
+        if self.pinged_at is None:
+            self.pinged_at = now
             return Verdict.PING
         if not self._suspected:
             self._suspected = True
@@ -78,7 +82,7 @@ class Progress:
     """The clock of what we write: the time without progress, looked at a few times per ``timeout`` seconds.
 
     Attributes:
-        written: bytes given to the transport so far.
+        written: bytes given to the transport so far, which whoever writes them adds; after ``begin`` where ``look_at`` is None.
         look_at: when ``check`` should be called next, or None while nothing waits.
     """
 
@@ -91,18 +95,16 @@ class Progress:
         self.written = 0
         self.look_at: float | None = None
 
-    def wrote(self, size: int, now: float) -> None:
-        """Note that this many bytes were given to the transport."""
-        if self.look_at is None:
-            self._at = now  # all that was written before had left
-            self.look_at = now + self._timeout / 4
-        self.written += size
+    def begin(self, now: float) -> None:
+        """Look at what is written from now on: all that was written before had left."""
+        self._at = now
+        self.look_at = now + self._timeout / 4
 
-    def check(self, now: float, backlog: int) -> bool:
-        """Return whether bytes left in time; ``backlog`` of them have not left this process."""
+    def check(self, now: float, backlog: int, wrapping: int = 0) -> bool:
+        """Return whether bytes left in time; ``backlog`` have not left this process, of those and of ``wrapping`` put around them so far."""
         if self.look_at is None or now < self.look_at:
             return True
-        left = self.written - backlog
+        left = self.written + wrapping - backlog
         if left > self._left or now - self.look_at > LATE:  # when late, we ourselves did not write
             self._left, self._at = left, now
         self.look_at = now + self._timeout / 4 if backlog else None

@@ -7,7 +7,7 @@ virtual time.
 
 from __future__ import annotations
 
-from collections import Counter, deque
+from collections import Counter, OrderedDict
 from collections.abc import Callable
 from functools import partial
 from typing import Any, Generic
@@ -19,6 +19,7 @@ from ..limits import Limits
 from .credit import Pressure
 from .events import Confirmed, ConnectionEnded, Event, HelloReceived, ResumeReceived
 from .frames import CloseCode
+from .grants import Grants
 from .handshake import ID_SIZE, TOKEN_SIZE, Hello, Refusal, Resume, Welcome, clean_reason
 from .kept import C, Caller, E, Kept, Store, nothing
 from .resume import Record, SessionTable, hash_token
@@ -50,6 +51,7 @@ class Host(Generic[C, E]):
 
     Attributes:
         kept: the sessions that live, by their id.
+        grants: until when they may, where that is limited.
         pressure: see there.
         back_in: asked for each who is told to come back because the server goes: after how many seconds.
     """
@@ -72,6 +74,7 @@ class Host(Generic[C, E]):
         store: Store | None = None,
     ) -> None:
         self.kept: dict[bytes, Kept[C, E]] = {}
+        self.grants = Grants(self.kept, wake)
         self._table = table
         self._limits = limits
         self._life = life
@@ -88,7 +91,7 @@ class Host(Generic[C, E]):
         self.back_in: Callable[[], float] = lambda: 1.0
         self._greeting: dict[C, Caller] = {}
         self._carried: dict[C, Kept[C, E]] = {}
-        self._unconfirmed: deque[tuple[float, Kept[C, E]]] = deque()
+        self._unconfirmed = OrderedDict[bytes, float]()  # until when, by their ids
         self._held_by_source: Counter[str] = Counter()
         self._is_closed = False
         self._shortage = Shortage(limits, pressure, table, self.kept, self._carried, hit, wake)
@@ -154,13 +157,14 @@ class Host(Generic[C, E]):
         """Return the refusal of somebody who may come back, or go elsewhere."""
         return Refusal(code=code, reason=reason, retry_in=retry_in, redirect=self._redirect)
 
-    def admit(self, carrier: C, principal: str | None, now: float) -> None:
-        """Give a caller what it asked for, now that it is known who it is; None is nobody, and refused."""
+    def admit(self, carrier: C, principal: str | None, now: float, lasts: float | None = None) -> None:
+        """Give a caller what it asked for, for so many seconds, now that it is known who it is; None is nobody, and refused."""
         caller = self._greeting.get(carrier)
         if caller is None:
             return  # it went while it was asked about
+        caller.granted_until = None if lasts is None else now + lasts
         if principal is None:
-            self.refuse(carrier, Refusal(code=CloseCode.UNAUTHORIZED, reason="the credentials are not good"))
+            self.refuse(carrier, Refusal(code=CloseCode.UNAUTHORIZED, reason=caller.why_nobody))
         elif self._is_closed:
             self.refuse(carrier, self._not_now(CloseCode.GOING_AWAY, _GOING, self.back_in()))
         elif isinstance(caller.asked, Resume):
@@ -172,12 +176,7 @@ class Host(Generic[C, E]):
 
     def _welcome(self, carrier: C, hello: Hello, principal: str, source: str, now: float) -> None:
         crowded = bool(source) and self._held_by_source[source] >= self._limits.max_per_source
-        surplus = None if crowded else self._table.surplus  # nobody makes room for who gets none
-        if surplus is not None:
-            self._hit(
-                source, "max_sessions", "of those without a line, one that had lived for a short time went"
-            )
-            self.kept[surplus.id].end.lose(CloseCode.EXPIRED, "the server needed the room")
+        self._shortage.make_place(source, crowded=crowded)
         if self._table.is_full or crowded:
             self.refuse(
                 carrier,
@@ -310,6 +309,7 @@ class Host(Generic[C, E]):
         is_same: bool = False,
     ) -> None:
         limits, core = self._limits, kept.end.core
+        until = self._greeting.pop(carrier).granted_until
         welcome = Welcome(
             session=kept.record.id,
             token=token,
@@ -322,12 +322,13 @@ class Host(Generic[C, E]):
             dead_after=limits.dead_after,
             resume_window=limits.resume_window,
             max_flows=limits.max_flows,
+            expires_in=None if until is None else max(until - now, 0.0),
         )
         carrier.connection.welcome(welcome, core, peer_received, now)
         kept.carrier = carrier
         kept.is_confirmed = False
-        self._greeting.pop(carrier, None)
         self._carried[carrier] = kept
+        self.grants.set(kept.record.id, until)
         carrier.schedule()
 
     # A session's connection reports...
@@ -356,7 +357,7 @@ class Host(Generic[C, E]):
         if not (
             kept.is_told or kept.is_restored
         ):  # its client may hold the welcome, and come back to confirm
-            self._unconfirmed.append((now + self._limits.handshake_timeout, kept))
+            self._unconfirmed.setdefault(kept.record.id, now + self._limits.handshake_timeout)
         self._detach(kept, event.reason or event.code.text, now)
 
     def _detach(self, kept: Kept[C, E], reason: str, now: float) -> None:
@@ -377,6 +378,8 @@ class Host(Generic[C, E]):
         """
         if self._store is not None and not goes_on:
             self._store(session_id, None, nothing)
+        self.grants.set(session_id, None)
+        self._unconfirmed.pop(session_id, None)
         kept, reason = self.kept.pop(session_id), clean_reason(reason)
         self._table.remove(kept.record, code, reason, now)
         self._held_by_source[kept.source] -= 1
@@ -397,17 +400,16 @@ class Host(Generic[C, E]):
         """When ``handle_timeout`` must be called, or None for never."""
         if self._shortage.is_due:
             return 0.0
-        expires_at = self._table.timeout_at()
-        if not self._unconfirmed:
-            return expires_at
-        forgotten_at = self._unconfirmed[0][0]
-        return forgotten_at if expires_at is None else min(expires_at, forgotten_at)
+        forgotten_at = next(iter(self._unconfirmed.values()), None)
+        times = (forgotten_at, self._table.timeout_at(), self.grants.timeout_at())
+        return min((at for at in times if at is not None), default=None)
 
     def handle_timeout(self, now: float) -> None:
         """End the sessions whose time is over: their window passed, nobody came to confirm them, or their memory is needed."""
         self._shortage.make_room(now)
-        while self._unconfirmed and self._unconfirmed[0][0] <= now:
-            _, kept = self._unconfirmed.popleft()
+        self.grants.handle_timeout(now)
+        while self._unconfirmed and next(iter(self._unconfirmed.values())) <= now:
+            kept = self.kept[self._unconfirmed.popitem(last=False)[0]]
             if not kept.is_told and kept.carrier is None:
                 self._hit(kept.source, "handshake_timeout", "nobody confirmed a welcome")
                 kept.end.lose(CloseCode.EXPIRED, "it was never confirmed")

@@ -62,11 +62,19 @@ E = TypeVar("E", bound=SessionEnd[Any])
 class Caller:
     """Somebody who is not let in yet: where it comes from, and what it asks for once it did."""
 
-    __slots__ = ("asked", "source")
+    __slots__ = ("asked", "granted_until", "source")
 
     def __init__(self, source: str) -> None:
         self.source = source
+        self.granted_until: float | None = None
         self.asked: Hello | Resume | None = None
+
+    @property
+    def why_nobody(self) -> str:
+        """Why it is not let in, where nobody knows who it is: as it would have to be told, to do something about it."""
+        if self.asked is not None and self.asked.credentials is None:
+            return "this server wants credentials, and none were shown"
+        return "the credentials are not good"
 
 
 class Kept(Generic[C, E]):

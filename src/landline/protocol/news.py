@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 from .events import Event, FlowAbandoned, FlowOpened, MessagesReceived, OutcomesKnown, RoomMade, Stalled
+from .flows import MESSAGES
 from .session import Session
 
+_MESSAGES_RECEIVED = MessagesReceived(MESSAGES)
+"""By far the commonest: made once."""
 
-def take_news(session: Session) -> list[Event]:
-    """Return what happened in ``session`` since the last call."""
-    events: list[Event] = []
+
+def take_news(session: Session, events: list[Event]) -> None:
+    """Add what happened in ``session`` since the last call to ``events``."""
     if session.arrived:
-        events += [MessagesReceived(number) for number in sorted(session.arrived)]
+        if len(session.arrived) == 1 and MESSAGES in session.arrived:
+            events.append(_MESSAGES_RECEIVED)
+        else:
+            events += [MessagesReceived(number) for number in sorted(session.arrived)]
         session.arrived.clear()
     if session.handled:
         events += [
@@ -31,4 +37,3 @@ def take_news(session: Session) -> list[Event]:
     if session.stall.is_on and not session.stall.is_told:
         session.stall.is_told = True
         events.append(Stalled())
-    return events

@@ -6,7 +6,6 @@ received stays in the replay, and is written again, first, on the next transport
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable
 from typing import Final
 
@@ -15,12 +14,9 @@ from ..limits import Limits
 from .credit import Pressure
 from .flow import Flow
 from .flows import MESSAGES, Flows
-from .frames import FIRST_CREDIT
+from .frames import FIRST_CREDIT, LARGE, LAST_DATA, DataFrame, LargeFrame, encode_data_frame, kind_of
 from .stall import Stall
 from .states import Role
-
-_ABOUT: Final = -1
-"""Stands in the replay for the flow of a frame that is about a flow, not of its messages."""
 
 _TURN: Final = 16 << 10
 """About how many bytes a flow writes before the next one has its turn."""
@@ -36,7 +32,14 @@ class Outbox:
         outbox_bytes, outbox_frames: what was sent and not yet received by the peer; of flows besides the messages only what was written.
         stall: who waits for whose credit.
         made_room: the outbox became shorter, and nobody was told yet.
+        is_cut_short: ``data_to_send`` stopped at its budget.
     """
+
+    __slots__ = (
+        "_about", "_about_unreceived", "_ending", "_flows", "_is_woken", "_replay", "_replaying", "_turn",
+        "_written", "flows", "is_cut_short", "limits", "made_room", "messages", "on_room", "outbox_bytes",
+        "outbox_frames", "pressure", "sent", "stall", "wake",
+    )  # fmt: skip
 
     def __init__(
         self, limits: Limits, pressure: Pressure, messages: Flow, *, role: Role, peer_max_flows: int
@@ -54,9 +57,10 @@ class Outbox:
         self.outbox_bytes = 0
         self.outbox_frames = 0
         self.made_room = False
-        self._replay: deque[tuple[int, bytes]] = deque()
-        self._replaying: deque[bytes] = deque()
-        self._about: deque[tuple[int, bytes]] = deque()
+        self.is_cut_short = False
+        self._replay: list[DataFrame] = []
+        self._replaying: list[DataFrame] = []  # the last is written first
+        self._about: list[tuple[int, bytes]] = []
         self._about_unreceived = 0
         self._ending: dict[int, Flow] = {}
         self.stall = Stall(limits.stalled_after)
@@ -66,20 +70,23 @@ class Outbox:
 
     # The program sends...
 
-    @property
-    def has_room(self) -> bool:
-        """Whether the outbox takes another message. Under pressure it takes little, and ``on_room`` is called when that is over."""
-        return (
-            self.outbox_bytes < self.limits.outbox_bytes
-            and self.outbox_frames < self.limits.outbox_messages
-            and (self.outbox_bytes < FIRST_CREDIT or not self.pressure.holds_back(self))
-        )
-
     def has_room_in(self, flow: Flow) -> bool:
-        """Whether a flow takes another message; one whose peer does not read fills itself and no other."""
-        if flow is self.messages:
-            return self.has_room
+        """Whether a flow takes another message; one whose peer does not read fills itself and no other.
+
+        Under pressure it takes little, and ``on_room`` is called when that is over.
+        """
         limits = self.limits
+        if flow is self.messages:
+            held, pressure = self.outbox_bytes, self.pressure
+            return (
+                held < limits.outbox_bytes
+                and self.outbox_frames < limits.outbox_messages
+                and (
+                    held < FIRST_CREDIT
+                    or (pressure.used < pressure.limit and not pressure.is_on)
+                    or not pressure.holds_back(self)
+                )
+            )
         written = self.outbox_bytes - self.messages.pending_bytes
         return (
             flow.pending_bytes < limits.flow_outbox
@@ -99,13 +106,16 @@ class Outbox:
 
     def send(self, flow: Flow, kind: int, payload: bytes) -> int:
         """Queue one frame; return its index within the flow. The caller has seen to ``has_room_in``."""
-        return self._sent(flow, flow.push(kind, payload))
+        return self.send_frame(flow, encode_data_frame(kind, flow.number, payload))
 
-    def send_frame(self, flow: Flow, frame: bytes) -> int:
-        """Queue one whole frame of a flow, as ``send`` does."""
-        return self._sent(flow, flow.push_frame(frame))
-
-    def _sent(self, flow: Flow, size: int) -> int:
+    def send_frame(self, flow: Flow, frame: DataFrame) -> int:
+        """Queue one whole data frame of a flow, which others may share, as ``send`` does."""
+        size = len(frame)
+        flow.pending.append(frame)
+        flow.pending_bytes += size
+        flow.queued += 1
+        if size >= LARGE:
+            flow.has_large = True
         self.pressure.used += size
         if flow is self.messages:
             self.outbox_bytes += size
@@ -127,29 +137,26 @@ class Outbox:
                 return True
         return False
 
-    def _add_new(self, out: list[bytes], budget: int) -> None:
-        """Add what was never written, as far as credit and ``budget`` allow."""
+    def _add_in_turns(self, out: list[bytes], budget: int) -> int:
+        """Add what was never written, where it is of several flows; return what is left of ``budget``."""
         if self._about:
             budget = self._add_about(out, budget)
             if self._about:
-                return  # an OPEN may be among them, and nothing of its flow goes before it
-        if len(self.flows) > 1:
-            self._add_turns(out, budget)
-        elif self.messages.pending:
-            self._add_frames(out, self.messages, budget)
+                return budget  # an OPEN may be among them, and nothing of its flow goes before it
+        return self._add_turns(out, budget)
 
     def _add_replay(self, out: list[bytes], budget: int) -> int:
         replaying = self._replaying
         while replaying and budget > 0:
-            frame = replaying.popleft()
-            out.append(frame)
+            frame = replaying.pop()
+            _add(out, frame)
             self._written += 1
             budget -= len(frame)
         return budget
 
     def _add_about(self, out: list[bytes], budget: int) -> int:
         while self._about and budget > 0:
-            number, frame = self._about.popleft()
+            number, frame = self._about.pop(0)
             flow = self.flows.get(number)
             if flow is not None and flow.opened_at > self.sent:
                 flow.opened_at = self.sent
@@ -157,7 +164,7 @@ class Outbox:
             budget -= len(frame)
         return budget
 
-    def _add_turns(self, out: list[bytes], budget: int) -> None:
+    def _add_turns(self, out: list[bytes], budget: int) -> int:
         """Have several flows write in turns, so that none waits for another's end."""
         ready = []
         for flow in self.flows.values():
@@ -171,7 +178,7 @@ class Outbox:
         while ready and budget > 0:
             for flow in ready:
                 turn = min(budget, _TURN)
-                budget -= turn - self._add_frames(out, flow, turn)
+                budget -= self._add_frames(out, flow, turn)
                 if budget <= 0:
                     break
             ready = [flow for flow in ready if flow.pending and flow.sent_cost < flow.credit]
@@ -180,30 +187,32 @@ class Outbox:
             end = self._flows.ended(flow)
             self.pressure.used += len(end)
             self._write_one(out, end)
+        return budget
 
     def _add_frames(self, out: list[bytes], flow: Flow, budget: int) -> int:
-        replay, number = self._replay, flow.number
-        count = size = 0
-        while budget > size:
-            frame = flow.pop()
-            if frame is None:
-                break
-            replay.append((number, frame))
-            out.append(frame)
-            count += 1
-            size += len(frame)
+        """Add what a flow may write now; return how many bytes that is."""
+        waiting = flow.pending_bytes
+        frames = flow.pop(budget)
+        count, size = len(frames), waiting - flow.pending_bytes
+        self._replay += frames
+        if not flow.has_large:
+            out += frames  # type: ignore[arg-type]  # none of them is a large one
+        else:
+            flow.has_large = bool(flow.pending)
+            for frame in frames:
+                _add(out, frame)
         self.sent += count
         self._written += count
-        if number != MESSAGES:
+        if flow.number != MESSAGES:
             self.outbox_frames += count
             self.outbox_bytes += size
             self.made_room = True
-        if flow.is_waiting:
+        if flow.pending and flow.is_waiting:
             self.stall.wait(flow)
-        return budget - size
+        return size
 
     def _write_one(self, out: list[bytes], frame: bytes) -> None:
-        self._replay.append((_ABOUT, frame))
+        self._replay.append(frame)
         self._about_unreceived += 1
         out.append(frame)
         self.sent += 1
@@ -216,7 +225,7 @@ class Outbox:
     def _rewind(self, received: int) -> None:
         """Begin on a new transport: what the peer has not received is written again before anything new."""
         self._forget(received, self.sent)
-        self._replaying = deque(frame for _, frame in self._replay)
+        self._replaying = self._replay[::-1]
         self._written = self.sent - len(self._replay)
 
     # Letting go...
@@ -232,18 +241,20 @@ class Outbox:
             raise ProtocolError(
                 f"the peer has received {received} frames, which cannot be: {base} to {at_most}", "miscount"
             )
-        size = 0
-        for _ in range(received - base):
-            number, frame = self._replay.popleft()
-            size += len(frame)
-            self.outbox_frames -= 1
-            self._about_unreceived -= number == _ABOUT
-        if size:
-            self.outbox_bytes -= size
-            self.made_room = True
-            self.pressure.used -= size
-            if self.pressure.is_on:
-                self.pressure.eased()
+        count = received - base
+        if not count:
+            return
+        gone = self._replay[:count]
+        del self._replay[:count]
+        size = sum(map(len, gone))
+        if self._about_unreceived:
+            self._about_unreceived -= sum(kind_of(frame) > LAST_DATA for frame in gone)
+        self.outbox_frames -= count
+        self.outbox_bytes -= size
+        self.made_room = True
+        self.pressure.used -= size
+        if self.pressure.is_on:
+            self.pressure.eased()
 
     def _drop(self, flow: Flow) -> None:
         """Let go of what waits in a flow that was abandoned."""
@@ -271,6 +282,13 @@ class Outbox:
         if not self._is_woken:
             self._is_woken = True
             self.wake()
+
+
+def _add(out: list[bytes], frame: DataFrame) -> None:
+    if isinstance(frame, LargeFrame):
+        out += (frame.header, frame.payload)
+    else:
+        out.append(frame)
 
 
 def _nothing() -> None:

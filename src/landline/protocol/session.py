@@ -10,11 +10,22 @@ from typing import Any
 
 from ..errors import ProtocolError
 from ..limits import PROTOCOL, Limits
-from .codec import Packed, decode_data
+from .codec import BYTES, Packed, decode_data
 from .credit import Pressure, window_for
 from .flow import ENDED, RESET, Flow, is_finished
 from .flows import MESSAGES
-from .frames import COUNT, COUNTS, FIRST_CREDIT, FRAME_COST, LAST_DATA, FrameType, ResetCode, encode_frame
+from .frames import (
+    COUNT,
+    COUNTS,
+    FIRST_CREDIT,
+    FRAME_COST,
+    LAST_DATA,
+    FrameType,
+    ResetCode,
+    encode_frame,
+    kind_of,
+    number_of,
+)
 from .outbox import Outbox
 from .states import Role
 
@@ -35,9 +46,15 @@ class Session(Outbox):
         peer_window, max_message, max_flows: as the peer granted them at first.
         inbox_bytes: the cost of what was received and not yet taken, in all flows.
         unfinished: the bytes that are here of a frame that is still arriving.
+        ack_due_at: when the peer is told what arrived and was handled, at the latest.
         arrived, handled: flows with news for the program, by number.
         opened, reset: flows that the peer opened or abandoned, and nobody was told of yet.
     """
+
+    __slots__ = (
+        "_asks", "_is_ack_late", "_is_ack_wanted", "_news", "_received_cost", "_received_told", "ack_due_at", "arrived", "handled",
+        "inbox_bytes", "max_flows", "max_message", "opened", "peer_window", "received", "reset", "unfinished",
+    )  # fmt: skip
 
     def __init__(
         self,
@@ -64,7 +81,7 @@ class Session(Outbox):
         self.unfinished = 0
         self._received_told = 0
         self._received_cost = 0
-        self._ack_due_at: float | None = None
+        self.ack_due_at: float | None = None
         self._is_ack_wanted = False
         self._is_ack_late = False
         self._news: list[Flow] = []
@@ -89,6 +106,11 @@ class Session(Outbox):
             flow.wanted = flow.queued
             self._asks[flow.number] = flow
             self._wake()
+
+    def tell_now(self) -> None:
+        """The peer waits for what we have to tell: that waits for no company."""
+        self._is_ack_wanted = self._is_ack_late = True
+        self._wake()
 
     # The program opens and leaves flows...
 
@@ -121,14 +143,23 @@ class Session(Outbox):
         Raises:
             ProtocolError: it is not what its type says; the session must end.
         """
-        before = flow.taken_cost
-        value = flow.take()
-        cost = flow.taken_cost - before
+        value, cost = flow.inbox.popleft()
+        flow.handled = flow.taken  # everything taken before it
+        flow.taken += 1
+        flow.taken_cost += cost
         self.inbox_bytes -= cost
-        self.pressure.used -= cost
-        if self.pressure.is_on:
-            self.pressure.eased()
-        self.took(flow)
+        pressure = self.pressure
+        pressure.used -= cost
+        if pressure.is_on:
+            pressure.eased()
+        if not flow.is_news or (
+            not self._is_ack_late
+            and (
+                flow.handled_told < flow.asked
+                or flow.taken_cost + flow.window - flow.granted >= flow.window >> 1
+            )
+        ):
+            self.took(flow)
         return value.unpack() if type(value) is Packed else value
 
     def took(self, flow: Flow) -> None:
@@ -136,18 +167,22 @@ class Session(Outbox):
         if not flow.is_news:
             flow.is_news = True
             self._news.append(flow)
-        if self._ack_due_at is None or flow.is_news_urgent:
-            self._is_ack_wanted = True
-            if not self._is_woken:
-                self._is_woken = True
-                self.wake()
+        if flow.is_news_urgent:
+            self._is_ack_late = True
+        elif self.ack_due_at is not None:
+            return
+        self._is_ack_wanted = True
+        if not self._is_woken:
+            self._is_woken = True
+            self.wake()
 
     def handle_taken(self, flow: Flow) -> None:
         """Everything the program has taken of a flow is handled; where that was the last of it, the peer is told that too."""
         if flow.handled != flow.taken:
             flow.handled = flow.taken
-            self.took(flow)
-        if flow.is_read_out:
+            if not flow.is_news or flow.handled_told < flow.asked:
+                self.took(flow)
+        if flow.theirs and flow.is_read_out:
             self._flows.finish(flow)
             self._wake()
 
@@ -169,17 +204,16 @@ class Session(Outbox):
                 self._asks[flow.number] = flow
         self.stall.begin_anew()
         self._received_told = -1
-        self._ack_due_at = None
-        self._is_ack_wanted = True
-        self._wake()
+        self.ack_due_at = None
+        self.tell_now()
 
     def end(self, peer_received: int | None = None, peer_handled: int | None = None) -> None:
         """Settle what may have reached the peer, now that nothing more will be heard."""
         if peer_received is not None and self.sent - len(self._replay) <= peer_received <= self.sent:
             self._forget(peer_received, self.sent)
-            for number, _ in self._replay:
-                if number in self.flows:
-                    self.flows[number].reach -= 1
+            for frame in self._replay:
+                if kind_of(frame) <= LAST_DATA and number_of(frame) in self.flows:
+                    self.flows[number_of(frame)].reach -= 1
         if peer_handled is not None and self.messages.handled_by_peer < peer_handled <= self.messages.reach:
             self.messages.handled_by_peer = peer_handled
 
@@ -193,8 +227,7 @@ class Session(Outbox):
         """The pressure that held us back is over: grant what was withheld, and let senders go on."""
         for flow in self.flows.values():
             self.took(flow)
-        self._is_ack_wanted = self._is_ack_late = True
-        self._wake()
+        self.tell_now()
         super().relieved()
 
     # Writing...
@@ -203,17 +236,22 @@ class Session(Outbox):
         """Return the bytes to write now: what is due of control first, then at most about ``budget`` bytes of frames."""
         self._is_woken = False
         out: list[bytes] = []
-        if self._is_ack_wanted or self._ack_due_at is not None:
-            self._add_acks(out, now)
+        if self._is_ack_late or (self.ack_due_at is not None and now >= self.ack_due_at):
+            self._add_acks(out)
+        elif self._is_ack_wanted and self.ack_due_at is None:
+            self.ack_due_at = now + self.limits.ack_delay
         if self._asks:
             self._add_asks(out)
         if self._replaying:
             budget = self._add_replay(out, budget)
             if not self._replaying and (self._news or self._asks):
-                self._is_ack_wanted = True  # about flows whose OPEN was only now written here
-                self._wake()
+                self.tell_now()  # about flows whose OPEN was only now written here
         if budget > 0:
-            self._add_new(out, budget)
+            if self._about or len(self.flows) > 1:
+                budget = self._add_in_turns(out, budget)
+            elif self.messages.pending:
+                budget -= self._add_frames(out, self.messages, budget)
+        self.is_cut_short = budget <= 0 and self.can_write_more
         if self.stall.is_waiting:
             out += self.stall.data_to_send(now)
         return out
@@ -221,22 +259,19 @@ class Session(Outbox):
     def last_words(self) -> list[bytes]:
         """Return the acks that should stand before our CLOSE."""
         out: list[bytes] = []
-        self._add_acks_now(out)
+        self._add_acks(out)
         return out
 
     def timeout_at(self) -> float | None:
         """When an ack is due that nothing else has taken along, or a flow has waited for so long that the peer should know."""
         if not self.stall.is_waiting:
-            return self._ack_due_at
-        ack_at, stall_at = self._ack_due_at, self.stall.timeout_at()
-        if ack_at is None or stall_at is None:
-            return stall_at if ack_at is None else ack_at
-        return min(ack_at, stall_at)
+            return self.ack_due_at
+        return min((at for at in (self.ack_due_at, self.stall.timeout_at()) if at is not None), default=None)
 
     def handle_timeout(self, now: float) -> None:
         """Have what is due written as soon as the transport takes it; until then there is no time to wait for."""
-        if self._ack_due_at is not None and now >= self._ack_due_at:
-            self._ack_due_at = None
+        if self.ack_due_at is not None and now >= self.ack_due_at:
+            self.ack_due_at = None
             self._is_ack_wanted = self._is_ack_late = True
         self.stall.handle_timeout(now)
 
@@ -252,20 +287,9 @@ class Session(Outbox):
         """Whether the program is done with all that arrived."""
         return all(flow.handled == flow.received for flow in self.flows.values())
 
-    def _add_acks(self, out: list[bytes], now: float) -> None:
-        is_urgent = self._is_ack_late or self._received_cost >= self.limits.window >> 1
-        for flow in self._news:
-            if flow.is_news_urgent or flow.handled_told < 0:
-                is_urgent = True
-        if not is_urgent and (self._ack_due_at is None or now < self._ack_due_at):
-            if self._ack_due_at is None:
-                self._ack_due_at = now + self.limits.ack_delay
-            return
-        self._add_acks_now(out)
-
-    def _add_acks_now(self, out: list[bytes]) -> None:
+    def _add_acks(self, out: list[bytes]) -> None:
         self._is_ack_wanted = self._is_ack_late = False
-        self._ack_due_at = None
+        self.ack_due_at = None
         self._received_cost = 0
         if self.received != self._received_told:
             self._received_told = self.received
@@ -318,22 +342,30 @@ class Session(Outbox):
         Raises:
             ProtocolError: no such flow, no credit, or a payload that is not what its type says.
         """
-        size = len(payload)
+        cost = len(payload) + FRAME_COST
         if kind > LAST_DATA:
             self._receive_about(kind, number, payload)
         else:
-            flow = self._flows.get(number)
-            if flow.theirs & (ENDED | RESET):
-                raise ProtocolError(f"flow {number} had ended")
+            flow = self.flows.get(number)
+            if flow is None or flow.theirs & (ENDED | RESET):
+                raise ProtocolError(f"flow {number} {'is not open' if flow is None else 'had ended'}")
             if not flow.ours & RESET:  # what we abandoned is counted, and nothing else
-                flow.accept(decode_data(kind, payload), size)
-                self.inbox_bytes += size + FRAME_COST
-                self.pressure.used += size + FRAME_COST
+                if flow.received_cost >= flow.granted:
+                    raise ProtocolError(f"flow {number} was sent beyond its credit", limit="window")
+                flow.inbox.append((payload if kind == BYTES else decode_data(kind, payload), cost))
+                flow.received += 1
+                flow.received_cost += cost
+                self.inbox_bytes += cost
+                self.pressure.used += cost
                 self.arrived[number] = flow
         self.received += 1
-        self._received_cost += size + FRAME_COST
-        if self._ack_due_at is None:
+        self._received_cost += cost
+        if self._received_cost >= self.limits.window >> 1:
+            if not self._is_ack_late:
+                self.tell_now()
+        elif self.ack_due_at is None and not self._is_ack_wanted:
             self._is_ack_wanted = True
+            self._wake()
 
     def _receive_about(self, kind: int, number: int, payload: bytes) -> None:
         if number == MESSAGES:
@@ -376,6 +408,7 @@ class Session(Outbox):
         """The peer grants a flow this total."""
         flow = self._flows.find(number)
         if flow is not None and flow.was_granted(credit):
+            self._wake()
             self.stall.go_on(flow)
             if flow.is_waiting:
                 self.stall.wait(flow)  # one frame may cost more than was granted: from now on it waits anew

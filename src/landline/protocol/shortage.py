@@ -51,6 +51,15 @@ class Shortage(Generic[C, E]):
         """A session has no line any more; its host looks at the time soon."""
         self.is_due |= self._pressure.is_on
 
+    def make_place(self, source: str, *, crowded: bool) -> None:
+        """Have room for one more session, for somebody of this source, if there is one to end, and it may have one more."""
+        surplus = None if crowded else self._table.surplus  # nobody makes room for who gets none
+        if surplus is not None:
+            self._hit(
+                source, "max_sessions", "of those without a line, one that had lived for a short time went"
+            )
+            self._kept[surplus.id].end.lose(CloseCode.EXPIRED, "the server needed the room")
+
     def make_room(self, now: float) -> None:
         """Do what is due."""
         if self.is_due:

@@ -61,11 +61,6 @@ class Phase(enum.Enum):
 TYPES: Final = {int(frame_type): frame_type for frame_type in FrameType}
 """Each type by its number."""
 
-GREETINGS: Final = frozenset(
-    {FrameType.HELLO, FrameType.RESUME, FrameType.WELCOME, FrameType.REFUSE, FrameType.CONFIRM}
-)
-"""The frames before a session is on its line."""
-
 _ABOUT: Final = frozenset(
     {
         FrameType.PING,

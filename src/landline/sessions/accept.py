@@ -6,15 +6,14 @@ Whom to let connect at all is decided before, in ``admission``.
 from __future__ import annotations
 
 import asyncio
-import inspect
 import logging
 import random
 import secrets
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from ..errors import SessionClosed
+from ..errors import SessionClosed, TLSTimeout
 from ..hits import Hits
 from ..limits import Limits
 from ..protocol.connection import Connection
@@ -26,22 +25,46 @@ from ..protocol.host import Host
 from ..protocol.resume import SessionTable
 from ..protocol.session import Session
 from ..protocol.states import Role
-from ..transports import Transport
+from ..transports import TlsTransport, Transport
 from .admission import Admission
-from .auth import Authenticate
+from .auth import Authenticate, Grant
 from .bare import BareSession
-from .door import NO_PAGE_HERE, Way
+from .door import Way, refusal_without_tls
 from .driver import Driver, log
+from .identifying import Identifying, door_of
 from .penalties import Fault, fault_of
 from .records import Records
 
-_LEAVING = {CloseCode.NORMAL, CloseCode.EXPIRED}
+if TYPE_CHECKING:
+    from ..transports.websocket import WebSocketTransport
+
+_LEAVING = {CloseCode.NORMAL, CloseCode.EXPIRED, CloseCode.GOING_AWAY}
 """How sessions end here when their server goes: in an orderly way, or not in time."""
 
-_TOO_MANY = Refusal(code=CloseCode.BUSY, reason="too many are being decided about", retry_in=1.0)
+_TAKEN_BY_TLS = "wss://"
+"""How the peer's address begins where somebody else's web server has spoken TLS, and brings in a WebSocket."""
 
-_CROWD = {"max_connections", "max_handshakes", "max_per_source", "max_sessions", "max_silent", "memory"}
+Enter = Callable[[Transport, bytes], None]
+"""Takes a transport in, whose receiver it becomes, and the bytes that were read from it."""
+
+Secure = Callable[[Transport, bytes], TlsTransport]
+"""Returns a transport over another one, of which these bytes were read."""
+
+_CROWD = {
+    "max_connections",
+    "max_handshakes",
+    "max_per_source",
+    "max_sessions",
+    "max_silent",
+    "max_web",
+    "memory",
+}
 """Limits that are hit where more come than there is room for: whoever runs the server should know."""
+
+
+def _everybody(principal: str, door: str) -> bool:
+    del principal, door
+    return True
 
 
 class Acceptor:
@@ -50,6 +73,10 @@ class Acceptor:
     Args:
         begin: called with each new session, once its client confirmed.
         plain: called with the transport and first bytes of who speaks plain text; None refuses them.
+        may_enter: asked with a principal and the kind of address that it comes from, whenever it comes or shows new credentials.
+        web: likewise with who speaks HTTP; it may bring a WebSocket back to ``greet``.
+        secure: returns TLS over a transport whose first bytes asked for it; what is said inside is looked at again. None refuses them.
+        needs_tls: from other machines nobody is let in without TLS.
         chance: from 0 to 1; spreads heartbeats, and when clients are told to come back.
         redirect: the address that clients are told to go on with, when this server goes or is full.
         records: keeps the sessions beyond this life of the server; None: they end with it.
@@ -64,8 +91,12 @@ class Acceptor:
         limits: Limits,
         *,
         begin: Callable[[BareSession], None],
-        plain: Callable[[Transport, bytes], None] | None,
+        plain: Enter | None,
         authenticate: Authenticate,
+        may_enter: Callable[[str, str], bool] = _everybody,
+        web: Enter | None = None,
+        secure: Secure | None = None,
+        needs_tls: bool = False,
         chance: Callable[[], float] = random.random,
         redirect: str | None = None,
         records: Records | None = None,
@@ -73,28 +104,38 @@ class Acceptor:
         self._limits = limits
         self._is_leaving = False
         self._plain = plain
-        self._authenticate = authenticate
+        self._web = web
+        self._secure = secure
+        self._needs_tls = needs_tls
         self._loop = asyncio.get_running_loop()
         self._redirect = redirect
         self._chance = chance
         self.hits = Hits(log, self._loop.time)
-        self._admission = self.gate = Admission(limits, self._enter, self._hit)
+        self._admission = self.gate = Admission(limits, self._enter, self.hit)
+        self._may_enter = may_enter
+        self._identifying = Identifying(
+            authenticate,
+            self._may_come_in,
+            limits,
+            admit=self._admit,
+            refuse=self._refuse,
+            charge=self._charge,
+        )
         self._host: Host[Driver, BareSession] = Host(
             SessionTable(limits),
             limits,
             life=secrets.token_bytes(ID_SIZE),
             draw=secrets.token_bytes,
             make_end=self._make_session,
-            identify=self._find_principal,
+            identify=self._identifying.begin,
             begin=begin,
             turned_away=_tell_turned_away,
-            hit=self._hit,
+            hit=self.hit,
             wake=self._arm,
             pressure=Pressure(limits.memory),
             redirect=redirect,
             store=None if records is None else records.store,
         )
-        self._deciding: dict[Driver, asyncio.Task[None]] = {}
         self._timer: asyncio.TimerHandle | None = None
         self._timer_at = 0.0
         if records is not None:
@@ -113,28 +154,63 @@ class Acceptor:
         """The sessions that live now."""
         return [kept.end for kept in self._host.kept.values()]
 
+    @property
+    def connections(self) -> int:
+        """How many transports are open."""
+        return self._admission.connections
+
     # Somebody comes...
 
     def accept(self, transport: Transport) -> None:
         """Receive a new transport, if there is room for it."""
         self._admission.accept(transport)
 
-    def _hit(self, source: str, limit: str, what: str) -> None:
+    def hit(self, source: str, limit: str, what: str) -> None:
+        """Count that somebody came up against a limit: from where, which, and what was done about it."""
         level = logging.WARNING if limit in _CROWD else logging.INFO
         self.hits.add(limit, "another machine" if source else "this machine", what, level=level)
 
     def _enter(self, transport: Transport, way: Way, head: bytes) -> None:
-        if way is Way.SESSION:
-            self._greet(transport, head)
+        is_secure = isinstance(transport, TlsTransport)
+        if way is Way.TLS and self._secure is not None and not is_secure:
+            secured = self._secure(transport, head)
+            secured.on_broken = partial(self._broken, transport)
+            self._admission.look_again(secured)
+        elif (
+            self._needs_tls
+            and transport.source
+            and not (is_secure or transport.peer.startswith(_TAKEN_BY_TLS))
+        ):
+            self._turn_away(transport, refusal_without_tls(way, head))
+        elif way is Way.SESSION:
+            self.greet(transport, head)
         elif way is Way.PLAIN and self._plain is not None:
             self._plain(transport, head)
+        elif way is Way.HTTP and self._web is not None:
+            self._web(transport, head)
         else:
-            if way is Way.HTTP:
-                transport.write(NO_PAGE_HERE)
-            self._admission.charge(transport, Fault.LEFT)
-            transport.close()
+            self._turn_away(transport)
 
-    def _greet(self, transport: Transport, head: bytes) -> None:
+    def _turn_away(self, transport: Transport, why: bytes = b"") -> None:
+        transport.write(why)
+        self._admission.charge(transport, Fault.LEFT)
+        transport.close()
+
+    def blame(self, transport: Transport) -> None:
+        """Let the source of a transport answer for a broken rule of another protocol than ours."""
+        self._admission.charge(transport, Fault.RULE)
+
+    def _broken(self, transport: Transport, error: Exception) -> None:
+        is_slow = isinstance(error, TLSTimeout)
+        self._admission.charge(transport, Fault.SLOW if is_slow else Fault.RULE)
+
+    def greet_websocket(self, transport: WebSocketTransport) -> None:
+        """Expect a session on a WebSocket, whose source answers for what breaks the rules of that."""
+        transport.on_broken = partial(self._broken, transport)
+        self.greet(transport)
+
+    def greet(self, transport: Transport, head: bytes = b"") -> None:
+        """Expect a session on a transport."""
         connection = Connection(Role.SERVER, self._limits, self._loop.time(), jitter=self._chance())
         driver = Driver(connection, transport, lambda event: self._deliver(driver, event))
         self._host.greet(driver, transport.source)
@@ -142,75 +218,42 @@ class Acceptor:
 
     def _deliver(self, driver: Driver, event: Event) -> None:
         if isinstance(event, ConnectionEnded):
-            if driver in self._deciding:
-                self._deciding[driver].cancel()  # nobody waits for the answer any more
+            self._identifying.gone(driver)
             was_let_in = driver.connection.session is not None
             fault = Fault.CRASH if driver.has_crashed else fault_of(event, was_let_in=was_let_in)
             if fault is not None:
                 self._admission.charge(driver.transport, fault)
         self._host.receive(driver, event, self._loop.time())
 
-    # ... who is it? ...
+    # ... who it is, others find out ...
 
-    def _find_principal(self, driver: Driver, credentials: Any) -> None:
-        try:
-            answer = self._authenticate(credentials)
-            if not inspect.isawaitable(answer):
-                answer = _check_principal(answer)
-        except Exception:  # noqa: BLE001 - the application's own code: its bug refuses this caller and no other
-            self._find_nobody(driver)
-            return
-        if inspect.isawaitable(answer):
-            if len(self._deciding) >= 2 * self._limits.max_handshakes:
-                # As many again as may be greeted have left, and what decides about them does not heed that it is cancelled.
-                self._host.refuse(driver, _TOO_MANY, limit="max_handshakes")
-                self._close(answer)
-                return
-            self._deciding[driver] = task = self._loop.create_task(self._await_principal(driver, answer))
-            task.add_done_callback(partial(self._decided, driver, answer))
-        else:
-            self._host.admit(driver, answer, self._loop.time())
+    def _may_come_in(self, principal: str, driver: Driver) -> bool:
+        return self._may_enter(principal, door_of(driver.transport.peer))
 
-    async def _await_principal(self, driver: Driver, answer: Awaitable[str | None]) -> None:
-        # Not by cancelling it, which it may ignore: its caller must not wait for that.
-        too_late = self._loop.call_later(self._limits.handshake_timeout, self._decides_too_long, driver)
-        try:
-            principal = _check_principal(await answer)
-        except asyncio.CancelledError:
-            task = asyncio.current_task()
-            if task is None or task.cancelling():
-                raise
-            self._find_nobody(driver)  # what it waited for was cancelled, and not we
-        except TimeoutError:
-            self._decides_too_long(driver)
-        except Exception:  # noqa: BLE001 - as above
-            self._find_nobody(driver)
-        else:
-            self._host.admit(driver, principal, self._loop.time())
-        finally:
-            too_late.cancel()
+    def _admit(self, driver: Driver, grant: Grant | None) -> None:
+        principal, expires_in = (None, None) if grant is None else (grant.principal, grant.expires_in)
+        self._host.admit(driver, principal, self._loop.time(), expires_in)
 
-    def _decides_too_long(self, driver: Driver) -> None:
-        """The end of the connection cancels what decides."""
-        refusal = Refusal(code=CloseCode.BUSY, reason="authentication took too long", retry_in=1.0)
-        self._host.refuse(driver, refusal, limit="handshake_timeout")
+    def _refuse(self, driver: Driver, refusal: Refusal, limit: str) -> None:
+        self._host.refuse(driver, refusal, limit=limit)
 
-    def _decided(self, driver: Driver, answer: Awaitable[str | None], task: asyncio.Task[None]) -> None:
-        del self._deciding[driver]
-        self._close(answer)  # of a caller that left before its first step
+    def _charge(self, driver: Driver, fault: Fault) -> None:
+        self._admission.charge(driver.transport, fault)
 
-    def _close(self, answer: Awaitable[str | None]) -> None:
-        """Python would warn of a coroutine that never ran."""
-        if inspect.iscoroutine(answer):
-            answer.close()
+    async def refresh(self, session: BareSession, credentials: Any) -> float | None:
+        """A client shows new credentials over its session; return for how many seconds they are good, None for good.
 
-    def _find_nobody(self, driver: Driver) -> None:
-        """``authenticate`` failed. Its database may be away: that is not the caller's fault, and yet may not be had for nothing."""
-        log.exception("authentication failed")
-        self._host.refuse(driver, Refusal(code=CloseCode.FAILED, reason="internal error"))
-        self._admission.charge(driver.transport, Fault.LEFT)
+        Raises:
+            NotAllowed: they are not good; the session may go on with those before.
+            TimeoutError: it took too long to find out.
+        """
+        grant = await self._identifying.ask(session.driver, session.principal, credentials)
+        if session.ended is None:
+            now = self._loop.time()
+            self._host.grants.set(session.id, None if grant.expires_in is None else now + grant.expires_in)
+        return grant.expires_in
 
-    # ... and its session.
+    # ... and its session ...
 
     def _make_session(
         self, core: Session, session_id: bytes, principal: str, driver: Driver | None
@@ -220,7 +263,7 @@ class Acceptor:
         source = ""
         if driver is not None:
             session.peer, source = driver.transport.peer, driver.transport.source
-        session.on_limit = partial(self._hit, source)
+        session.on_limit = partial(self.hit, source)
         return session
 
     def _ended(self, session: BareSession) -> None:
@@ -229,6 +272,26 @@ class Acceptor:
         # Only that the server goes ends no session that another life of it may go on with.
         goes_on = self._is_leaving and not session.is_peer_closed and code in _LEAVING
         self._host.ended(session.id, code, reason, self._loop.time(), goes_on=goes_on)
+
+    # ... which ends because it may no longer be...
+
+    def revoke(self, principal: str, reason: str) -> int:
+        """End every session of a principal, also those without a line; return how many there were.
+
+        Whoever is being decided about may have been looked up before: it has to come again.
+        """
+        self._identifying.revoke(principal)
+        theirs = [session for session in self.sessions if session.principal == principal]
+        for session in theirs:
+            session.lose(CloseCode.REVOKED, reason)
+        return len(theirs)
+
+    def ask_again(self, principal: str) -> None:
+        """End the sessions of a principal that it may no longer have where they are now; those without a line are asked about when it comes back."""
+        for session in self.sessions:
+            is_there = session.principal == principal and session.driver is not None
+            if is_there and not self._may_enter(principal, door_of(session.peer)):
+                session.lose(CloseCode.REVOKED, "you may no longer enter")
 
     # Time passes...
 
@@ -277,8 +340,7 @@ class Acceptor:
 
     def _leave(self) -> None:
         self._host.leave(self._loop.time())
-        for task in list(self._deciding.values()):
-            task.cancel()
+        self._identifying.stop()
         if self._timer is not None:
             self._timer.cancel()
 
@@ -300,14 +362,3 @@ class Acceptor:
 def _tell_turned_away(driver: Driver, event: ConnectionEnded) -> None:
     if event.local and not event.limit and event.code is not CloseCode.REPLACED:
         log.info("a caller from %s was not let in: %s", driver.transport.peer, event.reason)
-
-
-def _check_principal(principal: str | None) -> str | None:
-    """Return what ``authenticate`` said, if it is what it may say."""
-    if principal is not None:
-        if not isinstance(principal, str):
-            raise TypeError(
-                f"authenticate returned {principal!r:.100}: a principal is a str, or None for nobody"
-            )
-        principal.encode()  # raises for what is not Unicode
-    return principal

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Final
 
+from ..hits import Hit
 from ..limits import SESSION, Limits
 from ..transports import Transport
 from .door import Door, Way
@@ -21,9 +22,6 @@ from .signal import Signal
 
 SILENT_GRACE: Final = SESSION.silent_grace
 FIRST_WORDS: Final = SESSION.first_words
-
-Hit = Callable[[str, str, str], None]
-"""Is told of a limit that was hit: by which source, the limit's name, and what was done about it."""
 
 
 class Admission:
@@ -43,11 +41,17 @@ class Admission:
         self._by_source: Counter[str] = Counter()
         self._penalties = Penalties(limits)
         self._silent: dict[Door, None] = {}
+        self._securing: dict[Door, None] = {}
         self._sweeping: asyncio.TimerHandle | None = None
         self._is_closed = False
         self._is_over = False
         self._line_gone = Signal()
         self._silence_broken = Signal()
+
+    @property
+    def connections(self) -> int:
+        """How many transports are open."""
+        return len(self._open)
 
     def admits(self, source: str) -> bool:
         """Whether there is room for one more of this source, and it is not refused; asked first, before a transport is made."""
@@ -71,10 +75,27 @@ class Admission:
         self._open[transport] = None
         self._by_source[transport.source] += 1
         transport.on_lost = partial(self._gone, transport)
+        self._expect(transport)
+
+    def look_again(self, transport: Transport) -> None:
+        """Wait for the first words under TLS, of which as many lines may be silent as may be greeted: each takes far more memory than a bare one."""
+        door = self._expect(transport)
+        self._securing[door] = None
+        if len(self._securing) > self._limits.max_handshakes:
+            oldest = next(iter(self._securing))  # an honest one is through within a moment
+            del self._securing[oldest]
+            self._hit(
+                oldest.transport.source, "max_handshakes", "hung up on the oldest that says nothing under TLS"
+            )
+            oldest.hang_up()
+
+    def _expect(self, transport: Transport) -> Door:
+        """Wait for the first words on a transport."""
         door = Door(transport, self._spoke, self._left, self._limits.silent_timeout)
         self._silent[door] = None
         if len(self._silent) > self._limits.max_silent and self._sweeping is None:
             self._sweeping = self._loop.call_later(SILENT_GRACE, self._sweep)
+        return door
 
     def _limit_of_a_crowd(self, source: str) -> str:
         """Return the limit that a further connection would go over, or nothing."""
@@ -103,14 +124,18 @@ class Admission:
 
     def _spoke(self, door: Door, way: Way, head: bytes) -> None:
         self._silent.pop(door, None)
+        self._securing.pop(door, None)
         self._silence_broken.wake()
         self._enter(door.transport, way, head)
 
     def _left(self, door: Door) -> None:
         self._silence_broken.wake()
+        # A browser that warns of a certificate goes so with every line, also after a person has taken it, and opens lines ahead of its needs.
+        is_borne = door in self._securing
+        self._securing.pop(door, None)
         if door in self._silent:
             del self._silent[door]
-            if not self._is_closed:
+            if not self._is_closed and not is_borne:
                 self.charge(door.transport, Fault.LEFT)
         if door.is_too_silent:
             self._hit(door.transport.source, "silent_timeout", f"hung up on {door.transport.peer}")

@@ -7,11 +7,8 @@ out first, unless this end closed.
 from __future__ import annotations
 
 import asyncio
-from collections import deque
 from collections.abc import AsyncGenerator, Callable
 from typing import Final
-
-import msgspec
 
 from ..errors import SessionClosed, SessionEnded, SessionLost
 from ..limits import SESSION, Limits
@@ -32,35 +29,18 @@ from ..protocol.events import (
 )
 from ..protocol.frames import CloseCode, ResetCode
 from ..protocol.states import TRANSITIONS, State
+from .changes import StateChange, StateWatcher
 from .driver import Driver, log
 from .flow import BareFlow
 from .intake import Intake
 from .signal import Signal
 
 _CHANGES_KEPT = SESSION.changes
-
 FAREWELL = SESSION.farewell
 
 STALLED: Final = (
     "stalled: both programs wait for each other to receive; one that sends a lot must also receive meanwhile"
 )
-
-
-class StateChange(msgspec.Struct, frozen=True):
-    """A session came into another state, or there is news of the same one: another dial is planned, or it is stalled.
-
-    Attributes:
-        state, previous: where it is, and where it was.
-        reason: why, as a clause; often empty.
-        retry_in: seconds until the next dial, while reconnecting.
-        lasted: seconds that it had been in ``previous``.
-    """
-
-    state: State
-    previous: State
-    reason: str = ""
-    retry_in: float | None = None
-    lasted: float = 0.0
 
 
 class BareSession:
@@ -74,12 +54,19 @@ class BareSession:
         on_end: called when it ends.
         on_flow: called with each flow that the peer opens; the default takes none. A server's program that sets it before it first awaits anything
             misses none, see ``hold_flows``.
-        serves: takes a flow that the peer opens, if it is one of the library's own; asked before ``on_flow``.
+        takers: each takes a flow that the peer opens if it is one of its own, and says whether it did; asked in turn, before ``on_flow``.
         on_limit: told the name of a limit that it hit, and what was done about it.
-        on_renewed: called when it begins again with another life of the server.
+        on_renewed, on_state: called when it begins again with another life of the server; when it came into another state.
         intake: gives whoever receives more than the messages, once there is something.
+        may: whether the client of this session may, by a verb and what it is about; the rules of the server that it is with.
         on_room: called when there may be room again in a flow's outbox, by who fills it by itself.
     """
+
+    __slots__ = (
+        "__weakref__", "_close_code", "_close_reason", "_flows", "_last_driver", "_loop", "_redirect", "_retry_in", "_state_since", "_watchers",
+        "core", "driver", "end_code", "ended", "id", "intake", "is_closing", "is_peer_closed", "limits", "may", "messages", "on_end", "on_flow",
+        "on_limit", "on_renewed", "on_room", "on_state", "over", "peer", "principal", "room", "state", "takers",
+    )  # fmt: skip
 
     def __init__(self, state: core.Session, *, session_id: bytes, principal: str, limits: Limits) -> None:
         self.core = state
@@ -96,16 +83,18 @@ class BareSession:
         self.is_closing = False
         self.is_peer_closed = False
         self.messages = BareFlow(state, state.messages)
-        self.serves: Callable[[BareFlow], bool] = _serves_none
+        self.takers: list[Callable[[BareFlow], bool]] = []
         self.on_flow: Callable[[BareFlow], None] = _refuse_flow
         self.on_renewed: list[Callable[[], None]] = []
+        self.on_state: list[Callable[[], None]] = []
         self.intake: Intake | None = None
+        self.may: Callable[[str, str], bool] = _may_all
         self.on_room: dict[BareFlow, Callable[[], None]] = {}
         self.room = Signal()
         self.over = Signal()
         self._loop = asyncio.get_running_loop()
         self._state_since = self._loop.time()
-        self._watchers: list[_Watcher] = []
+        self._watchers: list[StateWatcher] = []
         self._flows = {self.messages.core.number: self.messages}
         self._close_reason = ""
         self._close_code = CloseCode.NORMAL
@@ -119,6 +108,7 @@ class BareSession:
     def attach(self, driver: Driver) -> None:
         """Go on over this connection, which has begun to carry our ``core``."""
         self.driver = self._last_driver = driver
+        driver.deliver_news = self.deliver
         self.peer = driver.transport.peer
         self.core.wake = driver.schedule
         driver.schedule()
@@ -147,6 +137,7 @@ class BareSession:
         """The line is gone, the session is not; nothing happens where there was none."""
         if self.driver is None:
             return
+        self.driver.deliver_news = None
         self.driver = None
         if not self.is_closing and not self.is_peer_closed:
             self.set_state(State.RECONNECTING, reason, retry_in)
@@ -155,9 +146,10 @@ class BareSession:
         """Take what the connection that carries us reports."""
         if self.ended is not None:
             return
-        if isinstance(event, MessagesReceived):
-            if event.flow in self._flows:
-                self._flows[event.flow].arrived.wake()
+        if type(event) is MessagesReceived:
+            flow = self._flows.get(event.flow)
+            if flow is not None:
+                flow.arrived.wake()
         elif isinstance(event, OutcomesKnown):
             if event.flow in self._flows:
                 self._flows[event.flow].was_handled(event.handled)
@@ -185,9 +177,7 @@ class BareSession:
 
     def _flow_opened(self, number: int) -> None:
         if number in self.core.flows:  # the peer may have abandoned it in the same breath
-            flow = self._hold(BareFlow(self.core, self.core.flows[number]))
-            if not self.serves(flow):
-                self.on_flow(flow)
+            self.take_flow(self._hold(BareFlow(self.core, self.core.flows[number])))
 
     def _made_room(self) -> None:
         self.room.wake()
@@ -255,7 +245,9 @@ class BareSession:
         finally:
             if self._is_undelivered and self.ended is None:
                 self.on_limit("close_timeout", "a session was closed before everything was delivered")
-                self.lose(CloseCode.EXPIRED, "closed before everything was delivered")
+                # Who is to come back is told just that: what the session kept on disk may be waiting for it there.
+                code = self._close_code if self._close_code.resumable else CloseCode.EXPIRED
+                self.lose(code, "closed before everything was delivered")
             self.end(SessionClosed(reason))
         await self._see_line_gone()
 
@@ -291,7 +283,7 @@ class BareSession:
             self.core.end(peer_received, peer_handled)
             self.end_code = code
             if self.driver is not None:
-                self.driver.connection.break_off(code, reason)
+                self.driver.connection.break_off(code, reason, self._retry_in, self._redirect)
             self.end(self.loss(reason))
 
     def end(self, error: SessionEnded) -> None:
@@ -302,6 +294,7 @@ class BareSession:
         self.core.wake = _nothing
         driver, self.driver = self.driver, None
         if driver is not None:
+            driver.deliver_news = None
             driver.connection.close(CloseCode.NORMAL, "", self._loop.time())
             driver.schedule()
         self.set_state(
@@ -338,6 +331,8 @@ class BareSession:
                 reason and f" ({reason})",
             )
             self.state, self._state_since = state, now
+            for told in tuple(self.on_state):
+                told()
         elif retry_in is not None:
             log.debug("session %s: dials again in %.1f s", self.id.hex()[:8], retry_in)
         self._tell(change)
@@ -349,7 +344,7 @@ class BareSession:
 
     async def states(self) -> AsyncGenerator[StateChange, None]:
         """Yield every change from now on; ends with the session."""
-        watcher = _Watcher()
+        watcher = StateWatcher()
         self._watchers.append(watcher)
         try:
             while True:
@@ -375,6 +370,13 @@ class BareSession:
         if self.is_closing or self.is_peer_closed:
             raise self.closing()
         return self._hold(BareFlow(self.core, self.core.open_flow(purpose)))
+
+    def take_flow(self, flow: BareFlow) -> None:
+        """Have a flow that the peer opened taken; nothing happens where it is over by now."""
+        if self.ended is not None or flow.core.number not in self.core.flows:
+            return
+        if not any(takes(flow) for takes in self.takers):
+            self.on_flow(flow)
 
     def hold_flows(self) -> None:
         """Keep the flows that the peer opens until a task that was just made has had its first turn: it could not set ``on_flow`` before.
@@ -405,19 +407,14 @@ class BareSession:
         self.room.wake()
 
 
-class _Watcher:
-    def __init__(self) -> None:
-        self.changes: deque[StateChange] = deque(maxlen=_CHANGES_KEPT)
-        self.signal = Signal()
-
-
 def _nothing(*facts: str) -> None:
     """Nobody asked to be told."""
 
 
-def _serves_none(flow: BareFlow) -> bool:
-    del flow
-    return False
+def _may_all(verb: str, what: str) -> bool:
+    """There are no rules."""
+    del verb, what
+    return True
 
 
 def _refuse_flow(flow: BareFlow) -> None:

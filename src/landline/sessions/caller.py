@@ -82,7 +82,7 @@ class Caller:
             await self._gone.wait()
 
     async def close(self) -> None:
-        """Write what waits, and hang up; waits for the other end a moment (two seconds at most)."""
+        """Write what waits, and hang up; waits for the other end a moment (two seconds at most, four over WebSocket)."""
         self._transport.close()
         await self.wait_closed()
 

@@ -7,7 +7,7 @@ address; it is followed only to one of ours.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import NamedTuple
 
 from ..errors import AddressError, ConnectError, ConnectTimeout, ProtocolError
@@ -17,7 +17,7 @@ from ..protocol.events import ConnectionEnded, Event, Turned, Welcomed
 from ..protocol.frames import CloseCode
 from ..protocol.handshake import Hello, Refusal, Resume, Welcome
 from ..protocol.states import Role
-from ..transports import Address, open_transport, parse_address
+from ..transports import Address, ClientTLS, open_transport, parse_address
 from .driver import Driver
 
 
@@ -48,12 +48,13 @@ async def dial_any(
     *,
     timeout: float,
     jitter: Callable[[], float],
-    home: Address | None = None,
+    homes: Collection[Address] = (),
+    tls: ClientTLS | None = None,
 ) -> Answer:
     """Try the addresses in turn; return the first that welcomes us. A connection that ends before it carries a session tells that again then.
 
-    ``home`` is the address that carried the session before, or None for a new one. Only that one's word can end the session: another server
-    may simply be another server.
+    ``homes`` are the addresses that carried the session in this life of its server, none for a new session: that server is at each of them,
+    whatever carries its words there, and only its word can end the session. Elsewhere there may simply be another server. ``tls`` says whom to trust.
 
     Raises:
         Turndown: a server refused, and no other may be asked; or one is full or going, and says when to come back; or none knows the session.
@@ -71,11 +72,11 @@ async def dial_any(
         share = max(until - loop.time(), 0.0) / (len(left) + 1)
         try:
             async with asyncio.timeout(share):
-                return await _dial(address, greeting, limits, jitter())
+                return await _dial(address, greeting, limits, jitter(), tls)
         except TimeoutError:
             failure = ConnectTimeout(str(address), f"no answer within {share:.3g} s")
         except Turndown as error:
-            if not error.refusal.code.resumable and home in (None, address):
+            if not error.refusal.code.resumable and (not homes or address in homes):
                 raise
             if error.refusal.code.resumable:
                 busy = error
@@ -101,9 +102,11 @@ def prefer(addresses: list[Address], redirect: str) -> Address | None:
     return address
 
 
-async def _dial(address: Address, greeting: Hello | Resume, limits: Limits, jitter: float) -> Answer:
+async def _dial(
+    address: Address, greeting: Hello | Resume, limits: Limits, jitter: float, tls: ClientTLS | None
+) -> Answer:
     loop = asyncio.get_running_loop()
-    transport = await open_transport(address)
+    transport = await open_transport(address, tls)
     connection = Connection(Role.CLIENT, limits, loop.time(), jitter=jitter)
     answer: asyncio.Future[Welcomed | Turned | ConnectionEnded] = loop.create_future()
 

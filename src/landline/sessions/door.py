@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import asyncio
 import enum
+import re
 from collections.abc import Callable
 from typing import Final
 
 from ..limits import SESSION
-from ..protocol.frames import MAGIC
+from ..protocol.frames import MAGIC, CloseCode, FrameType
+from ..protocol.handshake import Refusal, encode_payload
 from ..transports import Transport
 
 HTTP_METHODS: Final = (
@@ -27,14 +29,6 @@ HTTP_METHODS: Final = (
 )
 
 UNDECIDED_FOR: Final = SESSION.undecided
-
-
-_NO_PAGE = b"There is no web page here: this port takes landline sessions and plain text.\n"
-NO_PAGE_HERE: Final = (
-    b"HTTP/1.1 501 Not Implemented\r\nContent-Type: text/plain; charset=utf-8\r\nConnection: close\r\n"
-    b"Content-Length: %d\r\n\r\n%s" % (len(_NO_PAGE), _NO_PAGE)
-)
-"""What an HTTP request is answered."""
 
 
 class Way(enum.Enum):
@@ -62,6 +56,32 @@ def recognise(head: bytes) -> Way | None:
         if start.startswith(head):
             return None
     return Way.PLAIN
+
+
+_BY_TLS: Final = "is reached by TLS only"
+_PLACE: Final = re.compile(
+    rb"(?:GET|HEAD) (/[!-~]*) HTTP/1\.1\r\n(?:.+\r\n)*?host: *([a-z0-9.:\[\]-]+)\r\n", re.IGNORECASE
+)
+
+
+def refusal_without_tls(way: Way, head: bytes) -> bytes:
+    """Return what somebody who has to come by TLS, and does not, is told in their own words; ``head`` is what they said."""
+    if way is Way.SESSION:
+        refusal = Refusal(code=CloseCode.UNAUTHORIZED, reason=f"this server {_BY_TLS}: dial tls:// or wss://")
+        return MAGIC + encode_payload(FrameType.REFUSE, refusal)
+    if way is Way.HTTP:
+        place = _PLACE.match(head)
+        status = b"426 Upgrade Required\r\nUpgrade: TLS/1.2"
+        if place is not None:
+            status = b"308 Permanent Redirect\r\nLocation: https://%s%s" % (place[2], place[1])
+        page = f"This server {_BY_TLS}: its address begins with https://\n".encode()
+        return (
+            b"HTTP/1.1 %s\r\nConnection: close\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: %d\r\n\r\n%s"
+            % (status, len(page), page)
+        )
+    if way is Way.PLAIN:
+        return f"This server {_BY_TLS}: with ncat --ssl, or openssl s_client -connect, in place of nc.\r\n".encode()
+    return b""
 
 
 class Door:

@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 from collections.abc import Callable
+from typing import Final
 
 from ..protocol.connection import Connection
-from ..protocol.events import Event
+from ..protocol.events import NEWS, Event
 from ..protocol.frames import CloseCode
 from ..protocol.states import Phase
 from ..transports import Transport
+from .alarms import alarms, begins_at
 
 log = logging.getLogger("landline.sessions")
+
+_CLOSED: Final = Phase.CLOSED
 
 
 class Driver:
@@ -22,9 +27,15 @@ class Driver:
         deliver: called with each event, in order; an exception in it ends this connection and no other.
 
     Attributes:
+        deliver_news: called instead with those that concern only the session which is carried, while there is one.
         gone: done when the transport is.
         has_crashed: what the peer sent made our own code fail.
     """
+
+    __slots__ = (
+        "_alarms", "_booked", "_due_at", "_is_over", "_is_scheduled", "_loop", "connection", "deliver",
+        "deliver_news", "gone", "has_crashed", "transport",
+    )  # fmt: skip
 
     def __init__(
         self, connection: Connection, transport: Transport, deliver: Callable[[Event], None]
@@ -32,9 +43,11 @@ class Driver:
         self.connection = connection
         self.transport = transport
         self.deliver = deliver
+        self.deliver_news: Callable[[Event], None] | None = None
         self._loop = asyncio.get_running_loop()
-        self._timer: asyncio.TimerHandle | None = None
-        self._timer_at = 0.0
+        self._alarms = alarms()
+        self._booked: list[int] = []
+        self._due_at = math.inf
         self._is_scheduled = False
         self._is_over = False
         self.has_crashed = False
@@ -59,12 +72,19 @@ class Driver:
         if self._is_over:
             self._deliver_events()  # who attached to a connection that had ended is told so
             return
-        self._write()
-        self._deliver_events()
-        if self.connection.phase is Phase.CLOSED:
+        connection, transport = self.connection, self.transport
+        if transport.is_writable or connection.phase is _CLOSED:
+            data = connection.data_to_send(self._loop.time())
+            if data:
+                transport.write(*data)
+                if connection.has_more_to_send and transport.is_writable:
+                    self.schedule()
+        if connection.happened:
+            self._deliver_events()
+        if connection.phase is _CLOSED:
             self._finish()
-        else:
-            self._arm()
+        elif not self._booked or connection.is_due_before(self._due_at):
+            self._arm()  # else an earlier alarm looks again when it rings: cheaper than moving it with every frame
 
     def abort(self) -> None:
         """Hang up: the transport goes at once, as when the line drops."""
@@ -72,20 +92,15 @@ class Driver:
         self.connection.receive_end()
         self.schedule()
 
-    def _write(self) -> None:
-        transport, connection = self.transport, self.connection
-        if not transport.is_writable and connection.phase is not Phase.CLOSED:
-            return
-        data = connection.data_to_send(self._loop.time())
-        if data:
-            transport.write(data[0] if len(data) == 1 else b"".join(data))
-            if connection.has_more_to_send and transport.is_writable:
-                self.schedule()
-
     def _deliver_events(self) -> None:
-        for event in self.connection.events():
+        connection = self.connection
+        happened, connection.happened = connection.happened, []
+        for event in happened:
             try:
-                self.deliver(event)
+                if self.deliver_news is not None and type(event) in NEWS:
+                    self.deliver_news(event)
+                else:
+                    self.deliver(event)
             except Exception:  # one connection's bug must not be another's
                 log.exception("a connection from %s failed", self.transport.peer)
                 self.has_crashed = True
@@ -95,33 +110,39 @@ class Driver:
     def _finish(self) -> None:
         """The connection is over: let its last words out, and the transport go."""
         self._is_over = True
-        if self._timer is not None:
-            self._timer.cancel()
+        for number in self._booked:
+            self._alarms.clear(number, self)
         self.transport.close()
 
-    # The timer...
+    # Time passes...
 
     def _arm(self) -> None:
+        """Have an alarm set for when something is due; one that is set for later stays, and will do for what is due then."""
         at = self.connection.timeout_at()
-        if at is None or (self._timer is not None and self._timer_at <= at):
-            return  # an earlier timer looks again when it fires: cheaper than moving it with every frame
-        if self._timer is not None:
-            self._timer.cancel()
-        self._timer = self._loop.call_at(at, self._on_timer)
-        self._timer_at = at
+        if at is not None and at < self._due_at:
+            self._booked.append(self._alarms.set(at, self))
+            self._due_at = begins_at(self._booked[-1])
 
-    def _on_timer(self) -> None:
-        self._timer = None
-        self.connection.handle_timeout(self._loop.time(), self.transport.backlog)
+    def ring(self, number: int) -> None:
+        """It is time to look: something may be due."""
+        self._booked.remove(number)
+        self._due_at = begins_at(self._booked[-1]) if self._booked else math.inf
+        transport = self.transport
+        self.connection.handle_timeout(self._loop.time(), transport.backlog, transport.wrapping)
         self.advance()
 
     # The transport tells...
 
     def data_received(self, data: bytes) -> None:
         """Bytes arrived: events now, answers at the end of the tick, together with what the events cause to be sent."""
-        self.connection.receive_data(data, self._loop.time())
-        self._deliver_events()
-        self.schedule()
+        connection = self.connection
+        connection.receive_data(data, self._loop.time())
+        if connection.happened:
+            self._deliver_events()
+        if not connection.is_quiet:
+            self.schedule()
+        elif connection.frame_deadline is not None:
+            self._arm()
 
     def data_ended(self) -> None:
         """The peer writes no more: for a session that is the end of the line."""

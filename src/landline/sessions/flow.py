@@ -10,7 +10,7 @@ from typing import Final
 from ..errors import FlowEnded, FlowReset
 from ..limits import SESSION
 from ..protocol.flow import ENDED, RESET, Flow
-from ..protocol.frames import ResetCode
+from ..protocol.frames import DataFrame, ResetCode
 from ..protocol.handshake import Reset
 from ..protocol.session import Session
 from .signal import Signal
@@ -93,7 +93,7 @@ class BareFlow:
             and self._session.has_room_in(self.core)
         )
 
-    def put(self, frame: bytes) -> None:
+    def put(self, frame: DataFrame) -> None:
         """Queue a whole data frame of this flow; nothing happens when it takes none any more. The caller has seen to the room."""
         if self.why_unwritable() is None:
             self._session.send_frame(self.core, frame)

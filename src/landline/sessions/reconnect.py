@@ -8,24 +8,23 @@ import secrets
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
-from ..errors import ConnectError, DataError, ProtocolError, Refused, SessionClosed
+from ..errors import ConnectError, ConnectTimeout, ProtocolError, Refused, SessionClosed, Untrusted
 from ..limits import SESSION, Limits
-from ..protocol.codec import encode_data
 from ..protocol.events import ConnectionEnded, Event, PeerClosed
 from ..protocol.frames import CloseCode
 from ..protocol.handshake import ID_SIZE, Hello, Welcome
 from ..protocol.redial import Fate, Pause, Redial
 from ..protocol.redial import full_jitter as jitter_from
 from ..protocol.session import Session
-from ..transports import Address
+from ..transports import Address, ClientTLS
 from .bare import BareSession
+from .credentials import current
 from .dial import Answer, Dropped, Turndown, dial_any, prefer
 from .driver import Driver, log
 
 LIFE: Final = secrets.token_bytes(ID_SIZE)
 """Names this life of this process."""
 
-MAX_CREDENTIALS: Final = SESSION.credentials
 FIRST_PAUSE: Final = SESSION.first_pause
 
 
@@ -39,7 +38,12 @@ class ClientEnd:
 
     Args:
         addresses: tried in turn at every dial.
-        credentials: shown to the server's ``authenticate`` at every dial.
+        credentials: shown to the server's ``authenticate`` at every dial, or a function that is asked for them then.
+        tls: whom to trust where TLS is spoken.
+
+    Attributes:
+        expires_in: for how many seconds those that were shown last are good, from then on; None for good.
+        on_welcome: called whenever a line carries the session again.
     """
 
     def __init__(
@@ -48,38 +52,34 @@ class ClientEnd:
         limits: Limits,
         *,
         credentials: Any = None,
+        tls: ClientTLS | None = None,
         pause: Pause | None = None,
         chance: Callable[[], float] = random.random,
     ) -> None:
         self._addresses = list(addresses)
-        self._home: Address | None = None
+        self._homes: set[Address] = set()  # where its server is known to be
         self._unlisted: str | None = None
         self._limits = limits
         self._credentials = credentials
+        self._tls = tls
         self._chance = chance
         self._pause = pause or full_jitter(limits, chance)
         self._way_back = Redial(limits, self._pause, chance)
         self._session: BareSession | None = None
         self._redialling: asyncio.Task[None] | None = None
         self._loop = asyncio.get_running_loop()
+        self.expires_in: float | None = None
+        self.on_welcome: Callable[[], object] = _nothing
 
     async def connect(self, timeout: float) -> BareSession:
         """Dial until a server that is there lets us in; return the new session.
 
         Raises:
             ConnectError, ConnectTimeout, Refused: see there; nothing is left behind.
-            DataError: the credentials cannot be sent.
+            DataError: the credentials cannot be sent. Whatever a function raises that is asked for them is raised here.
         """
         limits = self._limits
-        self._check_credentials()
-        hello = Hello(
-            life=LIFE,
-            window=limits.window,
-            max_message=limits.max_message,
-            max_flows=limits.max_flows,
-            credentials=self._credentials,
-        )
-        answer = await self._dial_first(hello, self._loop.time() + timeout)
+        answer = await self._dial_first(self._loop.time() + timeout)
         welcome = answer.welcome
         session = BareSession(self._begin(welcome), session_id=welcome.session, principal="", limits=limits)
         self._session = session
@@ -99,15 +99,21 @@ class ClientEnd:
             peer_max_flows=welcome.max_flows,
         )
 
-    def _check_credentials(self) -> None:
+    async def _hello(self, until: float) -> Hello:
+        limits = self._limits
         try:
-            size = len(encode_data(self._credentials, MAX_CREDENTIALS)[1])
-        except DataError as error:
-            raise DataError(f"these credentials cannot be sent: {error}") from error
-        if size > MAX_CREDENTIALS:
-            raise DataError(f"credentials of {size:,} bytes are over the limit of {MAX_CREDENTIALS:,} bytes")
+            credentials = await current(self._credentials, max(until - self._loop.time(), 0.0))
+        except TimeoutError:
+            raise ConnectTimeout(str(self._addresses[0]), "the credentials took too long to be had") from None
+        return Hello(
+            life=LIFE,
+            window=limits.window,
+            max_message=limits.max_message,
+            max_flows=limits.max_flows,
+            credentials=credentials,
+        )
 
-    async def _dial_first(self, hello: Hello, until: float) -> Answer:
+    async def _dial_first(self, until: float) -> Answer:
         """Dial for a new session. That a server goes just now is no failure: we come back when it says, as often as the time allows.
 
         A line that drops before it says anything is tried once more: so it looks when a server goes that had no time to say so.
@@ -116,11 +122,16 @@ class ClientEnd:
         way = Redial(self._limits, lambda number: min(self._pause(number), FIRST_PAUSE), self._chance)
         is_awaited = was_dropped = False
         while True:
+            hello = await self._hello(until)
             try:
                 left = max(until - self._loop.time(), 0.0)
-                return await dial_any(self._addresses, hello, self._limits, timeout=left, jitter=self._chance)
+                return await dial_any(
+                    self._addresses, hello, self._limits, timeout=left, jitter=self._chance, tls=self._tls
+                )
             except Turndown as error:
                 failure: ConnectError = Refused(error.address, error.reason, error.refusal.code.text)
+                if hello.credentials is None and error.refusal.code is CloseCode.UNAUTHORIZED:
+                    failure.add_note("Credentials are given to connect: connect(…, credentials=…).")
                 if error.refusal.code is not CloseCode.GOING_AWAY:
                     raise failure from None
                 is_awaited = True
@@ -152,14 +163,18 @@ class ClientEnd:
     # A line is there...
 
     def _attach(self, session: BareSession, answer: Answer) -> None:
-        self._home, driver, welcome = answer
+        address, driver, welcome = answer
         if self._way_back.is_new_life(welcome):
+            self._homes.clear()  # another server may have taken its place at the others
             session.renew(self._begin(welcome))
-        prefer(self._addresses, str(self._home))
+        self._homes.add(address)
+        prefer(self._addresses, str(address))
         driver.deliver = lambda event: self._deliver(session, driver, event)
         driver.connection.carry(welcome, session.core, self._loop.time())
         self._way_back.welcomed(welcome, self._loop.time())
+        self.expires_in = welcome.expires_in
         session.attach(driver)
+        self.on_welcome()
 
     def _deliver(self, session: BareSession, driver: Driver, event: Event) -> None:
         if session.driver is not driver or session.ended is not None:
@@ -185,7 +200,7 @@ class ClientEnd:
             return
         address = prefer(self._addresses, redirect)
         if address is not None and code is CloseCode.GOING_AWAY:
-            self._home = address
+            self._homes = {address}
         elif address is None and redirect != self._unlisted:
             self._unlisted = redirect
             log.warning(
@@ -207,24 +222,34 @@ class ClientEnd:
             session.lose(CloseCode.FAILED, f"it cannot be redialled: {error!r}")
 
     async def _redial_until_answered(self, session: BareSession) -> None:
+        why = ""
         while session.ended is None:
             pause = self._way_back.next_pause()
             if not session.is_closing:
-                session.set_state(session.state, "", pause)
+                session.set_state(session.state, why, pause)
             await asyncio.sleep(pause)
+            try:
+                credentials = await current(self._credentials, self._limits.connect_timeout)
+            except Exception:  # noqa: BLE001 - the program's own code, which may ask somebody whom the same trouble keeps from answering
+                why = "there are no credentials"
+                log.exception("redial %d of a session failed: %s", self._way_back.dials, why)
+                continue
             try:
                 answer = await dial_any(
                     self._addresses,
-                    self._way_back.greeting(session.core.received, self._credentials),
+                    self._way_back.greeting(session.core.received, credentials),
                     self._limits,
                     timeout=self._limits.connect_timeout,
                     jitter=self._chance,
-                    home=self._home,
+                    homes=self._homes,
+                    tls=self._tls,
                 )
             except Turndown as error:
                 if self._refused(session, error):
                     return
             except ConnectError as error:
+                # That nobody is there is what redialling is for; that somebody else may be is for whoever watches.
+                why = str(error) if isinstance(error, Untrusted) else ""
                 log.info("redial %d of a session failed: %s", self._way_back.dials, error)
             else:
                 self._resumed(session, answer)
@@ -255,3 +280,7 @@ class ClientEnd:
         elif fate is Fate.LOST:
             session.lose(refusal.code, refusal.code.text, **counts)
         return fate is not Fate.DIAL_AGAIN
+
+
+def _nothing() -> None:
+    """Nobody asked to be told."""

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Final
+
+_MANY: Final = 8
 
 
 class Signal:
@@ -13,16 +16,14 @@ class Signal:
     def __init__(self) -> None:
         self._waiters: list[asyncio.Future[None]] = []
 
-    async def wait(self) -> None:
-        """Wait to be woken once."""
+    def wait(self) -> asyncio.Future[None]:
+        """Return what to await to be woken once."""
+        waiters = self._waiters
+        if len(waiters) >= _MANY:  # of those who gave up waiting nobody told us
+            self._waiters = waiters = [waiter for waiter in waiters if not waiter.done()]
         waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._waiters.append(waiter)
-        try:
-            await waiter
-        except asyncio.CancelledError:
-            if waiter in self._waiters:
-                self._waiters.remove(waiter)
-            raise
+        waiters.append(waiter)
+        return waiter
 
     def wake(self) -> None:
         """Wake all who wait."""

@@ -21,15 +21,20 @@ from landline.settings.table import NOT_SETTINGS, SETTINGS, YES_NO, Kind, Settin
 from landline.settings.tree import (
     DEFAULT_HOST,
     DEFAULT_PORT,
+    EVERY_ADDRESS,
     WILDCARDS,
     ChatSettings,
     LogSettings,
     PipeSettings,
     ServeSettings,
     Settings,
+    TlsSettings,
+    bracketed,
 )
 
 FILE_NAME: Final = "landline.toml"
+NOTHING: Final = ("", None)
+"""Defaults that say that there is none: in a file an empty text says the same."""
 
 # Finding the values.
 
@@ -97,7 +102,7 @@ def read_file(config: Path | None, environ: Mapping[str, str]) -> tuple[Path | N
     wanted = config or (
         Path(environ["LANDLINE_CONFIG"]).expanduser() if environ.get("LANDLINE_CONFIG") else None
     )
-    file = wanted or next((path for path in _usual_files() if path.is_file()), None)
+    file = wanted or next((path for path in _usual_files() if _is_there(path)), None)
     if file is None:
         return None, {}
     try:
@@ -112,6 +117,13 @@ def read_file(config: Path | None, environ: Mapping[str, str]) -> tuple[Path | N
     except (OSError, ValueError) as error:
         message = f"{file} cannot be read: {(getattr(error, 'strerror', None) or str(error)).lower()}"
     raise SettingsError(message, source=str(file))
+
+
+def _is_there(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError:  # another user's folder, as when HOME is still theirs
+        return False
 
 
 def _usual_files() -> Iterator[Path]:
@@ -171,7 +183,7 @@ def _given(
                 reason = (getattr(error, "strerror", None) or "it is not UTF-8 text").lower()
                 sentence = f"{variable}_FILE names {path}, which cannot be read: {reason}"
                 problems.append(SettingsError(sentence, key=setting.key, source=variable + "_FILE"))
-    if setting.key in written:
+    if setting.key in written and not (written[setting.key] == "" and setting.default in NOTHING):
         yield Rank.FILE, str(file), written[setting.key]
 
 
@@ -272,6 +284,8 @@ def _settings(
     values: dict[str, Value], environ: Mapping[str, str], *, verbose: int, file: Path | None
 ) -> Settings:
     host, port = values["host"].value, values["port"].value
+    if values["serve.public"].value and values["host"].rank is Rank.DEFAULT:
+        host = EVERY_ADDRESS
     values["serve.address"] = _addresses(values, "serve.address", host)
     values["chat.address"] = _addresses(values, "chat.address", DEFAULT_HOST if host in WILDCARDS else host)
     level = values["log.level"]
@@ -291,20 +305,34 @@ def _settings(
         data=values["data"].value,
         loop=values["loop"].value,
         colour=colour == "always" or (colour == "auto" and not plain_screen),
+        token=values["token"].value,
         verbose=verbose,
         from_make=by_make or ("MAKELEVEL" in environ and Path("scripts/bootstrap.py").is_file()),
         config_file=file,
         log=LogSettings(level=level.value, format=log_format),
+        tls=TlsSettings(certificate=values["tls.certificate"].value, key=values["tls.key"].value),
         serve=ServeSettings(
             addresses=values["serve.address"].value,
             operator=values["serve.operator"].value,
             history=values["serve.history"].value,
+            tls=values["serve.tls"].value,
+            invite=values["serve.invite"].value,
+            client_authority=values["serve.client_authority"].value,
+            host_names=values["serve.host_names"].value,
+            origins=values["serve.origins"].value,
+            files=values["serve.files"].value,
+            webhook_token=values["serve.webhook_token"].value,
+            metrics_token=values["serve.metrics_token"].value,
         ),
         chat=ChatSettings(
             address=values["chat.address"].value[0],
             name=name.value,
             name_chosen=name.rank is not Rank.DEFAULT,
             rooms=values["chat.room"].value,
+            fingerprint=values["chat.fingerprint"].value,
+            authority=values["chat.authority"].value,
+            invite=values["chat.invite"].value,
+            downloads=values["chat.downloads"].value,
         ),
         pipe=PipeSettings(resume_window=values["pipe.resume_window"].value),
     )
@@ -327,7 +355,7 @@ def _addresses(values: Mapping[str, Value], key: str, host: str) -> Value:
 
 def join_address(host: str, port: int) -> str:
     """Return the address of a host, which may be a bare IPv6 one, and a port."""
-    return f"tcp://[{host}]:{port}" if ":" in host and not host.startswith("[") else f"tcp://{host}:{port}"
+    return f"tcp://{bracketed(host)}:{port}"
 
 
 def whole_address(text: str, port: int, source: str) -> str:

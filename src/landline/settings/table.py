@@ -22,6 +22,7 @@ from landline.settings.tree import (
     PipeSettings,
     ServeSettings,
     user_data_folder,
+    user_downloads_folder,
 )
 
 # What a value may be.
@@ -83,7 +84,14 @@ def _read_yes_no(raw: str | bool) -> bool:
     }[_read_choice(raw, choices=("yes", "true", "on", "1", "no", "false", "off", "0"))]
 
 
-def _read_folder(raw: str) -> Path:
+def _read_fingerprint(raw: str) -> str:
+    digits = raw.strip().lower().removeprefix("sha256:").replace(":", "")
+    if len(digits) != 64 or not set(digits) <= set("0123456789abcdef"):
+        raise ValueError
+    return f"sha256:{digits}"
+
+
+def _read_path(raw: str) -> Path:
     try:
         return Path(_read_text(raw)).expanduser()
     except RuntimeError as error:  # ~nobody
@@ -102,12 +110,18 @@ def _choice(*choices: str) -> Kind:
 TEXT: Final = Kind("text without control characters", str, _read_text)
 TEXTS: Final = Kind("a list of texts without control characters", list, _read_texts)
 YES_NO: Final = Kind("yes or no", bool, _read_yes_no)
-FOLDER: Final = Kind("the path of a folder", str, _read_folder)
+FOLDER: Final = Kind("the path of a folder", str, _read_path)
+FILE: Final = Kind("the path of a file", str, _read_path)
+FINGERPRINT: Final = Kind("sha256: and 64 hexadecimal digits", str, _read_fingerprint)
+AUTO: Final = _choice("auto", "yes", "no")
 
 
 # The table.
 
-EVERYWHERE: Final = ("serve", "chat", "listen", "connect")
+PROGRAM_COMMANDS: Final = ("rpc", "publish", "subscribe", "bench")
+"""The commands that talk with a program's own server; the chat's would refuse them."""
+
+EVERYWHERE: Final = ("serve", "chat", "listen", "connect", "receive", "send", *PROGRAM_COMMANDS)
 
 
 class Setting(msgspec.Struct, frozen=True):
@@ -148,6 +162,10 @@ def _default_data(environ: Mapping[str, str]) -> tuple[Path, str]:
     return user_data_folder(), "default"
 
 
+def _default_downloads(environ: Mapping[str, str]) -> tuple[Path, str]:
+    return user_downloads_folder(), "default"
+
+
 def _default_name(environ: Mapping[str, str]) -> tuple[str, str]:
     names = ("LOGNAME", "USER", "LNAME", "USERNAME")
     login = next((environ[name] for name in names if environ.get(name)), "")
@@ -178,6 +196,7 @@ SETTINGS: Final[tuple[Setting, ...]] = (
         _default_data,
         "folder that keeps history; STATE_DIRECTORY replaces its default",
         "--data",
+        commands=("serve", "chat", "receive"),
     ),
     Setting(
         "loop",
@@ -211,6 +230,30 @@ SETTINGS: Final[tuple[Setting, ...]] = (
         commands=EVERYWHERE,
     ),
     Setting(
+        "tls.certificate",
+        FILE,
+        None,
+        "PEM file of the certificate to show, with those it hangs on; a server without one makes one at first start",
+        "--certificate",
+        commands=("serve", "chat", *PROGRAM_COMMANDS),
+    ),
+    Setting(
+        "tls.key",
+        FILE,
+        None,
+        "PEM file of its private key, where that is not in the same file",
+        "--key",
+        commands=("serve", "chat", *PROGRAM_COMMANDS),
+    ),
+    Setting(
+        "token",
+        TEXT,
+        "",
+        "what is shown to a program's server, for its authenticate",
+        commands=PROGRAM_COMMANDS,
+        secret=True,
+    ),
+    Setting(
         "serve.address",
         TEXTS,
         (),
@@ -236,6 +279,78 @@ SETTINGS: Final[tuple[Setting, ...]] = (
         commands=("serve",),
     ),
     Setting(
+        "serve.public",
+        YES_NO,
+        False,
+        "listen on every address of this machine, for other machines: with TLS and an invite",
+        "--public",
+        commands=("serve",),
+    ),
+    Setting(
+        "serve.tls",
+        AUTO,
+        ServeSettings().tls,
+        "TLS on the same port, and from other machines nothing else; auto: where other machines reach an address, or a certificate is given",
+        "--tls",
+        commands=("serve",),
+    ),
+    Setting(
+        "serve.invite",
+        AUTO,
+        ServeSettings().invite,
+        "nobody enters without the invite, which is printed; auto: where other machines reach an address",
+        "--invite",
+        commands=("serve",),
+    ),
+    Setting(
+        "serve.client_authority",
+        FILE,
+        None,
+        "PEM file of the authority whose certificates clients must show",
+        "--client-authority",
+        commands=("serve",),
+    ),
+    Setting(
+        "serve.host_names",
+        TEXTS,
+        (),
+        "names that browsers call the server by, besides this machine's own",
+        "--host-name",
+        commands=("serve",),
+    ),
+    Setting(
+        "serve.origins",
+        TEXTS,
+        (),
+        "web pages of other hosts that may open sessions here, as https://host",
+        "--origin",
+        commands=("serve",),
+    ),
+    Setting(
+        "serve.files",
+        FOLDER,
+        None,
+        "folder whose files are served at /files/",
+        "--files",
+        commands=("serve",),
+    ),
+    Setting(
+        "serve.webhook_token",
+        TEXT,
+        "",
+        "secret that lets programs say lines with POST /rooms/ROOM; without one, nobody may",
+        commands=("serve",),
+        secret=True,
+    ),
+    Setting(
+        "serve.metrics_token",
+        TEXT,
+        "",
+        "secret that lets other machines read /metrics",
+        commands=("serve",),
+        secret=True,
+    ),
+    Setting(
         "chat.address",
         TEXTS,
         (),
@@ -249,12 +364,44 @@ SETTINGS: Final[tuple[Setting, ...]] = (
         "chat.room", TEXTS, (DEFAULT_ROOM,), "rooms to be in from the start", "--room", commands=("chat",)
     ),
     Setting(
+        "chat.downloads",
+        FOLDER,
+        _default_downloads,
+        "folder that files go to which one accepts in the chat; by default the user's own for downloads",
+        "--downloads",
+        commands=("chat",),
+    ),
+    Setting(
+        "chat.fingerprint",
+        FINGERPRINT,
+        "",
+        "what the server's certificate must be, as the server prints it; kept once it was right",
+        "--fingerprint",
+        commands=("chat",),
+    ),
+    Setting(
+        "chat.authority",
+        FILE,
+        None,
+        "PEM file of an authority to trust instead of the system's",
+        "--authority",
+        commands=("chat",),
+    ),
+    Setting(
+        "chat.invite",
+        TEXT,
+        "",
+        "what lets one into a chat that wants an invite; it may stand in the address instead",
+        commands=("chat",),
+        secret=True,
+    ),
+    Setting(
         "pipe.resume_window",
         _integer(1, SETTING.resume_window),
         PipeSettings().resume_window,
-        "seconds that listen waits for a caller whose line dropped: a laptop may sleep that long",
+        "seconds that listen and receive wait for a caller whose line dropped: a laptop may sleep that long",
         "--resume-window",
-        commands=("listen",),
+        commands=("listen", "receive"),
     ),
 )
 

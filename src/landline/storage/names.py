@@ -73,6 +73,18 @@ class Pattern:
             return False
         return all(wanted in (ONE, token) for wanted, token in zip(self._tokens, tokens, strict=False))
 
+    def overlaps(self, other: Pattern) -> bool:
+        """Return whether there could be a topic that both select."""
+        for ours, theirs in zip(self._tokens, other._tokens, strict=False):
+            if ours != theirs and ONE not in (ours, theirs):
+                return False
+        longer = len(self._tokens) - len(other._tokens)
+        if self._open_end and other._open_end:
+            return True
+        if self._open_end:
+            return longer < 0
+        return longer > 0 if other._open_end else longer == 0
+
 
 def check_topic(topic: str) -> str:
     """Return the topic if it is a good name.

@@ -1,4 +1,5 @@
-"""A bad network on real sockets: a TCP proxy that cuts, freezes and slices what passes, by a seed.
+"""A bad network on real sockets: a proxy that cuts, freezes and slices what passes over TCP or a Unix socket, by a seed; TLS and WebSocket
+pass through it unread.
 
 Point clients at ``proxy.address`` instead of at the server. Cutting takes each direction's bytes up to a random place, which may be inside
 a frame, and resets both ends; freezing lets bytes pile up unseen, as a dead line does.
@@ -8,6 +9,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import itertools
+import os
 import random
 import socket
 import struct
@@ -15,7 +18,9 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
-from ..transports import parse_address
+from msgspec.structs import replace
+
+from ..transports import Address, parse_address
 
 _RESET = struct.pack("ii", 1, 0)
 
@@ -45,6 +50,7 @@ class Proxy:
     """A running proxy.
 
     Attributes:
+        target: where the server is; another may take its place, at an address of the same kind.
         address: where clients dial.
         cuts, freezes: how often it did that so far.
         passed_up, passed_down: bytes that passed to the server, and from it, on all lines.
@@ -86,7 +92,7 @@ class Proxy:
             writer.transport.abort()
             return
         try:
-            back_reader, back_writer = await asyncio.open_connection(target.host, target.port)
+            back_reader, back_writer = await _open(target)
         except OSError:
             writer.transport.abort()
             return
@@ -103,27 +109,40 @@ class Proxy:
             )
         finally:
             self._lines.discard(line)
+            writer.close()
+            back_writer.close()  # before anything is waited for, which may be cancelled
             for end in (writer, back_writer):
-                end.close()
                 with contextlib.suppress(OSError):
                     await end.wait_closed()
 
 
 @asynccontextmanager
 async def bad_network(target: str, faults: Faults | None = None, *, seed: int = 0) -> AsyncIterator[Proxy]:
-    """Run a proxy in front of the server at ``target`` (a ``tcp://`` address) until the block is left."""
+    """Run a proxy in front of the server at ``target`` until the block is left: its own address is of the same kind, with another port.
+
+    In front of a Unix socket it is another one in the same folder.
+    """
     proxy = Proxy(target, faults or Faults(), random.Random(seed))
-    host = parse_address(target).host
     tasks: set[asyncio.Task[None]] = set()
 
     def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.get_running_loop().create_task(proxy._serve(reader, writer))
         tasks.add(task)
-        task.add_done_callback(tasks.discard)
 
-    server = await asyncio.start_server(serve, host, 0)
-    name = server.sockets[0].getsockname()
-    proxy.address = f"tcp://[{name[0]}]:{name[1]}" if ":" in name[0] else f"tcp://{name[0]}:{name[1]}"
+        def ended(task: asyncio.Task[None]) -> None:
+            tasks.discard(task)
+            writer.close()  # also where it was cancelled before it had begun, or while the server was dialled
+
+        task.add_done_callback(ended)
+
+    address = parse_address(target)
+    if address.scheme == "unix":
+        address = replace(address, path=f"{address.path}-{_next_name():x}")
+        server = await asyncio.start_unix_server(serve, address.path)
+    else:
+        server = await asyncio.start_server(serve, address.host, 0)
+        address = replace(address, port=server.sockets[0].getsockname()[1])
+    proxy.address = str(address)
     try:
         yield proxy
     finally:
@@ -131,6 +150,18 @@ async def bad_network(target: str, faults: Faults | None = None, *, seed: int = 
         for task in list(tasks):
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        if address.scheme == "unix":
+            with contextlib.suppress(FileNotFoundError):  # asyncio removes it itself since Python 3.13
+                os.unlink(address.path)  # noqa: PTH108 - as a string, which is what an address has
+
+
+_next_name = itertools.count(1).__next__
+
+
+async def _open(target: Address) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    if target.scheme == "unix":
+        return await asyncio.open_unix_connection(target.path)
+    return await asyncio.open_connection(target.host, target.port)
 
 
 class _Line:
@@ -196,9 +227,8 @@ class _Line:
         for writer in self._writers:
             sock = writer.get_extra_info("socket")
             if sock is not None:
-                with contextlib.suppress(
-                    OSError, ValueError
-                ):  # gone already; uvloop's socket then has no number
+                # Gone already; uvloop's socket then has no number.
+                with contextlib.suppress(OSError, ValueError):
                     sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
             writer.transport.abort()
 

@@ -74,6 +74,25 @@ class Recorder:
         await self.until(lambda: what in self.told)
 
 
+class _Holding(Recorder):
+    """A receiver that wants no more after the first chunk, and says so once."""
+
+    def __init__(self, transport: Transport) -> None:
+        super().__init__()
+        self._transport = transport
+
+    def data_received(self, data: bytes) -> None:
+        super().data_received(data)
+        if len(self.chunks) == 1:
+            self._transport.hold(True)
+
+
+async def _turns() -> None:
+    """Let what is on its way arrive: each turn of the loop asks the sockets."""
+    for _ in range(20):
+        await asyncio.sleep(0)
+
+
 @dataclass
 class Line:
     """Both ends of a transport, and the listener that accepted one of them."""
@@ -92,6 +111,8 @@ class TransportConformance:
     """The scheme of its addresses."""
     is_local = True
     """Whether its peers are on this machine, and so count for no source."""
+    overhead = 0.0
+    """What it adds to the bytes that are written, as a share of them: heads of its own count in its backlog."""
     has_halves = True
     """Whether one direction may end while the other goes on after both were closed, as with sockets."""
 
@@ -282,7 +303,7 @@ class TransportConformance:
             await asyncio.sleep(0)
         held = len(line.hears.data)
 
-        assert written - held >= line.ours.backlog > 0
+        assert (written - held) * (1 + self.overhead) >= line.ours.backlog > 0
 
         line.theirs.hold(False)
         await hears.until_told("writable")
@@ -290,6 +311,35 @@ class TransportConformance:
 
         assert line.ours.is_writable
         assert line.ours.backlog == 0
+
+    async def test_a_hold_counts_from_the_start(self, line: Line, hears: Recorder) -> None:
+        """Also what arrived before is told only when it is wanted."""
+        line.theirs.write(b"early")
+        await _turns()
+        line.ours.start(hears)
+        line.ours.hold(True)
+        await _turns()
+
+        assert hears.told == []
+
+        line.ours.hold(False)
+        await hears.until_told("data")
+
+        assert hears.data == b"early"
+
+    async def test_who_holds_over_the_first_words_is_told_no_more(self, line: Line) -> None:
+        """A sender that never stops fills nobody's memory, from the first chunk on."""
+        hears = _Holding(line.ours)
+        line.theirs.write(b"x" * HIGH_WATER)
+        await _turns()
+        line.ours.start(hears)
+        await hears.until_told("data")
+        await _turns()
+
+        assert len(hears.chunks) == 1
+
+        line.ours.hold(False)
+        await hears.until(lambda: len(hears.data) == HIGH_WATER)
 
     async def test_a_second_start_hands_over(self, line: Line) -> None:
         """Another receiver goes on where the first one stopped; the first hears no more."""

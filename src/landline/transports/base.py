@@ -8,10 +8,19 @@ raises. How much may wait in it is the writer's business: it looks at ``is_writa
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
 if TYPE_CHECKING:
     from .listening import ListeningSocket
+
+
+LARGE: Final = 16 << 10
+"""Pieces from this size on are written as they are, where the carrier can; smaller ones are joined, which costs less than handing them on."""
+
+
+def joined(pieces: tuple[bytes, ...]) -> bytes:
+    """Return the pieces as one."""
+    return pieces[0] if len(pieces) == 1 else b"".join(pieces)
 
 
 class Receiver(Protocol):
@@ -40,6 +49,10 @@ class Transport(Protocol):
     on_lost: Callable[[], None]
 
     @property
+    def wrapping(self) -> int:
+        """Bytes that were put around what was written, all together: they count as ``backlog`` too while they have not left."""
+
+    @property
     def peer(self) -> str:
         """The other end's address, as text."""
 
@@ -61,14 +74,14 @@ class Transport(Protocol):
     def hold(self, is_held: bool) -> None:
         """Read no more for now, or read on: back-pressure for doors that have no credit."""
 
-    def write(self, data: bytes) -> None:
-        """Write all of ``data``, in the end; dropped when the transport is gone."""
+    def write(self, *pieces: bytes) -> None:
+        """Write all of them, in the end, and together: as one message, where the carrier has messages. Dropped when the transport is gone."""
 
     def end(self) -> None:
         """Write what waits, then end our direction: the peer is told that no more comes, and may go on itself."""
 
     def close(self) -> None:
-        """Write what waits, end our direction, and go when the peer has ended its own (or after two seconds)."""
+        """Write what waits, end our direction, and go when the peer has ended its own (or after two seconds, four over WebSocket)."""
 
     def abort(self) -> None:
         """Go at once; what waits is dropped."""
@@ -105,6 +118,10 @@ class Listener(Protocol):
 
     async def wait_closed(self) -> None:
         """Wait until everybody whom the kernel gave us before the close has been accepted."""
+
+
+def unheeded(error: Exception) -> None:
+    """Nobody wants to know what broke."""
 
 
 def nothing() -> None:

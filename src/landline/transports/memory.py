@@ -11,7 +11,7 @@ from weakref import WeakKeyDictionary
 
 from ..errors import ConnectError, ListenError
 from .address import Address
-from .base import Accept, Gate, Receiver, Transport, nothing
+from .base import Accept, Gate, Receiver, Transport, joined, nothing
 from .listening import ListeningSocket
 from .stream import HIGH_WATER
 
@@ -66,6 +66,8 @@ class _MemoryListener:
 class MemoryTransport:
     """One end of a pair."""
 
+    wrapping = 0
+
     def __init__(self, peer: str) -> None:
         self.peer = peer
         self.source = ""
@@ -101,8 +103,9 @@ class MemoryTransport:
         self._is_held = is_held
         self._loop.call_soon(self._deliver)
 
-    def write(self, data: bytes) -> None:
-        """Hand ``data`` to the other end on the next tick."""
+    def write(self, *pieces: bytes) -> None:
+        """Hand them to the other end on the next tick."""
+        data = joined(pieces)
         if not self._is_closing and not self._has_said_all and self.other is not None and data:
             self.other._arrive(data)
 

@@ -15,7 +15,7 @@ import threading
 from typing import Final, cast
 
 from ..limits import TRANSPORT
-from .base import Accept, Receiver, nothing
+from .base import LARGE, Accept, Receiver, nothing
 
 log = logging.getLogger("landline.transports")
 
@@ -50,6 +50,8 @@ class StreamTransport(asyncio.BufferedProtocol):
         accept: told about the transport as soon as it is connected, at the accepting end.
     """
 
+    wrapping = 0
+
     def __init__(self, peer: str = "", accept: Accept | None = None) -> None:
         self.peer = peer
         self.source = ""
@@ -60,7 +62,8 @@ class StreamTransport(asyncio.BufferedProtocol):
         self._loop = asyncio.get_running_loop()
         self._linger: asyncio.TimerHandle | None = None
         self._early = b""
-        self._is_writable = True
+        self._is_held = False
+        self.is_writable = True
         self._is_closing = False
         self._has_ended = False
         self._has_said_all = False
@@ -71,11 +74,6 @@ class StreamTransport(asyncio.BufferedProtocol):
     def backlog(self) -> int:
         """Bytes written and not yet given to the kernel."""
         return 0 if self._transport is None else self._transport.get_write_buffer_size()
-
-    @property
-    def is_writable(self) -> bool:
-        """Whether more should be written now."""
-        return self._is_writable and not self._is_closing
 
     def start(self, receiver: Receiver) -> None:
         """Tell ``receiver`` from now on."""
@@ -88,18 +86,26 @@ class StreamTransport(asyncio.BufferedProtocol):
 
     def hold(self, is_held: bool) -> None:
         """Read no more for now, or read on."""
+        self._is_held = is_held
         if self._transport is not None and not self._is_closing:
             if is_held:
                 self._transport.pause_reading()
+            elif self._early:
+                self._loop.call_soon(self._read_on)
             else:
                 self._transport.resume_reading()
 
-    def write(self, data: bytes) -> None:
-        """Write all of ``data``, in the end."""
-        if self._has_said_all:
+    def write(self, *pieces: bytes) -> None:
+        """Write all of them, in the end."""
+        transport = self._transport
+        if self._has_said_all or transport is None or self._is_closing or transport.is_closing():
             return
-        if self._transport is not None and not self._is_closing and not self._transport.is_closing():
-            self._transport.write(data)
+        if len(pieces) == 1:
+            transport.write(pieces[0])
+        elif max(map(len, pieces)) < LARGE:
+            transport.write(b"".join(pieces))
+        else:
+            transport.writelines(pieces)
 
     def end(self) -> None:
         """Write what waits, then end our direction."""
@@ -117,7 +123,7 @@ class StreamTransport(asyncio.BufferedProtocol):
         transport = self._transport
         if self._is_closing or transport is None:
             return
-        self._is_closing = True
+        self._is_closing, self.is_writable = True, False
         transport.resume_reading()
         if self._has_ended:
             transport.close()
@@ -132,7 +138,7 @@ class StreamTransport(asyncio.BufferedProtocol):
 
     def abort(self) -> None:
         """Go at once."""
-        self._is_closing = True
+        self._is_closing, self.is_writable = True, False
         if self._transport is not None:
             self._transport.abort()
 
@@ -170,7 +176,11 @@ class StreamTransport(asyncio.BufferedProtocol):
 
     def buffer_updated(self, nbytes: int) -> None:
         """Asyncio read something."""
-        self.data_received(bytes(_reading.buffer[:nbytes]))
+        receiver = self._receiver
+        if receiver is None:
+            self.data_received(bytes(_reading.buffer[:nbytes]))
+        elif not self._is_closing:
+            receiver.data_received(bytes(_reading.buffer[:nbytes]))
 
     def data_received(self, data: bytes) -> None:
         """These bytes arrived."""
@@ -182,10 +192,13 @@ class StreamTransport(asyncio.BufferedProtocol):
             self._receiver.data_received(data)
 
     def _read_on(self) -> None:
-        early, self._early = self._early, b""
+        """Tell what came early, and read on, unless the receiver holds us before or because of that."""
+        early = b""
+        if not self._is_held:
+            early, self._early = self._early, b""
         if early and self._receiver is not None and not self._is_closing:
             self._receiver.data_received(early)
-        if self._transport is not None:
+        if self._transport is not None and not self._is_held:
             self._transport.resume_reading()
 
     def eof_received(self) -> bool:
@@ -200,11 +213,11 @@ class StreamTransport(asyncio.BufferedProtocol):
 
     def pause_writing(self) -> None:
         """Asyncio's buffer is above the mark."""
-        self._is_writable = False
+        self.is_writable = False
 
     def resume_writing(self) -> None:
         """Asyncio's buffer is low again."""
-        self._is_writable = True
+        self.is_writable = not self._is_closing
         if self._receiver is not None:
             self._receiver.writable()
 
@@ -216,7 +229,7 @@ class StreamTransport(asyncio.BufferedProtocol):
         if self._linger is not None:
             self._linger.cancel()
         self._transport = None
-        self._is_closing = True
+        self._is_closing, self.is_writable = True, False
         if self._receiver is not None:
             self._receiver.lost(exc)
         self.on_lost()

@@ -29,6 +29,10 @@ _NEXT_FAMILY_AFTER: Final = 0.25
 async def open_transport(address: Address) -> Transport:
     """Connect to a TCP endpoint; a name with several addresses is tried on all of them."""
     loop = asyncio.get_running_loop()
+    if address.host == "*":
+        raise ConnectError(
+            str(address), "that is every address of a machine, to listen on: one dials one of them"
+        )
     log.debug("connecting to %s", address)
     # uvloop knows no happy eyeballs: it tries a name's addresses one after the other. A single address needs no race,
     # and asyncio's leaves a socket behind when it is cancelled at the wrong moment.

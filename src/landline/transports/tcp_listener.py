@@ -78,7 +78,10 @@ async def _addresses(address: Address) -> Sequence[tuple[int, str]]:
     """
     try:
         found = await asyncio.get_running_loop().getaddrinfo(
-            address.host, address.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+            None if address.host == "*" else address.host,
+            address.port,
+            type=socket.SOCK_STREAM,
+            flags=socket.AI_PASSIVE,
         )
     except OSError as error:
         raise ListenError(str(address), why(error), error.errno) from error

@@ -10,10 +10,11 @@ from typing import Any, ClassVar
 import pytest
 
 import landline
-from landline.apps.chat import wire
+from landline.apps.chat import credentials, wire
 from landline.apps.chat.limits import ChatLimits
 from landline.apps.chat.server import people
 from landline.apps.chat.server.chat import Chat
+from landline.apps.chat.server.doors import Doors
 from landline.apps.chat.server.people import Telling
 from landline.apps.chat.server.serve import open_chat
 from landline.storage import MemoryStorage, Storage
@@ -65,10 +66,28 @@ class OpenChat:
     async def visit(self, client: int | None = None, limits: landline.Limits | None = None) -> Visitor:
         """Open a session, without entering."""
         client = next(self._clients) if client is None else client
-        session = await landline.connect(self.address, credentials=client, limits=limits)
+        session = await landline.connect(self.address, credentials=credentials.show(client), limits=limits)
         visitor = Visitor(session, client)
         self._stack.push_async_callback(visitor.close)
         return visitor
+
+    async def request(self, method: str, path: str, body: bytes = b"", **fields: str) -> tuple[int, bytes]:
+        """Ask over HTTP; return the status and the body of the answer."""
+        caller = await landline.dial(self.address)
+        lines = [f"{name.replace('_', '-')}: {value}" for name, value in fields.items()]
+        head = [
+            f"{method} {path} HTTP/1.1",
+            "Host: localhost",
+            "Connection: close",
+            f"Content-Length: {len(body)}",
+        ]
+        caller.send("\r\n".join([*head, *lines, "", ""]).encode() + body)
+        answer = b""
+        while chunk := await caller.receive(10):
+            answer += chunk
+        await caller.close()
+        start, _, said = answer.partition(b"\r\n\r\n")
+        return int(start.split()[1]), said
 
     async def enter(
         self,
@@ -97,6 +116,7 @@ async def open_chat_with() -> AsyncIterator[Callable[..., Awaitable[OpenChat]]]:
             storage: Storage | None = None,
             limits: ChatLimits | None = None,
             connection: landline.Limits | None = None,
+            doors: Doors | None = None,
         ) -> OpenChat:
             chat, listening = await stack.enter_async_context(
                 open_chat(
@@ -104,6 +124,7 @@ async def open_chat_with() -> AsyncIterator[Callable[..., Awaitable[OpenChat]]]:
                     (f"memory://chat-{next(numbers)}",),
                     limits or ChatLimits(rate=1e6, burst=1e6),
                     connection,
+                    doors=doors or Doors(),
                 )
             )
             return OpenChat(chat, listening.addresses[0], stack)

@@ -8,6 +8,7 @@ from typing import NamedTuple
 import landline
 from landline.apps.chat import wire
 from landline.apps.chat.client.model import Client
+from landline.apps.chat.topics import said_room, topic_of
 
 
 class Said(NamedTuple):
@@ -28,8 +29,8 @@ class History(NamedTuple):
 def published(said: Said, epoch: str = "e1") -> landline.Publication:
     """Return a line as its topic has it."""
     line = said.line
-    kept = wire.encode(wire.Kept(line.at, line.name, line.text, line.id, wire.kept_as(said.room)))
-    return landline.Publication(wire.topic(said.room), landline.Position(epoch, line.offset), kept)
+    kept = wire.encode(wire.Kept(line.at, line.name, line.text, line.id, said_room(said.room)))
+    return landline.Publication(topic_of(said.room), landline.Position(epoch, line.offset), kept)
 
 
 def joined(

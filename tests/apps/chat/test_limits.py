@@ -17,6 +17,11 @@ def test_a_list_of_all_rooms_fits_one_message() -> None:
     assert ChatLimits().rooms * (64 * 4 + 64) < landline.Limits().max_message
 
 
+def test_a_page_of_a_rooms_past_fits_one_message() -> None:
+    """Of lines and names of the longest kind."""
+    assert ChatLimits().earlier * (TEXT.text + MAX_NAME * 4 + 64) < landline.Limits().max_message
+
+
 def test_the_rooms_of_one_person_fit_the_flows_of_one_session() -> None:
     """Each is read in one; another is for the lines, and some are of rooms that were just left."""
     assert ChatLimits().rooms_each + 1 + 10 < landline.Limits().max_flows

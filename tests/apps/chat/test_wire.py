@@ -9,7 +9,6 @@ import msgspec
 import pytest
 
 from landline.apps.chat import text, wire
-from landline.storage import Pattern, check_topic
 
 LINE = wire.Line(7, 1000.5, "ana", "hello\nthere é 😀", 2**63 - 1)
 
@@ -20,11 +19,15 @@ REQUESTS: list[Any] = [
     wire.Rename(4, "eva"),
     wire.ListRooms(5),
     wire.ListMembers(6, "tea"),
+    wire.Earlier(12, "tea", 90, 100),
     wire.Whisper(7, "ben", "psst"),
     wire.Ring(8, "ben"),
     wire.Accept(9),
     wire.Hangup(10),
     wire.Talk(11, "hello"),
+    wire.OfferFile(13, 2**63 - 1, "a b.pdf", 4 << 30, to="ben"),
+    wire.TakeFile(14, 2**63 - 1),
+    wire.DropFile(15, 2**63 - 1),
 ]
 TOLD: list[Any] = [
     wire.Entered("ana", "e1", "a notice"),
@@ -38,11 +41,16 @@ TOLD: list[Any] = [
     wire.Away("ana", True),
     wire.RoomList(1, [wire.Room("tea", 2)]),
     wire.MemberList(2, "tea", [wire.Member("ana")]),
+    wire.EarlierLines(12, "tea", [wire.Line(7, 1000.5, "ana", "hello", 5)], 6, True, "why"),
     wire.Whispered("ana", "psst"),
     wire.Rang("ana"),
     wire.CallBegan("ana"),
     wire.Talked("ana", "hello"),
     wire.CallEnded("ana", "why"),
+    wire.FileOffered(2**63 - 1, "ana", "a b.pdf", 4 << 30, "tea"),
+    wire.FileWanted(2**63 - 1, 2**63 - 2, "ben"),
+    wire.FileRefused(2**63 - 1, "ben"),
+    wire.FileGone(2**63 - 1, "why"),
     wire.Done(3),
     wire.Sorry(4, "why"),
     wire.Notice("hello"),
@@ -69,6 +77,16 @@ def test_what_the_server_says_arrives_as_it_was_sent(message: Any) -> None:
         wire.decode_request(wire.encode(message))
 
 
+@pytest.mark.limit("chat.file_name")
+def test_a_files_name_is_bounded() -> None:
+    """By code points; a longer one is no message, and a size below nothing is none."""
+    longest = wire.OfferFile(1, 2, "é" * 255, 0, to="ben")
+    assert wire.decode_request(wire.encode(longest)) == longest
+    for wrong in (wire.OfferFile(1, 2, "é" * 256, 0, to="ben"), wire.OfferFile(1, 2, "a", -1, to="ben")):
+        with pytest.raises(ValueError, match="not a chat message"):
+            wire.decode_request(wire.encode(wrong))
+
+
 SAY = wire.Say(2**63 - 1, "lobby", "hello", 2**63 - 1, 7)
 KEPT = wire.Kept(1000.5, "ana", "hello\nthere", 2**63 - 1, "a room")
 
@@ -86,24 +104,6 @@ def test_a_line_is_published_and_kept_as_what_it_is() -> None:
 def test_a_kept_line_keeps_its_fields_by_name() -> None:
     """Later versions add fields; those that are there keep theirs."""
     assert wire.Kept.__struct_fields__ == ("at", "name", "text", "id", "room")
-
-
-@pytest.mark.parametrize("room", ["lobby", "a.b", "a-b_c.d'e", "日本" * 32, "𐐷" * 64])
-def test_every_rooms_name_makes_a_topic_of_one_token_that_tells_it(room: str) -> None:
-    """Dots, marks, and names whose bytes are more than a topic's: those are told by the line."""
-    topic = wire.topic(room)
-
-    assert len(check_topic(topic).split(".")) == 2
-    assert Pattern(wire.ROOMS).matches(topic)
-    assert wire.room_of(topic, wire.Kept(0.0, "ana", "hello", 1, wire.kept_as(room))) == room
-    assert bool(wire.kept_as(room)) == (len(room.encode()) > 200)
-
-
-def test_different_rooms_have_different_topics() -> None:
-    """However alike, and however long."""
-    rooms = ["a.b", "a-b", "ab", "𐐷" * 64, "𐐷" * 63 + "𐐶"]
-
-    assert len({wire.topic(room) for room in rooms}) == len(rooms)
 
 
 def test_no_message_is_left_out_of_these_tests() -> None:

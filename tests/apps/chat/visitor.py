@@ -9,6 +9,7 @@ from typing import Any
 
 import landline
 from landline.apps.chat import wire
+from landline.apps.chat.topics import topic_of
 from tests.apps.chat.reading import History, Said
 
 
@@ -102,7 +103,7 @@ class Visitor:
         if (asking := self._asking.pop(told.room, None)) is not None:
             asking.cancel()
         after = landline.Position(told.after.epoch, told.after.offset)
-        self._rooms[told.room] = self.session.subscribe(wire.topic(told.room), after)
+        self._rooms[told.room] = self.session.subscribe(topic_of(told.room), after)
         if told.until:
             self._before[told.room] = told.until, [], told.missing
         else:
@@ -121,7 +122,7 @@ class Visitor:
             PublishFailed: it was refused.
         """
         id = self.next_id if id is None else id
-        await self.session.publish(wire.topic(room), wire.encode(wire.Say(id, room, text, **order)))
+        await self.session.publish(topic_of(room), wire.encode(wire.Say(id, room, text, **order)))
         return id
 
     def begin_to_say(self, *args: Any, **options: Any) -> asyncio.Task[int]:

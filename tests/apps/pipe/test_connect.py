@@ -10,7 +10,7 @@ import pytest
 import landline
 from landline.apps.pipe import connect
 from landline.apps.pipe.meeting import Pipe
-from landline.apps.pipe.standard import PipeError
+from landline.apps.standard import PipeError
 
 pytestmark = pytest.mark.timeout(20)
 

@@ -14,8 +14,8 @@ import pytest
 import landline
 from landline.apps.pipe.line import END, OPEN, Account, HungUp, PlainLine, SessionLine
 
-from .conftest import LIMITS as PIPE_LIMITS
-from .conftest import until
+from ..conftest import LIMITS as PIPE_LIMITS
+from ..conftest import until
 
 pytestmark = pytest.mark.timeout(20)
 

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
-
 import pytest
 
 import landline
-from landline.apps.pipe import meeting
+from landline.apps.limits import STANDARD
 from landline.apps.pipe.limits import PIPE
-from landline.apps.pipe.meeting import Pipe, pipe_limits, told_of_drops
+from landline.apps.pipe.meeting import Pipe, pipe_limits
 
 pytestmark = pytest.mark.timeout(20)
 
@@ -31,38 +29,6 @@ def test_a_quiet_pipe_says_nothing(capsys: pytest.CaptureFixture[str]) -> None:
     assert capsys.readouterr() == ("", "hello\n")
 
 
-async def test_a_person_hears_of_a_drop_that_lasts_and_of_the_return(
-    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """In two sentences; what comes back at once is no news."""
-    limits = landline.Limits(redial_min=0.001, redial_max=0.001)
-
-    async def back(session: landline.Session, seconds: float) -> None:
-        changes = session.states()
-        session.drop(seconds)
-        async for change in changes:
-            if change.state is landline.State.CONNECTED:
-                return
-
-    async with (
-        landline.serve(landline.Session.wait_closed, "memory://drops"),
-        landline.connect("memory://drops", limits=limits) as session,
-        told_of_drops(Pipe(address="memory://drops"), session),
-    ):
-        monkeypatch.setattr(meeting, "DROP_TOLD_AFTER", 60.0)
-        await back(session, 0.0)
-        assert capsys.readouterr().err == ""
-
-        monkeypatch.setattr(meeting, "DROP_TOLD_AFTER", 0.0)
-        await back(session, 0.05)
-        await asyncio.sleep(0)
-
-        said = capsys.readouterr().err.splitlines()
-        assert len(said) == 2
-        assert said[0].endswith("It goes on where it stopped when it is back.")
-        assert said[1] == "The line is back after 0 s."
-
-
 @pytest.mark.limit(
     "pipe.window", "pipe.outbox_bytes", "pipe.close_timeout", "pipe.redial_max", "pipe.redial_reset"
 )
@@ -78,7 +44,7 @@ def test_a_pipe_has_the_figures_of_its_table() -> None:
 async def test_so_much_of_a_pipe_waits_for_its_line() -> None:
     """While it is down: full chunks up to the limit, and then no more."""
     limits = pipe_limits(60)
-    chunk = bytes(PIPE.chunk)
+    chunk = bytes(STANDARD.chunk)
     async with (
         landline.serve(landline.Session.wait_closed, "memory://full", limits=limits),
         landline.connect("memory://full", limits=limits, pause=lambda number: 3600.0) as session,

@@ -13,9 +13,9 @@ import pytest
 import landline
 from landline.apps.pipe.line import Account, SessionLine
 from landline.apps.pipe.pump import CutShort, Pump
-from landline.apps.pipe.standard import READ_AHEAD, PipeError, Source
+from landline.apps.standard import READ_AHEAD, PipeError, Source
 
-from .conftest import LIMITS, Ends, until
+from ..conftest import LIMITS, Ends, until
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine

@@ -26,6 +26,10 @@ SLOW = {
     "what retention removed is not told",
     "a replaced history is not told",
     "what was interrupted counts as given",
+    "a full disk counts as one that took it",
+    "every method is asked for again",
+    "what may have run before is forgotten",
+    "a request keeps its place of the flow before",
 }
 """Take more worlds than a test should."""
 
@@ -37,8 +41,8 @@ SLOW = {
     ids=lambda ablation: ablation.name,
 )
 def test_what_is_switched_off_is_found(ablation: Ablation) -> None:
-    """Within twenty worlds."""
-    assert seeds_to_find(ablation, 20, STEPS) is not None
+    """Within sixty worlds; most in fewer than ten."""
+    assert seeds_to_find(ablation, 60, STEPS) is not None
 
 
 @pytest.mark.parametrize("ablation", ABLATIONS, ids=lambda ablation: ablation.name)
@@ -61,6 +65,7 @@ def test_what_is_masked_is_tested_alone() -> None:
     assert all((ROOT / each.tested_in).is_file() for each in masked)
 
 
+@pytest.mark.long
 def test_the_report_says_what_was_missed(monkeypatch: pytest.MonkeyPatch) -> None:
     """An ablation that changes nothing is not found, and the exit code says so."""
     nothing = Ablation("nothing at all", ())

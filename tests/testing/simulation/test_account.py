@@ -144,6 +144,7 @@ def test_more_sessions_than_there_may_be_are_found(made: Made) -> None:
         table.add(dataclasses.replace(record, id=b"2" * 16))
 
 
+@pytest.mark.long
 def test_more_tombstones_than_there_may_be_are_found(monkeypatch: pytest.MonkeyPatch, made: Made) -> None:
     """A table that forgets to forget them grows for ever."""
     world, _, record = made

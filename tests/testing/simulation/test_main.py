@@ -23,7 +23,7 @@ def test_a_failure_is_printed_with_its_schedule(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The exit code is 1, and the replay command is there."""
-    monkeypatch.setattr(Session, "has_room", True)
+    monkeypatch.setattr(Session, "has_room_in", lambda self, flow: True)
 
     assert main(["--seeds", "40", "--steps", "200"]) == 1
     said = capsys.readouterr().out

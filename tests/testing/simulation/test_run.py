@@ -10,6 +10,7 @@ import pytest
 
 from landline.protocol.flow import Flow
 from landline.protocol.resume import SessionTable
+from landline.protocol.session import Session
 from landline.testing.simulation.run import Failure, Total, find_fault, run, run_batch, run_many
 from landline.testing.simulation.safeguards import _judge_any_principal
 from landline.testing.simulation.schedule import FAULTS
@@ -22,6 +23,7 @@ def test_the_same_seed_has_the_same_trace() -> None:
 
 
 @pytest.mark.parametrize("seed", [3, 11])
+@pytest.mark.long
 def test_a_trace_does_not_depend_on_the_order_of_hashes(seed: int) -> None:
     """Two processes whose strings hash differently play the same world."""
     command = [sys.executable, "-m", "landline.testing.simulation", "--trace", "--first", str(seed)]
@@ -43,7 +45,7 @@ def test_a_failing_seed_is_shrunk_and_says_how_to_replay_it(monkeypatch: pytest.
     """Sessions given to any principal: one thief is enough, and the flow that lets the session's owner in first."""
     monkeypatch.setattr(SessionTable, "judge", _judge_any_principal)
 
-    failures = [each for seed in range(5) if isinstance(each := find_fault(seed, 300), Failure)]
+    failures = [each for seed in range(10) if isinstance(each := find_fault(seed, 300), Failure)]
 
     assert failures
     failure = failures[0]
@@ -60,10 +62,10 @@ def test_a_failing_seed_is_shrunk_and_says_how_to_replay_it(monkeypatch: pytest.
 def test_the_first_failure_ends_a_run(monkeypatch: pytest.MonkeyPatch) -> None:
     """Many seeds stop where one fails; an exception out of the protocol is a failure too."""
 
-    def explode(self: Flow) -> object:
+    def explode(self: Session, flow: Flow) -> object:
         raise RuntimeError("out of the blue")
 
-    monkeypatch.setattr(Flow, "take", explode)
+    monkeypatch.setattr(Session, "take", explode)
     total = run_many(0, 1000, 100)
 
     assert total.seeds < 1000

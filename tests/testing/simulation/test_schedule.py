@@ -15,6 +15,7 @@ from landline.testing.simulation.schedule import (
     draw_shape,
     draw_steps,
     draw_world,
+    shape_of,
     shrink,
 )
 
@@ -27,7 +28,9 @@ def test_a_seed_means_one_schedule() -> None:
 
 def test_seeds_mix_their_faults_differently() -> None:
     """Over some seeds each fault is left out at times, and there at times; traffic is always there."""
-    shape = msgspec.structs.replace(draw_shape(random.Random(1)), commit_pause=0.001, has_topics=True)
+    shape = msgspec.structs.replace(
+        draw_shape(random.Random(1)), commit_pause=0.001, has_topics=True, has_calls=True, has_presence=True
+    )
     mixes = [{name for name, _, _ in draw_steps(random.Random(seed), 2000, shape)} for seed in range(40)]
 
     for name in ("slice", "late", "cut", "thief", "stall"):
@@ -38,18 +41,30 @@ def test_seeds_mix_their_faults_differently() -> None:
 
 
 def test_what_can_do_nothing_in_a_shape_is_left_out() -> None:
-    """Nothing happens to a disk that is not there, and nobody publishes without topics."""
-    bare = msgspec.structs.replace(draw_shape(random.Random(1)), commit_pause=None, has_topics=False)
+    """Nothing happens to a disk that is not there, and nobody publishes without topics, nor calls in a world without calls, nor joins where there are no groups."""
+    bare = msgspec.structs.replace(
+        draw_shape(random.Random(1)), commit_pause=None, has_topics=False, has_calls=False, has_presence=False
+    )
     stored = msgspec.structs.replace(bare, commit_pause=0.001)
     drawn = [
         {name for seed in range(40) for name, _, _ in draw_steps(random.Random(seed), 2000, shape)}
         for shape in (bare, stored)
     ]
 
+    left_out = {"topic", "durable", "call", "stream", "presence"}
     assert drawn == [
-        (TRAFFIC.keys() | LINE_FAULTS.keys()) - {"topic", "durable"},
-        (TRAFFIC.keys() | FAULTS.keys()) - {"topic", "durable"},
+        (TRAFFIC.keys() | LINE_FAULTS.keys()) - left_out,
+        (TRAFFIC.keys() | FAULTS.keys()) - left_out,
     ]
+
+
+def test_groups_are_drawn_apart() -> None:
+    """In a seventh of the worlds, none of them with topics or calls; the others are what they were without them."""
+    shapes = [(shape_of(seed), draw_shape(random.Random(f"shape {seed}"))) for seed in range(400)]
+
+    assert 40 < sum(shape.has_presence for shape, _ in shapes) < 80
+    assert not any(shape.has_presence and (shape.has_topics or shape.has_calls) for shape, _ in shapes)
+    assert all(shape == before for shape, before in shapes if not shape.has_presence)
 
 
 def test_shrinking_keeps_what_it_takes_to_fail() -> None:

@@ -52,7 +52,7 @@ def test_every_operation_of_a_schedule_exists() -> None:
 
 def test_a_world_that_never_rests_is_a_violation(monkeypatch: pytest.MonkeyPatch) -> None:
     """Acks that are never written: healed and in peace, the world still waits."""
-    monkeypatch.setattr(Session, "_add_acks_now", lambda self, out: None)
+    monkeypatch.setattr(Session, "_add_acks", lambda self, out: None)
 
     with pytest.raises(Violation, match="never comes to rest"):
         play(1, draw_shape(random.Random(10)), [*[("flow", 0, 0), ("tick", 0, 0)] * 3, ("send", 1, 0)])

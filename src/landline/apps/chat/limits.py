@@ -55,8 +55,30 @@ class ChatLimits:
     enter_timeout: float = limit(30.0, "seconds", "from the session's beginning to its Enter")
     ring_timeout: float = limit(60.0, "seconds", "that a call rings")
 
+    # Files, which are passed on as they come: the server keeps nothing of them.
+    file_size: int = limit(4 << 30, "bytes", "of a file that somebody offers")
+    file_offers: int = limit(10, "files", "that one person offers at once")
+    file_takers: int = limit(100, "people", "who have accepted a file and have not received it yet")
+    files_each: int = limit(
+        4,
+        "files",
+        "that one person receives at once, and sends at once; each is a flow of the session, besides those of the rooms",
+    )
+    files: int = limit(
+        200,
+        "files",
+        "accepted and on their way, of everybody; each holds the credit of one flow and the outbox of another",
+    )
+    file_stands: float = limit(3600.0, "seconds", "that an offer stands; what is on its way then goes on")
+    file_silence: float = limit(
+        600.0,
+        "seconds",
+        "in which nothing of a file comes through, before it is given up: longer than a line may be down",
+    )
+
     # What is kept and shown.
     history: int = limit(ServeSettings().history, "lines", "of a room's past that somebody new is shown")
+    earlier: int = limit(100, "lines", "of a room's past that are told at once to whoever looks further back")
     recent: int = limit(10, "lines", "of a room's past that a plain caller is shown")
 
 
@@ -71,7 +93,9 @@ class LineLimits:
     )
     dead_after: float = limit(3.0, "seconds", "silence after a ping before the line counts as dead")
     max_per_source: int = limit(
-        16, "connections", "from one address (IPv4) or /64 (IPv6) that is not of this machine"
+        64,
+        "connections",
+        "from one address (IPv4) or /64 (IPv6) that is not of this machine: a household shares one, and a browser opens several",
     )
 
 
@@ -83,6 +107,7 @@ class TextLimits:
     text_lines: int = limit(100, "lines", "said at once")
     name: int = limit(32, "code points", "in a person's name")
     room_name: int = limit(64, "code points", "in a room's name")
+    file_name: int = limit(255, "code points", "in the name of a file that is offered")
     marks: int = limit(
         5,
         "marks",
@@ -99,6 +124,7 @@ class TextLimits:
     word: int = limit(
         64, "characters", "in a word of the protocol: a kind of person, the name of a history's life"
     )
+    invite: int = limit(64, "characters", "of an invite that somebody shows")
     quoted: int = limit(200, "characters", "of what is no message, in the complaint about it")
 
 
@@ -119,6 +145,9 @@ class PlainLimits:
         1024, "bytes", "of one of telnet's subnegotiations; what goes on after that is text"
     )
 
+    invite_timeout: float = limit(
+        60.0, "seconds", "from a caller's first words to the invite, where one is wanted"
+    )
     slowed_for: float = limit(
         60.0,
         "seconds",
@@ -152,6 +181,15 @@ class PlainLimits:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class WebhookLimits:
+    """What programs may say over HTTP, all together."""
+
+    body: int = limit(16 << 10, "bytes", "of one request: a line, its name and what JSON needs around them")
+    rate: float = limit(2.0, "lines a second", "then a program is told to wait; nothing of it is kept")
+    burst: float = limit(20.0, "lines", "at once, before the rate holds")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ClientLimits:
     """What a client holds, and how long it waits."""
 
@@ -162,6 +200,9 @@ class ClientLimits:
     outboxes: int = limit(
         64, "clients", "of one user to one address, at once, that keep what they say on the disk"
     )
+    servers: int = limit(
+        1000, "servers", "whose certificates and invites are remembered; who was new the longest ago goes"
+    )
     held: int = limit(
         1000, "comings and goings", "of a room that wait for the lines before them; then the oldest are shown"
     )
@@ -169,8 +210,16 @@ class ClientLimits:
         1 << 20, "bytes", "of one line of input: more than may be said, and little to hold"
     )
     drop: float = limit(600.0, "seconds", "that /drop may stay away")
+    files: int = limit(
+        100, "files", "that are offered to us, remembered; of more, the oldest that we have not accepted go"
+    )
     redial_min: float = limit(0.2, "seconds", "the first pause before a new session is drawn from 0 to this")
     redial_max: float = limit(8.0, "seconds", "the pause doubles up to this: a person is waiting")
+    redial_refused: float = limit(
+        60.0,
+        "seconds",
+        "before somebody who was not let in tries again: each try counts against everybody at the same address",
+    )
     redial_reset: float = limit(10.0, "seconds", "a session that held this long starts the pauses anew")
     leave_timeout: float = limit(2.0, "seconds", "for the last confirmations, and again for the close")
     haste: float = limit(0.3, "seconds", "for the close of a session that is left in a hurry")
@@ -187,6 +236,7 @@ class ClientLimits:
 LINE: Final = LineLimits()
 TEXT: Final = TextLimits()
 PLAIN: Final = PlainLimits()
+WEBHOOK: Final = WebhookLimits()
 CLIENT: Final = ClientLimits()
 
 GROUPS: Final[tuple[LimitGroup, ...]] = (
@@ -194,5 +244,6 @@ GROUPS: Final[tuple[LimitGroup, ...]] = (
     LimitGroup("What is said in the chat", FIXED, rows(TextLimits, "chat.")),
     LimitGroup("The lines beneath the chat", FIXED, rows(LineLimits, "chat.line.")),
     LimitGroup("Plain callers of the chat", FIXED, rows(PlainLimits, "chat.plain.")),
+    LimitGroup("Webhooks of the chat", FIXED, rows(WebhookLimits, "chat.webhook.")),
     LimitGroup("The chat's client", FIXED, rows(ClientLimits, "chat.client.")),
 )

@@ -20,7 +20,18 @@ MAX_TEXT: Final = TEXT.text
 MAX_LINES: Final = TEXT.text_lines
 MAX_MARKS: Final = TEXT.marks
 
-RESERVED: Final = ("host", "server", "landline", "system", "operator", "everyone", "nobody", "you", "me")
+RESERVED: Final = (
+    "host",
+    "server",
+    "landline",
+    "system",
+    "operator",
+    "everyone",
+    "nobody",
+    "you",
+    "me",
+    "webhook",
+)
 """Names that would let somebody speak for the house."""
 
 # Cf is the category of bidi controls, zero-width spaces, tags and the soft hyphen; these few of it are ordinary writing: the joiners

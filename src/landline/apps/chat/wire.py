@@ -1,38 +1,24 @@
 """What chat clients and the chat server say to each other: one message each, told apart by its ``t``.
 
 Every request that can be refused carries an ``id`` of the client's choosing, rising by one; the answer (``Done`` or ``Sorry``) names it. A
-request is answered in the order it was made. A line is no request: ``Say`` is published to the topic of its room, where it is kept as
+request is answered in the order it was made. A line is no request: ``Say`` is published to the topic of its room (``topics``), where it is kept as
 ``Kept``; who is in the room subscribes to that, and the sender reads its own line there like everybody else, marked with a number of its own.
 Field names stay short because they travel.
 """
 
 from __future__ import annotations
 
-import hashlib
-from typing import Annotated, Final, TypeVar
+from typing import Final, TypeVar
 
 import msgspec
 
+from landline.apps.chat import wire_files
 from landline.apps.chat.limits import TEXT
-from landline.apps.chat.text import MAX_TEXT, RAW_NAME, RAW_ROOM, RAW_TEXT
+from landline.apps.chat.wire_texts import Name, RoomName, Sentence, Text, Word
 
 VERSION: Final = 1
 
-ROOMS: Final = "room.*"
-"""The topics of all rooms."""
-_LONGEST_TOKEN: Final = 200
-_HASHED: Final = ROOMS.replace("*", "=")
-
 T = TypeVar("T")
-
-# What is longer is no message, whoever sent it: what text is worth is decided by whoever reads it, and that takes time. The bounds are wide
-# enough that the sentence which refuses a name or a line comes from there.
-Name = Annotated[str, msgspec.Meta(max_length=RAW_NAME)]
-RoomName = Annotated[str, msgspec.Meta(max_length=RAW_ROOM)]
-Text = Annotated[str, msgspec.Meta(max_length=RAW_TEXT)]
-Sentence = Annotated[str, msgspec.Meta(max_length=MAX_TEXT)]
-Word = Annotated[str, msgspec.Meta(max_length=TEXT.word)]
-"""Something of the programs' own, such as an epoch."""
 
 
 class Line(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -153,6 +139,15 @@ class ListMembers(msgspec.Struct, frozen=True, tag_field="t", tag="who"):
     room: RoomName
 
 
+class Earlier(msgspec.Struct, frozen=True, tag_field="t", tag="earlier"):
+    """Ask for the last ``limit`` lines of a room before an offset, itself excluded; answered by ``EarlierLines``."""
+
+    id: int
+    room: RoomName
+    before: int
+    limit: int
+
+
 class Whisper(msgspec.Struct, frozen=True, tag_field="t", tag="msg"):
     """One private message to one person; not kept."""
 
@@ -187,7 +182,14 @@ class Talk(msgspec.Struct, frozen=True, tag_field="t", tag="talk"):
     text: Text
 
 
-Request = Enter | Join | Leave | Rename | ListRooms | ListMembers | Whisper | Ring | Accept | Hangup | Talk
+OfferFile = wire_files.OfferFile
+TakeFile = wire_files.TakeFile
+DropFile = wire_files.DropFile
+
+Request = (
+    Enter | Join | Leave | Rename | ListRooms | ListMembers | Earlier | Whisper | Ring | Accept | Hangup | Talk
+    | OfferFile | TakeFile | DropFile
+)  # fmt: skip
 
 
 # What the server says.
@@ -269,6 +271,19 @@ class MemberList(msgspec.Struct, frozen=True, tag_field="t", tag="member-list"):
     members: list[Member]
 
 
+class EarlierLines(msgspec.Struct, frozen=True, tag_field="t", tag="earlier-lines", omit_defaults=True):
+    """The answer to ``Earlier``: all that is kept between ``after`` and the offset asked about, oldest first."""
+
+    id: int
+    room: RoomName
+    lines: list[Line]
+    after: int
+    is_start: bool = False
+    """There is nothing before them."""
+    missing: Sentence = ""
+    """Why lines before or among them cannot be told."""
+
+
 class Whispered(msgspec.Struct, frozen=True, tag_field="t", tag="whispered"):
     """A private message for you."""
 
@@ -302,6 +317,12 @@ class CallEnded(msgspec.Struct, frozen=True, tag_field="t", tag="call-ended"):
     why: Sentence
 
 
+FileOffered = wire_files.FileOffered
+FileWanted = wire_files.FileWanted
+FileRefused = wire_files.FileRefused
+FileGone = wire_files.FileGone
+
+
 class Done(msgspec.Struct, frozen=True, tag_field="t", tag="done"):
     """The request was carried out, and there is no other answer to it."""
 
@@ -322,34 +343,15 @@ class Notice(msgspec.Struct, frozen=True, tag_field="t", tag="notice"):
 
 
 Told = (
-    Entered | Joined | Barred | Came | Went | Renamed | Away | RoomList | MemberList | Whispered | Rang
-    | CallBegan | Talked | CallEnded | Done | Sorry | Notice
+    Entered | Joined | Barred | Came | Went | Renamed | Away | RoomList | MemberList | EarlierLines | Whispered
+    | Rang | CallBegan | Talked | CallEnded | FileOffered | FileWanted | FileRefused | FileGone | Done | Sorry | Notice
 )  # fmt: skip
 
-_MAX_QUOTED: Final = TEXT.quoted
 _encoder = msgspec.msgpack.Encoder()
 _requests: msgspec.msgpack.Decoder[Request] = msgspec.msgpack.Decoder(Request)
 _told: msgspec.msgpack.Decoder[Told] = msgspec.msgpack.Decoder(Told)
 _says: msgspec.msgpack.Decoder[Say] = msgspec.msgpack.Decoder(Say)
 _kept: msgspec.msgpack.Decoder[Kept] = msgspec.msgpack.Decoder(Kept)
-
-
-def topic(room: str) -> str:
-    """Return the topic that keeps a room's lines: one token, whatever the room's name."""
-    token = room.replace(".", "%")  # no name has a % or a =
-    if len(token.encode()) > _LONGEST_TOKEN:
-        token = "=" + hashlib.sha256(room.encode()).hexdigest()
-    return ROOMS.replace("*", token)
-
-
-def kept_as(room: str) -> str:
-    """Return what ``Kept`` says of the room: nothing where its topic tells."""
-    return room if topic(room).startswith(_HASHED) else ""
-
-
-def room_of(topic: str, kept: Kept) -> str:
-    """Return the room that a line of this topic was said in."""
-    return kept.room or topic.removeprefix(ROOMS[:-1]).replace("%", ".")
 
 
 def encode(message: Request | Told | Say | Kept) -> bytes:
@@ -415,4 +417,4 @@ def _decode(decoder: msgspec.msgpack.Decoder[T], data: object) -> T:
         return decoder.decode(data)
     except (msgspec.DecodeError, RecursionError) as error:
         # It may quote what was sent, which may be long.
-        raise ValueError(f"not a chat message: {str(error)[:_MAX_QUOTED]}") from error
+        raise ValueError(f"not a chat message: {str(error)[: TEXT.quoted]}") from error

@@ -7,7 +7,7 @@ import socket
 from collections.abc import Sequence
 from urllib.parse import urlsplit
 
-from landline.settings import DEFAULT_HOST
+from landline.settings import DEFAULT_HOST, bracketed
 from landline.settings.program import program
 from landline.settings.tree import WILDCARDS
 
@@ -44,5 +44,4 @@ def dialled(address: str, asked: str) -> str:
     host = urlsplit(asked).hostname or ""
     if host in WILDCARDS:  # every address of this machine: its name is the one that others may know
         host = socket.gethostname() or DEFAULT_HOST
-    shown = f"[{host}]" if ":" in host else host
-    return f"tcp://{shown}:{urlsplit(address).port}"
+    return f"tcp://{bracketed(host)}:{urlsplit(address).port}"

@@ -13,17 +13,6 @@ class PipeLimits:
     """What a pipe holds, and how long its steps may take."""
 
     # What it holds.
-    chunk: int = limit(
-        256 << 10,
-        "bytes",
-        "one message: enough for full speed, and a slow line (10 KB/s) carries it before it counts as stuck",
-    )
-    read_ahead: int = limit(
-        1 << 20, "bytes", "read and not yet sent; then nothing is read, and the producer waits"
-    )
-    standard_pipe: int = limit(
-        1 << 20, "bytes", "that a pipe at our standard input or output holds, where it can be chosen"
-    )
     window: int = limit(
         8 << 20, "bytes", "received and not yet written out: a tenth of a second of a long line at 80 MB/s"
     )

@@ -9,12 +9,14 @@ from contextlib import asynccontextmanager, contextmanager
 import landline
 from landline.transports import Transport, bind_listener, nobody_asked, parse_address
 
+from ..drops import told_of_drops
+from ..printable import printable
+from ..standard import Sink, Source, is_terminal, standard_input, standard_output
 from .hint import how_to_connect
 from .limits import PIPE
 from .line import OPEN, OPENING_TIMEOUT, Line, PlainLine, SessionLine
-from .meeting import Pipe, told_of_drops
+from .meeting import Pipe
 from .pump import CutShort, Pump
-from .standard import Sink, Source, is_terminal, standard_input, standard_output
 
 _BACKLOG = PIPE.backlog
 
@@ -67,7 +69,7 @@ class _Post:
             await self._pump(line)
         except CutShort as error:
             if self._pipe.is_kept:
-                self._pipe.say(f"landline: {error}")
+                self._pipe.say(f"landline: {printable(str(error))}")
             else:
                 self._fail(error)
         except Exception as error:  # noqa: BLE001 - the main task raises it again
@@ -112,7 +114,7 @@ async def _listen(pipe: Pipe, post: _Post) -> AsyncIterator[list[str]]:
         else:
             with post.taken():  # from now on: the caller may be gone before it hears our first word
                 _ = await session.send(OPEN)
-                async with told_of_drops(pipe, session):
+                async with told_of_drops(pipe.say, session):
                     await post.serve(SessionLine(session))
 
     server = landline.Server(answer, limits=pipe.limits)

@@ -1,13 +1,9 @@
-"""What both commands share: what a person asked for, the limits of a pipe's session, and the words about its line on stderr."""
+"""What both commands share: what a person asked for, and the limits of a pipe's session."""
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import sys
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from typing import Final
 
 import msgspec
 from msgspec import field
@@ -15,9 +11,6 @@ from msgspec import field
 import landline
 
 from .limits import PIPE
-
-DROP_TOLD_AFTER: Final = 1.0
-"""Seconds that a line is down before a person hears of it: what comes back at once is no news."""
 
 
 class Pipe(msgspec.Struct, frozen=True, kw_only=True):
@@ -63,42 +56,3 @@ def pipe_limits(resume_window: float) -> landline.Limits:
         redial_reset=PIPE.redial_reset,
         resume_window=resume_window,
     )
-
-
-@asynccontextmanager
-async def told_of_drops(pipe: Pipe, session: landline.Session) -> AsyncIterator[None]:
-    """Within the block, tell a person when the session's line drops for long, and when it is back."""
-    task = asyncio.create_task(_tell(pipe, session), name="pipe news")
-    try:
-        yield
-    finally:
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
-
-
-async def _tell(pipe: Pipe, session: landline.Session) -> None:
-    loop = asyncio.get_running_loop()
-    timer: asyncio.TimerHandle | None = None
-    is_told = False
-
-    def tell(reason: str) -> None:
-        nonlocal is_told
-        is_told = True
-        pipe.say(
-            f"{reason[:1].upper()}{reason[1:] or 'The line dropped'}. It goes on where it stopped when it is back."
-        )
-
-    try:
-        async for change in session.states():
-            if change.state is change.previous:
-                continue
-            if timer is not None:
-                timer.cancel()
-            if change.state is landline.State.RECONNECTING:
-                timer = loop.call_later(DROP_TOLD_AFTER, tell, change.reason)
-            elif change.state is landline.State.CONNECTED and is_told:
-                is_told = False
-                pipe.say(f"The line is back after {change.lasted:.0f} s.")
-    finally:
-        if timer is not None:
-            timer.cancel()

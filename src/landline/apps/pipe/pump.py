@@ -12,9 +12,9 @@ from typing import Final
 
 from landline.errors import LandlineError
 
+from ..standard import Sink, Source
 from .limits import PIPE
 from .line import Account, HungUp, Line
-from .standard import Sink, Source
 
 DRAIN_TIMEOUT: Final = PIPE.drain_timeout
 

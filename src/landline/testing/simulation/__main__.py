@@ -81,6 +81,13 @@ def _report(total: Total, first: int, steps: int, seconds: float) -> None:
         f"{faults:,} faults, {faults - pieces:,} without slices; {total.sessions:,} sessions, {total.delivered:,} messages delivered, "
         f"{total.seconds / 86_400:,.1f} days of virtual time"
     )
+    lines = ", ".join(f"{count:,} {kind}" for kind, count in total.lines.most_common())
+    _say(f"lines: {lines}; {total.changed:,} sessions changed carrier, {total.changes:,} times")
+    items = total.told["items"]
+    told = ", ".join(f"{count:,} {what}" for what, count in total.told.most_common() if what != "items")
+    _say(f"calls: {told or 'none'}; {items:,} items of streams")
+    seen = ", ".join(f"{count:,} {what}" for what, count in total.seen.most_common())
+    _say(f"groups: {seen or 'none'}")
     per_minute = 60 / max(total.busy, 0.001)
     bare = total.bare_faults * 60 / max(total.bare_busy, 0.001)
     _say(

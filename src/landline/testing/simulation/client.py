@@ -14,11 +14,14 @@ from ...protocol.handshake import ID_SIZE, Hello, Refusal, Resume, Welcome, enco
 from ...protocol.redial import Fate, Redial, full_jitter
 from ...protocol.session import Session
 from ...protocol.states import Role
+from .booth import Booth
 from .checks import check_honest, check_verdict
+from .circle import Circle
 from .ends import End
 from .line import Node, Port, Timer, Violation
 from .setting import Setting
 from .talk import Talk
+from .wrappings import kind_of
 
 
 class Client:
@@ -44,12 +47,15 @@ class Client:
         self.greetings: list[tuple[int, bytes]] = []
         self.is_dialling = False
         self._redial_tag = 0
+        self._kind = ""  # what carried the session last
+        self._has_changed = False
         self._late: Timer = []
         self.redial = self._new_redial()
 
     def begin(self) -> None:
         """Ask for a new session."""
         self.end = self.talk = None
+        self._kind, self._has_changed = "", False
         self.redial = self._new_redial()
         self.greetings.clear()
         self._redial_tag += 1
@@ -192,6 +198,7 @@ class Client:
             end.go_on(before)
         port.deliver = partial(self._deliver, port)
         port.owner = end
+        self._carried_by(kind_of(port))
         port.connection.carry(
             welcome, end.core, self.node.now
         )  # a ProtocolError is a violation: nobody here lies
@@ -199,6 +206,15 @@ class Client:
         port.heard_at = self.node.now
         self.redial.welcomed(welcome, self.node.now)
         end.attach(port)
+
+    def _carried_by(self, kind: str) -> None:
+        before, self._kind = self._kind, kind
+        if before in {"", kind}:
+            return
+        self.world.changes += 1
+        if not self._has_changed:
+            self._has_changed = True
+            self.world.changed += 1
 
     def _begin_with(self, welcome: Welcome) -> End:
         core = Session(
@@ -211,6 +227,10 @@ class Client:
         end = self.end = End(self.node, core, self.talk, 0, self.limits)
         self.talk.ends[0] = end
         end.on_end = self._stop
+        if self.world.calls is not None:
+            end.patterns.append(Booth(end, self.world.calls))
+        if self.world.presence is not None:
+            end.patterns.append(Circle(end, self.world.presence))
         return end
 
     def _deliver(self, port: Port, event: Event) -> None:

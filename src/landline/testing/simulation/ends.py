@@ -6,7 +6,7 @@ Where those change, this follows; ``client`` and ``host`` are who holds an end.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Protocol, TypeVar
 
 from ...errors import Full
 from ...limits import Limits
@@ -24,9 +24,28 @@ from ...protocol.events import (
 from ...protocol.flow import Flow
 from ...protocol.frames import CloseCode
 from ...protocol.session import Session
+from ...protocol.states import State
 from .line import Node, Port
 from .strands import MOST, STRAND, Strand
 from .talk import Talk
+
+T = TypeVar("T")
+
+
+class Pattern(Protocol):
+    """What an end has besides messages and topics: calls (``booth.Booth``), and groups (``circle.Circle``, at the server ``crowd.Seat``)."""
+
+    def takes(self, flow: Flow, /) -> bool:
+        """Take a flow that the peer opened, if it is one of these; return whether it is."""
+        ...
+
+    def wake(self) -> None:
+        """The session is closing, or over."""
+        ...
+
+    def renewed(self, before: End, end: End, /) -> None:
+        """Another life of the server goes on with the session."""
+        ...
 
 
 class End:
@@ -40,6 +59,8 @@ class End:
         serving: called when something happened to a flow of the library's own, by its number.
         on_room: called when there may be room again in such a flow.
         serve: takes a flow of the library's own that the peer opened.
+        patterns: what it has besides messages and topics.
+        on_line: called when it has another line, or none.
         on_loss: called before whoever keeps the session loses it, with the code and the reason.
     """
 
@@ -58,10 +79,25 @@ class End:
         self.serving: dict[int, Callable[[], None]] = {}
         self.on_room: dict[int, Callable[[], None]] = {}
         self.serve: Callable[[End, Flow], None] | None = None
+        self.patterns: list[Pattern] = []
+        self.on_line: Callable[[], None] = _nothing
         self.is_closing = False
         self.is_peer_closed = False
         self.is_lazy = False
         self.is_gone = False
+
+    def pattern(self, kind: type[T]) -> T | None:
+        """Return what it has of this kind, if anything."""
+        return next((each for each in self.patterns if isinstance(each, kind)), None)
+
+    @property
+    def state(self) -> State:
+        """What a person who watches it sees."""
+        if self.ended:
+            return State.CLOSED if self.ended == "closed" else State.LOST
+        if self.is_closing or self.is_peer_closed:
+            return State.CLOSING
+        return State.RECONNECTING if self.port is None else State.CONNECTED
 
     # A connection comes and goes...
 
@@ -72,11 +108,13 @@ class End:
         port.schedule()
         if self.is_closing:
             port.connection.close(CloseCode.NORMAL, "", self.node.now)
+        self.on_line()
 
     def detach(self, reason: str) -> None:
         """The line is gone, the session is not."""
         del reason  # nobody watches
         self.port = None
+        self.on_line()
 
     def deliver(self, event: Event) -> None:
         """Take what the line's connection reports."""
@@ -96,6 +134,7 @@ class End:
             self.is_peer_closed = True
             if self.is_closing or self.core.is_everything_handled:
                 self.end("closed")
+            self._wake_patterns()
 
     def _flow_opened(self, number: int) -> None:
         flow = self.core.flows.get(number)
@@ -103,6 +142,8 @@ class End:
             return
         if flow.purpose == STRAND:
             self.talk.strands[number].flows[self.side] = flow
+        elif self.patterns and any(pattern.takes(flow) for pattern in self.patterns):
+            pass
         elif self.serve is not None:
             self.serve(self, flow)
 
@@ -129,6 +170,7 @@ class End:
             self.port.connection.close(CloseCode.NORMAL, "", self.node.now)
             self.port.schedule()
         self.node.after(self.limits.close_timeout, self._close_is_late)
+        self._wake_patterns()
 
     def _close_is_late(self) -> None:
         if not self.ended:
@@ -172,9 +214,12 @@ class End:
 
     def go_on(self, before: End) -> None:
         """Be the end that ``before`` was in the last life of the server."""
+        self.patterns = before.patterns
         if before.is_closing:
             self.is_closing = self.talk.was_closed = True
             self.node.after(self.limits.close_timeout, self._close_is_late)
+        for pattern in self.patterns:
+            pattern.renewed(before, self)
 
     def end(self, how: str) -> None:
         """The session is over."""
@@ -189,7 +234,17 @@ class End:
             port.schedule()
         self.talk.check_end(self)
         self.talk.world.has_ended = True
+        self._wake_patterns()
         self.on_end()
+
+    def _wake_patterns(self) -> None:
+        for pattern in self.patterns:
+            pattern.wake()
+
+    def drained(self) -> None:
+        """Everything of a flow is handled: if that is all that came before the peer's close, the session ends."""
+        if self.is_peer_closed and self.core.is_everything_handled:
+            self.end("closed")
 
     # The program...
 
@@ -208,7 +263,7 @@ class End:
     def send(self, value: Any) -> bool:
         """Send a message, if there is room for it."""
         core = self.core
-        if self.ended or self.is_closing or self.is_peer_closed or not core.has_room:
+        if self.ended or self.is_closing or self.is_peer_closed or not core.has_room_in(core.messages):
             return False
         self.talk.said[self.side].append(value)
         core.send(core.messages, *encode_data(value, core.max_message))

@@ -18,6 +18,7 @@ from .client import Client
 from .disk import POINTS, SLOWEST, at_once
 from .host import STRANGER
 from .line import Node, Port, Violation
+from .programs import PROGRAM_OPERATIONS
 from .schedule import Shape
 from .world import World
 
@@ -418,4 +419,4 @@ FAULT_OPERATIONS: Final[dict[str, Callable[[World, int, int], None]]] = {
 
 def make_world(seed: int, shape: Shape) -> World:
     """Return a world in which all of this can happen."""
-    return World(seed, shape, FAULT_OPERATIONS)
+    return World(seed, shape, {**FAULT_OPERATIONS, **PROGRAM_OPERATIONS})

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from .booth import Booth
+from .circle import GROUPS, Circle
 from .client import Client
 from .ends import End
 from .line import Violation
@@ -26,13 +28,14 @@ def come_to_rest(world: World) -> None:
         world._flow_all()
         taken = [end.take() for end in _ends(world)]  # every end, whatever the first one had
         taken += [_wind_up(end, strand) for end in _ends(world) for strand in end.talk.strands.values()]
-        is_told = _wind_up_topics(world)
+        is_told = _wind_up_topics(world) and _wind_up_calls(world) and _wind_up_presence(world)
         world._settle()
         if is_told and not any(taken) and all(map(_is_at_rest, world.clients)):
             break
         world.advance(0.06 if step < 100 else 0.5)
     else:
-        lacking = [desk.lacks for desk in world.desks.values()]
+        lacking = [desk.lacks for desk in world.desks.values()] + [booth.lacks for booth in _booths(world)]
+        lacking += _presence_lacks(world)
         raise Violation("it never comes to rest: " + "; ".join([*map(_describe, world.clients), *lacking]))
     _stay(world)
     _part(world)
@@ -51,6 +54,46 @@ def _wind_up_topics(world: World) -> bool:
         for desk in world.desks.values():
             desk.close()
     return all(desk.is_closing for desk in world.desks.values())
+
+
+def _wind_up_calls(world: World) -> bool:
+    """Whoever is called is done with it, and streams are read; return whether nothing of that is left, at either end."""
+    booths = _booths(world)
+    for booth in booths:
+        booth.wind_up()
+    is_done = not any(booth.lacks for booth in booths)
+    if is_done:
+        for booth in booths:
+            booth.close()
+    return is_done
+
+
+def _booths(world: World) -> list[Booth]:
+    ends = [end for end in _ends(world) if isinstance(end, End) and not end.ended and end.talk.is_confirmed]
+    return [booth for end in ends if (booth := end.pattern(Booth)) is not None]
+
+
+def _wind_up_presence(world: World) -> bool:
+    """Programs read what changed; return whether everybody sees the groups as the server does, and left."""
+    circles = _circles(world)
+    for circle in circles:
+        circle.wind_up()
+    is_done = not any(_presence_lacks(world))
+    if is_done:
+        for circle in circles:
+            circle.close()
+    return is_done
+
+
+def _presence_lacks(world: World) -> list[str]:
+    crowd = world.server.crowd
+    groups = {} if crowd is None else {name: crowd.members(name) for name in GROUPS}
+    return [circle.lacks(groups) for circle in _circles(world)]
+
+
+def _circles(world: World) -> list[Circle]:
+    ends = [client.end for client in world.clients if client.end is not None and not client.end.ended]
+    return [circle for end in ends if (circle := end.pattern(Circle)) is not None]
 
 
 def _receive_all(world: World, end: End) -> None:

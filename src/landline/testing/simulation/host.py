@@ -17,8 +17,10 @@ from ...protocol.session import Session
 from ...protocol.states import Phase, Role
 from ...protocol.subscription import wrap
 from .account import Account, Book, WatchedTable
+from .booth import Booth
 from .checks import check_honest, check_verdict
 from .chronicle import Chronicle
+from .crowd import Crowd
 from .disk import Disk
 from .ends import End
 from .hub import Hub
@@ -44,6 +46,7 @@ class ServerProcess:
         disk: what outlives the process, if anything does.
         books: what must be on it.
         hub: the topics of this life, if there is a disk.
+        crowd: its groups, in worlds with presence.
         barred, ever_barred: principals that are not let in now, or were not at some time.
     """
 
@@ -70,6 +73,9 @@ class ServerProcess:
         self._due_at: float | None = None
         self._records: Records | None = None
         self.hub: Hub | None = None
+        self.crowd: Crowd | None = None
+        if self.world.presence is not None:
+            self.crowd = Crowd(self.node, self.limits, self.world.presence, self._life)
         if self.disk is not None:
             self.disk.open()
             self._records = Records(self.disk, self.node, self.talks, self.books)
@@ -222,6 +228,10 @@ class ServerProcess:
         talk.principal = principal
         end = talk.ends[1] = End(self.node, core, talk, 1, self.limits)
         end.serve = None if self.hub is None else self.hub.serve
+        if self.world.calls is not None:
+            end.patterns.append(Booth(end, self.world.calls))
+        if self.crowd is not None:
+            end.patterns.append(self.crowd.sit(end))
         account = Account(talk, end, principal, port)
         if port is None:
             snapshot = self.books.durable[SESSIONS + session_id.hex()]
@@ -307,7 +317,7 @@ class ServerProcess:
             if carrier is None:
                 if counted:
                     raise Violation(f"a frame arrives nowhere, {counted} bytes of it are counted")
-            elif (arriving := len(carrier.connection._decoder._buffer)) != counted:
+            elif (arriving := carrier.connection._decoder.held) != counted:
                 if carrier.connection.phase is not Phase.CLOSED:
                     raise Violation(f"a frame of {arriving} bytes arrives, {counted} are counted")
                 ending += counted  # counts until the end of the line is reported

@@ -14,6 +14,7 @@ from ...errors import StorageError, StorageFailed
 from ...history import Position
 from ...protocol import board as board_module
 from ...protocol import feed as feed_module
+from ...protocol import group as group_module
 from ...protocol import publish as publish_module
 from ...protocol.board import Board
 from ...protocol.feed import Behind, Feed, frame_of
@@ -52,6 +53,7 @@ SMALL: Final[tuple[Patch, ...]] = (
     (feed_module, "_MOST_GAPS", 800 // FRAME_COST),
     (board_module, "MOST_CHANGES", 4),
     (publish_module, "MOST_UNANSWERED", 12),
+    (group_module, "_DEPARTED", 2),
 )
 """Limits that a run of a thousand steps would never reach are small while it runs."""
 

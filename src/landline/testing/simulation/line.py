@@ -9,11 +9,14 @@ from __future__ import annotations
 import heapq
 from collections.abc import Callable
 from hashlib import blake2b
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from ...protocol.connection import Connection
 from ...protocol.events import Event
 from ...protocol.states import Phase
+
+if TYPE_CHECKING:
+    from .wrappings import Wrapping
 
 _CLOSED = Phase.CLOSED
 _SLACK = 1e-9  # the clocks are floats that were added up in different orders
@@ -131,12 +134,13 @@ class Port:
         is_blocked: what we wrote does not move for now.
         due: when the connection wants to be told of the time, on the node's clock.
         owner: whoever this line belongs to, for the checks.
-        taken: bytes that arrived here.
+        taken: bytes that the connection was told.
+        wrapping: what the line's carrier puts around what is written; None where it carries bytes as they are.
     """
 
     __slots__ = (
         "capacity", "connection", "deliver", "due", "far", "heard_at", "is_blocked", "is_confirmed", "is_hung_up", "is_over",
-        "moved_at", "node", "opened_at", "out", "owner", "taken",
+        "moved_at", "node", "opened_at", "out", "owner", "taken", "wrapping",
     )  # fmt: skip
 
     def __init__(self, node: Node, connection: Connection, capacity: int) -> None:
@@ -153,6 +157,7 @@ class Port:
         self.due: float | None = None
         self.owner: Any = None
         self.taken = 0
+        self.wrapping: Wrapping | None = None
         self.opened_at = self.heard_at = self.moved_at = node.now
         node.ports[self] = None
         self.schedule()
@@ -173,6 +178,8 @@ class Port:
             if data:
                 self._touch()
                 if not self.is_hung_up:
+                    if self.wrapping is not None:
+                        data = [self.wrapping.wrap(data)]
                     for piece in data:
                         out += piece
                     if len(out) > self.capacity:
@@ -221,6 +228,8 @@ class Port:
         self.node.ports.pop(self, None)
 
     def _finish(self) -> None:
+        if self.wrapping is not None and not self.is_hung_up:
+            self.out += self.wrapping.farewell()
         self.is_over = self.is_hung_up = True
         self.due = None
         self.node.ports.pop(self, None)
@@ -254,13 +263,22 @@ class Port:
         """Take bytes, as one chunk."""
         node = self.node
         self._touch()
-        self.heard_at = now = node.world.now + node.offset
-        self.taken += len(data)
         node.world.trace.update(data)
-        connection = self.connection
-        connection.receive_data(data, now)
+        connection, wrapping = self.connection, self.wrapping
+        if wrapping is not None:
+            data = wrapping.unwrap(data)
+            if wrapping.answer:
+                if not self.is_hung_up:
+                    self.out += wrapping.answer
+                wrapping.answer = b""
+        if data:
+            self.heard_at = now = node.world.now + node.offset
+            self.taken += len(data)
+            connection.receive_data(data, now)
         for event in connection.events():
             self.deliver(event)
+        if wrapping is not None and wrapping.has_ended:
+            connection.receive_end()
         node.scheduled[self] = None
 
 

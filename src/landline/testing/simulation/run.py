@@ -37,6 +37,10 @@ class Result(msgspec.Struct, frozen=True):
         sessions: how many began.
         seconds: of virtual time.
         is_stored: the server had a disk.
+        lines: how many were dialled, by what carried them.
+        changed: sessions that went on over a carrier of another kind; changes: how often.
+        told: what became of calls, as their callers were told; and how many items of streams were read.
+        seen: how many changes of groups were told, by their kinds.
     """
 
     seed: int
@@ -46,6 +50,11 @@ class Result(msgspec.Struct, frozen=True):
     sessions: int
     seconds: float
     is_stored: bool
+    lines: Counter[str]
+    changed: int
+    changes: int
+    told: Counter[str]
+    seen: Counter[str]
 
 
 class Failure(msgspec.Struct, frozen=True):
@@ -81,6 +90,11 @@ class Total:
     faults: Counter[str] = field(default_factory=Counter)
     delivered: int = 0
     sessions: int = 0
+    lines: Counter[str] = field(default_factory=Counter)
+    changed: int = 0
+    changes: int = 0
+    told: Counter[str] = field(default_factory=Counter)
+    seen: Counter[str] = field(default_factory=Counter)
     seconds: float = 0.0
     busy: float = 0.0
     """Seconds of processor time."""
@@ -95,6 +109,11 @@ class Total:
         self.faults.update(other.faults)
         self.delivered += other.delivered
         self.sessions += other.sessions
+        self.lines.update(other.lines)
+        self.changed += other.changed
+        self.changes += other.changes
+        self.told.update(other.told)
+        self.seen.update(other.seen)
         self.seconds += other.seconds
         self.busy += other.busy
         self.bare_faults += other.bare_faults
@@ -125,6 +144,11 @@ def play(seed: int, shape: Shape, schedule: Sequence[Step]) -> Result:
         world.sessions,
         world.now,
         shape.commit_pause is not None,
+        world.lines,
+        world.changed,
+        world.changes,
+        Counter() if world.calls is None else world.calls.counts,
+        Counter() if world.presence is None else world.presence.told,
     )
 
 
@@ -175,6 +199,11 @@ def run_batch(first: int, count: int, steps: int, is_shrunk: bool = True) -> Tot
             total.faults.update(result.faults)
             total.delivered += result.delivered
             total.sessions += result.sessions
+            total.lines.update(result.lines)
+            total.changed += result.changed
+            total.changes += result.changes
+            total.told.update(result.told)
+            total.seen.update(result.seen)
             total.seconds += result.seconds
             if not result.is_stored:
                 total.bare_faults += sum(result.faults.values())

@@ -7,7 +7,6 @@ of the code that it replaces.
 from __future__ import annotations
 
 import dataclasses
-from collections import deque
 from collections.abc import Callable
 from typing import Any
 
@@ -17,7 +16,8 @@ from ...protocol import connection as connection_module
 from ...protocol import session as session_module
 from ...protocol.connection import Connection
 from ...protocol.flow import Flow
-from ...protocol.frames import COUNTS, CloseCode
+from ...protocol.frames import COUNTS, LAST_DATA, CloseCode, DataFrame
+from ...protocol.greeting import Greeting
 from ...protocol.handshake import Refusal
 from ...protocol.heartbeat import Heartbeat, Progress, Verdict
 from ...protocol.host import Host
@@ -25,8 +25,11 @@ from ...protocol.outbox import Outbox
 from ...protocol.resume import Record, SessionTable, hash_token
 from ...protocol.session import Session
 from ...protocol.states import ACCEPTED, Phase, Role
+from .call_safeguards import CALL_ABLATIONS
+from .carrier_safeguards import CARRIER_ABLATIONS
 from .flow_safeguards import FLOW_ABLATIONS
 from .line import Port
+from .presence_safeguards import PRESENCE_ABLATIONS
 from .send_safeguards import SEND_ABLATIONS
 from .stored_safeguards import STORED_ABLATIONS
 from .switched_off import Ablation
@@ -163,7 +166,7 @@ def _attach_replaying_all(self: Session, peer_received: int) -> None:
     replay, base = list(self._replay), self.sent - len(self._replay)
     _attach(self, peer_received)
     known = replay[: peer_received - base]
-    self._replaying.extendleft(frame for _, frame in reversed(known))
+    self._replaying.extend(reversed(known))
     self._written -= len(known)
 
 
@@ -179,7 +182,7 @@ def _attach_without_repeating(name: str) -> Callable[[Session, int], None]:
 
 
 def _new_before_replay(self: Session, now: float, budget: int) -> list[bytes]:
-    replaying, self._replaying = self._replaying, deque()
+    replaying, self._replaying = self._replaying, []
     out = _session_data(self, now, budget)
     self._replaying = replaying
     if budget > 0 and replaying:
@@ -220,31 +223,33 @@ _receive_end = Connection.receive_end
 
 def _end_keeping_part(self: Connection) -> None:
     if self.session is not None and self._decoder.held:
-        _kept_parts[id(self.session)] = bytes(self._decoder._buffer)
+        _kept_parts[id(self.session)] = self._decoder._head + b"".join(self._decoder._pieces)
     _receive_end(self)
 
 
 def _begin_with_part(self: Connection, session: Session, welcome: Any, now: float) -> None:
     _begin(self, session, welcome, now)
-    if not self._decoder._buffer:
-        self._decoder._buffer += _kept_parts.pop(id(session), b"")
+    if not self._decoder.held:
+        _ = list(self._decoder.feed(_kept_parts.pop(id(session), b"")))
 
 
 # Outcomes...
 
-_accept = Flow.accept
+_receive = Session.receive
 
 
-def _accept_as_handled(self: Flow, value: Any, size: int) -> None:
-    _accept(self, value, size)
-    self.handled = self.received
+def _receive_as_handled(self: Session, kind: int, number: int, payload: bytes) -> None:
+    _receive(self, kind, number, payload)
+    if kind <= LAST_DATA and number in self.flows:
+        self.flows[number].handled = self.flows[number].received
 
 
-def _take_as_handled(self: Flow) -> Any:
-    value, cost = self.inbox.popleft()
-    self.taken += 1
-    self.taken_cost += cost
-    self.handled = self.taken
+_take = Session.take
+
+
+def _take_as_handled(self: Session, flow: Flow) -> Any:
+    value = _take(self, flow)
+    flow.handled = flow.taken
     return value
 
 
@@ -257,18 +262,24 @@ def _end_forgetting(self: Session, peer_received: int | None = None, peer_handle
 # Limits and times...
 
 
-def _pop_without_credit(self: Flow) -> bytes | None:
-    self.credit = max(self.credit, self.sent_cost + 1)
-    return _pop(self)
+def _pop_without_credit(self: Flow, budget: int) -> list[DataFrame]:
+    credit, self.credit = self.credit, 1 << 62
+    popped = _pop(self, budget)
+    self.credit = credit
+    return popped
 
 
 _pop = Flow.pop
 
 
-def _accept_without_credit(self: Flow, value: Any, size: int) -> None:
-    granted, self.granted = self.granted, 1 << 62
-    _accept(self, value, size)
-    self.granted = granted
+def _receive_without_credit(self: Session, kind: int, number: int, payload: bytes) -> None:
+    flow = self.flows.get(number)
+    if kind > LAST_DATA or flow is None:
+        _receive(self, kind, number, payload)
+        return
+    granted, flow.granted = flow.granted, 1 << 62
+    _receive(self, kind, number, payload)
+    flow.granted = granted
 
 
 def _never_granting(self: Flow) -> int:
@@ -370,7 +381,7 @@ ABLATIONS: tuple[Ablation, ...] = (
     Ablation("no replay", ((Session, "attach", _attach_without_replay),)),
     Ablation("replay of what the peer has", ((Session, "attach", _attach_replaying_all),)),
     Ablation("new messages before the replay", ((Session, "data_to_send", _new_before_replay),)),
-    Ablation("the server tells what it sent as received", ((Connection, "welcome", _welcome_with_sent),)),
+    Ablation("the server tells what it sent as received", ((Greeting, "welcome", _welcome_with_sent),)),
     Ablation("handled is not repeated after a resume", ((Session, "attach", _attach_without_repeating("handled")),)),
     Ablation("counts wrap at 32 bits", ((session_module, "COUNTS", _Counts32), (connection_module, "COUNTS", _Counts32))),
     Ablation(
@@ -380,20 +391,20 @@ ABLATIONS: tuple[Ablation, ...] = (
         "tests/protocol/test_session.py",
     ),
     Ablation("an unfinished frame outlives its line", (
-        (Connection, "receive_end", _end_keeping_part), (Connection, "_begin", _begin_with_part),
+        (Connection, "receive_end", _end_keeping_part), (Greeting, "_begin", _begin_with_part),
     )),
-    Ablation("acked when received", ((Flow, "accept", _accept_as_handled),)),
-    Ablation("acked when taken", ((Flow, "take", _take_as_handled),)),
+    Ablation("acked when received", ((Session, "receive", _receive_as_handled),)),
+    Ablation("acked when taken", ((Session, "take", _take_as_handled),)),
     Ablation("unknown is called failed", ((Session, "end", _end_forgetting),)),
-    Ablation("the outbox has no bound", ((Outbox, "has_room", property(lambda self: True)),)),
+    Ablation("the outbox has no bound", ((Outbox, "has_room_in", lambda self, flow: True),)),
     Ablation("the sender minds no credit", ((Flow, "pop", _pop_without_credit),)),
     Ablation(
         "the receiver minds no credit",
-        ((Flow, "accept", _accept_without_credit),),
+        ((Session, "receive", _receive_without_credit),),
         "honest senders",
         "tests/protocol/test_flow.py",
     ),
-    Ablation("no credit at all is minded", ((Flow, "pop", _pop_without_credit), (Flow, "accept", _accept_without_credit))),
+    Ablation("no credit at all is minded", ((Flow, "pop", _pop_without_credit), (Session, "receive", _receive_without_credit))),
     Ablation("credit is never renewed", ((Flow, "grantable", property(_never_granting)),)),
     Ablation("no heartbeat", ((Heartbeat, "check", _quiet), (Heartbeat, "timeout_at", _endless))),
     Ablation("pings are not answered", ((Connection, "data_to_send", _without_pongs),)),
@@ -415,5 +426,8 @@ ABLATIONS: tuple[Ablation, ...] = (
     *FLOW_ABLATIONS,
     *STORED_ABLATIONS,
     *SEND_ABLATIONS,
+    *CARRIER_ABLATIONS,
+    *CALL_ABLATIONS,
+    *PRESENCE_ABLATIONS,
 )  # fmt: skip
 """Every safeguard that the simulator is held against."""

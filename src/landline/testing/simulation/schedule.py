@@ -19,7 +19,8 @@ Step = tuple[str, int, int]
 """Name of the operation, and two numbers below 65,536."""
 
 TRAFFIC: dict[str, float] = {
-    "send": 6, "take": 4, "flow": 4.5, "strand": 5, "topic": 4, "durable": 6, "tick": 1.5, "ask": 0.3, "close": 0.03,
+    "send": 6, "take": 4, "flow": 4.5, "strand": 5, "topic": 4, "durable": 6, "call": 16, "stream": 10,
+    "presence": 12, "tick": 1.5, "ask": 0.3, "close": 0.03,
 }  # fmt: skip
 """What programs and a perfect network do, and its weight."""
 
@@ -71,6 +72,8 @@ class Shape(msgspec.Struct, frozen=True):
         base: how many messages went before, each way: counts are large in sessions that live long.
         commit_pause: seconds that the server's disk takes to commit; None: it has none, and what it knows dies with it.
         has_topics: programs publish and subscribe.
+        has_calls: programs call each other, once and in streams.
+        has_presence: there are groups, in which clients are and which they watch.
     """
 
     limits: Limits
@@ -80,6 +83,8 @@ class Shape(msgspec.Struct, frozen=True):
     base: int
     commit_pause: float | None = None
     has_topics: bool = False
+    has_calls: bool = False
+    has_presence: bool = False
 
 
 def draw_world(seed: int, steps: int) -> tuple[Shape, list[Step]]:
@@ -90,7 +95,8 @@ def draw_world(seed: int, steps: int) -> tuple[Shape, list[Step]]:
 
 def shape_of(seed: int) -> Shape:
     """Return the shape of a seed's world."""
-    return draw_shape(random.Random(f"shape {seed}"))
+    shape = draw_shape(random.Random(f"shape {seed}"))
+    return with_groups(shape, random.Random(f"groups {seed}"))
 
 
 def draw_shape(chance: random.Random) -> Shape:
@@ -131,11 +137,29 @@ def draw_shape(chance: random.Random) -> Shape:
         base=pick((0, 0, 0, (1 << 16) - 3, (1 << 32) - 5)),
         commit_pause=pick((None, None, None, 0.001, 0.02)),
     )
-    if shape.commit_pause is None or pick((True, False, False)):
-        return shape
-    # What topics hold is bounded by other limits than these, which would keep programs from having any.
-    limits = dataclasses.replace(limits, max_flows=64, memory=1 << 28)
-    return msgspec.structs.replace(shape, limits=limits, has_topics=True)
+    if shape.commit_pause is not None and not pick((True, False, False)):
+        # What topics hold is bounded by other limits than these, which would keep programs from having any.
+        limits = dataclasses.replace(limits, max_flows=64, memory=1 << 28)
+        shape = msgspec.structs.replace(shape, limits=limits, has_topics=True)
+    if pick((True, False, False)):
+        limits = dataclasses.replace(shape.limits, max_calls=pick((1, 3, 64)))
+        shape = msgspec.structs.replace(shape, limits=limits, has_calls=True)
+    return shape
+
+
+def with_groups(shape: Shape, chance: random.Random) -> Shape:
+    """Return the same shape, or one with groups: of several clients, whose sessions outlive them no longer than a world takes to come to rest."""
+    pick = chance.choice
+    if shape.has_topics or shape.has_calls or not pick((True, False, False)):
+        return shape  # worlds with topics and calls are what they were: their safeguards are found in as few of them
+    limits = dataclasses.replace(
+        shape.limits,
+        presence_grace=pick((0.05, 2.0, 10.0)),
+        max_flows=64,
+        max_sessions=max(shape.limits.max_sessions, 3),
+        resume_window=min(shape.limits.resume_window, 60.0),
+    )
+    return msgspec.structs.replace(shape, limits=limits, clients=pick((2, 3)), has_presence=True)
 
 
 def draw_steps(chance: random.Random, steps: int, shape: Shape) -> list[Step]:
@@ -146,6 +170,10 @@ def draw_steps(chance: random.Random, steps: int, shape: Shape) -> list[Step]:
         weights[name] = weight * chance.choice(_SWARM)
     if not shape.has_topics:
         del weights["topic"], weights["durable"]
+    if not shape.has_calls:
+        del weights["call"], weights["stream"]
+    if not shape.has_presence:
+        del weights["presence"]
     if shape.commit_pause is None:
         for name in DISK_FAULTS:
             del weights[name]

@@ -10,7 +10,9 @@ from typing import Protocol
 
 from ...limits import Limits
 from ...protocol.session import Session
+from .call_books import CallBooks
 from .line import Clock, Port
+from .presence_books import PresenceBooks
 from .talk import Talk, Witness
 
 
@@ -24,6 +26,9 @@ class Setting(Clock, Witness, Protocol):
         auth_delay: seconds that the server takes to decide who somebody is.
         is_refusing: nobody can reach the server now.
         commit_pause: seconds that the server's disk takes to commit; None: it has none.
+        calls: the books of what programs call; None: they call nothing.
+        presence: the books of groups; None: there are none.
+        changed: sessions that changed the kind of their carrier; changes: how often.
     """
 
     limits: Limits
@@ -32,6 +37,10 @@ class Setting(Clock, Witness, Protocol):
     auth_delay: float
     is_refusing: bool
     commit_pause: float | None
+    calls: CallBooks | None
+    presence: PresenceBooks | None
+    changed: int
+    changes: int
 
     def age(self, core: Session) -> None:
         """Make a new session one that has carried much already."""

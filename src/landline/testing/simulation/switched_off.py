@@ -13,6 +13,9 @@ from .schedule import Shape
 Patch = tuple[Any, str, Any]
 """An object, the name of an attribute of it, and what stands there instead."""
 
+Need = Literal["", "disk", "topics", "calls", "presence"]
+"""What a world must have."""
+
 
 class Ablation(msgspec.Struct, frozen=True):
     """A safeguard switched off.
@@ -28,17 +31,22 @@ class Ablation(msgspec.Struct, frozen=True):
     patches: tuple[Patch, ...]
     masked_by: str = ""
     tested_in: str = ""
-    needs: Literal["", "disk", "topics"] = ""
+    needs: Need = ""
 
     def can_harm(self, shape: Shape) -> bool:
         """Whether anything is missing in such a world."""
-        return (
-            shape.has_topics if self.needs == "topics" else shape.commit_pause is not None or not self.needs
-        )
+        has = {
+            "": True,
+            "disk": shape.commit_pause is not None,
+            "topics": shape.has_topics,
+            "calls": shape.has_calls,
+            "presence": shape.has_presence,
+        }
+        return has[self.needs]
 
 
-def needing(what: Literal["disk", "topics"], *rows: Ablation) -> tuple[Ablation, ...]:
-    """Return rows that take away nothing but from worlds with a disk, or with topics."""
+def needing(what: Need, *rows: Ablation) -> tuple[Ablation, ...]:
+    """Return rows that take away nothing but from worlds that have this."""
     return tuple(msgspec.structs.replace(row, needs=what) for row in rows)
 
 

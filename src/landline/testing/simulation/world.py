@@ -18,6 +18,7 @@ from hashlib import blake2b
 from ...protocol.handshake import Refusal
 from ...protocol.session import Session
 from ...protocol.subscription import After
+from .call_books import CallBooks
 from .checks import check_times
 from .client import Client
 from .desk import PATTERNS, Desk
@@ -27,8 +28,10 @@ from .healing import come_to_rest
 from .host import ServerProcess
 from .hub import RULES
 from .line import Port, Violation, join
+from .presence_books import PresenceBooks
 from .schedule import Shape, Step
 from .talk import LONGEST, Speaker, Talk
+from .wrappings import draw_wrappings, kind_of
 
 _ALL = 1 << 30
 _MOST_TURNS = 100
@@ -42,29 +45,37 @@ class World:
     Args:
         seed: what small chances during the run are drawn from (jitter and pauses).
         shape: its limits and sizes.
-        faults: what can go wrong, by the names that schedules use.
+        others: what else can happen: what can go wrong, and calls and groups; by the names that schedules use.
 
     Attributes:
         now: seconds since the beginning.
         patience: seconds that a caller may wait for the server to find out who it is, and to store that.
+        calls: the books of what programs call; None: they call nothing.
+        presence: the books of groups; None: there are none.
         faults: how many of each kind took effect.
-        counts: other things that happened, for the curious.
+        lines: how many clients opened, by what carries them.
+        changed: sessions that went on over a carrier of another kind at least once; changes: how often that happened.
         is_touched: something changed that no session is known to own, so all books are looked at; else each session says so itself.
         trace: everything that arrived anywhere, and when, as a rolling hash.
     """
 
     def __init__(
-        self, seed: int, shape: Shape, faults: Mapping[str, Callable[[World, int, int], None]]
+        self, seed: int, shape: Shape, others: Mapping[str, Callable[[World, int, int], None]]
     ) -> None:
         self.chance = random.Random(f"run {seed}")
+        self._wires = random.Random(f"carriers {seed}")  # of their own: the other chances stay as they are
         self.shape = shape
         self.limits = shape.limits
         self.capacity = shape.capacity
         self.auth_delay = shape.auth_delay
         self.commit_pause = shape.commit_pause
+        self.calls = CallBooks() if shape.has_calls else None
+        self.presence = PresenceBooks() if shape.has_presence else None
         self.patience = self.auth_delay + (0.0 if shape.commit_pause is None else 4 * SLOWEST)
         self.now = self._look_at = 0.0
         self.faults: Counter[str] = Counter()
+        self.lines: Counter[str] = Counter()
+        self.changed = self.changes = 0
         self.trace = blake2b(digest_size=16)
         self.is_refusing = False
         self.is_calm = False
@@ -89,7 +100,7 @@ class World:
             "send": self.do_send, "take": self.do_take, "ask": self.do_ask, "close": self.do_close, "flow": self.do_flow,
             "strand": self.do_strand, "topic": self.do_topic, "durable": self.do_durable, "tick": self.do_tick,
         }  # fmt: skip
-        for name, operation in faults.items():
+        for name, operation in others.items():
             self._operations[name] = partial(operation, self)
         for client in self.clients:
             client.begin()
@@ -109,7 +120,10 @@ class World:
 
     def connect(self, port: Port) -> None:
         """A client opened a line."""
-        join(port, self.server.accept(self.capacity))
+        far = self.server.accept(self.capacity)
+        join(port, far)
+        port.wrapping, far.wrapping = draw_wrappings(self._wires)
+        self.lines[kind_of(port)] += 1
 
     def forget(self, port: Port) -> None:
         """A line that was given up long ago is not looked at any more; both its ends have noticed."""
@@ -177,6 +191,8 @@ class World:
         if is_any:
             self.is_touched = False
             self.server.check_pressure()
+        if self.server.crowd is not None:
+            self.server.crowd.check()
         if self.has_ended:
             self._bury()
 

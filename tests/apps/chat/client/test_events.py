@@ -16,11 +16,11 @@ def test_the_list_of_events_is_complete() -> None:
         if kind.__module__ == client_events.__name__
     }
 
-    assert set(typing.get_args(client_events.Event)) == classes - {client_events.Aim}
+    assert set(typing.get_args(client_events.Event)) == classes - {client_events.Aim, client_events.FileState}
 
 
 def test_events_are_frozen() -> None:
     """What happened does not change."""
-    kinds = [*typing.get_args(client_events.Event), client_events.Aim]
+    kinds = [*typing.get_args(client_events.Event), client_events.Aim, client_events.FileState]
 
     assert [kind for kind in kinds if not kind.__struct_config__.frozen] == []

@@ -11,10 +11,11 @@ from typing import Any
 import pytest
 
 import landline
-from landline.apps.chat import wire
+from landline.apps.chat import credentials, wire
 from landline.apps.chat.client import events
 from landline.apps.chat.client.link import REDIAL_MAX, REDIAL_MIN, Link, full_jitter
 from landline.apps.chat.client.model import Client
+from landline.apps.chat.topics import topic_of
 from landline.limits import Limits
 from landline.storage import MemoryStorage
 from tests.apps.chat.reading import Said, joined, published
@@ -86,6 +87,14 @@ class FakeSession:
                 raise said
             yield published(Said("lobby", said))
 
+    @contextlib.asynccontextmanager
+    async def files(self) -> AsyncIterator[AsyncIterator[landline.FileOffer]]:
+        yield self._no_files()
+
+    async def _no_files(self) -> AsyncIterator[landline.FileOffer]:
+        await asyncio.Event().wait()
+        yield  # type: ignore[misc]
+
     @property
     def closed(self) -> bool:
         return self.closed_with is not None
@@ -101,7 +110,7 @@ class FakeSession:
 
     async def publish(self, topic: str, data: bytes, *, on_kept: Callable[[], object]) -> landline.Position:
         say = wire.decode_say(data)
-        assert topic == wire.topic(say.room)
+        assert topic == topic_of(say.room)
         if self.takes_no_more == "ended":
             raise landline.SessionLost("unknown session")
         self.sent.put_nowait(say)
@@ -474,6 +483,40 @@ async def test_sessions_that_end_at_once_are_dialled_ever_more_slowly() -> None:
     await running
 
 
+@pytest.mark.limit("chat.client.redial_refused")
+async def test_who_is_not_let_in_tries_seldom_and_says_why(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The invite was taken back: who tries every few seconds has everybody at the same address turned away."""
+    slept: list[float] = []
+    sleep = asyncio.sleep
+
+    async def fall_asleep(seconds: float) -> None:
+        slept.append(seconds)
+        await sleep(0)
+
+    monkeypatch.setattr("landline.apps.chat.client.link.asyncio.sleep", fall_asleep)
+    first, second = FakeSession(), FakeSession()
+    world = World(
+        first,
+        landline.Untrusted("wss://there:1/", "another certificate"),
+        landline.Refused("wss://there:1/", "that invite is not good here", "unauthorized"),
+        landline.Refused("wss://there:1/", "full", "busy"),
+        second,
+    )
+    first.inbox.put_nowait(landline.SessionLost("unauthorized"))
+    second.let_in(epoch="e2")
+    await world.link.open(world.stop)
+    running = asyncio.create_task(world.link.run(world.stop))
+    await world.until(lambda: world.client.entered)
+
+    assert [pause for pause in slept if pause in (0.0, 60.0)] == [0.0, 0.0, 60.0, 0.0]
+    said = [event.text for event in world.told if isinstance(event, events.Said)]
+    assert [words in text for words, text in zip(("another", "invite", "full"), said, strict=True)] == [
+        True
+    ] * 3
+    world.stop.set()
+    await running
+
+
 async def test_leaving_while_it_redials() -> None:
     """Who leaves while nobody answers is let go at once, and told what was not sent."""
     first = FakeSession()
@@ -507,6 +550,23 @@ async def test_what_is_no_chat_is_refused_at_once() -> None:
             await world.link.run(world.stop)
 
 
+async def test_a_server_without_a_program_is_no_chat() -> None:
+    """It closes each session as soon as it begins: to dial again would be to dial for ever."""
+    async with landline.Server().listen("memory://no-chat"):
+        world = World()
+        world.link = Link(
+            world.client,
+            lambda: landline.connect("memory://no-chat"),
+            world.changed,
+            pause=lambda attempt: 0.0,
+        )
+        await world.link.open(world.stop)
+
+        with pytest.raises(landline.Refused, match="no chat: it hung up without a word"):
+            async with asyncio.timeout(BOUND):
+                await world.link.run(world.stop)
+
+
 async def test_what_cannot_be_understood_is_passed_over(caplog: pytest.LogCaptureFixture) -> None:
     """A message of a later version disturbs nothing, once a chat was there."""
     session = FakeSession()
@@ -536,12 +596,19 @@ async def test_states_reach_the_client() -> None:
         landline.StateChange(landline.State.RECONNECTING, landline.State.CONNECTED, "reset", 3.0, 10.0)
     )
     await world.until(lambda: world.client.line.redial_at)
+    down = landline.State.RECONNECTING
+    for why in ("", "another certificate", "", "another certificate"):
+        session.changes.put_nowait(landline.StateChange(down, down, why, 3.0))
+    await world.until(session.changes.empty)
+    assert [event for event in world.told if isinstance(event, events.Said)] == [
+        events.Said("another certificate; trying again.", trouble=True)
+    ]
     session.changes.put_nowait(
         landline.StateChange(landline.State.CONNECTED, landline.State.RECONNECTING, "", None, 3.0)
     )
     await world.until(lambda: world.client.line.down_since is None)
 
-    assert [type(event) for event in world.told][-2:] == [events.LineDown, events.LineBack]
+    assert [type(event) for event in world.told][-3:] == [events.LineDown, events.Said, events.LineBack]
     world.stop.set()
     await running
 
@@ -567,7 +634,10 @@ async def test_a_dropped_line_loses_and_doubles_nothing(open_one: Any) -> None:
 
     async def dial() -> landline.Session:
         return await landline.connect(
-            open_one.address, credentials=NUMBER, limits=Limits(redial_min=0.01), storage=MemoryStorage()
+            open_one.address,
+            credentials=credentials.show(NUMBER),
+            limits=Limits(redial_min=0.01),
+            storage=MemoryStorage(),
         )
 
     world.link = Link(world.client, dial, world.changed)
@@ -598,7 +668,10 @@ async def test_what_happened_while_the_line_was_down_is_told_in_the_order_in_whi
 
     async def dial() -> landline.Session:
         return await landline.connect(
-            open_one.address, credentials=NUMBER, limits=Limits(redial_min=0.01), storage=MemoryStorage()
+            open_one.address,
+            credentials=credentials.show(NUMBER),
+            limits=Limits(redial_min=0.01),
+            storage=MemoryStorage(),
         )
 
     world.link = Link(world.client, dial, world.changed)
@@ -608,7 +681,7 @@ async def test_what_happened_while_the_line_was_down_is_told_in_the_order_in_whi
     await ben.say("before")
     await world.until(lambda: len(heard_in(world)) == 1)
     world.type("/drop 0.2")
-    await ben.hear_until(wire.Away)
+    await world.until(lambda: world.client.line.is_down)
     await ben.say("first")
     for number in range(3):
         cid = await open_one.enter("cid")

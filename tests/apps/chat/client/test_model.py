@@ -1022,6 +1022,30 @@ def test_a_line_held_for_a_room_that_is_left_does_not_go_out() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("typed", "without"),
+    [
+        (["/msg ana secret"], "1 line is still waiting to go out first; /bye again leaves without."),
+        (
+            ["hello", "/msg ana secret"],
+            "2 lines are still waiting to go out first; /bye again leaves, and what is kept goes out when you come back; private lines are not kept.",
+        ),
+    ],
+)
+def test_bye_promises_no_more_than_is_kept(typed: list[str], without: str) -> None:
+    """A private line is in no outbox that outlives us."""
+    client = in_lobby(is_kept=True)
+    client.line_changed("reconnecting", 1.0, why="reset")
+    for line in typed:
+        client.typed(line, 1.0)
+    client.kept(101, 1.0)
+    client.typed("/bye", 2.0)
+    client.events()
+    client.advance(4.0)
+
+    assert client.events() == [events.Said(without, True)]
+
+
 @pytest.mark.parametrize("is_kept", [False, True])
 def test_bye_with_a_waiting_line_says_so_and_a_second_bye_goes(is_kept: bool) -> None:
     """Nobody leaves a word behind without knowing it, and what is in an outbox that outlives us goes out later."""
@@ -1068,3 +1092,79 @@ def test_a_mistake_is_answered_with_a_sentence() -> None:
     assert client.to_send() == []
     (told,) = client.events()
     assert isinstance(told, events.Said) and told.trouble and "/join" in told.text
+
+
+# Looking further back.
+
+
+def earlier(id: int, *lines: wire.Line, after: int = 0, is_start: bool = False) -> wire.EarlierLines:
+    return wire.EarlierLines(id, "lobby", list(lines), after, is_start)
+
+
+def test_what_is_asked_for_lies_before_everything_that_is_shown() -> None:
+    """First before the history of the room, then before what was looked back at; each page is told as what it is."""
+    client = in_lobby(lines=[line(8, "ben", "eight"), line(9, "ben", "nine")])
+    client.typed("/history 2", 1.0)
+    assert client.to_send() == [wire.Earlier(1, "lobby", 8, 2)]
+    client.heard(earlier(1, line(4, "ben", "four"), line(6, "ben", "six"), after=3), 1.0)
+    assert client.events() == [
+        events.LookedBack("lobby", 2, is_start=False),
+        events.Heard("lobby", line(4, "ben", "four"), own=False, old=True),
+        events.Heard("lobby", line(6, "ben", "six"), own=False, old=True),
+    ]
+    client.typed("/history", 2.0)
+
+    assert client.to_send() == [wire.Earlier(2, "lobby", 4, 20)]
+
+
+def test_one_page_is_asked_for_at_a_time() -> None:
+    """Before its answer nobody knows where the next one ends."""
+    client = in_lobby()
+    client.typed("/history", 1.0)
+    client.typed("/history", 1.0)
+    assert client.to_send() == [wire.Earlier(1, "lobby", 1, 20)]
+    client.heard(earlier(1, is_start=True), 1.0)
+
+    assert client.events() == [events.LookedBack("lobby", 0, is_start=True)]
+
+
+def test_after_a_new_session_one_looks_back_from_where_one_was() -> None:
+    """What was shown stays shown; an answer that the old session owed does not come any more."""
+    client = in_lobby(lines=[line(8, "ben", "eight")])
+    client.typed("/history", 1.0)
+    client.ended(2.0, "expired")
+    come_back(client, 3.0, epoch="e1", lines=[line(9, "ben", "nine")])
+    client.to_send()
+    client.typed("/history", 4.0)
+
+    assert client.to_send() == [wire.Earlier(2, "lobby", 8, 20)]
+
+
+def test_in_another_history_one_looks_back_from_its_beginning() -> None:
+    """The places in the one before mean nothing there."""
+    client = in_lobby(lines=[line(80, "ben", "eighty")])
+    client.ended(2.0, "expired")
+    come_back(client, 3.0, epoch="other", lines=[line(5, "ben", "five")], missing="It is another history.")
+    client.to_send()
+    client.typed("/history", 4.0)
+
+    assert client.to_send() == [wire.Earlier(1, "lobby", 5, 20)]
+
+
+def test_one_looks_back_from_a_room_that_has_been_read() -> None:
+    """Before that there is nothing to look back from; and in no room nothing to look at."""
+    client = new_client()
+    client.opened(0.0)
+    client.heard(wire.Entered("ana", "e1"), 0.0)
+    client.heard(joined("lobby", [], [line(1, "ben", "one")]), 0.0)
+    client.to_send()
+    client.events()
+    client.typed("/history", 1.0)
+    client.typed("/leave", 1.0)
+    client.typed("/history", 1.0)
+
+    assert [event.text for event in client.events() if isinstance(event, events.Said)] == [
+        "#lobby is still being read; try again in a moment.",
+        "You are in no room: /rooms lists those there are.",
+    ]
+    assert client.to_send() == [wire.Leave(1, "lobby")]

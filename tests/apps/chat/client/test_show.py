@@ -49,6 +49,10 @@ def example(kind: type, text: str) -> events.Event:
         "line": wire.Line(1, NOON, text, text),
         "members": (wire.Member(text), wire.Member(text, away=True)),
         "rooms": (wire.Room(text, 3),),
+        "files": (
+            events.FileState(1, text, 3, text, True, (1, 2)),
+            events.FileState(2, text, 0, text, False, ()),
+        ),
         "count": 2,
         "gone": 4.2,
     }
@@ -62,6 +66,7 @@ def example(kind: type, text: str) -> events.Event:
 @pytest.mark.parametrize("kind", typing.get_args(events.Event))
 @given(text=st.text(max_size=40) | st.just("\x1b[2J\r\b\x07\x9b\u202e\u2066\ud800\x00\x7f"))
 @settings(max_examples=20)
+@pytest.mark.long
 def test_every_event_has_words_and_none_can_move_a_cursor(kind: type, text: str) -> None:
     """Whatever stands in names and texts: of control characters only our own line ends are left, and each later row is indented or ours."""
     said = words(example(kind, text))
@@ -178,6 +183,20 @@ def test_many_members_are_counted() -> None:
         (
             events.CallEnded("ben", "they hung up", "tea"),
             "☎ The call with ben is over: they hung up. You are typing to #tea again.\n",
+        ),
+        (
+            events.LookedBack("tea", 20, is_start=False),
+            "· 20 earlier lines of #tea, /history shows those before:\n",
+        ),
+        (events.LookedBack("tea", 1, is_start=True), "· 1 earlier line of #tea, from the start of #tea:\n"),
+        (
+            events.LookedBack("tea", 2, is_start=True, missing="Older lines than these are no longer kept."),
+            "· 2 earlier lines of #tea (older lines than these are no longer kept):\n",
+        ),
+        (events.LookedBack("tea", 0, is_start=True), "· Nothing was said in #tea before that.\n"),
+        (
+            events.LookedBack("tea", 0, is_start=False, missing="Damaged."),
+            "· No earlier lines of #tea here, /history looks further back (damaged).\n",
         ),
         (events.Renamed("ben", "bob"), "· ben is called bob now\n"),
     ],

@@ -25,9 +25,10 @@ import pytest
 import landline
 from landline.apps.chat.client import terminal
 from landline.apps.chat.client.outbox import file, find_outbox
-from landline.errors import SettingsError
+from landline.errors import AddressError, SettingsError
 from landline.settings import ChatSettings, Settings
 from tests.apps.chat.client.test_outbox import leave_a_line
+from tests.terminals import end_program
 
 LANDLINE = [sys.executable, "-m", "landline"]
 ROWS, COLUMNS = 24, 100
@@ -90,7 +91,7 @@ class OperatedHouse(House):
     def kill(self) -> None:
         self.host.kill(signal.SIGKILL)
         self.host.expect(pexpect.EOF)
-        self.host.close(force=True)
+        end_program(self.host)
 
 
 def _mind_hang_ups() -> None:
@@ -103,14 +104,16 @@ class Terminal:
 
     everybody: ClassVar[list[Terminal]] = []
 
-    def __init__(self, house: House, name: str, *, term: str = "xterm-256color") -> None:
+    def __init__(
+        self, house: House, name: str, *arguments: str, term: str = "xterm-256color", address: str = ""
+    ) -> None:
         self.screen: Any = pyte.HistoryScreen(COLUMNS, ROWS, history=1000)
         self.stream = pyte.ByteStream(self.screen)
         self.raw = b""
         environment = {**os.environ, "TERM": term}
         self.child: Any = pexpect.spawn(
             LANDLINE[0],
-            [*LANDLINE[1:], "chat", house.address, "--name", name],
+            [*LANDLINE[1:], "chat", address or house.address, "--name", name, *arguments],
             env=environment,
             dimensions=(ROWS, COLUMNS),
             preexec_fn=_mind_hang_ups,
@@ -139,10 +142,10 @@ class Terminal:
     def type(self, text: str) -> None:
         self.child.send(text)
 
-    def until(self, fact: str | Callable[[], object]) -> Self:
-        """Let all terminals draw until this one shows it."""
+    def until(self, fact: str | Callable[[], object], bound: float = BOUND) -> Self:
+        """Let all terminals draw until this one shows it, for so many seconds at the most."""
         shows = fact if callable(fact) else lambda: self.count(fact)
-        deadline = time.monotonic() + BOUND
+        deadline = time.monotonic() + bound
         while not shows():
             open_ones = {
                 terminal.child.child_fd: terminal for terminal in self.everybody if not terminal.at_end
@@ -172,7 +175,7 @@ class Terminal:
         ):  # on a busy machine the end of a process may take longer than ``close`` waits for it
             self.child.kill(signal.SIGKILL)
             self.child.wait()
-        self.child.close(force=True)
+        end_program(self.child)
 
     def kill(self) -> None:
         """As the kernel would: without a word."""
@@ -250,6 +253,7 @@ async def test_who_finds_nobody_hears_of_the_lines_that_are_kept(
 # On terminals.
 
 
+@pytest.mark.long
 def test_three_in_a_room_see_each_other_once_and_in_one_order(house: House) -> None:
     """Three people, one room: each line once on every screen, all in the same order, and a half-typed line stays whole."""
     ana, ben, cleo = (Terminal(house, name) for name in ("ana", "ben", "cleo"))
@@ -288,10 +292,11 @@ def test_a_paste_arrives_whole(house: House) -> None:
     assert [row.strip() for row in ben.rows[where + 1 : where + 3]] == ["second", "third"]
 
 
+@pytest.mark.long
 def test_a_dropped_line_is_seen_waits_and_comes_back(house: House) -> None:
     """/drop: the state and the waiting lines are shown; when it is back they go out once, in order, and nothing was missed."""
     ana, ben = Terminal(house, "ana"), Terminal(house, "ben")
-    ana.type("/drop 1.5\r")
+    ana.type("/drop 3\r")  # shorter ones are no news to others
     ana.until("The line is down")
 
     ana.type("one while down\r")
@@ -642,6 +647,7 @@ def test_the_second_ctrl_c_is_now(mortal_house: House) -> None:
     assert ana.count("goes out when you start the chat again") == 1
 
 
+@pytest.mark.long
 def test_a_dumb_terminal_gets_lines_and_no_escapes(house: House) -> None:
     """Without a cursor: plain lines in and out."""
     ana, ben = Terminal(house, "ana", term="dumb"), Terminal(house, "ben")
@@ -731,3 +737,19 @@ async def test_names_that_cannot_be_are_settings_errors(chat: ChatSettings) -> N
 
     with pytest.raises(SettingsError):
         await terminal.run(Settings(chat=chat), asyncio.Event())
+
+
+@pytest.mark.parametrize("address", ["tcp://localhost:1", "http://localhost:1/", "unix:///nowhere"])
+@pytest.mark.parametrize("is_in_address", [True, False])
+async def test_a_fingerprint_without_tls_is_dialled_by_nobody(
+    address: str, tmp_path: Path, *, is_in_address: bool
+) -> None:
+    """Who says what the certificate must be would think it was looked at, and may have been sent there for that."""
+    pin = "ab" * 32
+    chat = (
+        ChatSettings(address=f"{address}#sha256={pin}")
+        if is_in_address
+        else ChatSettings(address=address, fingerprint=f"sha256:{pin}")
+    )
+    with pytest.raises(AddressError, match="without TLS"):
+        await terminal.run(Settings(chat=chat, data=tmp_path), asyncio.Event())

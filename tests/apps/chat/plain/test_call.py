@@ -17,6 +17,7 @@ import pytest
 from landline.apps.chat.plain import call as plain_call
 from landline.errors import SettingsError
 from landline.settings import Settings
+from tests.terminals import end_program
 
 ROOT = Path(__file__).resolve().parents[4]
 
@@ -99,7 +100,7 @@ def test_on_a_dumb_terminal(classic_server: tuple[str, list[str]]) -> None:
         child.send("bye\r")
         child.expect(pexpect.EOF)
     finally:
-        child.close(force=True)
+        end_program(child)
 
     assert "\x1b" not in str(child.before)
     assert (child.exitstatus, heard) == (0, ["hello", "bye"])
@@ -117,7 +118,7 @@ def test_on_a_terminal(classic_server: tuple[str, list[str]]) -> None:
         child.expect_exact("They hung up.")
         child.expect(pexpect.EOF)
     finally:
-        child.close(force=True)
+        end_program(child)
 
     assert child.exitstatus == 0
     assert heard == ["hello", "bye"]
@@ -133,7 +134,7 @@ def test_control_c_says_bye(classic_server: tuple[str, list[str]]) -> None:
         child.send("\x03")
         child.expect(pexpect.EOF)
     finally:
-        child.close(force=True)
+        end_program(child)
 
     assert (child.exitstatus, heard) == (0, ["bye"])
 

@@ -14,6 +14,8 @@ from pathlib import Path
 import pexpect
 import pytest
 
+from tests.terminals import end_program
+
 ROOT = Path(__file__).resolve().parents[4]
 CLIENT = ROOT / "examples" / "classic_client.py"
 
@@ -34,7 +36,7 @@ def on_a_terminal(*command: str | Path, **environment: str) -> Iterator[pexpect.
     try:
         yield child
     finally:
-        child.close(force=True)
+        end_program(child)
 
 
 @contextmanager
@@ -199,6 +201,7 @@ def test_an_empty_line_of_the_classic_client_is_helped(port: str) -> None:
         client.expect(pexpect.EOF)
 
 
+@pytest.mark.long
 def test_two_terminals_are_a_call(tmp_path: Path) -> None:
     """What the operator types at ``landline serve`` is the classic client's answer, and the other way round."""
     with (

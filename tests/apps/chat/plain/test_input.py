@@ -125,6 +125,7 @@ def test_telnet_commands_without_end_are_endless(flood: bytes) -> None:
     assert data.is_endless
 
 
+@pytest.mark.long
 def test_a_line_accounts_for_some_telnet_commands_and_no_more() -> None:
     """A long conversation over telnet is never endless, and a line before the flood does not excuse it."""
     data = PlainInput(10)

@@ -15,6 +15,7 @@ import landline
 from landline.apps.chat import wire
 from landline.apps.chat.limits import ChatLimits
 from landline.apps.chat.server.history import ROOM_KEYS, Beginning, History, Tell
+from landline.apps.chat.topics import ROOMS, topic_of
 from landline.errors import StorageError, StorageFull
 from landline.storage import DAMAGED, Change, Gap, MemoryStorage, Page, Position, Retention
 
@@ -63,7 +64,7 @@ _numbers = itertools.count()
 async def opened(storage: MemoryStorage, teller: Tell | None = None, **limits: Any) -> AsyncIterator[History]:
     """One life of a server with the topics of rooms, and the history in it."""
     server = landline.Server(storage=storage)
-    server.topic(wire.ROOMS, history_age=None)
+    server.topic(ROOMS, history_age=None)
     async with storage:
         history = History(server, storage, teller or Teller(), ChatLimits(**limits), lambda: 1000.0)
         await history.open()
@@ -79,6 +80,10 @@ async def settled() -> None:
     """Let everything that can happen without an answer happen."""
     for _ in range(30):
         await asyncio.sleep(0)
+
+
+async def looked_back(history: History, before: int, limit: int = 100) -> wire.EarlierLines:
+    return await history.earlier(wire.Earlier(7, "lobby", before, limit), "lobby")
 
 
 # Saying.
@@ -123,7 +128,7 @@ async def test_what_a_client_published_is_told_too_and_its_speaker_is_none_of_th
 
     ana, room = listener("ana"), "𐐷" * 64
     async with opened(MemoryStorage(), tell) as history:
-        await history._server.publish(wire.topic(room), await history.admit(room, "ben", "hello", 7))
+        await history._server.publish(topic_of(room), await history.admit(room, "ben", "hello", 7))
         await history.say("lobby", ana, "hi")
 
     assert told == [(room, "hello", None), ("lobby", "hi", ana)]
@@ -213,11 +218,11 @@ async def test_what_is_stored_when_the_telling_begins_is_told_too(listener: List
     teller, storage = Teller(), MemoryStorage()
     async with storage:
         server = landline.Server(storage=storage)
-        server.topic(wire.ROOMS)
+        server.topic(ROOMS)
         history = History(server, storage, teller, ChatLimits(), lambda: 1000.0)
         await history.open()
         async with server.listen("memory://early"):
-            await server.publish(wire.topic("lobby"), await history.admit("lobby", "ana", "early", 7))
+            await server.publish(topic_of("lobby"), await history.admit("lobby", "ana", "early", 7))
             history.start()
             await history.say("lobby", listener("ben"), "later")
         await history.close()
@@ -266,7 +271,7 @@ async def test_a_room_whose_lines_have_all_expired_is_forgotten(listener: Listen
     storage = MemoryStorage(clock=lambda: now)
     async with opened(storage) as history:
         await history.say("tea", listener("ana"), "hello")
-    storage.retain(wire.ROOMS, Retention(max_age=10))
+    storage.retain(ROOMS, Retention(max_age=10))
     now += 100
     async with storage:
         await storage.trim()
@@ -280,7 +285,7 @@ async def test_a_room_whose_lines_expire_while_the_server_runs_is_forgotten(list
     now = 1000.0
     storage = MemoryStorage(clock=lambda: now)
     async with opened(storage) as history:
-        storage.retain(wire.ROOMS, Retention(max_age=10))
+        storage.retain(ROOMS, Retention(max_age=10))
         await history.say("tea", listener("ana"), "hello")
         now += 100
         await history.say("hut", listener("ana"), "hello")
@@ -331,7 +336,7 @@ async def test_a_room_in_which_something_is_said_just_then_is_not_forgotten(
     storage = RacingStorage(clock=lambda: now)
     sayings: list[asyncio.Task[int]] = []
     async with opened(storage) as history:
-        storage.retain(wire.ROOMS, Retention(max_age=10))
+        storage.retain(ROOMS, Retention(max_age=10))
         await history.say("tea", listener("ana"), "old")
         now += 100
         await storage.trim()
@@ -476,7 +481,7 @@ async def test_what_has_expired_is_for_the_topic_to_say(listener: Listening) -> 
     """Who comes back goes on from where they were; somebody new begins behind it."""
     storage = MemoryStorage()
     async with opened(storage, history=9) as history:
-        storage.retain(wire.ROOMS, Retention(max_count=2))
+        storage.retain(ROOMS, Retention(max_count=2))
         await said(history, listener, 5)
         seen = wire.Seen(history.told.epoch, 1)
 
@@ -488,9 +493,68 @@ async def test_what_is_no_line_is_left_out(listener: Listening) -> None:
     """Another program's data in our topic stops nobody from reading."""
     storage = MemoryStorage()
     async with storage:
-        await storage.append(wire.topic("lobby"), b"\xc1rubbish")
+        await storage.append(topic_of("lobby"), b"\xc1rubbish")
     async with opened(storage) as history:
-        await storage.append(wire.topic("lobby"), b"\xc1more of it")
+        await storage.append(topic_of("lobby"), b"\xc1more of it")
         await said(history, listener, 1)
 
         assert [line.text for line in await history.recent("lobby", 9, history.told)] == ["lobby 0"]
+
+
+# Looking further back.
+
+
+async def test_the_pages_of_a_rooms_past_touch(listener: Listening) -> None:
+    """Each says where it begins; nothing is missing between two or in both, and the last one says that it is the start."""
+    async with opened(MemoryStorage()) as history:
+        await said(history, listener, 3)
+        await said(history, listener, 3, "tea")
+        await said(history, listener, 4)
+        pages = [await looked_back(history, 1000, 3)]
+        while not pages[-1].is_start:
+            pages.append(await looked_back(history, pages[-1].after + 1, 3))
+
+    assert [[line.offset for line in page.lines] for page in pages] == [[8, 9, 10], [2, 3, 7], [1]]
+
+
+@pytest.mark.limit("chat.earlier")
+@pytest.mark.parametrize(("wanted", "got"), [(3, 3), (4, 3), (2**63, 3), (1, 1), (0, 1), (-7, 1)])
+async def test_one_page_of_a_rooms_past_has_a_most(listener: Listening, wanted: int, got: int) -> None:
+    """Whatever was asked for; at least one line comes, so that whoever goes on gets on."""
+    async with opened(MemoryStorage(), earlier=3) as history:
+        await said(history, listener, 5)
+
+        assert len((await looked_back(history, 6, wanted)).lines) == got
+
+
+@pytest.mark.parametrize(("before", "lines"), [(3, 2), (1, 0), (0, 0), (-(2**62), 0), (2**62, 5)])
+async def test_any_place_may_be_looked_back_from(listener: Listening, before: int, lines: int) -> None:
+    """The line at it is not told again; from before everything there is nothing, and from far ahead what there is."""
+    async with opened(MemoryStorage()) as history:
+        await said(history, listener, 5)
+        page = await looked_back(history, before)
+
+    assert (len(page.lines), page.is_start, page.missing) == (lines, True, "")
+
+
+async def test_one_looks_back_over_a_restart(listener: Listening) -> None:
+    """A place in what an earlier life of the server kept is as good as any."""
+    storage = MemoryStorage()
+    async with opened(storage) as history:
+        await said(history, listener, 3)
+    async with opened(storage) as history:
+        page = await looked_back(history, 3)
+
+    assert [line.offset for line in page.lines] == [1, 2]
+
+
+async def test_what_has_expired_is_said_where_it_would_be(listener: Listening) -> None:
+    """The start of what is kept is not passed off as the start of the room."""
+    storage = MemoryStorage()
+    async with opened(storage) as history:
+        storage.retain(ROOMS, Retention(max_count=3))
+        await said(history, listener, 5)
+        page = await looked_back(history, 1000)
+
+    assert [line.offset for line in page.lines] == [3, 4, 5]
+    assert page.missing == "Older lines than these are no longer kept."

@@ -18,6 +18,7 @@ import landline
 from landline.apps.chat import wire
 from landline.apps.chat.server.operator import Console, Lines, Operator
 from tests.apps.chat.reading import Said
+from tests.terminals import end_program
 
 
 def typing(*lines: str, prompts: list[str] | None = None) -> Lines:
@@ -169,7 +170,7 @@ def terminal(tmp_path: Path) -> Iterator[pexpect.spawn[str]]:
         timeout=20,
     )
     yield server
-    server.close(force=True)
+    end_program(server)
 
 
 async def test_on_a_real_terminal_two_people_talk_and_a_half_typed_line_stays_whole(
@@ -211,6 +212,7 @@ async def test_on_a_real_terminal_two_people_talk_and_a_half_typed_line_stays_wh
 
 
 @pytest.mark.parametrize("how", ["</dev/null", "<&-", ">&- </dev/null", "| cat"])
+@pytest.mark.long
 def test_without_a_terminal_nobody_sits_at_the_server(tmp_path: Path, how: str) -> None:
     """Input from nowhere, closed, output closed or into a pipe: the question is answered, not failed."""
     program = f"{sys.executable} -c 'from landline.apps.chat.server.operator import is_present; import sys; sys.exit(3 * is_present())'"

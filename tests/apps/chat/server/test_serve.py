@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 import landline
-from landline.apps.chat import wire
+from landline.apps.chat import credentials, wire
 from landline.apps.chat.server import serve as server
 from landline.apps.chat.server.serve import open_chat
 from landline.errors import ListenError, StorageDamaged, StorageLocked
@@ -66,7 +66,7 @@ async def test_a_session_and_a_plain_caller_talk_over_one_port() -> None:
     """Each sees the other come, speak and go."""
     async with server.open_chat(MemoryStorage(), ("tcp://localhost:0",)) as (_, listening):
         address = listening.addresses[0]
-        async with landline.connect(address, credentials=7) as session:
+        async with landline.connect(address, credentials=credentials.show(7)) as session:
             ana = await enter(session)
             await ana.lines()
             caller = await landline.dial(address)
@@ -88,7 +88,7 @@ async def test_what_was_said_is_there_after_a_restart_and_nothing_else_is_needed
     storage = SQLiteStorage(tmp_path / "chat.db")
     async with (
         server.open_chat(storage, ("memory://one",)),
-        landline.connect("memory://one", credentials=7) as session,
+        landline.connect("memory://one", credentials=credentials.show(7)) as session,
     ):
         ana = await enter(session)
         await ana.lines()
@@ -99,7 +99,7 @@ async def test_what_was_said_is_there_after_a_restart_and_nothing_else_is_needed
         epoch = storage.epoch
     async with (
         server.open_chat(SQLiteStorage(tmp_path / "chat.db"), ("memory://two",)),
-        landline.connect("memory://two", credentials=7) as session,
+        landline.connect("memory://two", credentials=credentials.show(7)) as session,
     ):
         ana = await enter(session, "ana", wire.Seen(epoch, first.line.offset))
         entered = await ana.hear_until(wire.Entered)
@@ -116,7 +116,7 @@ async def test_after_a_restart_nobody_reads_a_room_before_they_have_entered_agai
     storage = SQLiteStorage(tmp_path / "chat.db")
     async with server.open_chat(storage, ("tcp://127.0.0.1:0",)) as (_, listening):
         address = listening.addresses[0]
-        session = await landline.connect(address, credentials=7, limits=limits)
+        session = await landline.connect(address, credentials=credentials.show(7), limits=limits)
         ana = await enter(session)
         await ana.lines()
         await ana.say("one")
@@ -128,7 +128,7 @@ async def test_after_a_restart_nobody_reads_a_room_before_they_have_entered_agai
             await ana.hear_until(wire.Notice)
         assert await ana.until_put_out("lobby") == []
         assert "you may not subscribe" in str(ana.put_out["lobby"])
-        ben = await landline.connect(address, credentials=8, limits=limits)
+        ben = await landline.connect(address, credentials=credentials.show(8), limits=limits)
         await Visitor(ben, 8).ask(wire.Enter("ben", {"lobby": None}))
         while "lobby" not in chat.house.rooms._open:  # noqa: ASYNC110 - ben has no more to say of it
             await asyncio.sleep(0)
@@ -169,7 +169,7 @@ async def test_no_door_is_open_before_the_storage_is() -> None:
         await landline.dial("memory://late")
     storage.gate.set()
     await is_open.wait()
-    async with landline.connect("memory://late", credentials=7) as session:
+    async with landline.connect("memory://late", credentials=credentials.show(7)) as session:
         ana = await enter(session)
         assert (await ana.hear_until(wire.Entered)).name == "ana"
     is_done.set()
@@ -203,7 +203,9 @@ async def test_when_the_server_closes_everybody_is_told_and_every_socket_is_clos
     """Sessions are told to come back, plain callers are told goodbye."""
     async with server.open_chat(MemoryStorage(), ("tcp://localhost:0",)) as (_, listening):
         address = listening.addresses[0]
-        session = await landline.connect(address, credentials=7, limits=landline.Limits(close_timeout=0.05))
+        session = await landline.connect(
+            address, credentials=credentials.show(7), limits=landline.Limits(close_timeout=0.05)
+        )
         ana = await enter(session)
         await ana.lines()
         caller = await landline.dial(address)
@@ -275,7 +277,7 @@ async def test_one_plain_caller_with_rubbish_disturbs_nobody() -> None:
     """And nothing of it that could move a cursor is passed on."""
     async with server.open_chat(MemoryStorage(), ("tcp://localhost:0",)) as (_, listening):
         address = listening.addresses[0]
-        async with landline.connect(address, credentials=7) as session:
+        async with landline.connect(address, credentials=credentials.show(7)) as session:
             ana = await enter(session)
             await ana.lines()
             for rubbish in (
@@ -326,7 +328,7 @@ async def test_the_lines_beneath_a_chat_have_its_figures() -> None:
     async with open_chat(MemoryStorage(), ("memory://figures",)) as (_, listening):
         limits = listening._acceptor._limits
 
-    assert (limits.heartbeat_interval, limits.dead_after, limits.max_per_source) == (5.0, 3.0, 16)
+    assert (limits.heartbeat_interval, limits.dead_after, limits.max_per_source) == (5.0, 3.0, 64)
 
 
 def held(folder: Path) -> landline.ListeningSocket:

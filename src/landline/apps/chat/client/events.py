@@ -44,6 +44,17 @@ class Unreachable(msgspec.Struct, frozen=True):
     why: str
 
 
+class LookedBack(msgspec.Struct, frozen=True):
+    """The next ``count`` lines were said in this room before all those shown so far."""
+
+    room: str
+    count: int
+    is_start: bool
+    """Nothing was said there before them."""
+    missing: str = ""
+    """Why lines before or among them cannot be shown."""
+
+
 class Whispered(msgspec.Struct, frozen=True):
     """A private message to us, or (``own``) one of ours that arrived."""
 
@@ -211,6 +222,108 @@ class NoCall(msgspec.Struct, frozen=True):
     why: str
 
 
+# Files; each has a small number for whoever types, which is never used again...
+
+
+class FileOffered(msgspec.Struct, frozen=True):
+    """Somebody offers a file to us, or to a room."""
+
+    number: int
+    name: str
+    size: int
+    by: str
+    room: str = ""
+
+
+class FileOut(msgspec.Struct, frozen=True):
+    """A file of ours is offered."""
+
+    number: int
+    name: str
+    size: int
+    to: str
+    """A person, or a room with its #."""
+
+
+class FileWanted(msgspec.Struct, frozen=True):
+    """Somebody accepted a file of ours, which goes to them now."""
+
+    name: str
+    by: str
+
+
+class FileNotWanted(msgspec.Struct, frozen=True):
+    """Somebody does not want a file of ours, or not any more."""
+
+    name: str
+    by: str
+
+
+class FileSent(msgspec.Struct, frozen=True):
+    """A file of ours is on their disk, whole."""
+
+    name: str
+    to: str
+
+
+class FileArriving(msgspec.Struct, frozen=True):
+    """A file that we accepted begins to come."""
+
+    name: str
+    size: int
+    folder: str
+
+
+class FileReceived(msgspec.Struct, frozen=True):
+    """A file is on our disk, whole."""
+
+    name: str
+    size: int
+    path: str
+    by: str
+
+
+class FileStopped(msgspec.Struct, frozen=True):
+    """A file that is sent to somebody (``own``), or comes from them, stands still; what came is kept."""
+
+    number: int
+    name: str
+    other: str
+    why: str
+    own: bool
+    is_refused: bool = False
+    """It will not go on."""
+
+
+class FileGone(msgspec.Struct, frozen=True):
+    """A file is not offered any more."""
+
+    name: str
+    by: str
+    why: str
+    own: bool
+    goes_on: bool = False
+    """We have accepted it, and receive the rest when it is offered again."""
+
+
+class FileState(msgspec.Struct, frozen=True):
+    """One of the files in a list of them."""
+
+    number: int
+    name: str
+    size: int
+    who: str
+    own: bool
+    done: tuple[int, ...]
+    """How many bytes have come through, for each that it goes to."""
+
+
+class Files(msgspec.Struct, frozen=True):
+    """The files that are offered or on their way."""
+
+    files: tuple[FileState, ...]
+
+
 # The line itself, and everything else.
 
 
@@ -254,6 +367,7 @@ class Said(msgspec.Struct, frozen=True):
 
 
 Event = (
-    Heard | Missed | Unreachable | Whispered | Talked | Waiting | Arrived | Doubtful | NotSent | Named | Entered | Turned | Left | Came
+    Heard | Missed | LookedBack | Unreachable | Whispered | Talked | Waiting | Arrived | Doubtful | NotSent | Named | Entered | Turned | Left | Came
+    | FileOffered | FileOut | FileWanted | FileNotWanted | FileSent | FileArriving | FileReceived | FileStopped | FileGone | Files
     | Went | Renamed | Away | Rooms | Members | Calling | Rang | CallBegan | CallEnded | CallMissed | NoCall | LineDown | Redialling | LineBack | GoingOut | Paced | Said
 )  # fmt: skip

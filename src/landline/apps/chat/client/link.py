@@ -14,18 +14,22 @@ import logging
 import random
 from collections.abc import Awaitable, Callable, Coroutine
 from functools import partial
+from pathlib import Path
 from typing import Any, Final
 
 import landline
 from landline.apps.chat import wire
+from landline.apps.chat.client.carrying import FileCarriers
 from landline.apps.chat.client.model import Client
 from landline.apps.chat.client.reading import RoomReaders
 from landline.apps.chat.limits import CLIENT
+from landline.apps.chat.topics import topic_of
 
 logger = logging.getLogger("landline.apps.chat")
 
 REDIAL_MIN: Final = CLIENT.redial_min
 REDIAL_MAX: Final = CLIENT.redial_max
+REDIAL_REFUSED: Final = CLIENT.redial_refused
 REDIAL_RESET: Final = CLIENT.redial_reset
 LEAVE_TIMEOUT: Final = CLIENT.leave_timeout
 HASTE: Final = CLIENT.haste
@@ -49,6 +53,7 @@ class Link:
         dial: opens a session; raises ``ConnectError``.
         changed: shows the client's events; called after each change, on the loop's thread.
         pause: how many seconds to wait before the dial of a number, counted from 0.
+        downloads: the folder that files are received into.
     """
 
     def __init__(
@@ -58,11 +63,13 @@ class Link:
         changed: Callable[[], None],
         *,
         pause: Callable[[int], float] = full_jitter,
+        downloads: Path = Path(),
     ) -> None:
         self._client = client
         self._dial = dial
         self._changed = changed
         self._pause = pause
+        self._downloads = downloads
         self._attempt = 0
         self._is_leaving = False
         self._has_understood = False
@@ -72,6 +79,7 @@ class Link:
         self._in_hand: wire.Request | None = None
         self._put_down = asyncio.Event()
         self._readers: RoomReaders | None = None
+        self._carriers: FileCarriers | None = None
         self._receipts: dict[int, landline.Receipt] = {}
         self._stirred = asyncio.Event()
         self._timer: asyncio.TimerHandle | None = None
@@ -90,7 +98,7 @@ class Link:
                 self._outgoing.put_nowait((request, lines))
             elif self._session is not None:
                 line = self._session.publish(
-                    wire.topic(request.room),
+                    topic_of(request.room),
                     wire.encode(request),
                     on_kept=partial(self._kept, request.id),
                 )
@@ -104,6 +112,8 @@ class Link:
         self._timer = None if at is None else asyncio.get_running_loop().call_at(at, self._tick)
         if self._readers is not None:
             self._readers.stir()
+        if self._carriers is not None:
+            self._carriers.stir()
         self._changed()
         self._stirred.set()
 
@@ -147,6 +157,7 @@ class Link:
         self._receipts.clear()
         self._is_leaving = False
         self._readers = RoomReaders(session, self._client, self.advance)
+        self._carriers = FileCarriers(session, self._client, self.advance, self._downloads)
         self._client.opened(began, self._find_earlier(session))
         self.advance()
         hearing = asyncio.create_task(self._hear(session))
@@ -154,13 +165,14 @@ class Link:
         carrying = asyncio.create_task(self._carry(session))
         watching = asyncio.create_task(self._watch(session))
         reading = asyncio.create_task(self._readers.run())
+        moving = asyncio.create_task(self._carriers.run())
         try:
-            await _first(hearing, leaving, besides=(carrying, watching, reading))
+            await _first(hearing, leaving, besides=(carrying, watching, reading, moving))
             if self._is_leaving:
                 await leaving
                 return
         finally:
-            await _cancel(hearing, leaving, carrying, watching, reading)
+            await _cancel(hearing, leaving, carrying, watching, reading, moving)
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(HASTE):
                     await session.close("gone")
@@ -175,7 +187,7 @@ class Link:
         """Bring what the server says to the client; return why it ended.
 
         Raises:
-            Refused: the very first that a server ever said is not of this chat.
+            Refused: the very first that a server ever said is not of this chat; or it hung up, and had said nothing.
         """
         while True:
             try:
@@ -187,6 +199,10 @@ class Link:
                 self.advance()
                 continue
             except landline.SessionClosed as closed:
+                if not (self._has_understood or closed.reason):  # a chat that lets nobody in says why
+                    raise landline.Refused(
+                        session.peer, "what answers there is no chat: it hung up without a word"
+                    ) from closed
                 return f"the server hung up{': ' + closed.reason if closed.reason else ''}"
             except landline.SessionLost as lost:
                 return lost.reason
@@ -225,7 +241,12 @@ class Link:
 
     async def _watch(self, session: landline.Session) -> None:
         """Tell the client how the line beneath the session does."""
+        told = ""
         async for change in session.states():
+            is_news = change.state.value == "reconnecting" and change.state is change.previous
+            if is_news and change.reason not in ("", told):
+                told = change.reason  # why it is not back yet, where that is more than that nobody is there
+                self._client.trouble(f"{told}; trying again.")
             if change.state.value in ("connected", "suspect", "reconnecting"):
                 self._client.line_changed(
                     change.state.value, self.now, why=change.reason, redial_in=change.retry_in
@@ -347,8 +368,9 @@ class Link:
 
     async def _redial(self) -> landline.Session:
         refusal = ""
+        is_unwanted = False
         while True:
-            pause = self._pause(self._attempt)
+            pause = max(self._pause(self._attempt), REDIAL_REFUSED if is_unwanted else 0.0)
             self._attempt += 1
             self._client.line_changed("reconnecting", self.now, redial_in=pause)
             self.advance()
@@ -357,7 +379,8 @@ class Link:
             self.advance()
             try:
                 return await self._dial()
-            except landline.Refused as error:
+            except (landline.Refused, landline.Untrusted) as error:
+                is_unwanted = isinstance(error, landline.Refused) and error.code == "unauthorized"
                 if str(error) != refusal:
                     refusal = str(error)
                     self._client.trouble(f"{refusal}; trying again.")

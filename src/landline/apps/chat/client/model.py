@@ -42,7 +42,8 @@ class Client(Typist):
     @property
     def is_done(self) -> bool:
         """Whether the person wants to leave, and has read what was said before and had everything confirmed."""
-        return self.given_up or (self.leaving and not len(self.pending) and self.rooms.are_known)
+        is_through = not len(self.pending) and self.rooms.are_known and not self.files.is_busy
+        return self.given_up or (self.leaving and is_through)
 
     def events(self) -> list[Event]:
         """Return what happened since the last time."""
@@ -74,14 +75,15 @@ class Client(Typist):
         if self._told_waiting_at is not None and now >= self._told_waiting_at:
             self._told_waiting_at = None
             if self.waiting and not self.is_done:
-                without = (
-                    "leaves, and what is kept goes out when you come back"
-                    if self._is_kept
-                    else "leaves without"
-                )
+                kept = [each for each in self.waiting if self._is_kept and isinstance(each.request, wire.Say)]
+                without = "leaves, and what is kept goes out when you come back"
+                if len(kept) < len(self.waiting):
+                    without = f"{without}; private lines are not kept" if kept else "leaves without"
                 self.trouble(
                     f"{_lines(len(self.waiting))} still waiting to go out first; /bye again {without}."
                 )
+            elif self.files.is_busy and not self.is_done:
+                self.trouble("Files are on their way; /bye again leaves without waiting for them.")
 
     # What the line does...
 
@@ -161,6 +163,7 @@ class Client(Typist):
         self.entered = self._has_session = False
         self.call.session_ended(self.rooms.current)
         self.rooms.session_ended()
+        self.files.session_ended()
         self.pending.session_ended()
 
     @property
@@ -193,14 +196,21 @@ class Client(Typist):
                 self.pending.take(id)
                 self.rooms.listed(told)
                 self._tell(events.Members(room, tuple(members)))
+            case wire.EarlierLines(id):
+                if self.pending.take(id):
+                    self.rooms.looked_back(told)
             case wire.Came() | wire.Went() | wire.Away():
                 self.rooms.people(told, self.name)
+                if not isinstance(told, wire.Went):
+                    self.files.is_here(told.name, now)
             case wire.Renamed(old, new):
                 self._renamed(old, new)
             case wire.Rang() | wire.CallBegan() | wire.CallEnded():
                 self.call.heard(told, self.rooms.current)
             case wire.Talked(name, said):
                 self._tell(events.Talked(name, said))
+            case wire.FileOffered() | wire.FileWanted() | wire.FileRefused() | wire.FileGone():
+                self.files.heard(told, now)
             case wire.Whispered(name, said):
                 self._tell(events.Whispered(name, said))
             case wire.Notice(said):
@@ -264,6 +274,8 @@ class Client(Typist):
             self._tell(events.Said(told.notice))
         for pending in self.pending.held():
             self._hand_over(pending)
+        if again:
+            self.files.entered(now)
 
     def _on_joined(self, told: wire.Joined) -> None:
         for request in self.pending.of(wire.Join):
@@ -294,6 +306,8 @@ class Client(Typist):
                 self._tell(events.Whispered(to, said, own=True))
             case wire.Ring(to=to):
                 self.call.rings(to)
+            case wire.OfferFile(file=file):
+                self.files.stands(file)
             case wire.Talk(text=said):
                 self._tell(events.Talked(pending.to, said, own=True))
 
@@ -303,9 +317,12 @@ class Client(Typist):
             return
         if isinstance(pending.request, wire.Ring | wire.Accept):
             self.call.refused()
+        if isinstance(pending.request, wire.OfferFile | wire.TakeFile):
+            self.files.refused(pending.request)
         if isinstance(pending.request, wire.Join):
             self._left(pending.request.room, "you are not in that room")
-        if not isinstance(pending.request, wire.Hangup):  # the call that we wanted to end was over before
+        # What we wanted to end was over before.
+        if not isinstance(pending.request, wire.Hangup | wire.DropFile):
             self.trouble(why)
 
     # ... about people and rooms...
@@ -315,6 +332,7 @@ class Client(Typist):
             return
         self.rooms.renamed(old, new)
         self.call.renamed(old, new)
+        self.files.renamed(old, new)
         if old == self.name:
             self.name = self._wished = new
             self._tell(events.Named(new))

@@ -26,7 +26,8 @@ MAX_DOUBTED: Final = CLIENT.doubted
 Text = wire.Say | wire.Whisper | wire.Talk
 """What a person said, as opposed to what they asked for."""
 Numbered = (
-    Text | wire.Join | wire.Leave | wire.Rename | wire.ListRooms | wire.ListMembers | wire.Ring | wire.Accept | wire.Hangup
+    Text | wire.Join | wire.Leave | wire.Rename | wire.ListRooms | wire.ListMembers | wire.Earlier
+    | wire.Ring | wire.Accept | wire.Hangup | wire.OfferFile | wire.TakeFile | wire.DropFile
 )  # fmt: skip
 
 N = TypeVar("N")
@@ -231,7 +232,8 @@ class PendingRequests:
                 case wire.Whisper():
                     self._give_up(pending, "")
                 case _:
-                    self.take(pending.request.id)  # the call that it was about is over
+                    # The call that it was about is over, or where we had looked back to may be of another history.
+                    self.take(pending.request.id)
 
     # ... and in the next one.
 

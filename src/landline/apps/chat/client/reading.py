@@ -10,9 +10,9 @@ from collections.abc import Callable
 from typing import Final
 
 import landline
-from landline.apps.chat import wire
 from landline.apps.chat.client.model import Client
 from landline.apps.chat.client.rooms import Reading
+from landline.apps.chat.topics import topic_of
 
 _READ_AGAIN: Final = 1.0
 """Seconds after which a room is read again that could not be."""
@@ -57,7 +57,7 @@ class RoomReaders:
         told = ""
         while True:
             try:
-                async with self._session.subscribe(wire.topic(room), reading.after) as subscription:
+                async with self._session.subscribe(topic_of(room), reading.after) as subscription:
                     async for item in subscription:
                         # What the session itself says comes first: that waits for its place among the lines.
                         await asyncio.sleep(0)

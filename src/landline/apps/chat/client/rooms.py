@@ -42,6 +42,8 @@ class RoomView:
     members: dict[str, wire.Member] = field(default_factory=dict)
     seen: wire.Seen | None = None
     """Up to where lines were shown: from here it is read on, also in another session."""
+    begins: int = 0
+    """What was said up to this offset was not shown: looking back begins here."""
     known: bool = False
     """We have been in it before: what its next history brings was missed, not merely before our time."""
     reading: Reading | None = None
@@ -130,6 +132,8 @@ class RoomViews:
         if told.missing:
             self._tell(events.Unreachable(told.room, told.missing))
         after = Position(told.after.epoch, told.after.offset)
+        if told.after != view.seen:  # else we read on
+            view.begins = after.offset
         view.reading = Reading(after, told.until)
         if not told.until:
             # With its place nothing that is said in an empty room can be missed.
@@ -184,6 +188,14 @@ class RoomViews:
             self._tell(events.Missed(room, len(others)))
         view.seen = wire.Seen(reading.after.epoch, reading.after.offset)
         view.known = reading.is_live = True
+
+    def looked_back(self, told: wire.EarlierLines) -> None:
+        """Take what was said before everything that is shown."""
+        if (view := self._views.get(told.room)) is not None:
+            view.begins = told.after
+            self._tell(events.LookedBack(told.room, len(told.lines), told.is_start, told.missing))
+            for line in told.lines:
+                self._tell(events.Heard(told.room, line, own=False, old=True))
 
     def release(self, room: str) -> None:
         """Tell who came and went after lines that are shown by now."""

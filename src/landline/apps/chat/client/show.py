@@ -18,6 +18,7 @@ from landline.apps.chat.client import events
 from landline.apps.chat.client.columns import Pieces, cells, fitting
 from landline.apps.chat.client.model import Client
 from landline.apps.chat.client.pending import LIMITS
+from landline.apps.chat.client.show_files import move_line, words_of_file
 from landline.apps.chat.text import safe_text
 
 STYLES: Final = {
@@ -95,6 +96,23 @@ def show(
             )
         case events.NotSent(text, aim, why):
             return _aside("trouble", f"✗ not sent to {_one(aim)}: {_block(text)}\n  {_sentence(why)}")
+        case events.Files():
+            return Shown(
+                [("class:notice", "".join(f"· {row}\n" for row in words_of_file(event).split("\n")))]
+            )
+        case events.FileOffered():
+            return Shown([("class:private", words_of_file(event) + "\n")], bell=True)
+        case events.FileStopped() | events.FileGone():
+            return Shown([("class:line", words_of_file(event) + "\n")])
+        case (
+            events.FileOut()
+            | events.FileWanted()
+            | events.FileNotWanted()
+            | events.FileSent()
+            | events.FileArriving()
+            | events.FileReceived()
+        ):
+            return Shown([("class:private", words_of_file(event) + "\n")])
         case events.Rang():
             return Shown([("class:private", _words(event, client) + "\n")], bell=True)
         case (
@@ -120,7 +138,7 @@ def show(
 def prompt(
     client: Client, aim: events.Aim, now: float, *, width: int, after: float = 0.3, most: int = 6
 ) -> Pieces:
-    """Return what stands before the cursor: our lines that wait for their confirmation, and where the typing goes.
+    """Return what stands before the cursor: our lines that wait for their confirmation, files on their way, and where the typing goes.
 
     Args:
         client: whose prompt it is.
@@ -138,6 +156,8 @@ def prompt(
         note = f" (waiting, for {_one(pending.aim)})" if pending.late else ""
         said = fitting(_one(pending.text), max(width - len(note) - 3, 10))
         pieces.append(("class:waiting", f"… {said}{note}\n"))
+    for move in client.files.moves[-most:]:
+        pieces.append(("class:waiting", f"{move_line(move, width - 1)}\n"))
     where = f"call with {_one(aim.call)}" if aim.call else f"#{_one(aim.room)}" if aim.room else "no room"
     pieces.append(("class:private" if aim.call else "class:prompt", f"{where}> "))
     return pieces
@@ -219,6 +239,8 @@ def _words(event: events.Event, client: Client) -> str:
     match event:
         case events.Missed(room, count):
             return f"{count} {'line was' if count == 1 else 'lines were'} said in #{_one(room)} while you were away:"
+        case events.LookedBack():
+            return _looked_back(event)
         case events.Unreachable(room, why):
             return f"Some lines of #{_one(room)} cannot be shown: {_one(why)}."
         case events.Named(name, wished):
@@ -254,6 +276,23 @@ def _words(event: events.Event, client: Client) -> str:
                 ", ".join(_member(member, client) for member in members) or "nobody"
             )
     return _words_of_line(event)
+
+
+def _looked_back(event: events.LookedBack) -> str:
+    where, why = f"#{_one(event.room)}", _one(event.missing).rstrip(".")
+    because = f" ({why[:1].lower()}{why[1:]})" if why else ""
+    if event.count:
+        lines = "1 earlier line" if event.count == 1 else f"{event.count} earlier lines"
+        if event.is_start:
+            return f"{lines} of {where}{because or f', from the start of {where}'}:"
+        return f"{lines} of {where}, /history shows those before{because}:"
+    if event.is_start:
+        return (
+            f"Nothing was said in {where} before that."
+            if not because
+            else f"No earlier lines of {where}{because}."
+        )
+    return f"No earlier lines of {where} here, /history looks further back{because}."
 
 
 def _words_of_line(event: events.Event) -> str:

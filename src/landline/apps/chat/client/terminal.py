@@ -17,14 +17,19 @@ from collections.abc import AsyncIterator, Iterator
 from typing import Protocol
 
 import landline
-from landline.apps.chat import text
+from landline.apps.chat import credentials, text
+from landline.apps.chat.client.carrying import find_file
+from landline.apps.chat.client.known import KnownServers
 from landline.apps.chat.client.line_screen import LineScreen
 from landline.apps.chat.client.link import REDIAL_MAX, Link
 from landline.apps.chat.client.model import Client
 from landline.apps.chat.client.outbox import find_outbox
-from landline.errors import SettingsError
+from landline.apps.chat.invitations import Invitation, read_invitation
+from landline.errors import AddressError, SettingsError
 from landline.settings import Settings
 from landline.storage import MemoryStorage, Storage
+from landline.transports import parse_address
+from landline.transports.address import SECURE
 
 
 class Screen(Protocol):
@@ -41,21 +46,31 @@ async def run(settings: Settings, stop: asyncio.Event) -> int:
     """Chat until the person leaves or ``stop`` is set; return the exit code.
 
     Raises:
+        AddressError: the address cannot be read.
         ConnectError: nobody was reached at the first dial.
         SettingsError: the name or a room cannot be one.
     """
     name, rooms = _name(settings), _rooms(settings)
     limits = landline.Limits(redial_max=REDIAL_MAX)
-    async with _outbox(settings, name) as (storage, number, trouble):
-        client = Client(name, number, rooms, draw=_draw, is_kept=not trouble)
+    known = KnownServers(settings.data)
+    invitation = _invitation(settings, known)
+    tls = _tls(settings, invitation)
+    async with _outbox(settings, invitation.address, name) as (storage, number, trouble):
+        client = Client(name, number, rooms, draw=_draw, is_kept=not trouble, find=find_file)
 
         async def dial() -> landline.Session:
-            return await landline.connect(
-                settings.chat.address, credentials=number, limits=limits, storage=storage
+            session = await landline.connect(
+                invitation.address,
+                credentials=credentials.show(number, invitation.invite),
+                tls=tls,
+                limits=limits,
+                storage=storage,
             )
+            known.keep(invitation)
+            return session
 
         screen = _screen(client, settings)
-        link = Link(client, dial, screen.changed)
+        link = Link(client, dial, screen.changed, downloads=settings.chat.downloads)
         with _hang_up_stops(stop):
             try:
                 is_open = await link.open(stop)
@@ -69,12 +84,37 @@ async def run(settings: Settings, stop: asyncio.Event) -> int:
             return await screen.run(link, stop)
 
 
+def _invitation(settings: Settings, known: KnownServers) -> Invitation:
+    """Return where to dial, and what lets us in: what was said now goes before what the address says, and that before what is known."""
+    chat = settings.chat
+    said = read_invitation(chat.address)
+    fingerprint = chat.fingerprint or said.fingerprint
+    if fingerprint and parse_address(said.address).scheme not in SECURE:
+        # Not dialled all the same: whoever says what the certificate must be would believe that it was looked at.
+        raise AddressError(
+            f"{said.address!r} is dialled without TLS, where no certificate can be compared with {fingerprint}: dial https:// or tls://"
+        )
+    return known.complete(Invitation(said.address, chat.invite or said.invite, fingerprint))
+
+
+def _tls(settings: Settings, invitation: Invitation) -> landline.ClientTLS:
+    try:
+        return landline.ClientTLS(
+            fingerprint=invitation.fingerprint,
+            authority=settings.chat.authority,
+            certificate=settings.tls.certificate,
+            key=settings.tls.key,
+        )
+    except landline.TLSError as error:
+        raise SettingsError(str(error), key="tls.certificate") from error
+
+
 @contextlib.asynccontextmanager
-async def _outbox(settings: Settings, name: str) -> AsyncIterator[tuple[Storage, int, str]]:
+async def _outbox(settings: Settings, address: str, name: str) -> AsyncIterator[tuple[Storage, int, str]]:
     """Open the client's outbox, with its number and why it is only in memory, or an empty string."""
     trouble = ""
     try:
-        storage, number = await find_outbox(settings.make_data_folder(), settings.chat.address, name)
+        storage, number = await find_outbox(settings.make_data_folder(), address, name)
     except (landline.StorageError, SettingsError) as error:
         storage, number, trouble = MemoryStorage(), _draw(), str(error).rstrip(".")
         await storage.open()

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Final
 
 from landline.apps.chat import commands, text, wire
 from landline.apps.chat.client import events
 from landline.apps.chat.client.call import ClientCall
 from landline.apps.chat.client.events import Aim, Event
+from landline.apps.chat.client.files import ClientFiles, Find, no_file
 from landline.apps.chat.client.line import Line
 from landline.apps.chat.client.pending import WAITING_AFTER, Numbered, Pending, PendingRequests, Stage
 from landline.apps.chat.client.rooms import RoomViews, room_name
@@ -29,6 +31,7 @@ class Typist(ABC):
         *,
         draw: Callable[[], int],
         is_kept: bool = False,
+        find: Find = no_file,
     ) -> None:
         self.name = name
         self.number = number
@@ -39,6 +42,7 @@ class Typist(ABC):
         self.given_up = False
         self.pending = PendingRequests(self._tell)
         self.call = ClientCall(self.pending, self._ask, self._tell)
+        self.files = ClientFiles(self._ask, self._tell, draw, find)
         self._wished = name
         self._draw = draw
         self._run = draw()
@@ -80,7 +84,7 @@ class Typist(ABC):
                 said to a room: it comes back as ``NotSent`` with ``back`` set.
         """
         try:
-            self._do(commands.parse(line, with_drop=True), aim or self.aim, now)
+            self._do(commands.parse(line, with_session=True), aim or self.aim, now)
         except ValueError as error:
             self.not_said(str(error))  # of text.valid_*: a sentence that says what is wrong with it
 
@@ -88,7 +92,7 @@ class Typist(ABC):
         """Leave the chat as soon as everything said is confirmed, or ``at_once``; ``quietly`` does not tell how to hurry it."""
         self.leaving = True
         self.given_up = self.given_up or at_once
-        if self.waiting and not self.given_up and not quietly:
+        if (self.waiting or self.files.is_busy) and not self.given_up and not quietly:
             self._told_waiting_at = now + WAITING_AFTER
 
     def trouble(self, said: str) -> None:
@@ -118,19 +122,40 @@ class Typist(ABC):
                 self._ask(wire.ListRooms, now=now)
             case commands.Who(room):
                 self._who(room_name(room) or self.rooms.current, now)
+            case commands.History(lines):
+                self._look_back(lines, now)
             case commands.Message(to, said):
                 self._ask(wire.Whisper, to, text.valid_line(said), now=now)
             case commands.Call(name):
                 self.call.ring(name, now)
+            case commands.Send() | commands.Accept() | commands.Refuse() | commands.Files():
+                self._do_with_files(command, aim, now)
             case commands.Drop(seconds):
                 self._drop_line(seconds)
             case commands.Help():
-                self._tell(events.Said(commands.help_text(with_drop=True)))
+                self._tell(events.Said(commands.help_text(with_session=True)))
             case commands.Bye():
                 if not self.call.bye(self.rooms.current, now):
                     self.leave(now, at_once=self.leaving)
             case commands.Mistake(why):
                 self.not_said(why)
+
+    def _do_with_files(
+        self,
+        command: commands.Send | commands.Accept | commands.Refuse | commands.Files,
+        aim: Aim,
+        now: float,
+    ) -> None:
+        match command:
+            case commands.Send(path, to):
+                to = text.valid_name(to) if to else aim.call
+                self.files.offer(path, to, "" if to else aim.room, now)
+            case commands.Accept(number):
+                self.files.accept(number, now)
+            case commands.Refuse(number):
+                self.files.refuse(number, now)
+            case commands.Files():
+                self.files.tell_all()
 
     def _say(self, line: str, aim: Aim, now: float) -> None:
         try:
@@ -184,6 +209,16 @@ class Typist(ABC):
         else:
             self.trouble("You are in no room: /rooms lists those there are.")
 
+    def _look_back(self, lines: int, now: float) -> None:
+        room = self.rooms.current
+        view = self.rooms.get(room)
+        if view is None:
+            self.trouble("You are in no room: /rooms lists those there are.")
+        elif not view.caught_up:
+            self.trouble(f"#{room} is still being read; try again in a moment.")
+        elif not self.pending.of(wire.Earlier):  # the answer says where the next begins
+            self._ask(partial(wire.Earlier, room=room, before=view.begins + 1, limit=lines), now=now)
+
     def _drop_line(self, seconds: float) -> None:
         if self.line.is_down or not self.entered:
             self._tell(events.Said("The line is down already."))
@@ -200,7 +235,7 @@ class Typist(ABC):
 
     # Sending...
 
-    def _ask(self, kind: Callable[..., Numbered], *fields: str, now: float, to: str = "") -> None:
+    def _ask(self, kind: Callable[..., Numbered], *fields: str | int, now: float, to: str = "") -> None:
         pending = Pending(kind(self._next_id, *fields), now, to=to)
         self._next_id += 1
         self._await(pending, now)

@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from abc import abstractmethod
 from collections.abc import Callable
-from typing import Protocol
+from typing import Final
 
 import landline
 from landline.apps.chat import wire
@@ -21,10 +22,14 @@ from landline.storage import Storage
 
 logger = logging.getLogger("landline.apps.chat")
 
+MEMBERS: Final = "chat.members"
+"""The group of those who are in the chat by a session; they are shown to others under their names, and nobody else joins or watches it."""
 
-class Speaker(Protocol):
-    """Somebody whose client says lines."""
 
+class Speaker(Person):
+    """Somebody whose client says lines, over a session."""
+
+    @abstractmethod
     async def vet(self, topic: str, say: wire.Say) -> bytes:
         """Return what to keep of a line that their client published, when it is its turn.
 
@@ -33,12 +38,22 @@ class Speaker(Protocol):
             StorageError: it cannot be kept.
         """
 
+    @abstractmethod
+    async def receive_file(
+        self, offer: landline.FileOffer, file: int, watch: Callable[[landline.Progress], object]
+    ) -> None:
+        """Have their client receive what another one sends.
+
+        Raises:
+            TransferError: it did not come through.
+        """
+
 
 class Chat:
     """The house with its history.
 
     Args:
-        server: has the topics of the rooms; a ``vet`` of theirs is ``vet``, and its ``authorize`` is ``may``.
+        server: has the topics of the rooms, and the group of ``MEMBERS``; a ``vet`` of theirs is ``vet``, and its ``authorize`` is ``may``.
         storage: the server's, open; it is not closed here.
         limits: see there.
         clock: the wall clock in seconds since 1970, for people to read.
@@ -47,7 +62,7 @@ class Chat:
     Attributes:
         farewell: see there.
         hits: how often people hit which limit of the chat.
-        speakers: who vets the lines of which session: who it is.
+        speakers: who vets the lines of which session, by its id: who it is.
     """
 
     def __init__(
@@ -62,23 +77,31 @@ class Chat:
         self.farewell = farewell
         self.limits = limits or ChatLimits()
         self.history = History(server, storage, self._tell, self.limits, clock)
-        self.speakers: dict[landline.Session, Speaker] = {}
+        self.speakers: dict[str, Speaker] = {}
         self._loop = asyncio.get_running_loop()
         self.house = House(self.limits, self.history.rooms, self._loop.time, self._left)
         self.hits = Hits(logger, self._loop.time)
         self._server = server
         self._storage = storage
+        self._watching: asyncio.Task[None] | None = None
+        self._expiry: asyncio.TimerHandle | None = None
 
     async def open(self) -> None:
         """Learn what was said before; the server need not listen yet."""
         await self.history.open()
 
     def start(self) -> None:
-        """Tell what is said, now that the server listens."""
+        """Tell what is said, and whose line is down, now that the server listens."""
         self.history.start()
+        self._watching = asyncio.create_task(self._watch(), name="watching who is here")
 
     async def close(self) -> None:
         """Tell nothing more: the server does not listen any more."""
+        if self._watching is not None:
+            self._watching.cancel()
+            await asyncio.wait([self._watching])
+        if self._expiry is not None:
+            self._expiry.cancel()
         await self.history.close()
         self.hits.close()
 
@@ -105,9 +128,33 @@ class Chat:
         except landline.PublishUnknown as error:
             raise Refusal(f"Nobody can tell whether that is kept: {error}") from None
 
+    def join(self, session: landline.Session) -> None:
+        """Somebody is in by this session: others see whether its line is up, for as long as it lives.
+
+        Raises:
+            Refusal: there are too many.
+        """
+        try:
+            self._server.join(session, MEMBERS)
+        except landline.NotAllowed as error:
+            raise Refusal(f"The chat is full: {error}. Please try again later.") from None
+
+    async def _watch(self) -> None:
+        async for change in self._server.watch(MEMBERS):
+            # Who came and lost the line in one breath has joined so.
+            if isinstance(change, landline.Joined | landline.Updated):
+                speaker = self.speakers.get(change.member.session)
+                if speaker is not None:
+                    self.house.set_away(speaker, not change.member.is_here)
+
     def may(self, principal: str, verb: str, topic: str) -> bool:
-        """Say whether a client may do this with a topic: read a room that it is in. What it says is looked at by ``vet``."""
-        return verb == "publish" or self.house.may_read(client_of(principal), topic)
+        """Say whether a client may do this: read the topic of a room that it is in, send a file that somebody waits for.
+
+        What it says is looked at by ``vet``, who enters by ``authenticate``.
+        """
+        if verb == "send":
+            return self.house.files.awaits(client_of(principal), topic)
+        return verb != "subscribe" or self.house.may_read(client_of(principal), topic)
 
     def _left(self, person: Person) -> None:
         if person.client:
@@ -119,7 +166,7 @@ class Chat:
         Raises:
             NotAllowed: nothing, and why, as a sentence.
         """
-        speaker = self.speakers.get(session)
+        speaker = self.speakers.get(session.id)
         if speaker is None:  # it ends just now, and nobody will hear why
             raise landline.NotAllowed("You have left the chat.")
         try:
@@ -142,6 +189,27 @@ class Chat:
         call = self.house.ring(person, to)
         if call is not None:
             self._loop.call_later(self.limits.ring_timeout, self._rung_out, person, call)
+
+    def offer_file(self, person: Person, offer: wire.OfferFile) -> None:
+        """Offer a file for a while.
+
+        Raises:
+            Refusal: there is a reason why not.
+        """
+        self.house.offer_file(person, offer)
+        self._arm_expiry()
+
+    def _arm_expiry(self) -> None:
+        if self._expiry is not None:
+            self._expiry.cancel()
+        at = self.house.files.next_end
+        self._expiry = None if at is None else self._loop.call_at(at, self._expire)
+
+    def _expire(self) -> None:
+        # None where the loop counts in milliseconds, and fired early.
+        for _ in range(self.house.files.expire()):
+            self.hits.add("chat.file_stands", "session", "a file was offered for long enough")
+        self._arm_expiry()
 
     def hit(self, person: Person, limit: str, what: str) -> None:
         """Count that somebody hit a limit; nothing when ``limit`` names none."""
@@ -172,14 +240,11 @@ class Chat:
         return room.said(line, speaker) if room is not None else 0
 
 
-def principal_of(credentials: object) -> str:
-    """Return who a session is: the client whose number it shows, or nobody in particular, who will not be let in."""
-    is_number = (
-        isinstance(credentials, int) and not isinstance(credentials, bool) and 0 < credentials < 1 << 63
-    )
-    return str(credentials) if is_number else ""
+def principal_of(client: int) -> str:
+    """Return who a session of a client is."""
+    return str(client)
 
 
 def client_of(principal: str) -> int:
-    """Return the number of a session's client; 0 for nobody in particular."""
-    return int(principal or 0)
+    """Return the number of a session's client."""
+    return int(principal)

@@ -13,9 +13,10 @@ from collections.abc import Callable
 from typing import Final, NamedTuple
 
 import landline
-from landline.apps.chat import wire
+from landline.apps.chat import wire, words
 from landline.apps.chat.limits import ChatLimits
 from landline.apps.chat.server.people import Person
+from landline.apps.chat.topics import ROOMS, room_of, said_room, topic_of
 from landline.apps.chat.words import SENTENCES
 from landline.errors import StorageClosed, StorageError
 from landline.storage import HISTORY_REPLACED, Gap, Page, Position, Storage
@@ -122,7 +123,7 @@ class History:
 
     async def _last(self, room: str, to: Position | None = None) -> int:
         """Return the offset of a room's last line, up to a position, or 0."""
-        publications = (await self._storage.last(wire.topic(room), 1, to=to)).publications
+        publications = (await self._storage.last(topic_of(room), 1, to=to)).publications
         return publications[-1].position.offset if publications else 0
 
     async def close(self) -> None:
@@ -147,7 +148,7 @@ class History:
         if room not in self.rooms:
             # Before its first line, so that a restart knows the room of every line there is.
             await self._storage.put(ROOM_KEYS + room, b"")
-        return wire.encode(wire.Kept(self._clock(), name, text, id, wire.kept_as(room)))
+        return wire.encode(wire.Kept(self._clock(), name, text, id, said_room(room)))
 
     async def say(self, room: str, speaker: Person, text: str) -> int:
         """Store a line of somebody who has no client of ours, and tell it; return how many others it went to.
@@ -174,7 +175,7 @@ class History:
         self._sayings[id] = _Saying(speaker, told)
         try:
             kept = await self.admit(room, speaker.name, text, id)
-            await self._server.publish(wire.topic(room), kept)
+            await self._server.publish(topic_of(room), kept)
             return await told
         finally:
             self._sayings.pop(id, None)
@@ -184,7 +185,7 @@ class History:
     async def _read(self) -> None:
         while True:
             try:
-                async for item in self._server.subscribe(wire.ROOMS, self.told):
+                async for item in self._server.subscribe(ROOMS, self.told):
                     if isinstance(item, Gap):
                         logger.error("lines of %s were not told: %s", item.topic, item.reason)
                         self.told = item.to
@@ -204,7 +205,7 @@ class History:
             logger.warning("publication %d is no line of a chat; it is left out", offset)
             self.told = publication.position
             return
-        room = wire.room_of(publication.topic, kept)
+        room = room_of(publication.topic, kept.room)
         if room not in self.rooms:
             await self._known(room)
         self.rooms[room] = offset
@@ -233,7 +234,20 @@ class History:
         """Return the last lines of a room up to a position."""
         if count < 1:
             return []
-        return _lines(await self._server.last(wire.topic(room), count, to=to))
+        return _lines(await self._server.last(topic_of(room), count, to=to))
+
+    async def earlier(self, request: wire.Earlier, room: str) -> wire.EarlierLines:
+        """Return the lines of a room that somebody who is in it looks back at.
+
+        Raises:
+            StorageError: it cannot be read.
+        """
+        count = min(request.limit, self._limits.earlier)  # a page has one line at the least
+        told = self.told
+        to = Position(told.epoch, max(0, min(request.before - 1, told.offset)))
+        page = await self._server.last(topic_of(room), count, to=to)
+        missing = words.missing(page.gaps[0].reason) if page.gaps else ""
+        return wire.EarlierLines(request.id, room, _lines(page), page.after.offset, not page.more, missing)
 
     async def beginning(self, room: str, seen: wire.Seen | None) -> Beginning:
         """Return where somebody is to begin to read a room.
@@ -241,7 +255,7 @@ class History:
         Raises:
             StorageError: it cannot be read.
         """
-        topic, to, missing = wire.topic(room), self.told, ""
+        topic, to, missing = topic_of(room), self.told, ""
         if seen is not None:
             page = await self._server.read(topic, Position(seen.epoch, seen.offset), limit=1, to=to)
             if not any(_starts_over(gap) for gap in page.gaps):

@@ -13,6 +13,7 @@ from landline.apps.chat import text, wire
 from landline.apps.chat.limits import ChatLimits
 from landline.apps.chat.server import calls
 from landline.apps.chat.server.calls import Call
+from landline.apps.chat.server.files import FileOffers
 from landline.apps.chat.server.names import Names
 from landline.apps.chat.server.people import Person, Refusal, Telling
 from landline.apps.chat.server.rooms import Rooms, valid_room
@@ -41,6 +42,7 @@ class House:
         self.limits = limits
         self.names = Names()
         self.rooms = Rooms(limits, kept, clock, left)
+        self.files = FileOffers(limits, clock, self.by_client, self._in_room)
         self.operator: Person | None = None
         self._clients: dict[int, Person] = {}
         self._is_closing = False
@@ -106,6 +108,10 @@ class House:
         """Say whether the person has entered and not left."""
         return bool(person.name) and self.names.holds(person)
 
+    def by_client(self, client: int) -> Person | None:
+        """Return who is here with this client."""
+        return self._clients.get(client)
+
     def leave(self, person: Person, why: str = "") -> None:
         """Somebody has gone, or must; ``why`` is a clause for the others. From here on nothing lets them in again.
 
@@ -116,6 +122,8 @@ class House:
             self.names.release(person)
         if self._clients.get(person.client) is person:
             del self._clients[person.client]
+            if not self._is_closing:
+                self.files.gone(person.client, why)
         if self.operator is person:
             self.operator = None
         if self._is_closing:
@@ -161,10 +169,18 @@ class House:
         Raises:
             Refusal: they are not in that room, or it cannot be said.
         """
+        return self.room_of(person, room), self._line(said)
+
+    def room_of(self, person: Person, room: str) -> str:
+        """Return the name of a room that the person is in, as it is kept.
+
+        Raises:
+            Refusal: they are not in it.
+        """
         name = room if room in person.rooms else valid_room(room)
         if name not in person.rooms:
             raise Refusal(f"You are not in the room {name}; /join {name} takes you there.")
-        return name, self._line(said)
+        return name
 
     def whisper(self, person: Person, to: str, said: str) -> Person:
         """Say something to one person alone; return who heard it.
@@ -179,6 +195,23 @@ class House:
             raise Refusal("That is you: nobody else heard it.")
         other.tell(Telling(wire.Whispered(person.name, line)))
         return other
+
+    def offer_file(self, person: Person, offer: wire.OfferFile) -> None:
+        """Offer a file to one person, or to a room that one is in; whoever may say something there may.
+
+        Raises:
+            Refusal: there is a reason why not.
+        """
+        _must_be_here(person)
+        if not offer.to:
+            self.files.offer(person, offer, self.room_of(person, offer.room), None)
+            return
+        other = self.names.find(offer.to)
+        if other is person:
+            raise Refusal("That is you: you have that file already.")
+        if not other.client:
+            raise Refusal(f"{other.name} is here without a program that takes files.")
+        self.files.offer(person, offer, "", other.client)
 
     def ring(self, person: Person, to: str) -> Call | None:
         """Ring somebody, or accept when they are ringing; return the call that rings now, if one does.
@@ -196,6 +229,10 @@ class House:
             Refusal: nobody is at the other end, or it cannot be said.
         """
         return calls.talk(person, self._line(said))
+
+    def _in_room(self, name: str) -> list[Person]:
+        room = self.rooms.get(name)
+        return [] if room is None else list(room.members)
 
     def _line(self, said: str) -> str:
         try:

@@ -7,24 +7,27 @@ the session keeps what else they are told, as far as it has room; whoever falls 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from typing import ClassVar, Final
 
 import landline
 from landline.apps.chat import wire
 from landline.apps.chat.pace import Pace
 from landline.apps.chat.server import calls
-from landline.apps.chat.server.chat import Chat, client_of
+from landline.apps.chat.server.chat import Chat, Speaker, client_of
 from landline.apps.chat.server.founding import source
 from landline.apps.chat.server.history import Beginning
-from landline.apps.chat.server.people import Person, Refusal, Telling
+from landline.apps.chat.server.people import Refusal, Telling
+from landline.apps.chat.server.relays import FileRelays
 from landline.apps.chat.server.rooms import Room, valid_room
+from landline.apps.chat.topics import topic_of
 from landline.errors import StorageError
 
 _FELL_BEHIND: Final = "you fell too far behind; come back and read on where you stopped"
 _TAKES_TOO_LITTLE: Final = "your client takes only smaller messages than this chat has"
 
 
-class Member(Person):
+class Member(Speaker):
     """Somebody with a session.
 
     Args:
@@ -80,9 +83,9 @@ class Member(Person):
 
     async def run(self) -> None:
         """Carry out their requests until the session is over, and see them out."""
-        watching = self._loop.create_task(self._watch())
         why = "something went wrong"
-        self._chat.speakers[self._session] = self
+        self._chat.speakers[self._session.id] = self
+        relays = asyncio.create_task(FileRelays(self._session, self, self._chat).run())
         try:
             request = await self._first()
             if request is not None and await self._enter(request):
@@ -96,16 +99,11 @@ class Member(Person):
             self._let_go(_TAKES_TOO_LITTLE)
         finally:
             self._house.leave(self, why)
-            del self._chat.speakers[self._session]
-            watching.cancel()
+            del self._chat.speakers[self._session.id]
+            relays.cancel()
+            await asyncio.wait([relays])
             if self._closing is not None:
                 await self._closing
-
-    async def _watch(self) -> None:
-        async for change in self._session.states():
-            # A line that was down when the session ends does not come back by that.
-            if change.state in (landline.State.RECONNECTING, landline.State.CONNECTED):
-                self._house.set_away(self, change.state is landline.State.RECONNECTING)
 
     async def _first(self) -> wire.Enter | None:
         """Wait for them to say who they are; None when they do not, and the session is closed."""
@@ -129,12 +127,14 @@ class Member(Person):
         try:
             self._check(request)
             notice = self._house.enter(self, request.name)
+            self._chat.join(self._session)
         except Refusal as refusal:
             self._refused(refusal)
             await self._session.close(str(refusal))
             return False
         await self._send(wire.Entered(self.name, self._chat.history.told.epoch, notice))
         await self._enter_rooms(list(request.rooms.items()))
+        self._house.files.came(self)
         self._is_in, self._run = True, request.run
         self._move(request.asked)
         return True
@@ -164,8 +164,6 @@ class Member(Person):
             raise Refusal(
                 f"This server speaks version {wire.VERSION} of the chat, and your client version {request.version}."
             )
-        if not self.client:
-            raise Refusal("A client shows its number, which has 63 bits and is not 0, as its credentials.")
 
     async def _serve(self) -> None:
         while (request := await self._next()) is not None:
@@ -205,7 +203,7 @@ class Member(Person):
             await self._session.wait_closed()
         try:
             room, line = self._house.may_say(self, say.room, say.text)
-            if wire.topic(room) != topic:
+            if topic_of(room) != topic:
                 raise Refusal("That is the topic of another room.")
         except Refusal as refusal:
             self._refused(refusal)
@@ -259,6 +257,9 @@ class Member(Person):
                 name, people = house.rooms.find(room)
                 await self._send(wire.MemberList(id, name, [person.as_member() for person in people]))
                 return
+            case wire.Earlier():
+                await self._send(await self._earlier(request))
+                return
             case wire.Whisper(id, to, said):
                 house.whisper(self, to, said)
             case wire.Ring(id, to):
@@ -269,9 +270,22 @@ class Member(Person):
                 calls.hang_up(self)
             case wire.Talk(id, said):
                 house.talk(self, said)
+            case wire.OfferFile():
+                self._chat.offer_file(self, request)
+                id = request.id
+            case wire.TakeFile(id, file):
+                house.files.take(self, file)
+            case wire.DropFile(id, file):
+                house.files.drop(self, file)
             case _:
                 raise AssertionError(f"{request} is not asked twice")
         await self._send(wire.Done(id))
+
+    async def receive_file(
+        self, offer: landline.FileOffer, file: int, watch: Callable[[landline.Progress], object]
+    ) -> None:
+        """Have their client receive what another one sends; see ``Speaker``."""
+        await self._session.pass_on(offer, name=f"{file:x}", progress=watch)
 
     # Joining a room...
 
@@ -287,6 +301,7 @@ class Member(Person):
             return False
         members = [person.as_member() for person in room.members]
         await self._send(wire.Joined(name, members, *beginning))
+        self._house.files.came(self, name)
         return True
 
     async def _beginning(self, room: str, seen: wire.Seen | None) -> Beginning:
@@ -296,3 +311,12 @@ class Member(Person):
         except StorageError as error:
             after = seen or wire.Seen(history.told.epoch, history.told.offset)
             return Beginning(after, 0, f"What was said before cannot be read: {error}")
+
+    # ... and looking further back.
+
+    async def _earlier(self, request: wire.Earlier) -> wire.EarlierLines:
+        room = self._house.room_of(self, request.room)
+        try:
+            return await self._chat.history.earlier(request, room)
+        except StorageError as error:
+            raise Refusal(f"What was said before cannot be read: {error}") from None

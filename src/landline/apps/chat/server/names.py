@@ -93,6 +93,10 @@ class Names:
         """Hand the person's name on to somebody else."""
         self._give(successor, person.name)
 
+    def is_taken(self, name: str) -> bool:
+        """Say whether somebody is called this, however it is spelled."""
+        return text.name_key(name) in self._people
+
     def find(self, name: str) -> Person:
         """Return who is called this.
 

@@ -15,6 +15,7 @@ from landline.apps.chat import text, wire
 from landline.apps.chat.limits import ChatLimits
 from landline.apps.chat.server.founding import Founding
 from landline.apps.chat.server.people import Listener, Person, Refusal, Telling
+from landline.apps.chat.topics import topic_of
 from landline.settings import DEFAULT_ROOM
 
 logger = logging.getLogger("landline.apps.chat")
@@ -31,7 +32,7 @@ class Room:
 
     def __init__(self, name: str) -> None:
         self.name = name
-        self.topic = wire.topic(name)
+        self.topic = topic_of(name)
         self.last = 0
         self.members: dict[Person, None] = {}
         self.listeners: dict[Listener, None] = {}

@@ -5,23 +5,31 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import sys
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import Final
 
 import landline
-from landline.apps.chat import wire
+from landline.apps.chat import credentials
 from landline.apps.chat.limits import LINE, ChatLimits
 from landline.apps.chat.plain import caller as plain_caller
+from landline.apps.chat.plain import gate
 from landline.apps.chat.server import operator
-from landline.apps.chat.server.chat import Chat, principal_of
+from landline.apps.chat.server.chat import MEMBERS, Chat, principal_of
+from landline.apps.chat.server.doors import Doors
 from landline.apps.chat.server.guest import Desk
 from landline.apps.chat.server.hints import how_to_join
 from landline.apps.chat.server.member import Member
+from landline.apps.chat.server.site import FILES, Site
+from landline.apps.chat.server.webhook import Webhook
+from landline.apps.chat.topics import ROOMS
 from landline.errors import StorageError, StorageLocked
 from landline.settings import DEFAULT_PORT, Settings
 from landline.storage import SQLiteStorage, Storage
+from landline.web.files import Files
+from landline.web.types import Receive, Scope, Send
 
 logger = logging.getLogger("landline.apps.chat")
 
@@ -30,6 +38,14 @@ DEAD_AFTER: Final = LINE.dead_after
 MAX_PER_SOURCE: Final = LINE.max_per_source
 TRIM_INTERVAL: Final = 3600.0
 """Seconds between looks for lines that are too old to keep."""
+OPEN: Final = Doors()
+"""Everybody may enter, by every door."""
+WANTS_INVITE: Final = (
+    "this chat wants an invite: ask whoever runs it for its address with #invite=… at the end"
+)
+WRONG_INVITE: Final = (
+    "that invite is not good here, or not any more: ask whoever runs this chat for the present one"
+)
 CLOSING: Final = "The chat server is closing. Goodbye."
 RESTARTING: Final = "The chat server restarts, and is back in a moment."
 
@@ -41,6 +57,7 @@ def _goes_for_good(listening: landline.Listening) -> bool:
 async def run(
     settings: Settings,
     stop: asyncio.Event,
+    doors: Doors = OPEN,
     *,
     sockets: Sequence[landline.ListeningSocket] = (),
     leave: Callable[[landline.Listening], bool] = _goes_for_good,
@@ -50,6 +67,7 @@ async def run(
     Args:
         settings: see there.
         stop: see above.
+        doors: what is asked of whoever comes, as ``find_doors`` says.
         sockets: listening sockets that are there already, see ``landline.Server.listen``.
         leave: called before everything is closed; says whether the server will be back at once.
 
@@ -66,8 +84,11 @@ async def run(
     is_operated = settings.serve.operator and operator.is_present()
     limits = ChatLimits(history=settings.serve.history)
     is_back = False
-    async with open_chat(storage, settings.serve.addresses, limits, sockets=sockets) as (chat, listening):
-        print(how_to_join(settings, listening.addresses), flush=True)
+    async with open_chat(storage, settings.serve.addresses, limits, sockets=sockets, doors=doors) as (
+        chat,
+        listening,
+    ):
+        print(how_to_join(settings, listening.addresses, doors, shows_code=sys.stdout.isatty()), flush=True)
         if is_operated:
             await _operate(chat, stop)
         else:
@@ -87,6 +108,7 @@ async def open_chat(
     connection: landline.Limits | None = None,
     *,
     sockets: Sequence[landline.ListeningSocket] = (),
+    doors: Doors = OPEN,
 ) -> AsyncIterator[tuple[Chat, landline.Listening]]:
     """Serve a chat until the block is left; then drain: everybody is told, every line said is stored, every socket closed.
 
@@ -96,6 +118,7 @@ async def open_chat(
         limits: the chat's.
         connection: the connections'.
         sockets: see ``run``; closed here.
+        doors: what is asked of whoever comes.
 
     Raises:
         ListenError: an address cannot be served.
@@ -108,23 +131,54 @@ async def open_chat(
     async def serve_session(session: landline.Session) -> None:
         await Member(session, chat).run()
 
+    def authenticate(shown: object) -> str:
+        try:
+            who = credentials.read(shown)
+        except ValueError as error:
+            raise landline.NotAllowed(str(error)) from None
+        if not doors.invite.admits(who.invite):
+            raise landline.NotAllowed(WRONG_INVITE if who.invite else WANTS_INVITE)
+        return principal_of(who.client)
+
     def may(principal: str, verb: str, topic: str) -> bool:
         return chat.may(principal, verb, topic)
 
+    async def serve_page(scope: Scope, receive: Receive, send: Send) -> None:
+        await site(scope, receive, send)
+
     server = landline.Server(
-        serve_session, limits=connection, storage=storage, authenticate=principal_of, authorize=may
+        serve_session,
+        limits=connection,
+        storage=storage,
+        authenticate=authenticate,
+        authorize=may,
+        tls=doors.tls,
+        needs_tls=doors.tls is not None,
+        web=landline.Web(
+            app=serve_page, hosts=doors.hosts, origins=doors.origins, metrics_token=doors.metrics_token
+        ),
     )
     chat = Chat(server, storage, limits, farewell=CLOSING)
     desk = Desk(chat)
-    server.topic(wire.ROOMS, vet=chat.vet)
+    files = None if doors.files is None else Files(doors.files, under=f"{FILES}/")
+    site = Site(Webhook(chat, doors.webhook_token), files)
+    server.topic(ROOMS, vet=chat.vet)
+    server.presence(MEMBERS)
 
     @server.plain
     async def serve_caller(caller: landline.Caller) -> None:
-        await plain_caller.serve(caller, desk, chat.limits)
+        if doors.invite.is_wanted:
+            admitted = await gate.admit(caller, doors.invite.admits, desk.hit)
+            if admitted is not None:
+                await plain_caller.serve(admitted, desk, chat.limits)
+        else:
+            await plain_caller.serve(caller, desk, chat.limits)
 
     async with contextlib.AsyncExitStack() as stack:
         for each in sockets:
             stack.callback(each.close)
+        if files is not None:
+            stack.callback(files.close)
         stack.push_async_callback(storage.close)
         stack.push_async_callback(chat.close)
         # The storage comes before the sockets: whoever gets in finds the chat open, and nobody waits for a history that cannot be read.

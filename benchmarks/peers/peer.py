@@ -1,0 +1,100 @@
+"""What a peer is: which kinds of work it plays, and for each how it serves and how a client of it connects.
+
+The kinds: ``messages`` (a ``Line``: see ``halls``), ``calls`` (a ``Caller``), ``bulk`` (a ``Pourer``), ``files`` (a ``Copier``). Each peer is
+set as its own documentation recommends for speed; where that is no default, its module says so.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import importlib.util
+import shutil
+from collections.abc import Awaitable, Callable
+from contextlib import AbstractAsyncContextManager
+from pathlib import Path
+from typing import Any, NamedTuple, Protocol
+
+ROOT = Path(__file__).resolve().parents[2]
+PACKAGES = ROOT / ".cache" / "bench" / "packages"
+"""What ``python -m benchmarks.install`` has installed from PyPI."""
+DEBIAN = ROOT / ".cache" / "bench" / "debian"
+"""What it has unpacked of Debian's packages."""
+
+MESSAGE = b"x" * 64
+
+
+class Caller(Protocol):
+    """One connection, whose calls return their argument."""
+
+    async def run(self, count: int, at_once: int) -> Any:
+        """Make ``count`` calls, ``at_once`` of them at a time."""
+
+
+class Pourer(Protocol):
+    """One connection that takes all and gives nothing back."""
+
+    async def pour(self, piece: bytes, count: int) -> Any:
+        """Send a piece so many times; return when all of them are at the other end."""
+
+
+class Copier(Protocol):
+    """Brings files to the other end."""
+
+    async def copy(self, source: Path, name: str) -> Any:
+        """Connect, copy a file, and leave, when it is there."""
+
+
+class Play(NamedTuple):
+    """How a peer plays one kind of work."""
+
+    serve: Callable[[], AbstractAsyncContextManager[str]]
+    """Serves; gives the place to connect to."""
+    connect: Callable[[str], AbstractAsyncContextManager[Any]]
+    """Connects a client; gives its ``Line``, ``Caller``, ``Pourer`` or ``Copier``."""
+
+
+class Peer(NamedTuple):
+    """Somebody to be measured."""
+
+    name: str
+    plays: dict[str, Play]
+    """By the kind of work."""
+    modules: tuple[str, ...] = ()
+    """What it needs from PyPI, by the names that are imported."""
+    programs: tuple[str, ...] = ()
+    """What it needs to start."""
+    is_ours: bool = False
+
+    def missing(self) -> str | None:
+        """Return what is not there, or None when all is."""
+        for module in self.modules:
+            if importlib.util.find_spec(module) is None:
+                return f"{module} is not installed"
+        for program in self.programs:
+            if find_program(program) is None:
+                return f"there is no {program}"
+        return None
+
+
+def find_program(name: str) -> str | None:
+    """Return where a program is: what we installed, or the machine's own."""
+    ours = f"{PACKAGES / 'bin'}:{DEBIAN / 'usr/sbin'}"
+    return shutil.which(name) or shutil.which(name, path=f"{ours}:/usr/sbin")
+
+
+class Calls:
+    """The calls of a peer whose ``call`` is a coroutine function."""
+
+    def __init__(self, call: Callable[[bytes], Awaitable[Any]]) -> None:
+        self._call = call
+
+    async def run(self, count: int, at_once: int) -> None:
+        async def one_after_the_other() -> None:
+            for _ in range(count // at_once):
+                if await self._call(MESSAGE) != MESSAGE:
+                    raise ValueError("a call must return its argument")
+
+        if at_once == 1:
+            await one_after_the_other()
+        else:
+            await asyncio.gather(*(one_after_the_other() for _ in range(at_once)))

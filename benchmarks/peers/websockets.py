@@ -1,0 +1,45 @@
+"""The ``websockets`` library, compression off, as its documentation recommends for small messages."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+from .halls import Hall, Line
+from .peer import Peer, Play
+
+
+@asynccontextmanager
+async def serve_messages() -> AsyncIterator[str]:
+    from websockets.asyncio.server import broadcast, serve
+
+    hall = Hall(broadcast)
+
+    async def program(socket: Any) -> None:
+        hall.everybody.append(socket)
+        try:
+            async for message in socket:
+                await hall.answer(socket, message, socket.send)
+        finally:
+            hall.everybody.remove(socket)
+
+    async with serve(program, "127.0.0.1", 0, compression=None, ping_interval=None, backlog=4096) as server:
+        yield f"ws://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+
+
+@asynccontextmanager
+async def connect_messages(place: str) -> AsyncIterator[Line]:
+    from websockets.asyncio.client import connect
+
+    async with connect(place, compression=None, ping_interval=None) as socket:
+        yield _WebsocketsLine(socket)
+
+
+class _WebsocketsLine:
+    def __init__(self, socket: Any) -> None:
+        self.send = socket.send
+        self.receive = socket.recv
+
+
+PEER = Peer("websockets", {"messages": Play(serve_messages, connect_messages)}, modules=("websockets",))

@@ -1,0 +1,126 @@
+"""One measurement: a server process and a client process, pinned to cores, and the client's figure.
+
+A server lives until its standard input ends, so it and what it started are gone with whoever measures, too.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Coroutine
+from functools import partial
+from typing import Any
+
+from .jobs import JOBS
+from .peers import OVER
+from .peers.peer import PACKAGES, Peer
+
+LONGEST = 240.0
+"""Seconds that a client may take."""
+GOES_WITHIN = 15.0
+"""Seconds that a server may take to go."""
+
+
+class PeerFailed(Exception):
+    """A peer could not play a job; the message is the last that it said."""
+
+
+def measure(peer: Peer, job: str, over: str, loop: str, *, is_short: bool) -> float:
+    """Return the figure of one job with one peer.
+
+    Raises:
+        PeerFailed: its server or its client ended with an error, or took too long.
+    """
+    ends = [sys.executable, "-m", "benchmarks", "--loop", loop, "--over", over]
+    ends += ["--short"] if is_short else []
+    cores = cores_for(JOBS[job].cores)
+    start: Callable[..., Any] = partial(
+        subprocess.Popen, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=_environment()
+    )
+    with start(
+        [*ends, "--serve", peer.name, job], stderr=subprocess.PIPE, preexec_fn=partial(_pin, cores[0])
+    ) as server:
+        try:
+            place = server.stdout.readline().strip()
+            if not place:
+                raise PeerFailed(_last_line(server.stderr.read()))
+            work = [*ends, "--work", peer.name, job, place, str(server.pid)]
+            with start(work, stderr=subprocess.PIPE, preexec_fn=partial(_pin, cores[-1])) as client:
+                try:
+                    said, complaint = client.communicate(timeout=LONGEST)
+                except subprocess.TimeoutExpired:
+                    client.kill()
+                    raise PeerFailed(f"its client took more than {LONGEST:.0f} s") from None
+            if client.returncode:
+                raise PeerFailed(_last_line(complaint))
+            return float(said)
+        finally:
+            server.stdin.close()
+            try:
+                server.wait(GOES_WITHIN)
+            except subprocess.TimeoutExpired:
+                server.kill()
+
+
+def cores_for(count: int) -> list[int]:
+    """Return so many cores that we may use; fewer where there are fewer."""
+    if not hasattr(os, "sched_getaffinity"):
+        return list(range(count))
+    return sorted(os.sched_getaffinity(0))[:count]
+
+
+def _pin(core: int) -> None:
+    if hasattr(os, "sched_setaffinity"):
+        os.sched_setaffinity(0, {core})
+
+
+def _environment() -> dict[str, str]:
+    """Our own, and the packages of the peers."""
+    path = [str(PACKAGES), *filter(None, [os.environ.get("PYTHONPATH")])]
+    return {**os.environ, "PYTHONPATH": os.pathsep.join(path)}
+
+
+def _last_line(said: str) -> str:
+    lines = said.strip().splitlines()
+    return lines[-1] if lines else "it ended without a word"
+
+
+# In those processes...
+
+
+def serve(over: str, peer: str, job: str, loop: str) -> None:
+    """Serve until standard input ends."""
+    play = _find(over, peer).plays[JOBS[job].kind]
+
+    async def until_told() -> None:
+        async with play.serve() as place:
+            print(place, flush=True)
+            await asyncio.to_thread(sys.stdin.read)
+
+    run(loop, until_told())
+
+
+def work(over: str, peer: str, job: str, place: str, server: int, loop: str, *, is_short: bool) -> None:
+    """Be the client; print the figure."""
+    what = JOBS[job]
+    size = what.short_size if is_short else what.size
+
+    async def play() -> float:
+        return await what.play(_find(over, peer).plays[what.kind].connect, place, server, size)
+
+    print(run(loop, play()))
+
+
+def _find(over: str, name: str) -> Peer:
+    return next(peer for peer in OVER[over] if peer.name == name)
+
+
+def run(loop: str, main: Coroutine[Any, Any, Any]) -> Any:
+    """Run on the loop of that name."""
+    if loop == "uvloop":
+        import uvloop
+
+        return uvloop.run(main)
+    return asyncio.run(main)

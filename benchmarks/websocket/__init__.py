@@ -1,0 +1,1 @@
+"""WebSocket, measured beside others' and held against the cases of the Autobahn test suite."""

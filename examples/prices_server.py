@@ -1,0 +1,26 @@
+"""A server with topics and a method, to try `landline publish`, `subscribe` and `rpc` on. What is published is kept in prices.db, in the current folder."""
+
+import asyncio
+import contextlib
+import os
+
+import landline
+
+
+async def main():
+    server = landline.Server(storage="prices.db")
+    server.topic("prices.*", history=10_000)
+
+    @server.method
+    async def convert(amount: float, rate: float = 1.1) -> float:
+        """Return an amount in another currency."""
+        return amount * rate
+
+    port = os.environ.get("LANDLINE_PORT", "23456")
+    async with server.listen(f"tcp://localhost:{port}") as listening:
+        print(f"Topics prices.* are at {listening.addresses[0]}.", flush=True)
+        await asyncio.Event().wait()
+
+
+with contextlib.suppress(KeyboardInterrupt):
+    asyncio.run(main())

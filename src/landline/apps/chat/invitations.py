@@ -1,0 +1,72 @@
+"""A chat's web address, as a person passes it on: where it is, and in its fragment the invite and what the certificate must be.
+
+``https://192.0.2.7:12345/#invite=…&sha256=…``. A browser opens it as it stands, a phone scans it, the terminal client takes it as its address;
+no browser sends a fragment to anybody.
+"""
+
+from __future__ import annotations
+
+from typing import Final, NamedTuple
+from urllib.parse import parse_qsl
+
+from landline.errors import AddressError
+
+_SCHEMES: Final = {"http": "ws", "https": "wss"}
+_FINGERPRINT: Final = "sha256"
+
+
+class Invitation(NamedTuple):
+    """What an address says."""
+
+    address: str
+    """Where to dial, as the library writes it."""
+    invite: str = ""
+    fingerprint: str = ""
+    """``sha256:…``, or empty where authorities vouch for the server."""
+
+
+def is_invitation(address: str) -> bool:
+    """Whether an address is one of the web's, or has a fragment."""
+    return _scheme(address) in _SCHEMES or "#" in address
+
+
+def read_invitation(address: str) -> Invitation:
+    """Return what an address says; one that is no invitation says only where.
+
+    Raises:
+        AddressError: its fragment is none of ours.
+    """
+    if not is_invitation(address):
+        return Invitation(address)
+    where, _, fragment = address.partition("#")
+    scheme = _scheme(where)
+    _, _, rest = where.partition("://")
+    fields = dict(parse_qsl(fragment))
+    unknown = sorted(fields.keys() - {"invite", _FINGERPRINT})
+    if unknown or (fragment and not fields):
+        # Not the fragment itself: what was cut off it may be an invite, and errors are kept in logs.
+        raise AddressError(
+            f"{f'{where}#…'!r} is not an address: behind the # stand invite=… and {_FINGERPRINT}=…, and nothing else"
+        )
+    pinned = fields.get(_FINGERPRINT, "")
+    return Invitation(
+        f"{_SCHEMES[scheme]}://{rest}" if scheme in _SCHEMES else where,
+        fields.get("invite", ""),
+        pinned and f"{_FINGERPRINT}:{pinned}",
+    )
+
+
+def _scheme(address: str) -> str:
+    return address.partition("://")[0].lower()
+
+
+def write_invitation(
+    authority: str, invite: str = "", fingerprint: str = "", *, is_secure: bool = True
+) -> str:
+    """Return the web address of a chat at a host and port, with the invite and the fingerprint of its certificate."""
+    fields = []
+    if invite:
+        fields.append(f"invite={invite}")
+    if fingerprint:
+        fields.append(f"{_FINGERPRINT}={fingerprint.removeprefix(f'{_FINGERPRINT}:')}")
+    return f"http{'s' if is_secure else ''}://{authority}/{'#' if fields else ''}{'&'.join(fields)}"

@@ -1,0 +1,85 @@
+"""The invite: the secret that whoever wants into a chat shows, where one is wanted. It is kept beside the history, and the same after a restart."""
+
+from __future__ import annotations
+
+import contextlib
+import hmac
+import os
+import re
+import secrets
+from pathlib import Path
+from typing import Final
+
+from landline.apps.chat.limits import TEXT
+from landline.errors import SettingsError
+
+FILE: Final = "invite"
+_BYTES: Final = 16
+"""128 bits, so that it can be typed: who guesses has a network between them and the server."""
+
+
+_TEXT: Final = re.compile(r"[A-Za-z0-9_-]+")
+"""What an address carries as it stands, and the plain-text door reads as one word, whoever chose it."""
+
+
+class Invite:
+    """What is asked of whoever wants in.
+
+    Args:
+        text: the secret; empty where none is wanted.
+    """
+
+    def __init__(self, text: str = "") -> None:
+        self.text = text
+
+    @property
+    def is_wanted(self) -> bool:
+        """Whether nobody gets in without it."""
+        return bool(self.text)
+
+    def admits(self, shown: str) -> bool:
+        """Whether this lets somebody in; takes equally long for everything of one length."""
+        return not self.text or hmac.compare_digest(self.text.encode(), shown.encode(errors="replace"))
+
+
+def keep_invite(folder: Path) -> Invite:
+    """Return the invite of a data folder; one is drawn where there is none yet. To take it back: remove the file ``invite``, and start anew.
+
+    Raises:
+        SettingsError: the file cannot be read or written, or holds none.
+    """
+    path = folder / FILE
+    try:
+        if (text := _read(path)) is None:
+            _write(path, secrets.token_urlsafe(_BYTES))
+            text = _read(path)
+    except OSError as error:
+        reason = (error.strerror or str(error)).lower()
+        raise SettingsError(f"the invite cannot be kept in {path}: {reason}", key="data") from error
+    if text is None or not _TEXT.fullmatch(text) or len(text) > TEXT.invite:
+        raise SettingsError(
+            f"{path} holds no invite, which is one word of letters, digits, - and _: remove it, and another one is drawn",
+            key="data",
+        )
+    return Invite(text)
+
+
+def _read(path: Path) -> str | None:
+    try:
+        return path.read_text(encoding="utf-8", errors="replace").strip()
+    except FileNotFoundError:
+        return None
+
+
+def _write(path: Path, text: str) -> None:
+    """Write it whole or not at all, for our own user alone; one that somebody else has written meanwhile stays."""
+    unfinished = path.with_name(f"{path.name}.{secrets.token_hex(4)}")
+    try:
+        with os.fdopen(os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+            file.write(text + "\n")
+            file.flush()
+            os.fsync(file.fileno())
+        with contextlib.suppress(FileExistsError):
+            os.link(unfinished, path)
+    finally:
+        unfinished.unlink(missing_ok=True)

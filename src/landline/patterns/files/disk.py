@@ -1,0 +1,32 @@
+"""One thread for the disk work of one transfer: done in order, and finished before what it works on is closed, also when its task is cancelled."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import ParamSpec, TypeVar
+
+T = TypeVar("T")
+P = ParamSpec("P")
+
+
+class DiskThread:
+    """Runs functions one after the other."""
+
+    def __init__(self) -> None:
+        self._executor = ThreadPoolExecutor(1, thread_name_prefix="landline file")
+
+    def begin(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> asyncio.Future[T]:
+        """Have something done after what was begun before."""
+        return asyncio.wrap_future(self._executor.submit(work, *args, **kwargs))
+
+    async def do(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Return what it returns; cancelled, what has begun is done all the same."""
+        return await self.begin(work, *args, **kwargs)
+
+    async def close(self, last: Callable[[], None]) -> None:
+        """Have one last thing done, whatever happens to the task, and end the thread behind it."""
+        done = self.begin(last)
+        self._executor.shutdown(wait=False)
+        await asyncio.shield(done)

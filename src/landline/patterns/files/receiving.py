@@ -1,0 +1,331 @@
+"""Receiving what was accepted: takes what comes, has it written, and only then gives the sender credit for more.
+
+So whatever happens to either end, no more than the credit of the flow is on its way and not on the disk.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import os
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+
+from ...errors import (
+    FlowEnded,
+    ProtocolError,
+    SessionEnded,
+    TransferDamaged,
+    TransferError,
+    TransferRefused,
+)
+from ...limits import FILES
+from ...protocol.filenames import safe_name
+from ...protocol.files import (
+    Arriving,
+    Digest,
+    Done,
+    Entry,
+    Offer,
+    Proof,
+    Stage,
+    own_id,
+    read_from_sender,
+    unexpected,
+)
+from ...protocol.frames import ResetCode
+from ...sessions.bare import BareSession
+from ...sessions.flow import BareFlow
+from ..messages import Messages
+from .disk import DiskThread
+from .progress import Progress, ReceivedFile, Watch
+from .quota import Quota
+from .staging import Staging, forget_old, is_staging
+
+_FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT})
+
+
+async def receive_file(
+    bare: BareSession,
+    flow: BareFlow,
+    offer: Offer,
+    folder: str | os.PathLike[str],
+    name: str,
+    quota: Quota,
+    progress: Watch,
+    *,
+    remember: bool = False,
+) -> ReceivedFile:
+    """Receive what a flow offers; see ``FileOffer.accept``."""
+    receiving = _Receiving(bare, flow, offer, Path(folder), name, quota, progress, remember=remember)
+    try:
+        return await receiving.run()
+    except FlowEnded as error:
+        raise TransferError(
+            getattr(error, "reason", "") or "the sender ended it before everything was there"
+        ) from None
+    except SessionEnded:
+        raise
+    except TransferDamaged as error:
+        flow.reset(ResetCode.BAD_DATA, error.reason)
+        raise
+    except TransferRefused as error:
+        flow.reset(ResetCode.UNWANTED, error.reason)
+        raise
+    except TransferError as error:
+        flow.reset(ResetCode.FAILED, error.reason)
+        raise
+    except ProtocolError as error:
+        bare.on_limit(error.limit, error.reason)
+        flow.reset(ResetCode.BAD_DATA, error.reason)
+        raise TransferError(f"the sender broke a rule: {error.reason}") from error
+    except OSError as error:
+        reason = _clause(error)
+        flow.reset(ResetCode.FAILED, reason)
+        raise TransferError(f"{reason}: {error}") from error
+    finally:
+        if not flow.is_over and not flow.core.is_ending:
+            flow.reset(ResetCode.CANCELLED, "the receiver gave up")
+
+
+class _Receiving:
+    """One file or folder over one flow."""
+
+    def __init__(
+        self,
+        bare: BareSession,
+        flow: BareFlow,
+        offer: Offer,
+        folder: Path,
+        name: str,
+        quota: Quota,
+        progress: Watch,
+        *,
+        remember: bool,
+    ) -> None:
+        self._bare = bare
+        self._flow = flow
+        self._messages = Messages(bare, flow)
+        self._offer = offer
+        self._folder = folder
+        self._name = name
+        self._quota = quota
+        self._progress = progress
+        self._remember = remember
+        self._arriving = Arriving(offer)
+        self._disk = DiskThread()
+        self._staging: Staging | None = None
+        self._resumed = 0
+        self._is_complete = False
+        self._where = "", ""
+        self._set_aside: _SetAside | None = None
+        self.is_closed = asyncio.Event()
+
+    async def run(self) -> ReceivedFile:
+        offer = self._offer
+        key = own_id(self._bare.principal, offer.id).hex()
+        where = None
+        try:
+            where = self._where = (await self._disk.do(os.path.realpath, self._folder), key)
+            await _take_over(where)
+            _RUNNING[where] = self
+            await self._disk.do(self._open, key)
+            path = await self._receive()
+        finally:
+            try:
+                await self._disk.close(self._close)
+            finally:
+                if where is not None and _RUNNING.get(where) is self:
+                    del _RUNNING[where]
+                self._settle_quota()
+                self.is_closed.set()
+        return ReceivedFile(path, offer.size, offer.files, offer.is_folder, self._resumed)
+
+    def give_up(self) -> None:
+        """The same has begun anew over another flow: its sender was started again."""
+        self._flow.reset(ResetCode.CANCELLED, "the same transfer has begun anew")
+
+    # On the loop...
+
+    async def _receive(self) -> Path:
+        staging, offer, arriving = self._staging, self._offer, self._arriving
+        if staging is None:
+            raise AssertionError("it is not open")
+        if staging.published:
+            self._resumed = offer.size
+            return await self._finish(staging)
+        accept = arriving.accept(staging.files, staging.before, staging.offset)
+        self._resumed = arriving.done
+        self._take_quota(offer.size - arriving.done, offer.files - arriving.files, staging.room)
+        await self._say(accept)
+        self._tell()
+        if arriving.stage is Stage.PROOF:
+            await self._compare(staging)
+        while arriving.stage is not Stage.COMPLETE:
+            said = await self._next()
+            if isinstance(said, Entry):
+                arriving.begin(said)
+                await self._disk.do(staging.go_on, arriving.offset)
+            elif isinstance(said, Digest):
+                await self._end_file(staging, said)
+            else:
+                raise unexpected(said)
+        return await self._finish(staging)
+
+    async def _compare(self, staging: Staging) -> None:
+        """Go on with what is here of a file, where the sender's begins the same."""
+        ours = await self._disk.do(staging.prefix)
+        said = await self._next()
+        if not isinstance(said, Proof):
+            raise unexpected(said)
+        before = self._arriving.offset
+        go = self._arriving.go(is_same=said.digest == ours)
+        self._resumed -= before - go.offset
+        await self._say(go)
+
+    async def _next(self) -> Any:
+        """Write the data that have come, until something else is said; return that."""
+        flow, core = self._flow.core, self._bare.core
+        while True:
+            pieces: list[bytes] = []
+            size = 0
+            for value, _ in flow.inbox:
+                if not isinstance(value, bytes) or size >= max(1, flow.window >> 1):
+                    break
+                pieces.append(value)
+                size += len(value)
+            if not pieces:
+                value = await self._messages.receive() if flow.inbox else None
+                if value is not None:
+                    return read_from_sender(value)
+                await self._wait()
+                continue
+            self._arriving.take(size)
+            if self._staging is None:
+                raise AssertionError("it is not open")
+            await self._disk.do(self._staging.write, pieces)
+            for _ in pieces:
+                if flow.inbox:  # it may have been dropped, with its flow, while it was written
+                    core.take(flow)
+            self._tell()
+
+    async def _wait(self) -> None:
+        """Wait until something has come, or nothing more can."""
+        self._bare.core.handle_taken(self._flow.core)
+        error = self._bare.ended or self._flow.why_unreadable()
+        if error is None and (self._bare.is_closing or self._bare.is_peer_closed):
+            error = self._bare.closing()
+        if error is not None:
+            raise error
+        await self._flow.arrived.wait()
+
+    async def _end_file(self, staging: Staging, digest: Digest) -> None:
+        entry = self._arriving.end(digest)
+        if not await self._disk.do(staging.is_right, digest.digest):
+            raise TransferDamaged("what arrived is not what was sent")
+        await self._disk.do(staging.keep, entry.modified)
+        if self._offer.is_folder:
+            path = [_part(name) for name in entry.path]
+            await self._disk.do(staging.place, path)
+        self._tell()
+
+    async def _finish(self, staging: Staging) -> Path:
+        path = await self._disk.do(staging.publish, self._name, is_folder=self._offer.is_folder)
+        self._is_complete = True
+        await self._say(Done(path.name))
+        try:
+            async with asyncio.timeout(FILES.confirm):
+                await self._messages.receive()
+        except FlowEnded as error:
+            if type(error) is FlowEnded and not self._remember:  # the sender knows
+                await self._disk.do(staging.forget)
+        except (TimeoutError, SessionEnded):
+            pass  # it is remembered, for when the sender comes back
+        self._flow.end()
+        return path
+
+    def _take_quota(self, size: int, files: int, room: int) -> None:
+        if size > room:
+            raise TransferRefused(f"the disk there has no room: {size:,} bytes are needed, {room:,} are free")
+        self._quota.take(size, files)
+        self._set_aside = _SetAside(
+            (size, files),
+            (self._arriving.done, self._arriving.files),
+            self._quota.recall(self._where),
+        )
+
+    def _settle_quota(self) -> None:
+        """What was set aside and is not on the disk may be taken by others."""
+        staging = self._staging
+        if self._set_aside is not None and staging is not None and not self._is_complete:
+            kept, given_back = self._set_aside.settle((staging.before + staging.offset, staging.files))
+            self._quota.give_back(*given_back)
+            self._quota.remember(self._where, *kept)
+
+    async def _say(self, what: Any) -> None:
+        _ = await self._messages.send(what)
+
+    def _tell(self) -> None:
+        arriving, offer = self._arriving, self._offer
+        self._progress(
+            Progress(self._name, arriving.done, offer.size, arriving.files, offer.files, self._resumed)
+        )
+
+    # In the thread...
+
+    def _open(self, key: str) -> None:
+        self._staging = Staging(self._folder, key)
+        forget_old(self._folder)
+
+    def _close(self) -> None:
+        staging = self._staging
+        if staging is not None:
+            staging.close()
+
+
+class _SetAside(NamedTuple):
+    """What a quota set aside for a transfer, in bytes and files."""
+
+    taken: tuple[int, int]
+    here: tuple[int, int]
+    """On the disk already."""
+    counted: tuple[int, int]
+    """By this quota, of that: the rest came under another one, and is not this one's to give back."""
+
+    def settle(self, here: tuple[int, int]) -> tuple[tuple[int, int], tuple[int, int]]:
+        """Return what stays counted of what is on the disk now, and what is given back."""
+        (size, files), (before_size, before_files), (counted_size, counted_files) = self
+        kept_size = min(here[0], counted_size + max(0, here[0] - before_size))
+        kept_files = min(here[1], counted_files + max(0, here[1] - before_files))
+        return (kept_size, kept_files), (counted_size + size - kept_size, counted_files + files - kept_files)
+
+
+_RUNNING: Final[dict[tuple[str, str], _Receiving]] = {}
+"""What is being received in this process, by the folder it goes to and its key."""
+
+
+async def _take_over(where: tuple[str, str]) -> None:
+    """Have an earlier flow with the same transfer let go of it."""
+    while (running := _RUNNING.get(where)) is not None:
+        running.give_up()
+        await running.is_closed.wait()
+
+
+def _part(name: str) -> str:
+    """Return a name within a folder.
+
+    Raises:
+        ProtocolError: it is none, but a way out of the folder.
+    """
+    if name in ("", ".", "..") or "/" in name or "\0" in name:
+        raise ProtocolError("a path that leaves its folder", "bad-data")
+    safe = safe_name(name, may_be_hidden=True)
+    # What we left of other transfers is not to be forged: some day somebody receives into this folder.
+    return f"_{safe[1:]}" if is_staging(safe) else safe
+
+
+def _clause(error: OSError) -> str:
+    """Return what the sender is told: where our folders are is not its business."""
+    if error.errno in _FULL:
+        return "the disk there is full; what came is kept"
+    return f"it cannot be stored there: {(error.strerror or 'the disk failed').lower()}"

@@ -1,0 +1,270 @@
+"""Sending: offers a file or folder, reads it ahead in a thread, and goes on where the receiver is."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import os
+from collections.abc import AsyncIterator
+from contextlib import suppress
+from typing import Any
+
+from ...errors import (
+    FlowEnded,
+    FlowReset,
+    ProtocolError,
+    SessionEnded,
+    TransferDamaged,
+    TransferError,
+    TransferRefused,
+)
+from ...limits import FILES
+from ...protocol.files import (
+    FILE_PURPOSE,
+    Accept,
+    Digest,
+    Done,
+    Entry,
+    FromReceiver,
+    Go,
+    Offer,
+    Proof,
+    read_from_receiver,
+    unexpected,
+)
+from ...protocol.frames import ResetCode
+from ...sessions.bare import BareSession
+from ...sessions.flow import RENEWED, BareFlow
+from ..messages import Messages
+from .disk import DiskThread
+from .listing import Found, Listing, list_files, name_of, open_found, see_unchanged, unreadable
+from .progress import Progress, SentFile, Watch
+
+
+async def send_file(
+    bare: BareSession, path: str | os.PathLike[str], name: str | None, progress: Watch
+) -> SentFile:
+    """Send a file or folder, over another flow where a new life of the server goes on with the session."""
+    disk = DiskThread()
+    file: _Reader | None = None
+    try:
+        listing = await disk.do(list_files, path)
+        called = name_of(path) if name is None else name
+        file = _Reader(disk)
+        while True:
+            flow = bare.open_flow(FILE_PURPOSE)
+            try:
+                return await _Sending(bare, flow, listing, called, file, progress).run()
+            except FlowReset as error:
+                if error.code != RENEWED:
+                    raise why_reset(error) from None
+            except FlowEnded:
+                raise TransferError("the receiver ended the transfer before everything was there") from None
+            except ProtocolError as error:
+                flow.reset(ResetCode.BAD_DATA, error.reason)
+                raise
+            except TransferError as error:
+                flow.reset(
+                    ResetCode.FAILED,
+                    error.reason if "/" not in error.reason else "it cannot be read there any more",
+                )
+                raise
+            finally:
+                if not flow.is_over and not flow.core.is_ending:
+                    flow.reset(ResetCode.CANCELLED, "the sender gave up")
+    finally:
+        await disk.close(_nothing if file is None else file.close)
+
+
+class _Sending:
+    """One file or folder over one flow."""
+
+    def __init__(
+        self,
+        bare: BareSession,
+        flow: BareFlow,
+        listing: Listing,
+        name: str,
+        file: _Reader,
+        progress: Watch,
+    ) -> None:
+        self._flow = flow
+        self._messages = Messages(bare, flow)
+        self._chunk = min(FILES.chunk, bare.core.max_message)
+        self._listing = listing
+        self._name = name
+        self._file = file
+        self._progress = progress
+        self._size = listing.size
+        self._done = self._resumed = self._files = 0
+
+    async def run(self) -> SentFile:
+        listing = self._listing
+        await self._say(
+            Offer(
+                listing.id, self._name[-FILES.raw_name :], self._size, len(listing.files), listing.is_folder
+            )
+        )
+        accept = await self._hear()
+        if isinstance(accept, Done):  # an earlier one came through, and we did not hear of it
+            return await self._end(accept, self._size)
+        if not isinstance(accept, Accept) or accept.files > len(listing.files):
+            raise unexpected(accept)
+        self._files = accept.files
+        self._done = sum(found.size for found in listing.files[: accept.files])
+        offset = accept.offset
+        for number, found in enumerate(listing.files[accept.files :]):
+            await self._file.open(found, is_link_followed=not listing.is_folder)
+            if offset:
+                offset = await self._prove(found, offset)
+            if not number:
+                self._resumed = self._done + offset
+            await self._send(found, offset)
+            offset = 0
+        if not listing.files[accept.files :]:
+            self._resumed = self._done
+        self._tell(0)
+        done = await self._hear()
+        if not isinstance(done, Done):
+            raise unexpected(done)
+        return await self._end(done, self._resumed)
+
+    async def _end(self, done: Done, resumed: int) -> SentFile:
+        self._flow.end()
+        # The flow is not over before the receiver's end of it is read, and a session has a number of flows only.
+        with suppress(FlowEnded, SessionEnded, TimeoutError):
+            async with asyncio.timeout(FILES.confirm):
+                await self._messages.receive()
+        if not self._flow.is_over:
+            self._flow.reset(ResetCode.CANCELLED)
+        return SentFile(done.name, self._size, len(self._listing.files), resumed, self._listing.skipped)
+
+    async def _prove(self, found: Found, offset: int) -> int:
+        """Say what the beginning of a file must be that is partly there; return where to go on."""
+        await self._say(Proof(await self._file.prefix(offset) if offset <= found.size else None))
+        go = await self._hear()
+        if not isinstance(go, Go) or go.offset not in (0, offset):
+            raise unexpected(go)
+        return go.offset
+
+    async def _send(self, found: Found, offset: int) -> None:
+        await self._say(Entry(list(found.path), found.size, found.modified))
+        self._tell(offset)
+        sent = offset
+        async for piece in self._file.pieces(offset):
+            for start in range(0, len(piece), self._chunk):
+                _ = await self._messages.send(piece[start : start + self._chunk])
+            sent += len(piece)
+            self._tell(sent)
+        await self._say(Digest(await self._file.digest()))
+        self._done += found.size
+        self._files += 1
+
+    def _tell(self, offset: int) -> None:
+        of_files = len(self._listing.files)
+        self._progress(
+            Progress(self._name, self._done + offset, self._size, self._files, of_files, self._resumed)
+        )
+
+    async def _say(self, what: Any) -> None:
+        _ = await self._messages.send(what)
+
+    async def _hear(self) -> FromReceiver:
+        return read_from_receiver(await self._messages.receive())
+
+
+class _Reader:
+    """Reads one file after the other, a piece ahead of who sends, and hashes what it reads. A file that changes meanwhile is an error."""
+
+    def __init__(self, disk: DiskThread) -> None:
+        self._disk = disk
+        self._descriptor: int | None = None
+        self._found: Found | None = None
+        self._hash = hashlib.sha256()
+
+    async def open(self, found: Found, *, is_link_followed: bool) -> None:
+        """Go on to another file."""
+        await self._disk.do(self._open, found, is_link_followed)
+
+    async def prefix(self, size: int) -> bytes:
+        """Return the SHA-256 of its beginning."""
+        left = size
+        self._hash = hashlib.sha256()
+        while left:
+            left -= len(await self._disk.do(self._read, min(left, FILES.read)))
+        return self._hash.digest()
+
+    async def pieces(self, offset: int) -> AsyncIterator[bytes]:
+        """Yield the rest of it, from where ``prefix`` ended or from the beginning."""
+        if not offset:
+            await self._disk.do(self._rewind)
+        found = self._found
+        left = (found.size if found is not None else 0) - offset
+        ahead: asyncio.Future[bytes] | None = None
+        try:
+            while left:
+                piece = await (ahead or self._disk.begin(self._read, min(left, FILES.read)))
+                left -= len(piece)
+                ahead = self._disk.begin(self._read, min(left, FILES.read)) if left else None
+                yield piece
+        finally:
+            if ahead is not None:
+                ahead.cancel()
+                with suppress(asyncio.CancelledError, TransferError):
+                    await ahead
+
+    async def digest(self) -> bytes:
+        """Return the SHA-256 of all of it, which it still has to have."""
+        return await self._disk.do(self._end)
+
+    # In the thread...
+
+    def close(self) -> None:
+        """Let go of the file."""
+        if self._descriptor is not None:
+            os.close(self._descriptor)
+            self._descriptor = None
+
+    def _open(self, found: Found, is_link_followed: bool) -> None:
+        self.close()
+        self._descriptor = open_found(found, is_link_followed=is_link_followed)
+        self._found = found
+        self._hash = hashlib.sha256()
+
+    def _rewind(self) -> None:
+        os.lseek(self._open_file(), 0, os.SEEK_SET)
+        self._hash = hashlib.sha256()
+
+    def _read(self, most: int) -> bytes:
+        where = self._found.where if self._found is not None else ""
+        try:
+            piece = os.read(self._open_file(), most)
+        except OSError as error:
+            raise unreadable(where, error) from error
+        if not piece:
+            raise TransferError(f"{where} changed while it was sent")
+        self._hash.update(piece)
+        return piece
+
+    def _end(self) -> bytes:
+        if self._found is not None:
+            see_unchanged(self._found, self._open_file())
+        return self._hash.digest()
+
+    def _open_file(self) -> int:
+        if self._descriptor is None:
+            raise AssertionError("no file is open")
+        return self._descriptor
+
+
+def why_reset(error: FlowReset) -> TransferError:
+    """Return what it means for a transfer that its other end reset the flow."""
+    if error.code == ResetCode.UNWANTED.text:
+        return TransferRefused(error.reason)
+    if error.code == ResetCode.BAD_DATA.text:
+        return TransferDamaged(error.reason)
+    return TransferError(error.reason or error.code)
+
+
+def _nothing() -> None:
+    pass

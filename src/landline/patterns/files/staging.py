@@ -1,0 +1,376 @@
+"""Where a transfer is until it is whole: a hidden folder of our own beside its final name, which outlives sessions and processes.
+
+``.landline-<key>.part/`` holds ``data``, the file that is arriving; ``tree/``, the complete files of a folder; and ``named``, the final name,
+once that is taken. Nothing gets its final name before it is whole, verified and on the disk, and nothing is ever overwritten. Everything is
+done relative to open folders and without following links, so who swaps one for a link meanwhile gains nothing. To be used in a thread.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import fcntl
+import hashlib
+import os
+import shutil
+import stat
+import time
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Final
+
+from ...errors import TransferError, TransferRefused
+from ...limits import FILES
+from ...protocol.filenames import numbered
+
+_PREFIX: Final = ".landline-"
+_SUFFIX: Final = ".part"
+_DATA: Final = "data"
+_TREE: Final = "tree"
+_NAMED: Final = "named"
+
+_FOLDER_FLAGS: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
+_NEW_FLAGS: Final = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+_NO_LINKS: Final = frozenset({errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK})
+_TAKEN: Final = frozenset({errno.EEXIST, errno.ENOTEMPTY, errno.ENOTDIR})
+
+
+class Staging:
+    """One transfer's folder, locked while it is open.
+
+    Args:
+        folder: where the result goes. It is made where it is not there.
+        key: tells transfers apart: letters and digits.
+        goes_on: somebody would go on with it; otherwise it is only looked at, and is as old as before.
+
+    Attributes:
+        published: the final name, where everything was complete before.
+        files, before: how many complete files of a folder are here, and their bytes.
+        folders: how many folders they are in, below the one that is received.
+        offset: bytes of the next.
+
+    Raises:
+        TransferRefused: another process has it open.
+        OSError: the folder cannot be used.
+    """
+
+    def __init__(self, folder: Path, key: str, *, goes_on: bool = True) -> None:
+        self._folder_path = folder
+        self._name = f"{_PREFIX}{key}{_SUFFIX}"
+        self._data: int | None = None
+        self._hash = hashlib.sha256()
+        self.published = ""
+        self.files = self.folders = self.before = self.offset = 0
+        with contextlib.ExitStack() as stack:
+            folder.mkdir(parents=True, exist_ok=True)
+            self._folder = os.open(folder, _FOLDER_FLAGS)
+            stack.callback(os.close, self._folder)
+            with contextlib.suppress(FileExistsError):
+                os.mkdir(self._name, 0o700, dir_fd=self._folder)
+            self._own = os.open(self._name, _FOLDER_FLAGS | os.O_NOFOLLOW, dir_fd=self._folder)
+            stack.callback(os.close, self._own)
+            self._look()
+            if goes_on:
+                os.utime(self._own)  # somebody cares for it
+            self._open = stack.pop_all()
+
+    def _look(self) -> None:
+        about = os.fstat(self._own)
+        if about.st_uid != os.geteuid() or about.st_mode & 0o022:
+            raise TransferRefused(f"{self._name} there belongs to somebody else, or others may write to it")
+        try:
+            fcntl.flock(self._own, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise TransferRefused("another program there is receiving the same just now") from None
+        named, names = self._read_named(), set(os.listdir(self._own))  # noqa: PTH208 - a descriptor
+        if named and _DATA in names and self._is_data(named):  # a process before us came as far as that
+            os.unlink(_DATA, dir_fd=self._own)  # never to be written to again: it is somebody's file by now
+            names.remove(_DATA)
+        if named and not names & {_DATA, _TREE} and _is_there(self._folder, named):
+            self.published = named
+        if _TREE in names:
+            self.files, self.folders, self.before = _measure(self._own, _TREE)
+        if _DATA in names:
+            about = os.stat(_DATA, dir_fd=self._own, follow_symlinks=False)
+            self.offset = about.st_size
+
+    @property
+    def room(self) -> int:
+        """Bytes that the disk has left for us."""
+        about = os.fstatvfs(self._folder)
+        return about.f_bavail * about.f_frsize
+
+    # A file arrives...
+
+    def prefix(self) -> bytes:
+        """Return the SHA-256 of what is here of the next file."""
+        data = self._open_data()
+        os.lseek(data, 0, os.SEEK_SET)
+        self._hash, left = hashlib.sha256(), self.offset
+        while left:
+            piece = os.read(data, min(left, FILES.read))
+            if not piece:
+                raise TransferError("what had come of it was cut off meanwhile")
+            self._hash.update(piece)
+            left -= len(piece)
+        return self._hash.digest()
+
+    def go_on(self, offset: int) -> None:
+        """Write from here on: 0, or where ``prefix`` ended."""
+        if not offset:
+            self._hash = hashlib.sha256()
+        data = self._open_data()
+        os.ftruncate(data, offset)
+        os.lseek(data, offset, os.SEEK_SET)
+        self.offset = offset
+
+    def write(self, pieces: Iterable[bytes]) -> None:
+        """Write what comes next.
+
+        Raises:
+            OSError: the disk is full, for example; what was written stays.
+        """
+        data = self._open_data()
+        for piece in pieces:
+            rest = memoryview(piece)
+            while rest:
+                written = os.write(data, rest)
+                self._hash.update(rest[:written])
+                rest = rest[written:]
+                self.offset += written
+
+    def is_right(self, digest: bytes) -> bool:
+        """Whether the file is what its sender says; one that is not goes."""
+        if self._hash.digest() == digest:
+            return True
+        self._close_data()
+        os.unlink(_DATA, dir_fd=self._own)
+        self.offset = 0
+        return False
+
+    def keep(self, modified: int) -> None:
+        """See the file on the disk; ``modified`` is in nanoseconds since 1970."""
+        data = self._open_data()
+        with contextlib.suppress(OSError, OverflowError):  # a time that this disk cannot keep
+            os.utime(data, ns=(modified, modified))
+        os.fsync(data)
+        self._close_data()
+
+    def place(self, path: list[str]) -> None:
+        """Put the file where it belongs in its folder, under names that are clean.
+
+        Raises:
+            TransferRefused: the folder has too many files and folders with it.
+        """
+        with contextlib.ExitStack() as stack:
+            self._make_tree()
+            below = _open_folder(self._own, _TREE)
+            stack.callback(os.close, below)
+            for name in path[:-1]:
+                below, is_new = _make_folder(below, name)
+                stack.callback(os.close, below)
+                self.folders += is_new
+            if self.files + self.folders >= FILES.entries:
+                raise TransferRefused(f"it has more than {FILES.entries:,} files and folders")
+            for name in numbered(path[-1]):
+                if not _is_there(below, name):
+                    # In one step, so that whoever dies here leaves it in one place. The tree is ours alone: nobody takes the name meanwhile.
+                    os.rename(_DATA, name, src_dir_fd=self._own, dst_dir_fd=below)
+                    break
+            else:
+                raise TransferError(f"there are too many files like {path[-1]}")
+            os.fsync(below)
+        self.files, self.before, self.offset = self.files + 1, self.before + self.offset, 0
+        self._hash = hashlib.sha256()
+
+    # ... and everything has.
+
+    def publish(self, name: str, *, is_folder: bool) -> Path:
+        """Give it its final name, or another like it where that is taken; return where it is.
+
+        Raises:
+            TransferError: too many like it are there.
+            OSError: it cannot be.
+        """
+        if not self.published:
+            if is_folder:
+                self._make_tree()  # also one without any files
+            before = self._read_named()
+            for candidate in dict.fromkeys([*filter(None, [before]), *numbered(name)]):
+                self._write_named(candidate)
+                if self._publish_folder(candidate) if is_folder else self._publish_file(candidate):
+                    os.fsync(self._folder)
+                    self.published = candidate
+                    break
+            else:
+                raise TransferError(f"there are too many files like {name}")
+        return self._folder_path / self.published
+
+    def forget(self) -> None:
+        """The sender knows: nothing is to be remembered of it."""
+        shutil.rmtree(self._name, ignore_errors=True, dir_fd=self._folder)
+
+    def close(self) -> None:
+        """Let go of it; what came stays, unless nothing did."""
+        self._close_data()
+        if not (self.files or self.offset or self.published):
+            self.forget()
+        self._open.close()
+
+    def _publish_folder(self, name: str) -> bool:
+        try:
+            # Onto what is there it fails, but for an empty folder.
+            os.rename(_TREE, name, src_dir_fd=self._own, dst_dir_fd=self._folder)
+        except OSError as error:
+            if error.errno in _TAKEN:
+                return False
+            raise
+        return True
+
+    def _publish_file(self, name: str) -> bool:
+        try:
+            self._give_name(name)
+        except FileExistsError:
+            return False
+        return True
+
+    def _is_data(self, name: str) -> bool:
+        with contextlib.suppress(FileNotFoundError):
+            there = os.stat(name, dir_fd=self._folder, follow_symlinks=False)
+            return os.path.samestat(there, os.stat(_DATA, dir_fd=self._own, follow_symlinks=False))
+        return False
+
+    def _give_name(self, name: str) -> None:
+        """Have the complete file under its final name, and no longer here.
+
+        Raises:
+            FileExistsError: something has that name.
+        """
+        try:
+            os.link(_DATA, name, src_dir_fd=self._own, dst_dir_fd=self._folder, follow_symlinks=False)
+        except OSError as error:
+            if error.errno not in _NO_LINKS:
+                raise
+            # A disk without hard links: the name is taken first, and the file put in the place of what takes it.
+            os.close(os.open(name, _NEW_FLAGS, 0o600, dir_fd=self._folder))
+            os.rename(_DATA, name, src_dir_fd=self._own, dst_dir_fd=self._folder)
+        else:
+            os.unlink(_DATA, dir_fd=self._own)
+
+    def _open_data(self) -> int:
+        if self._data is None:
+            flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+            data = os.open(_DATA, flags, 0o600, dir_fd=self._own)
+            if not stat.S_ISREG(os.fstat(data).st_mode):
+                os.close(data)
+                raise TransferError("what had come of it is no file any more")
+            self._data = data
+        return self._data
+
+    def _close_data(self) -> None:
+        if self._data is not None:
+            os.close(self._data)
+            self._data = None
+
+    def _make_tree(self) -> None:
+        with contextlib.suppress(FileExistsError):
+            os.mkdir(_TREE, 0o700, dir_fd=self._own)
+
+    def _read_named(self) -> str:
+        with contextlib.suppress(OSError, UnicodeDecodeError):
+            named = os.open(_NAMED, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=self._own)
+            try:
+                name = os.read(named, FILES.name).decode()
+            finally:
+                os.close(named)
+            if "/" not in name and name not in (".", ".."):  # else we did not write it
+                return name
+        return ""
+
+    def _write_named(self, name: str) -> None:
+        """Note the name that is about to be taken: whole, so that a name which is read was meant."""
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(f"{_NAMED}.new", dir_fd=self._own)
+        named = os.open(f"{_NAMED}.new", _NEW_FLAGS, 0o600, dir_fd=self._own)
+        try:
+            os.write(named, name.encode())
+            os.fsync(named)
+        finally:
+            os.close(named)
+        os.rename(f"{_NAMED}.new", _NAMED, src_dir_fd=self._own, dst_dir_fd=self._own)
+
+
+def is_staging(name: str) -> bool:
+    """Whether a folder of this name would be taken for one of these, on whatever disk."""
+    name = name.lower()
+    return name.startswith(_PREFIX) and name.endswith(_SUFFIX)
+
+
+def forget_old(folder: Path, now: float | None = None) -> None:
+    """Remove what is left of transfers that nobody has gone on with for long.
+
+    Args:
+        folder: where they were received.
+        now: in seconds since 1970; by default the time.
+    """
+    oldest = (time.time() if now is None else now) - FILES.unfinished_age
+    _forget(folder, lambda entry: entry.stat(follow_symlinks=False).st_mtime < oldest, lambda _: True)
+
+
+def forget_published(folder: Path) -> None:
+    """Remove what is remembered of those that have their names.
+
+    Args:
+        folder: where they were received.
+    """
+    _forget(folder, lambda _: True, lambda staging: bool(staging.published))
+
+
+def _forget(
+    folder: Path, is_looked_at: Callable[[os.DirEntry[str]], bool], is_forgotten: Callable[[Staging], bool]
+) -> None:
+    with contextlib.suppress(OSError), os.scandir(folder) as found:
+        for entry in found:
+            if not is_staging(entry.name):
+                continue
+            with contextlib.suppress(OSError, TransferError):  # somebody has it open, or it is none of ours
+                if entry.is_dir(follow_symlinks=False) and is_looked_at(entry):
+                    staging = Staging(folder, entry.name[len(_PREFIX) : -len(_SUFFIX)], goes_on=False)
+                    if is_forgotten(staging):
+                        staging.forget()
+                    staging.close()
+
+
+def _is_there(folder: int, name: str) -> bool:
+    try:
+        os.stat(name, dir_fd=folder, follow_symlinks=False)
+    except OSError:
+        return False
+    return True
+
+
+def _open_folder(below: int, name: str) -> int:
+    return os.open(name, _FOLDER_FLAGS | os.O_NOFOLLOW, dir_fd=below)
+
+
+def _make_folder(below: int, name: str) -> tuple[int, bool]:
+    """Return a folder of this name, or of one like it where a file has it, and whether it is new."""
+    for candidate in numbered(name):
+        is_new = False
+        with contextlib.suppress(FileExistsError):
+            os.mkdir(candidate, 0o700, dir_fd=below)
+            os.fsync(below)
+            is_new = True
+        with contextlib.suppress(NotADirectoryError):
+            return _open_folder(below, candidate), is_new
+    raise TransferError(f"there are too many files like {name}")
+
+
+def _measure(below: int, name: str) -> tuple[int, int, int]:
+    """Return how many files and folders a tree has, and the bytes of its files."""
+    files = folders = size = 0
+    for _, inner, names, folder in os.fwalk(name, dir_fd=below, follow_symlinks=False):
+        folders += len(inner)
+        files += len(names)
+        size += sum(os.stat(each, dir_fd=folder, follow_symlinks=False).st_size for each in names)
+    return files, folders, size

@@ -1,0 +1,1 @@
+"""Calls and streams: methods that one end offers, and the other runs."""

@@ -1,0 +1,209 @@
+"""What runs in a server for whoever came in: its program for each session, and another one for each caller who speaks plain text."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from functools import partial
+from typing import Any
+
+from .errors import SessionClosed, SessionEnded, StorageError
+from .hooks import Hooks
+from .limits import Limits
+from .patterns.durable import Sending, settle
+from .patterns.failures import is_cancelled
+from .patterns.groups import Groups
+from .patterns.hub import Hub
+from .patterns.middleware import Middleware
+from .patterns.refresh import Refreshes
+from .patterns.rpc.service import Service
+from .patterns.rules import Authorize, ask
+from .patterns.sent import Sent
+from .patterns.serving import refuse_flow
+from .protocol.frames import CloseCode
+from .session import Session
+from .sessions.bare import BareSession
+from .sessions.caller import Caller
+from .sessions.flow import BareFlow
+from .transports import Transport
+
+log = logging.getLogger("landline.server")
+
+Program = Callable[[Session], Awaitable[None]]
+"""What runs for each session, from its beginning to its end, whatever its lines do; its return closes the session."""
+
+PlainProgram = Callable[[Caller], Awaitable[None]]
+"""What runs for each caller at the plain-text door; its return hangs up."""
+
+
+class Programs:
+    """The programs that run.
+
+    Args:
+        program: for sessions; without one they are kept for topics, groups and methods, or closed at once where there are none.
+        plain: for plain callers, if any are taken.
+        limits: see there.
+        hub: runs the topics, if there are any.
+        sent: what earlier lives sent durably, where there is storage.
+        groups: who is in which group.
+        hooks: told of each session.
+        refreshes: takes new credentials.
+        service: what can be called.
+        authorize: who may do what.
+        middlewares: stand around the files that clients offer, the first one outermost.
+    """
+
+    def __init__(
+        self,
+        program: Program | None,
+        plain: PlainProgram | None,
+        limits: Limits,
+        hub: Hub | None,
+        sent: Sent | None,
+        groups: Groups,
+        hooks: Hooks,
+        refreshes: Refreshes,
+        service: Service,
+        authorize: Authorize,
+        middlewares: Sequence[Middleware],
+    ) -> None:
+        self._service = service
+        self._authorize = authorize
+        self._middlewares = middlewares
+        self._program = program
+        self._plain = plain
+        self._limits = limits
+        self._hub = hub
+        self._sent = sent
+        self._groups = groups
+        self._hooks = hooks
+        self._refreshes = refreshes
+        self._running: set[asyncio.Task[None]] = set()
+
+    def begin(self, bare: BareSession) -> None:
+        """Run the program for a new session."""
+        hub, sent = self._hub, self._sent
+        sending = None if sent is None else Sending(bare, partial(sent.outgoing, bare))
+        bare.may = partial(ask, self._authorize, bare.principal)
+        session = Session(bare, lambda seconds: _hang_up(bare), sending, middlewares=self._middlewares)
+        if hub is not None:
+            bare.takers.append(partial(hub.takes, bare, session))
+        bare.takers += [
+            partial(self._groups.takes, bare),
+            partial(self._service.takes, bare, session),
+            partial(self._refreshes.takes, bare),
+            refuse_flow,
+        ]
+        early: list[BareFlow] = []
+        if self._hooks.on_open:
+            bare.takers.insert(0, partial(_keep, early))
+        self._run(self._serve(bare, session, sending, early), f"landline session {bare.id.hex()[:8]}")
+        if sending is not None and sent is not None and sent.has(bare):
+            self._run(_go_on(bare, sending), f"landline outbox {bare.id.hex()[:8]}")
+        bare.hold_flows()
+
+    def begin_plain(self, transport: Transport, head: bytes) -> None:
+        """Run the program for a caller that speaks plain text."""
+        self._run(self._serve_plain(Caller(transport, head)), f"landline caller {transport.peer}")
+
+    async def stop(self) -> None:
+        """Give the programs a moment to see that their sessions ended, then cancel them."""
+        if self._running:
+            _, late = await asyncio.wait(self._running, timeout=self._limits.close_timeout)
+            for task in late:
+                task.cancel()
+            await asyncio.gather(*late, return_exceptions=True)
+        await self._service.close()
+
+    def cancel(self) -> None:
+        """Cancel them all, at once."""
+        self._service.cancel()
+        for task in self._running:
+            task.cancel()
+
+    def _run(self, program: Coroutine[Any, Any, None], name: str) -> None:
+        task = asyncio.get_running_loop().create_task(program, name=name)
+        self._running.add(task)
+        task.add_done_callback(self._running.discard)
+
+    async def _serve(
+        self, bare: BareSession, session: Session, sending: Sending | None, early: list[BareFlow]
+    ) -> None:
+        try:
+            if self._hooks.on_open:
+                await self._open(bare, session, early)
+            if self._program is not None:
+                await self._program(session)
+            elif self._hub is not None or self._groups.has_any or self._service.has_methods:
+                await session.wait_closed()
+            session.ack()  # who returns is done with what it took
+        except (KeyboardInterrupt, SystemExit):
+            raise
+        except BaseException as error:
+            if is_cancelled(error):
+                raise
+            if not _is_only_the_end(bare, error):
+                log.exception("the program of a session failed")
+                if bare.intake is not None:
+                    bare.intake.fail(bare, "the server's program failed over it")
+                bare.lose(CloseCode.FAILED, "the server's program failed")
+        finally:
+            if bare.intake is not None:
+                bare.intake.release(bare)
+            try:
+                # Its last words may still have to wait for a line.
+                await settle(bare, sending, None, self._limits.resume_window)
+                await bare.close(timeout=self._limits.resume_window)
+            finally:
+                await self._hooks.closed(session, bare.ended or bare.closing())
+
+    async def _open(self, bare: BareSession, session: Session, early: list[BareFlow]) -> None:
+        """Tell the hooks that a session begins. The flows that its client opens wait meanwhile, as its messages do, for what they find out."""
+        await self._hooks.opened(session)
+        del bare.takers[0]
+        bare.hold_flows()
+        for flow in early:
+            bare.take_flow(flow)
+
+    async def _serve_plain(self, caller: Caller) -> None:
+        try:
+            if self._plain is not None:
+                await self._plain(caller)
+        except (KeyboardInterrupt, SystemExit):
+            raise
+        except BaseException as error:
+            if is_cancelled(error):
+                raise
+            log.exception("the program of a plain caller failed")
+        finally:
+            await caller.close()
+
+
+def _keep(early: list[BareFlow], flow: BareFlow) -> bool:
+    early.append(flow)
+    return True
+
+
+async def _go_on(bare: BareSession, sending: Sending) -> None:
+    """Send what a life before had sent; where its outbox cannot be read, it stays there, and the session goes on."""
+    try:
+        await sending.go_on()
+    except SessionEnded:
+        pass
+    except StorageError as error:
+        log.warning("what session %s was sent durably cannot be read: %s", bare.id.hex()[:8], error)
+
+
+def _is_only_the_end(bare: BareSession, error: BaseException) -> bool:
+    """Whether a program's error says no more than that its session is over; several tasks may have been told."""
+    if isinstance(error, BaseExceptionGroup):
+        return all(_is_only_the_end(bare, part) for part in error.exceptions)
+    return isinstance(error, SessionEnded) and (
+        error is bare.ended or (isinstance(error, SessionClosed) and (bare.is_closing or bare.is_peer_closed))
+    )
+
+
+def _hang_up(bare: BareSession) -> None:
+    if bare.driver is not None:
+        bare.driver.abort()

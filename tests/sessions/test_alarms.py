@@ -1,0 +1,109 @@
+"""Alarms: whoever is due is told in time, never early, once, and whoever went is not."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+
+import pytest
+
+from landline.sessions.alarms import PER_SECOND, Alarms, alarms, begins_at
+
+VIRTUAL_TIME = True
+
+LATE = 1 / PER_SECOND + 0.002
+"""Seconds that somebody may be looked after late, and the loop's own grain."""
+
+
+class Sleeper:
+    """Notes when it was told."""
+
+    def __init__(self) -> None:
+        self.rang: list[tuple[int, float]] = []
+
+    def ring(self, number: int) -> None:
+        self.rang.append((number, asyncio.get_running_loop().time()))
+
+
+async def test_everybody_is_told_once_when_it_is_time_or_little_later() -> None:
+    """In whatever order they were set."""
+    now = asyncio.get_running_loop().time()
+    sleepers = {after: Sleeper() for after in (3.0, 0.5, 0.501, 2.0, 0.0)}
+    numbers = {after: alarms().set(now + after, sleeper) for after, sleeper in sleepers.items()}
+    await asyncio.sleep(4.0)
+
+    for after, sleeper in sleepers.items():
+        [(number, at)] = sleeper.rang
+        assert number == numbers[after]
+        assert 0 <= at - (now + after) <= LATE
+
+
+async def test_a_number_is_for_what_is_due_from_its_beginning_on() -> None:
+    """Whoever has one set needs no other for anything that is due then or later."""
+    now = asyncio.get_running_loop().time()
+    number = alarms().set(now + 1, Sleeper())
+
+    assert begins_at(number) <= now + 1 < begins_at(number + 1)
+    assert alarms().set(begins_at(number), Sleeper()) == number
+
+
+async def test_who_is_cleared_is_not_told() -> None:
+    """Others of the same time are; clearing twice does nothing."""
+    mine, other = Sleeper(), Sleeper()
+    at = asyncio.get_running_loop().time() + 1
+    number = alarms().set(at, mine)
+    alarms().set(at, other)
+    for _ in range(2):
+        alarms().clear(number, mine)
+    await asyncio.sleep(2)
+
+    assert (len(mine.rang), len(other.rang)) == (0, 1)
+
+
+async def test_who_is_told_may_have_others_cleared_and_set() -> None:
+    """Also of that very time: one connection that ends may end another."""
+    told: list[str] = []
+    at = asyncio.get_running_loop().time() + 1
+
+    class First:
+        def ring(self, number: int) -> None:
+            told.append("first")
+            alarms().clear(number, second)
+            alarms().set(at, third)
+
+    second, third = Sleeper(), Sleeper()
+    alarms().set(at, First())
+    alarms().set(at, second)
+    await asyncio.sleep(2)
+
+    assert (told, len(second.rang), len(third.rang)) == (["first"], 0, 1)
+
+
+async def test_one_that_fails_keeps_nobody_else_from_being_told(caplog: pytest.LogCaptureFixture) -> None:
+    """Its error is logged."""
+
+    class Failing:
+        def ring(self, number: int) -> None:
+            raise RuntimeError("as asked")
+
+    after = Sleeper()
+    at = asyncio.get_running_loop().time() + 1
+    alarms().set(at, Failing())
+    alarms().set(at, after)
+    with caplog.at_level(logging.ERROR):
+        await asyncio.sleep(2)
+
+    assert len(after.rang) == 1
+    assert "as asked" in caplog.text
+
+
+def test_each_loop_has_its_own() -> None:
+    """And only one."""
+
+    async def twice() -> tuple[Alarms, Alarms]:
+        return alarms(), alarms()
+
+    (one, again), (other, _) = asyncio.run(twice()), asyncio.run(twice())
+
+    assert one is again
+    assert other is not one
