@@ -213,7 +213,7 @@ async def test_scrolling_back_shows_all_there_is(tmp_path: Path, viewport: dict[
 
 
 async def test_the_line_that_is_read_stays_where_it_is_when_earlier_ones_come(tmp_path: Path) -> None:
-    """Not a pixel further."""
+    """Not a whole pixel further."""
     async with served_chat(tmp_path, lines=330) as chat, a_browser() as browser:
         ana = await somebody(browser)
         await ana.come(chat.page, "ana")
@@ -221,7 +221,10 @@ async def test_the_line_that_is_read_stays_where_it_is_when_earlier_ones_come(tm
         count = await ana.lines.count()
         read = ana.lines.filter(has_text=re.compile(f"^line {331 - count + 4}$"))
         await ana.page.evaluate("document.getElementById('log').scrollTop = 200")
-        place = await read.bounding_box()
+        before = await read.bounding_box()
         await expect(ana.lines).not_to_have_count(count, timeout=BOUND)
+        after = await read.bounding_box()
 
-        assert await read.bounding_box() == place
+        assert before is not None and after is not None
+        # A browser scrolls by whole pixels, and rows may be a fraction of one high.
+        assert abs(after["y"] - before["y"]) < 1
