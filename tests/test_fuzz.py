@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+from collections.abc import Sequence
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -67,10 +68,10 @@ def test_a_flow_that_takes_too_much_is_found(monkeypatch: pytest.MonkeyPatch) ->
     """Credit that nobody minds."""
     receive = Session.receive
 
-    def receive_all(self: Session, kind: int, number: int, payload: bytes) -> None:
+    def receive_all(self: Session, kind: int, number: int, payloads: Sequence[bytes]) -> None:
         flow = self.flows.get(number, self.messages)
         granted, flow.granted = flow.granted, 1 << 62
-        receive(self, kind, number, payload)
+        receive(self, kind, number, payloads)
         flow.granted = granted
 
     monkeypatch.setattr(Session, "receive", receive_all)

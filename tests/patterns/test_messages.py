@@ -94,8 +94,8 @@ async def test_flush_with_nothing_sent_is_done(bare: BareSession) -> None:
 async def test_a_packed_value_that_is_none_ends_the_session_when_it_is_taken(bare: BareSession) -> None:
     """Its form was right, its content is not: the session ends with the reason, and nothing that came after it is handed out."""
     messages = Messages(bare)
-    bare.core.receive(PACKED, 0, b"\xa2\xed\xa0")  # two bytes that are no text
-    bare.core.receive(BYTES, 0, b"after")
+    bare.core.receive(PACKED, 0, (b"\xa2\xed\xa0",))  # two bytes that are no text
+    bare.core.receive(BYTES, 0, (b"after",))
 
     with pytest.raises(SessionLost, match="not what its type says"):
         await messages.receive()
@@ -109,7 +109,7 @@ async def test_an_ack_of_everything_ends_what_the_peer_has_closed(bare: BareSess
     messages = Messages(bare)
     bare.set_state(State.CONNECTED)
     for _ in range(2):
-        bare.core.receive(BYTES, 0, b"last")
+        bare.core.receive(BYTES, 0, (b"last",))
     bare.deliver(PeerClosed(CloseCode.NORMAL, "bye", None))
     assert await messages.receive() == b"last"
     messages.ack()
@@ -153,10 +153,10 @@ async def test_who_receives_is_told_once_of_a_new_life(bare: BareSession) -> Non
     messages.send_nowait(0)
     messages.send_nowait(1)
     for value in (b"a", b"b"):
-        bare.core.receive(BYTES, 0, value)
+        bare.core.receive(BYTES, 0, (value,))
     renew(bare)
     renew(bare)
-    bare.core.receive(BYTES, 0, b"c")
+    bare.core.receive(BYTES, 0, (b"c",))
     heard: list[object] = []
     for _ in range(5):
         try:

@@ -85,6 +85,11 @@ def frames_of(data: bytes | list[bytes]) -> list[Frame]:
     return list(FrameDecoder(1 << 30).feed(joined.removeprefix(MAGIC)))
 
 
+def receive(session: Session, kind: int, number: int, payload: bytes) -> None:
+    """Have one counted frame arrive."""
+    session.receive(kind, number, (payload,))
+
+
 def say(session: Session, value: Any) -> None:
     """Send a message, as a program would."""
     session.send(session.messages, *encode_data(value, session.max_message))

@@ -59,7 +59,7 @@ def test_what_a_flow_has_taken_is_free_for_others() -> None:
 
     session = Session(LIMITS, peer_window=0, peer_max_message=0)
     session.flows[1] = flow
-    session.receive(FrameType.BYTES, 1, bytes(1 << 20))
+    session.receive(FrameType.BYTES, 1, (bytes(1 << 20),))
     session.take(flow)
 
     assert window_for(flow.committed, LIMITS, is_pressed=False) == LIMITS.window
@@ -159,7 +159,7 @@ def test_credit_is_withheld_under_pressure_and_granted_after_it() -> None:
     session.data_to_send(0.0, 1 << 20)
     pressure.used = 600_000
     for _ in range(4):
-        session.receive(FrameType.BYTES, 0, b"x" * 60_000)
+        session.receive(FrameType.BYTES, 0, (b"x" * 60_000,))
     for _ in range(4):
         session.take(session.messages)
     session.handle_timeout(1.0)
@@ -189,7 +189,7 @@ def test_a_session_that_is_over_presses_nobody() -> None:
         say(session, value)
         session.data_to_send(0.0, 1 << 20)
     say(session, "never written")
-    session.receive(FrameType.TEXT, 0, b"not taken")
+    session.receive(FrameType.TEXT, 0, (b"not taken",))
     session.end_flow(flow)
     assert pressure.used > 0
 

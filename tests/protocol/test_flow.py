@@ -37,7 +37,7 @@ def accept(flow: Flow, payload: bytes = b"") -> None:
     """Likewise."""
     session = make_session()
     session.flows[flow.number] = flow
-    session.receive(FrameType.BYTES, flow.number, payload)
+    session.receive(FrameType.BYTES, flow.number, (payload,))
 
 
 def make_session() -> Session:

@@ -17,7 +17,7 @@ from landline.protocol.frames import COUNT, FIRST_CREDIT, CloseCode, FrameType, 
 from landline.protocol.handshake import Open, Reset, encode_payload
 from landline.protocol.session import Session
 from landline.protocol.states import Role
-from tests.protocol.lines import Pair, make_session, open_pair
+from tests.protocol.lines import Pair, make_session, open_pair, receive
 
 
 def put(session: Session, flow: Flow, value: Any) -> int:
@@ -193,9 +193,9 @@ def test_too_many_flows_are_refused_here_and_an_error_there() -> None:
 
     theirs = make_session(Limits(max_flows=2), role=Role.SERVER)
     for number in (1, 3):
-        theirs.receive(*about(number))
+        receive(theirs, *about(number))
     with pytest.raises(ProtocolError, match="more than 2 flows") as caught:
-        theirs.receive(*about(5))
+        receive(theirs, *about(5))
     assert caught.value.limit == "max_flows"
 
 
@@ -240,11 +240,11 @@ def reset(handled: int, taken: int) -> bytes:
 def test_frames_about_flows_that_cannot_be(frame: tuple[int, int, bytes], words: str) -> None:
     """Each breaks the protocol, and says how."""
     session = make_session(role=Role.SERVER)
-    session.receive(*about(1))
-    session.receive(*about(3))
+    receive(session, *about(1))
+    receive(session, *about(3))
 
     with pytest.raises(ProtocolError, match=words):
-        session.receive(*frame)
+        receive(session, *frame)
 
 
 @pytest.mark.parametrize("last", [(FrameType.END, 1, b""), (FrameType.RESET, 1, reset(0, 0))])
@@ -256,15 +256,15 @@ def test_who_is_through_with_a_flow_says_no_more_about_it(
 ) -> None:
     """Except that what was ended may still be abandoned."""
     session = make_session(role=Role.SERVER)
-    session.receive(*about(1))
-    session.receive(*last)
+    receive(session, *about(1))
+    receive(session, *last)
 
     if (last[0], more[0]) == (FrameType.END, FrameType.RESET):
-        session.receive(*more)
+        receive(session, *more)
         assert list(session.flows) == [0]
     else:
         with pytest.raises(ProtocolError):
-            session.receive(*more)
+            receive(session, *more)
 
 
 @pytest.mark.parametrize(("role", "ours", "theirs"), [(Role.CLIENT, 1, 2), (Role.SERVER, 2, 1)])
@@ -281,8 +281,8 @@ def test_control_frames_may_cross_the_end_of_their_flow(
             session.abandon_flow(session.open_flow(""), ResetCode.CANCELLED)
             session.data_to_send(0.0, 1 << 20)
         else:
-            session.receive(*about(number))
-        session.receive(FrameType.RESET, number, reset(0, 0))
+            receive(session, *about(number))
+        session.receive(FrameType.RESET, number, (reset(0, 0),))
     assert list(session.flows) == [0]
     told = (session.receive_handled, session.receive_credit, session.receive_ask, session.receive_waiting)
 
@@ -306,16 +306,16 @@ def test_a_peer_that_opens_and_abandons_without_end_is_shown_out() -> None:
 
     allowed = PROTOCOL.flow_frames + 1
     for number in range(1, 2 * allowed, 2):
-        session.receive(*about(number))
-        session.receive(FrameType.RESET, number, reset(0, 0))
+        receive(session, *about(number))
+        session.receive(FrameType.RESET, number, (reset(0, 0),))
         session.data_to_send(0.0, 1 << 20)
 
     assert session.outbox_frames == allowed + 10
     with pytest.raises(ProtocolError, match="acks nothing") as caught:
-        session.receive(*about(2 * allowed + 1))
+        receive(session, *about(2 * allowed + 1))
     assert caught.value.limit == "protocol.flow_frames"
     session.receive_ack(session.sent, session.received)
-    session.receive(*about(2 * allowed + 1))
+    receive(session, *about(2 * allowed + 1))
 
 
 def test_an_unread_flow_stalls_no_other() -> None:
@@ -418,11 +418,11 @@ def test_credit_of_a_flow_begins_small_and_grows() -> None:
 def test_a_frame_beyond_the_first_credit_is_an_error() -> None:
     """A flow is bounded from its first byte on."""
     session = make_session(role=Role.SERVER)
-    session.receive(*about(1))
-    session.receive(TEXT, 1, b"x" * FIRST_CREDIT)
+    receive(session, *about(1))
+    session.receive(TEXT, 1, (b"x" * FIRST_CREDIT,))
 
     with pytest.raises(ProtocolError, match="beyond its credit"):
-        session.receive(TEXT, 1, b"x")
+        session.receive(TEXT, 1, (b"x",))
 
 
 def test_a_close_takes_the_flows_along() -> None:

@@ -71,6 +71,37 @@ def test_frames_do_not_depend_on_the_chunks(frames: list[Frame], data: st.DataOb
     assert decode_in(chunks) == frames
 
 
+def test_frames_that_differ_in_their_payloads_alone_come_together() -> None:
+    """In their order; another type or number between them parts them, and so does a chunk's end."""
+    decoder = FrameDecoder(1 << 20)
+    stream = b"".join(encode_frame(FrameType.BYTES, number, b"%d" % number) for number in (1, 1, 2, 1, 1, 1))
+    stream += encode_frame(FrameType.TEXT, 1, b"text")
+
+    assert list(decoder.runs(stream + stream[:9])) == [
+        (FrameType.BYTES, 1, [b"1", b"1"]),
+        (FrameType.BYTES, 2, [b"2"]),
+        (FrameType.BYTES, 1, [b"1", b"1", b"1"]),
+        (FrameType.TEXT, 1, [b"text"]),
+    ]
+    assert [(kind, number, list(run)) for kind, number, run in decoder.runs(stream[9:20])] == [
+        (FrameType.BYTES, 1, [b"1"]),
+        (FrameType.BYTES, 1, [b"1"]),
+    ]
+
+
+def test_what_came_before_a_size_that_is_over_the_limit_comes_out() -> None:
+    """And then the error."""
+    runs = iter(
+        FrameDecoder(100).runs(
+            2 * encode_frame(FrameType.BYTES, 0, b"x") + HEADER.pack(5000, FrameType.BYTES, 0)
+        )
+    )
+
+    assert next(runs) == (FrameType.BYTES, 0, [b"x", b"x"])
+    with pytest.raises(ProtocolError, match="5000"):
+        next(runs)
+
+
 def test_frames_come_out_of_single_bytes() -> None:
     """A line that delivers one byte at a time delivers all the same; a frame comes with its last byte, not before."""
     decoder = FrameDecoder(1 << 20)

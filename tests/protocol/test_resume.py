@@ -187,7 +187,7 @@ def test_a_session_without_a_line_expires() -> None:
 def test_expiry_is_looked_at_when_a_client_comes_too() -> None:
     """Whoever ends the expired may be late; the client is told what had arrived all the same."""
     table, record = make_table(Limits(resume_window=300.0))
-    record.session.receive(TEXT, 0, b"a")
+    record.session.receive(TEXT, 0, (b"a",))
     table.detached(record, 100.0)
 
     refusal = table.judge(make_resume(token=A, attempt=2), "ana", 400.0)
@@ -275,7 +275,7 @@ def test_the_dead_are_remembered_for_their_holders() -> None:
     """How the session ended, and what had arrived and was handled."""
     table, record = make_table()
     for text in (b"a", b"b"):
-        record.session.receive(TEXT, 0, text)
+        record.session.receive(TEXT, 0, (text,))
     record.session.take(record.session.messages)
     record.session.handle_taken(record.session.messages)
     record.offer(B)

@@ -129,24 +129,28 @@ class Connection(Greeting):
         if phase is not self._accepting[0]:
             self._accepting = (phase, ACCEPTED[self.role, phase])
         accepted = self._accepting[1]
-        for kind, number, payload in decoder.feed(data):
+        for kind, number, payloads in decoder.runs(data):
             if kind not in accepted:
                 raise ProtocolError(why_not(kind, phase))
             if kind >= FIRST_COUNTED and session is not None:  # every phase that accepts these has one
-                session.receive(kind, number, payload)
+                session.receive(kind, number, payloads)
                 is_quiet = is_quiet and kind <= LAST_DATA
                 continue
             if kind in _TALK and session is not None:
-                _receive_talk(session, kind, number, payload)
+                for payload in payloads:
+                    _receive_talk(session, kind, number, payload)
                 is_quiet = is_quiet and kind <= _HANDLED
                 continue
-            self._receive_frame(kind, payload, now)
             is_quiet = False
-            if self.phase is not phase:
-                if self.phase is _CLOSED:
-                    return
-                phase, session = self.phase, self.session
-                accepted = ACCEPTED[self.role, phase]
+            for payload in payloads:
+                if kind not in accepted:
+                    raise ProtocolError(why_not(kind, phase))
+                self._receive_frame(kind, payload, now)
+                if self.phase is not phase:
+                    if self.phase is _CLOSED:
+                        return
+                    phase, session = self.phase, self.session
+                    accepted = ACCEPTED[self.role, phase]
         self.is_quiet = is_quiet
         held = decoder.held
         if held:

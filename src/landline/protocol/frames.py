@@ -7,7 +7,7 @@ hello and no telnet command. The decoder allocates for what arrived, never for w
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from enum import IntEnum
 from typing import Final
 
@@ -75,6 +75,9 @@ LAST_DATA: Final = int(FrameType.PACKED)
 
 Frame = tuple[int, int, bytes]
 """Type, number, payload."""
+
+Run = tuple[int, int, Sequence[bytes]]
+"""Type and number of frames that follow each other, and their payloads."""
 
 
 class ResetCode(IntEnum):
@@ -221,8 +224,14 @@ class FrameDecoder:
         self.held = 0
         self.needed = HEADER.size
 
-    def feed(self, data: bytes) -> Iterable[Frame]:
-        """Return the frames that ``data`` completes.
+    def feed(self, data: bytes) -> Iterator[Frame]:
+        """Yield the frames that ``data`` completes; see ``runs``."""
+        for kind, number, payloads in self.runs(data):
+            for payload in payloads:
+                yield kind, number, payload
+
+    def runs(self, data: bytes) -> Iterable[Run]:
+        """Return the frames that ``data`` completes, those together that follow each other and differ in their payloads alone.
 
         The iterator must be run to its end, or the decoder be dropped.
 
@@ -236,11 +245,11 @@ class FrameDecoder:
             length, kind, number = HEADER.unpack_from(data)
             if length == len(data) - HEADER.size and length <= self._small:
                 return (
-                    (kind, number, data[HEADER.size :]),
+                    (kind, number, (data[HEADER.size :],)),
                 )  # one whole frame, as where they come one at a time
         return self._cut(data)
 
-    def _cut(self, data: bytes) -> Iterator[Frame]:
+    def _cut(self, data: bytes) -> Iterator[Run]:
         at, header_size = 0, HEADER.size
         if self.held:
             if self.held < header_size:
@@ -253,29 +262,45 @@ class FrameDecoder:
                 return
             at = stop
             yield self._finish()
-        unpack, max_message = HEADER.unpack_from, self._max_message
+        unpack, small = HEADER.unpack_from, self._small
         end = len(data)
+        run: list[bytes] = []
+        run_kind, run_number, error = -1, -1, None
         while end - at >= header_size:
             length, kind, number = unpack(data, at)
-            if length > (max_message if FIRST_COUNTED <= kind <= LAST_DATA else MAX_CONTROL):
-                raise _too_large(kind, length)
-            stop = at + header_size + length
-            if stop > end:
-                self._keep(data[at : at + header_size])
-                self.needed = stop - at
-                at += header_size
+            if length > small and length > self._most(kind):
+                error = _too_large(kind, length)
                 break
-            yield kind, number, data[at + header_size : stop]
+            start = at + header_size
+            stop = start + length
+            if stop > end:
+                self._keep(data[at:start])
+                self.needed = stop - at
+                at = start
+                break
+            if kind == run_kind and number == run_number:
+                run.append(data[start:stop])
+            else:
+                if run:
+                    yield run_kind, run_number, run
+                run_kind, run_number, run = kind, number, [data[start:stop]]
             at = stop
+        if run:
+            yield run_kind, run_number, run
+        if error is not None:
+            raise error
         if at < end:
             self._keep(_part(data, at, end))
 
     def _learn(self, head: bytes) -> None:
         """Learn from a whole header how much is needed."""
         length, kind, _ = HEADER.unpack(head)
-        if length > (self._max_message if FIRST_COUNTED <= kind <= LAST_DATA else MAX_CONTROL):
+        if length > self._most(kind):
             raise _too_large(kind, length)
         self.needed = HEADER.size + length
+
+    def _most(self, kind: int) -> int:
+        return self._max_message if FIRST_COUNTED <= kind <= LAST_DATA else MAX_CONTROL
 
     def _keep(self, part: bytes | memoryview) -> None:
         """Keep a part of the unfinished frame: of its header, or of its payload once that is whole."""
@@ -289,12 +314,12 @@ class FrameDecoder:
             self._pieces.append(bytearray(part))
         self.held += len(part)
 
-    def _finish(self) -> Frame:
+    def _finish(self) -> Run:
         """Return the frame that was unfinished, and keep nothing of it."""
         _, kind, number = HEADER.unpack(self._head)
         payload = b"".join(self._pieces)
         self._head, self._pieces, self.held, self.needed = b"", [], 0, HEADER.size
-        return kind, number, payload
+        return kind, number, (payload,)
 
 
 def _part(data: bytes, at: int, stop: int) -> bytes | memoryview:

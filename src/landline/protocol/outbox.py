@@ -168,13 +168,17 @@ class Outbox:
         """Have several flows write in turns, so that none waits for another's end."""
         ready = []
         for flow in self.flows.values():
-            if flow.is_waiting:
-                self.stall.wait(flow)
-            elif flow.pending:
-                ready.append(flow)
-        self._turn += 1
-        first = self._turn % len(ready) if ready else 0
-        ready = ready[first:] + ready[:first]
+            if flow.pending:
+                if flow.sent_cost < flow.credit:
+                    ready.append(flow)
+                else:
+                    self.stall.wait(flow)
+        if len(ready) == 1:  # the usual case
+            budget -= self._add_frames(out, ready.pop(), budget)
+        elif ready:
+            self._turn += 1
+            first = self._turn % len(ready)
+            ready = ready[first:] + ready[:first]
         while ready and budget > 0:
             for flow in ready:
                 turn = min(budget, _TURN)
@@ -182,7 +186,7 @@ class Outbox:
                 if budget <= 0:
                     break
             ready = [flow for flow in ready if flow.pending and flow.sent_cost < flow.credit]
-        for flow in [flow for flow in self._ending.values() if not flow.pending]:
+        for flow in [flow for flow in self._ending.values() if not flow.pending] if self._ending else ():
             del self._ending[flow.number]
             end = self._flows.ended(flow)
             self.pressure.used += len(end)

@@ -1,4 +1,4 @@
-"""The session's own state, which outlives connections: counts, acks, credit and flows, over the sending half in ``outbox``.
+"""The session's own state, which outlives connections: what is told to the peer, over what is sent (``outbox``) and received (``inbox``).
 
 ``received`` counts the peer's frames over the whole life of the session, as ``sent`` counts ours. Whatever a count says that cannot be is
 a ``miscount`` and ends the session: never a guess.
@@ -6,11 +6,8 @@ a ``miscount`` and ends the session: never a guess.
 
 from __future__ import annotations
 
-from typing import Any
-
 from ..errors import ProtocolError
-from ..limits import PROTOCOL, Limits
-from .codec import BYTES, Packed, decode_data
+from ..limits import Limits
 from .credit import Pressure, window_for
 from .flow import ENDED, RESET, Flow, is_finished
 from .flows import MESSAGES
@@ -18,7 +15,6 @@ from .frames import (
     COUNT,
     COUNTS,
     FIRST_CREDIT,
-    FRAME_COST,
     LAST_DATA,
     FrameType,
     ResetCode,
@@ -26,12 +22,12 @@ from .frames import (
     kind_of,
     number_of,
 )
-from .outbox import Outbox
+from .inbox import Inbox
 from .states import Role
 
 
-class Session(Outbox):
-    """What both ends keep of a session: the sending half of ``Outbox``, and the receiving one.
+class Session(Inbox):
+    """What both ends keep of a session.
 
     Args:
         limits: ours.
@@ -42,18 +38,11 @@ class Session(Outbox):
         pressure: shared with the sessions whose memory is bounded together with ours; by default we are alone.
 
     Attributes:
-        received: how many of the peer's counted frames arrived.
         peer_window, max_message, max_flows: as the peer granted them at first.
-        inbox_bytes: the cost of what was received and not yet taken, in all flows.
-        unfinished: the bytes that are here of a frame that is still arriving.
-        ack_due_at: when the peer is told what arrived and was handled, at the latest.
-        arrived, handled: flows with news for the program, by number.
-        opened, reset: flows that the peer opened or abandoned, and nobody was told of yet.
     """
 
     __slots__ = (
-        "_asks", "_is_ack_late", "_is_ack_wanted", "_news", "_received_cost", "_received_told", "ack_due_at", "arrived", "handled",
-        "inbox_bytes", "max_flows", "max_message", "opened", "peer_window", "received", "reset", "unfinished",
+        "_asks", "_received_told", "max_flows", "max_message", "peer_window",
     )  # fmt: skip
 
     def __init__(
@@ -76,27 +65,10 @@ class Session(Outbox):
         self.peer_window = peer_window
         self.max_message = peer_max_message
         self.max_flows = peer_max_flows
-        self.received = 0
-        self.inbox_bytes = 0
-        self.unfinished = 0
         self._received_told = 0
-        self._received_cost = 0
-        self.ack_due_at: float | None = None
-        self._is_ack_wanted = False
-        self._is_ack_late = False
-        self._news: list[Flow] = []
         self._asks: dict[int, Flow] = {}
-        self.arrived: dict[int, Flow] = {}
-        self.handled: dict[int, Flow] = {}
-        self.opened: list[Flow] = []
-        self.reset: list[Flow] = []
         if self.pressure.holds_back(self):
             self.messages.window = self.messages.granted = min(FIRST_CREDIT, limits.window)
-
-    @property
-    def memory(self) -> int:
-        """Bytes that count as pressure: what arrives, what waits for our program, and for the peer."""
-        return self.unfinished + self.inbox_bytes + self.held
 
     # The program sends...
 
@@ -106,11 +78,6 @@ class Session(Outbox):
             flow.wanted = flow.queued
             self._asks[flow.number] = flow
             self._wake()
-
-    def tell_now(self) -> None:
-        """The peer waits for what we have to tell: that waits for no company."""
-        self._is_ack_wanted = self._is_ack_late = True
-        self._wake()
 
     # The program opens and leaves flows...
 
@@ -134,57 +101,6 @@ class Session(Outbox):
         """Send and take no more; what waits in the flow is dropped at both ends."""
         self._flows.abandon(flow, code, reason)
         self._wake()
-
-    # The program receives...
-
-    def take(self, flow: Flow) -> Any:
-        """Return the oldest value of a flow that has one.
-
-        Raises:
-            ProtocolError: it is not what its type says; the session must end.
-        """
-        value, cost = flow.inbox.popleft()
-        flow.handled = flow.taken  # everything taken before it
-        flow.taken += 1
-        flow.taken_cost += cost
-        self.inbox_bytes -= cost
-        pressure = self.pressure
-        pressure.used -= cost
-        if pressure.is_on:
-            pressure.eased()
-        if not flow.is_news or (
-            not self._is_ack_late
-            and (
-                flow.handled_told < flow.asked
-                or flow.taken_cost + flow.window - flow.granted >= flow.window >> 1
-            )
-        ):
-            self.took(flow)
-        return value.unpack() if type(value) is Packed else value
-
-    def took(self, flow: Flow) -> None:
-        """See that what was taken and handled is told to the peer in time."""
-        if not flow.is_news:
-            flow.is_news = True
-            self._news.append(flow)
-        if flow.is_news_urgent:
-            self._is_ack_late = True
-        elif self.ack_due_at is not None:
-            return
-        self._is_ack_wanted = True
-        if not self._is_woken:
-            self._is_woken = True
-            self.wake()
-
-    def handle_taken(self, flow: Flow) -> None:
-        """Everything the program has taken of a flow is handled; where that was the last of it, the peer is told that too."""
-        if flow.handled != flow.taken:
-            flow.handled = flow.taken
-            if not flow.is_news or flow.handled_told < flow.asked:
-                self.took(flow)
-        if flow.theirs and flow.is_read_out:
-            self._flows.finish(flow)
-            self._wake()
 
     # A transport comes and goes...
 
@@ -330,68 +246,6 @@ class Session(Outbox):
 
     # Reading...
 
-    def gather(self, unfinished: int) -> None:
-        """So many bytes are here now of a frame that is still arriving."""
-        if more := unfinished - self.unfinished:
-            self.unfinished = unfinished
-            self.pressure.gather(more)
-
-    def receive(self, kind: int, number: int, payload: bytes) -> None:
-        """Take one counted frame into its flow's inbox.
-
-        Raises:
-            ProtocolError: no such flow, no credit, or a payload that is not what its type says.
-        """
-        cost = len(payload) + FRAME_COST
-        if kind > LAST_DATA:
-            self._receive_about(kind, number, payload)
-        else:
-            flow = self.flows.get(number)
-            if flow is None or flow.theirs & (ENDED | RESET):
-                raise ProtocolError(f"flow {number} {'is not open' if flow is None else 'had ended'}")
-            if not flow.ours & RESET:  # what we abandoned is counted, and nothing else
-                if flow.received_cost >= flow.granted:
-                    raise ProtocolError(f"flow {number} was sent beyond its credit", limit="window")
-                flow.inbox.append((payload if kind == BYTES else decode_data(kind, payload), cost))
-                flow.received += 1
-                flow.received_cost += cost
-                self.inbox_bytes += cost
-                self.pressure.used += cost
-                self.arrived[number] = flow
-        self.received += 1
-        self._received_cost += cost
-        if self._received_cost >= self.limits.window >> 1:
-            if not self._is_ack_late:
-                self.tell_now()
-        elif self.ack_due_at is None and not self._is_ack_wanted:
-            self._is_ack_wanted = True
-            self._wake()
-
-    def _receive_about(self, kind: int, number: int, payload: bytes) -> None:
-        if number == MESSAGES:
-            raise ProtocolError("the messages neither begin nor end apart from their session")
-        if kind == FrameType.OPEN:
-            if self._about_unreceived + len(self._about) > PROTOCOL.flow_frames:
-                raise ProtocolError("the peer opens flows, and acks nothing", limit="protocol.flow_frames")
-            flow = self._flows.begun(number, payload)
-            flow.window = self.limits.window  # more than it begins with: that is news, and worked out then
-            self.opened.append(flow)
-            self.took(flow)
-            return
-        flow = self._flows.get(number)
-        if kind == FrameType.RESET:
-            self._flows.was_abandoned(flow, payload)
-            self.reset.append(flow)
-            self._wake()
-        elif payload:
-            raise ProtocolError("a frame about a flow that has more to say than its type")
-        elif kind == FrameType.END:
-            self._flows.was_ended(flow)
-            self.arrived[number] = flow
-        else:
-            self._flows.was_finished(flow)
-            self.handled[number] = flow
-
     def receive_ack(self, received: int, sent: int) -> None:
         """The peer has ``received`` of ours, and had written ``sent`` of its own before saying so."""
         if sent != self.received:
@@ -426,15 +280,3 @@ class Session(Outbox):
         flow = self._flows.find(number)
         if flow is not None and not flow.ours & RESET:  # what we abandoned, it need not wait for
             self.stall.peer_waits(flow, credit)
-
-    # Letting go...
-
-    def _drop(self, flow: Flow) -> None:
-        cost = sum(cost for _, cost in flow.inbox)
-        flow.inbox.clear()
-        flow.taken_cost = flow.received_cost
-        flow.handled = flow.taken = flow.received
-        self.inbox_bytes -= cost
-        self.pressure.used -= cost
-        self.stall.peer_goes_on(flow)
-        super()._drop(flow)

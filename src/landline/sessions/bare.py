@@ -146,10 +146,12 @@ class BareSession:
         """Take what the connection that carries us reports."""
         if self.ended is not None:
             return
-        if type(event) is MessagesReceived:
+        if type(event) is MessagesReceived:  # the commonest first
             flow = self._flows.get(event.flow)
             if flow is not None:
                 flow.arrived.wake()
+        elif type(event) is RoomMade:
+            self._made_room()
         elif isinstance(event, OutcomesKnown):
             if event.flow in self._flows:
                 self._flows[event.flow].was_handled(event.handled)
@@ -162,8 +164,6 @@ class BareSession:
             log.warning("session %s: %s", self.id.hex()[:8], STALLED)
             self.on_limit("stalled_after", "both ends wait for each other")
             self._tell(StateChange(self.state, self.state, STALLED))
-        elif isinstance(event, RoomMade):
-            self._made_room()
         elif isinstance(event, Suspected):
             if self.state is State.CONNECTED:
                 self.set_state(State.SUSPECT, "nothing was heard for a while")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -390,9 +391,10 @@ async def test_damage_is_told_as_what_it_is(tmp_path: Path, monkeypatch: pytest.
     async with taking(tmp_path / "to") as (both, program):
         receive = Core.receive
 
-        def damage(self: Core, kind: int, number: int, payload: bytes) -> None:
-            is_data = self is both.server._bare.core and len(payload) == CHUNK
-            receive(self, kind, number, payload[:-1] + b"\0" if is_data else payload)
+        def damage(self: Core, kind: int, number: int, payloads: Sequence[bytes]) -> None:
+            if self is both.server._bare.core:
+                payloads = [p[:-1] + b"\0" if len(p) == CHUNK else p for p in payloads]
+            receive(self, kind, number, payloads)
 
         monkeypatch.setattr(Core, "receive", damage)
         with pytest.raises(TransferDamaged, match="not what was sent"):

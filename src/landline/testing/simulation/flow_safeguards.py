@@ -10,6 +10,7 @@ from ...protocol.flow import DONE, ENDED, RESET, Flow
 from ...protocol.flows import Flows
 from ...protocol.frames import FrameType, ResetCode
 from ...protocol.handshake import Reset, decode_payload, encode_payload
+from ...protocol.inbox import Inbox
 from ...protocol.session import Session
 from ...protocol.shortage import Shortage
 from .switched_off import Ablation
@@ -99,7 +100,7 @@ def _receive_without_counting(session: Session, kind: int, number: int, payload:
 
 
 FLOW_ABLATIONS: tuple[Ablation, ...] = (
-    Ablation("unfinished frames are not counted", ((Session, "gather", _uncounted),)),
+    Ablation("unfinished frames are not counted", ((Inbox, "gather", _uncounted),)),
     Ablation("nobody is hung up on for unfinished frames", ((Shortage, "_hang_up_on_unfinished", _spared),)),
     Ablation("each flow has a whole window", ((session_module, "window_for", _no_budget),)),
     Ablation(
@@ -118,5 +119,5 @@ FLOW_ABLATIONS: tuple[Ablation, ...] = (
     Ablation("a flow is forgotten when one end is through", ((Flow, "is_over", property(_forget_at_our_end)),)),
     Ablation("totals of a flow before its OPEN", ((Flows, "begin", _tell_of_the_unheard),)),
     Ablation("the end of a flow overtakes its data", ((Session, "end_flow", _end_before_the_data),)),
-    Ablation("frames about flows are not counted", ((Session, "_receive_about", _receive_without_counting),)),
+    Ablation("frames about flows are not counted", ((Inbox, "_receive_about", _receive_without_counting),)),
 )  # fmt: skip

@@ -7,7 +7,7 @@ of the code that it replaces.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from msgspec.structs import replace
@@ -21,6 +21,7 @@ from ...protocol.greeting import Greeting
 from ...protocol.handshake import Refusal
 from ...protocol.heartbeat import Heartbeat, Progress, Verdict
 from ...protocol.host import Host
+from ...protocol.inbox import Inbox
 from ...protocol.outbox import Outbox
 from ...protocol.resume import Record, SessionTable, hash_token
 from ...protocol.session import Session
@@ -238,8 +239,8 @@ def _begin_with_part(self: Connection, session: Session, welcome: Any, now: floa
 _receive = Session.receive
 
 
-def _receive_as_handled(self: Session, kind: int, number: int, payload: bytes) -> None:
-    _receive(self, kind, number, payload)
+def _receive_as_handled(self: Session, kind: int, number: int, payloads: Sequence[bytes]) -> None:
+    _receive(self, kind, number, payloads)
     if kind <= LAST_DATA and number in self.flows:
         self.flows[number].handled = self.flows[number].received
 
@@ -272,13 +273,13 @@ def _pop_without_credit(self: Flow, budget: int) -> list[DataFrame]:
 _pop = Flow.pop
 
 
-def _receive_without_credit(self: Session, kind: int, number: int, payload: bytes) -> None:
+def _receive_without_credit(self: Session, kind: int, number: int, payloads: Sequence[bytes]) -> None:
     flow = self.flows.get(number)
     if kind > LAST_DATA or flow is None:
-        _receive(self, kind, number, payload)
+        _receive(self, kind, number, payloads)
         return
     granted, flow.granted = flow.granted, 1 << 62
-    _receive(self, kind, number, payload)
+    _receive(self, kind, number, payloads)
     flow.granted = granted
 
 
@@ -393,18 +394,18 @@ ABLATIONS: tuple[Ablation, ...] = (
     Ablation("an unfinished frame outlives its line", (
         (Connection, "receive_end", _end_keeping_part), (Greeting, "_begin", _begin_with_part),
     )),
-    Ablation("acked when received", ((Session, "receive", _receive_as_handled),)),
-    Ablation("acked when taken", ((Session, "take", _take_as_handled),)),
+    Ablation("acked when received", ((Inbox, "receive", _receive_as_handled),)),
+    Ablation("acked when taken", ((Inbox, "take", _take_as_handled),)),
     Ablation("unknown is called failed", ((Session, "end", _end_forgetting),)),
     Ablation("the outbox has no bound", ((Outbox, "has_room_in", lambda self, flow: True),)),
     Ablation("the sender minds no credit", ((Flow, "pop", _pop_without_credit),)),
     Ablation(
         "the receiver minds no credit",
-        ((Session, "receive", _receive_without_credit),),
+        ((Inbox, "receive", _receive_without_credit),),
         "honest senders",
         "tests/protocol/test_flow.py",
     ),
-    Ablation("no credit at all is minded", ((Flow, "pop", _pop_without_credit), (Session, "receive", _receive_without_credit))),
+    Ablation("no credit at all is minded", ((Flow, "pop", _pop_without_credit), (Inbox, "receive", _receive_without_credit))),
     Ablation("credit is never renewed", ((Flow, "grantable", property(_never_granting)),)),
     Ablation("no heartbeat", ((Heartbeat, "check", _quiet), (Heartbeat, "timeout_at", _endless))),
     Ablation("pings are not answered", ((Connection, "data_to_send", _without_pongs),)),
