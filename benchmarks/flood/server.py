@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import json
 import logging
 import resource
@@ -123,9 +124,12 @@ async def _echo(session: landline.Session) -> None:
 def _count() -> None:
     """Have strangers from loopback, and the counts."""
     source_of = tcp_listener.source_of
-    tcp_listener.source_of = lambda host: (
-        "" if host == LOOPBACK else host if host[:4] == "127." else source_of(host)
-    )
+
+    @functools.lru_cache
+    def or_a_stranger(host: str) -> str:
+        return "" if host == LOOPBACK else host if host[:4] == "127." else source_of(host)
+
+    tcp_listener.source_of = or_a_stranger
     take, buffer_updated = StreamListener._take, StreamTransport.buffer_updated
 
     def taken(self: StreamListener, sock: socket.socket, name: Any) -> bool:

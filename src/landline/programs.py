@@ -83,18 +83,11 @@ class Programs:
 
     def begin(self, bare: BareSession) -> None:
         """Run the program for a new session."""
-        hub, sent = self._hub, self._sent
+        sent = self._sent
         sending = None if sent is None else Sending(bare, partial(sent.outgoing, bare))
         bare.may = partial(ask, self._authorize, bare.principal)
-        session = Session(bare, lambda seconds: _hang_up(bare), sending, middlewares=self._middlewares)
-        if hub is not None:
-            bare.takers.append(partial(hub.takes, bare, session))
-        bare.takers += [
-            partial(self._groups.takes, bare),
-            partial(self._service.takes, bare, session),
-            partial(self._refreshes.takes, bare),
-            refuse_flow,
-        ]
+        session = Session(bare, partial(_hang_up, bare), sending, middlewares=self._middlewares)
+        bare.takers.append(partial(self._takes, bare, session))
         early: list[BareFlow] = []
         if self._hooks.on_open:
             bare.takers.insert(0, partial(_keep, early))
@@ -102,6 +95,16 @@ class Programs:
         if sending is not None and sent is not None and sent.has(bare):
             self._run(_go_on(bare, sending), f"landline outbox {bare.id.hex()[:8]}")
         bare.hold_flows()
+
+    def _takes(self, bare: BareSession, session: Session, flow: BareFlow) -> bool:
+        """Have a flow that the client opened taken by the pattern that it is of."""
+        return (
+            (self._hub is not None and self._hub.takes(bare, session, flow))
+            or self._groups.takes(bare, flow)
+            or self._service.takes(bare, session, flow)
+            or self._refreshes.takes(bare, flow)
+            or refuse_flow(flow)
+        )
 
     def begin_plain(self, transport: Transport, head: bytes) -> None:
         """Run the program for a caller that speaks plain text."""
@@ -204,6 +207,7 @@ def _is_only_the_end(bare: BareSession, error: BaseException) -> bool:
     )
 
 
-def _hang_up(bare: BareSession) -> None:
+def _hang_up(bare: BareSession, seconds: float) -> None:
+    del seconds  # it is the client that dials again
     if bare.driver is not None:
         bare.driver.abort()

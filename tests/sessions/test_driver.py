@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -104,11 +105,15 @@ class _Counting:
         return getattr(self._wire, name)
 
 
+def into(events: list[Event]) -> Callable[[Driver, Event], None]:
+    return lambda _, event: events.append(event)
+
+
 async def test_a_failure_in_delivery_ends_this_connection(caplog: pytest.LogCaptureFixture) -> None:
     """It is logged, and the connection is broken off; nothing is raised into the loop."""
     events: list[Event] = []
 
-    def deliver(event: Event) -> None:
+    def deliver(driver: Driver, event: Event) -> None:
         events.append(event)
         if len(events) == 1:
             raise RuntimeError("a bug of ours")
@@ -128,7 +133,7 @@ async def test_the_timer_ends_who_is_too_slow() -> None:
     """Time that passes is the connection's business, and the driver tells it."""
     events: list[Event] = []
     paper = Paper()
-    driver = Driver(Connection(Role.SERVER, Limits(handshake_timeout=10), 0.0), paper, events.append)
+    driver = Driver(Connection(Role.SERVER, Limits(handshake_timeout=10), 0.0), paper, into(events))
     driver.start(b"\xfe")
     await asyncio.sleep(9.9)
     assert events == []
@@ -151,7 +156,7 @@ async def test_a_slow_line_whose_carrier_wraps_is_not_dead(leaves: int) -> None:
 
     paper.write = write  # type: ignore[method-assign]
     connection = Connection(Role.CLIENT, Limits(write_timeout=10.0, heartbeat_interval=1000.0), 0.0)
-    driver = Driver(connection, paper, events.append)
+    driver = Driver(connection, paper, into(events))
     driver.start()
     session = Session(Limits(), peer_window=1 << 20, peer_max_message=1 << 20)
     connection.carry(msgspec.structs.replace(WELCOME, window=1 << 20, heartbeat=1000.0), session, 0.0)
@@ -170,7 +175,7 @@ async def test_an_abort_is_the_end_of_the_line() -> None:
     """Reported once, however often the transport says so too."""
     events: list[Event] = []
     paper = Paper()
-    driver = Driver(Connection(Role.SERVER, Limits(), 0.0), paper, events.append)
+    driver = Driver(Connection(Role.SERVER, Limits(), 0.0), paper, into(events))
     driver.start()
     driver.abort()
     driver.abort()
@@ -185,12 +190,12 @@ async def test_an_abort_is_the_end_of_the_line() -> None:
 
 async def test_who_attaches_to_a_connection_that_ended_is_told() -> None:
     """The line dropped while the client was busy with its welcome: nobody may believe that the session is on it."""
-    driver = Driver(Connection(Role.CLIENT, Limits(), 0.0), Paper(), lambda event: None)
+    driver = Driver(Connection(Role.CLIENT, Limits(), 0.0), Paper(), into([]))
     driver.start()
     driver.abort()
     await asyncio.sleep(1)
     late: list[Event] = []
-    driver.deliver = late.append
+    driver.deliver = into(late)
     session = Session(Limits(), peer_window=1, peer_max_message=1)
     driver.connection.carry(WELCOME, session, 1.0)
     driver.schedule()

@@ -11,14 +11,20 @@ from typing import Final
 from .frames import FIRST_COUNTED, FrameType
 
 
-class Role(enum.Enum):
+class _Named(enum.Enum):
+    """Looked up often: an enumeration's own hash is worked out in Python each time."""
+
+    __hash__ = object.__hash__
+
+
+class Role(_Named):
     """Which end we are."""
 
     CLIENT = "client"
     SERVER = "server"
 
 
-class State(enum.Enum):
+class State(_Named):
     """What a person who watches a session sees."""
 
     CONNECTING = "connecting"
@@ -41,7 +47,7 @@ TRANSITIONS: Final[dict[State, frozenset[State]]] = {
 }
 
 
-class Phase(enum.Enum):
+class Phase(_Named):
     """How far a connection has come."""
 
     GREETING = "greeting"

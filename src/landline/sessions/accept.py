@@ -212,7 +212,7 @@ class Acceptor:
     def greet(self, transport: Transport, head: bytes = b"") -> None:
         """Expect a session on a transport."""
         connection = Connection(Role.SERVER, self._limits, self._loop.time(), jitter=self._chance())
-        driver = Driver(connection, transport, lambda event: self._deliver(driver, event))
+        driver = Driver(connection, transport, self._deliver)
         self._host.greet(driver, transport.source)
         driver.start(head)
 

@@ -110,7 +110,8 @@ async def _dial(
     connection = Connection(Role.CLIENT, limits, loop.time(), jitter=jitter)
     answer: asyncio.Future[Welcomed | Turned | ConnectionEnded] = loop.create_future()
 
-    def deliver(event: Event) -> None:
+    def deliver(driver: Driver, event: Event) -> None:
+        del driver
         if not answer.done() and isinstance(event, Welcomed | Turned | ConnectionEnded):
             answer.set_result(event)
 

@@ -24,7 +24,7 @@ class Driver:
     """A transport's receiver that runs a connection.
 
     Args:
-        deliver: called with each event, in order; an exception in it ends this connection and no other.
+        deliver: called with us and each event, in order; an exception in it ends this connection and no other.
 
     Attributes:
         deliver_news: called instead with those that concern only the session which is carried, while there is one.
@@ -38,7 +38,7 @@ class Driver:
     )  # fmt: skip
 
     def __init__(
-        self, connection: Connection, transport: Transport, deliver: Callable[[Event], None]
+        self, connection: Connection, transport: Transport, deliver: Callable[[Driver, Event], None]
     ) -> None:
         self.connection = connection
         self.transport = transport
@@ -100,7 +100,7 @@ class Driver:
                 if self.deliver_news is not None and type(event) in NEWS:
                     self.deliver_news(event)
                 else:
-                    self.deliver(event)
+                    self.deliver(self, event)
             except Exception:  # one connection's bug must not be another's
                 log.exception("a connection from %s failed", self.transport.peer)
                 self.has_crashed = True

@@ -6,6 +6,7 @@ import asyncio
 import random
 import secrets
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, Final
 
 from ..errors import ConnectError, ConnectTimeout, ProtocolError, Refused, SessionClosed, Untrusted
@@ -169,7 +170,7 @@ class ClientEnd:
             session.renew(self._begin(welcome))
         self._homes.add(address)
         prefer(self._addresses, str(address))
-        driver.deliver = lambda event: self._deliver(session, driver, event)
+        driver.deliver = partial(self._deliver, session)
         driver.connection.carry(welcome, session.core, self._loop.time())
         self._way_back.welcomed(welcome, self._loop.time())
         self.expires_in = welcome.expires_in

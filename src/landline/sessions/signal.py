@@ -7,6 +7,9 @@ from typing import Final
 
 _MANY: Final = 8
 
+_NOBODY: Final[list[asyncio.Future[None]]] = []
+"""Never filled: each session has several signals, most of which nobody waits for."""
+
 
 class Signal:
     """Something that many can wait for; waking wakes all who wait now."""
@@ -14,12 +17,12 @@ class Signal:
     __slots__ = ("_waiters",)
 
     def __init__(self) -> None:
-        self._waiters: list[asyncio.Future[None]] = []
+        self._waiters = _NOBODY
 
     def wait(self) -> asyncio.Future[None]:
         """Return what to await to be woken once."""
         waiters = self._waiters
-        if len(waiters) >= _MANY:  # of those who gave up waiting nobody told us
+        if not waiters or len(waiters) >= _MANY:  # of those who gave up waiting nobody told us
             self._waiters = waiters = [waiter for waiter in waiters if not waiter.done()]
         waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         waiters.append(waiter)
@@ -28,7 +31,7 @@ class Signal:
     def wake(self) -> None:
         """Wake all who wait."""
         if self._waiters:
-            waiters, self._waiters = self._waiters, []
+            waiters, self._waiters = self._waiters, _NOBODY
             for waiter in waiters:
                 if not waiter.done():
                     waiter.set_result(None)

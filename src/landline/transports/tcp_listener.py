@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import functools
 import ipaddress
 import socket
 from collections.abc import Sequence
@@ -148,6 +149,7 @@ def _is_loopback(host: str) -> bool:
     return ipaddress.ip_address(host.partition("%")[0]).is_loopback
 
 
+@functools.lru_cache(maxsize=1024)
 def source_of(host: str) -> str:
     """Return what limits per source count by."""
     try:

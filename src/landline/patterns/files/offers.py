@@ -262,7 +262,7 @@ class Files:
         self._offers: Offers | None = None
         self._is_decided = False
         self._early: list[BareFlow] = []
-        self._serving = Serving()
+        self._serving: Serving | None = None
         bare.takers.append(self._takes)
 
     def open(self, quota: Quota) -> Offers:
@@ -301,6 +301,8 @@ class Files:
         if self._offers is None:
             flow.reset(ResetCode.UNWANTED, _NOBODY)
         else:
+            if self._serving is None:  # most sessions carry no file
+                self._serving = Serving()
             self._serving.run(self.bare, flow, self._receive_offer(flow))
 
     async def _receive_offer(self, flow: BareFlow) -> None:
