@@ -46,7 +46,7 @@ def test_each_flow_takes_half_of_what_the_others_leave() -> None:
         flow.window = flow.granted = window_for(others(flow, flows), LIMITS, is_pressed=False)
 
     windows = [flow.window for flow in flows]
-    assert windows[:4] == [256 << 10, 256 << 10, 256 << 10, 128 << 10]
+    assert windows[:4] == [512 << 10, 512 << 10, 512 << 10, 256 << 10]
     assert min(windows) == FIRST_CREDIT
     least = sum(window == FIRST_CREDIT for window in windows) * FIRST_CREDIT
     assert sum(windows) <= LIMITS.credit + least
@@ -54,12 +54,12 @@ def test_each_flow_takes_half_of_what_the_others_leave() -> None:
 
 def test_what_a_flow_has_taken_is_free_for_others() -> None:
     """The budget counts what may lie in the inboxes, not what went through them."""
-    flow = Flow(1, 1 << 20, 0)
+    flow = Flow(1, LIMITS.credit, 0)
     assert window_for(flow.committed, LIMITS, is_pressed=False) == FIRST_CREDIT
 
     session = Session(LIMITS, peer_window=0, peer_max_message=0)
     session.flows[1] = flow
-    session.receive(FrameType.BYTES, 1, (bytes(1 << 20),))
+    session.receive(FrameType.BYTES, 1, (bytes(LIMITS.credit),))
     session.take(flow)
 
     assert window_for(flow.committed, LIMITS, is_pressed=False) == LIMITS.window
@@ -154,7 +154,7 @@ def test_senders_wait_under_pressure_and_go_on_after_it() -> None:
 def test_credit_is_withheld_under_pressure_and_granted_after_it() -> None:
     """What was sent already is taken as ever; there is only no more granted than the least."""
     pressure = Pressure(600_000)
-    session = make_session(pressure=pressure, role=Role.SERVER)
+    session = make_session(Limits(window=256 << 10), pressure=pressure, role=Role.SERVER)
     session.attach(0)
     session.data_to_send(0.0, 1 << 20)
     pressure.used = 600_000
@@ -174,7 +174,7 @@ def test_credit_is_withheld_under_pressure_and_granted_after_it() -> None:
     pressure.eased()
     written = frames_of(session.data_to_send(1.0, 1 << 20))
     granted = [COUNT.unpack(payload)[0] for kind, _, payload in written if kind == FrameType.CREDIT]
-    assert granted == [session.messages.taken_cost + LIMITS.window]
+    assert granted == [session.messages.taken_cost + session.limits.window]
     assert granted[0] > withheld
 
 

@@ -106,7 +106,7 @@ def test_an_end_waits_for_the_credit_of_what_is_before_it() -> None:
     """And is never lost for want of it."""
     pair = open_pair()
     ours, flow, theirs, other = both(pair)
-    for _ in range(6):
+    for _ in range(12):
         put(ours, flow, "y" * 100_000)
     ours.end_flow(flow)
     pair.settle()
@@ -116,7 +116,7 @@ def test_an_end_waits_for_the_credit_of_what_is_before_it() -> None:
     while not other.is_read_out or not heard:
         heard += len(read(theirs, other))
         pair.settle()
-    assert heard == 6
+    assert heard == 12
 
 
 def test_a_reset_drops_what_waits_at_both_ends() -> None:

@@ -14,7 +14,7 @@ WORDS = [
     "PONG",
     "ACK received=3 sent=5",
     "HANDLED 0 2",
-    "CREDIT 7 262144",
+    "CREDIT 7 524288",
     "ASK 0 4",
     "WAITING 3 4096",
     "TEXT 0 'Grüße, und \"mehr\"'",

@@ -11,9 +11,9 @@ export const DEFAULTS = Object.freeze({
   /** One message; larger things are streams or files. */
   maxMessage: 1 << 20,
   /** Received and not yet taken by the program; a frame counts 64 bytes more than its payload. */
-  window: 256 << 10,
+  window: 512 << 10,
   /** What the windows of all flows may add up to; each has 4 KiB at the least. */
-  credit: 1 << 20,
+  credit: 2 << 20,
   /** Flows that the peer may have open at once, besides the messages. */
   maxFlows: 64,
   /** Of one flow besides the messages, waiting for the peer's credit. */

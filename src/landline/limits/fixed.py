@@ -135,7 +135,7 @@ class TransportLimits:
     backlog: int = limit(
         256 << 10, "bytes", "waiting to be written; then a transport is not writable until they are fewer"
     )
-    read: int = limit(64 << 10, "bytes", "one read; all sockets of a thread are read into one buffer")
+    read: int = limit(256 << 10, "bytes", "one read; all sockets of a thread are read into one buffer")
     linger: float = limit(
         2.0, "seconds", "for the peer to end its direction after we ended ours; then a reset"
     )

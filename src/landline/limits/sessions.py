@@ -21,12 +21,12 @@ class Limits:
     # Messages and memory.
     max_message: int = limit(1 << 20, "bytes", "one message; larger things are streams or files")
     window: int = limit(
-        256 << 10,
+        512 << 10,
         "bytes",
-        "received and not yet taken by the program; a frame counts 64 bytes more than its payload, so 4,096 small ones fit",
+        "received and not yet taken by the program; a frame counts 64 bytes more than its payload, so 8,192 small ones fit",
     )
     credit: int = limit(
-        1 << 20,
+        2 << 20,
         "bytes",
         "what the windows of all flows of a session may add up to; each has 4 KiB at the least",
     )

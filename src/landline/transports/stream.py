@@ -28,6 +28,14 @@ HIGH_WATER: Final = TRANSPORT.backlog
 READ_SIZE: Final = TRANSPORT.read
 
 
+_LEARNT: Final = 4 << 20
+"""Bytes that are allocated and freed once, untouched, so that glibc learns that blocks of messages come and go.
+
+Until it has seen a large block freed, it gives the top of its heap back to the system as soon as 128 KiB of it are free (``mallopt(3)``,
+``M_TRIM_THRESHOLD``), and has the pages anew a moment later: large messages took twice as long. It may then keep up to twice this.
+"""
+
+
 class _Reading(threading.local):
     """What a thread's loop reads into, whichever socket it reads: each read is copied out of it before the next.
 
@@ -37,6 +45,7 @@ class _Reading(threading.local):
 
     def __init__(self) -> None:
         self.buffer = memoryview(bytearray(READ_SIZE))
+        bytes(_LEARNT)
 
 
 _reading = _Reading()
