@@ -412,7 +412,7 @@ async def test_they_outlive_the_server_with_the_session(house: House, patience: 
         _ = await session.send("x")
         await turns()
         for number in range(6):
-            _ = await house.sessions[0].send(str(number) * 100_000, durable=True)
+            _ = await house.sessions[0].send(str(number) * 200_000, durable=True)
         received = [(await session.receive())[0]]
     async with house.life():
         while received[-1] != "5":
