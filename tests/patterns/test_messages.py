@@ -14,10 +14,12 @@ from landline.limits import Limits
 from landline.patterns.messages import ACKED, MessageReceipt, Messages, Outcome
 from landline.protocol.codec import BYTES, PACKED
 from landline.protocol.events import PeerClosed
-from landline.protocol.frames import CloseCode
+from landline.protocol.flow import Flow
+from landline.protocol.frames import HEADER, CloseCode
 from landline.protocol.session import Session
 from landline.protocol.states import State
 from landline.sessions.bare import BareSession
+from landline.sessions.flow import BareFlow
 
 
 @pytest.fixture
@@ -69,6 +71,22 @@ async def test_a_full_outbox(bare: BareSession) -> None:
     results = await asyncio.gather(*waiting, return_exceptions=True)
 
     assert [type(result) for result in results] == [SessionLost] * 2
+
+
+async def test_what_many_are_told_is_encoded_once(bare: BareSession) -> None:
+    """The outboxes of all of them hold the same frame; of another message, or another flow, it is another one."""
+    state = Session(bare.limits, peer_window=1 << 18, peer_max_message=10)
+    other = BareSession(state, session_id=b"o" * 16, principal="", limits=bare.limits)
+    flow = BareFlow(state, Flow(1, 1 << 18, 1 << 18))
+    for messages in (Messages(bare), Messages(other), Messages(other, flow)):
+        told = b"said"
+        messages.send_nowait(told)
+    messages.send_nowait(b"more")
+
+    ours, theirs = bare.core.messages.pending, state.messages.pending
+    assert ours == [HEADER.pack(4, BYTES, 0) + b"said"]
+    assert ours[0] is theirs[0]
+    assert flow.core.pending == [HEADER.pack(4, BYTES, 1) + b"said", HEADER.pack(4, BYTES, 1) + b"more"]
 
 
 async def test_who_closes_sends_and_receives_no_more(bare: BareSession) -> None:

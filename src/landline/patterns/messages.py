@@ -79,6 +79,18 @@ class MessageReceipt(Receipt, msgspec.Struct, eq=False):
         return outcome
 
 
+class _Encoded:
+    """What was encoded last: a program that tells many sessions the same bytes has them encoded once, and held once in all their outboxes."""
+
+    __slots__ = ("last",)
+
+    def __init__(self) -> None:
+        self.last: tuple[bytes, int, bytes] = b"", -1, b""
+
+
+_encoded: Final = _Encoded()
+
+
 class Messages:
     """Messages over one flow of a session, by default that of its own."""
 
@@ -116,7 +128,7 @@ class Messages:
     def send_nowait(self, value: Any) -> Receipt:
         """Queue a message now or raise."""
         core = self._core
-        if self._why_unwritable() is None and not core.has_room_in(self._flow):
+        if not core.has_room_in(self._flow) and self._why_unwritable() is None:
             encode_data(value, core.max_message)
             self._bare.on_limit(core.full_limit(self._flow), "a sender was told that there is no room")
             raise Full(f"the outbox is full: {core.outbox_frames:,} messages, {core.outbox_bytes:,} bytes")
@@ -140,7 +152,10 @@ class Messages:
         frame: DataFrame
         if type(value) is bytes and len(value) < LARGE and len(value) <= core.max_message:
             # By far the commonest.
-            frame = HEADER.pack(len(value), BYTES, flow.number) + value
+            last, number, frame = _encoded.last
+            if last is not value or number != flow.number:
+                frame = HEADER.pack(len(value), BYTES, flow.number) + value
+                _encoded.last = value, flow.number, frame
         else:
             kind, payload = encode_data(value, core.max_message)
             frame = encode_data_frame(kind, flow.number, payload)
