@@ -104,6 +104,26 @@ async def test_a_sender_that_is_through_takes_nothing_from_another(tmp_path: Pat
     assert [path.name for path in sorted((tmp_path / "to").iterdir()) if path.name[0] != "."] == ["a", "b"]
 
 
+async def test_two_files_of_one_name_are_each_waited_for(tmp_path: Path) -> None:
+    """One sender died in the middle of its own; that another's came through under the same name does not make it whole."""
+    receiving = Receiving(tmp_path)
+    (tmp_path / "big").write_bytes(bytes(5))
+
+    async with receiving.session() as first:
+        forged = Forged(first)
+        await forged.say(Offer(bytes(16), "big", 1 << 20, 1, False))
+        await forged.hear()
+    async with receiving.session() as second:
+        await second.send_file(tmp_path / "big")
+        _ = await second.send(FINISHED)
+    async with receiving.session():
+        assert "Still waiting for big;" in receiving.out.getvalue()
+        assert not receiving.task.done()
+    receiving.stop.set()
+
+    assert await receiving.task == 1
+
+
 async def test_a_sender_that_died_is_not_waited_for_when_another_brings_what_it_was_at(
     tmp_path: Path,
 ) -> None:
