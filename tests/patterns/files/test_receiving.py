@@ -18,6 +18,7 @@ import landline
 from landline.errors import TransferError, TransferRefused
 from landline.limits import FILES
 from landline.patterns.files import receiving
+from landline.patterns.files.staging import Staging
 from landline.protocol.files import Digest, Entry, Offer, Proof
 from landline.testing.pair import pair
 from tests.patterns.files.house import CHUNK, QUICK, Forged, content, make_file, names, settled, taking
@@ -266,9 +267,9 @@ async def test_who_gives_up_twice_still_lets_go_in_order(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A second cancel, while what came is closed: the same transfer waits until it is, and goes on where it was."""
-    go, done = threading.Event(), receiving.Staging.close
+    go, done = threading.Event(), Staging.close
 
-    def close(staging: receiving.Staging) -> None:
+    def close(staging: Staging) -> None:
         go.wait(20)
         done(staging)
 
@@ -281,7 +282,7 @@ async def test_who_gives_up_twice_still_lets_go_in_order(
             assert await sender.hear() == [4, 0, 0]
             await settled(lambda: any(path.stat().st_size == 2 for path in tmp_path.glob("*/data")))
             with monkeypatch.context() as patched:
-                patched.setattr(receiving.Staging, "close", close)
+                patched.setattr(Staging, "close", close)
                 for _ in range(2):
                     accepting.cancel()
                     for _ in range(10):

@@ -62,6 +62,7 @@ class FileRelays:
         loop = asyncio.get_running_loop()
         moved_at = loop.time()
         is_there = is_for_later = False
+        looking: asyncio.Handle
 
         def moved(_: landline.Progress) -> None:
             nonlocal moved_at
