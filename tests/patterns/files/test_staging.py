@@ -559,3 +559,37 @@ def test_to_look_for_what_is_remembered_makes_nothing_younger(tmp_path: Path) ->
     assert (tmp_path / PART).stat().st_mtime == 1000
     with opened(tmp_path):
         assert (tmp_path / PART).stat().st_mtime > 1000
+
+
+def test_to_look_for_what_is_remembered_locks_nothing_that_is_not_whole(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its sender may come back at that moment, and would be refused; a large folder takes a while to look through."""
+    for key in ("file", "folder", "whole"):
+        staging = Staging(tmp_path, key)
+        if key == "file":
+            staging.go_on(0)
+            staging.write([b"x"])
+        else:
+            arrive(staging, b"hello")
+            if key == "folder":
+                staging.place(["a"])
+            else:
+                staging.publish("x", is_folder=False)
+        staging.close()
+    locked: list[str] = []
+
+    class Seen(Staging):
+        def __init__(self, folder: Path, key: str, *, goes_on: bool = True) -> None:
+            locked.append(key)
+            super().__init__(folder, key, goes_on=goes_on)
+
+    monkeypatch.setattr(module, "Staging", Seen)
+    forget_published(tmp_path)
+
+    assert locked == ["whole"]
+    assert [name for name in names(tmp_path) if "/" not in name] == [
+        ".landline-file.part",
+        ".landline-folder.part",
+        "x",
+    ]

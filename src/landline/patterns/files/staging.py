@@ -337,7 +337,8 @@ def forget_published(folder: Path) -> None:
     Args:
         folder: where they were received.
     """
-    _forget(folder, lambda _: True, lambda staging: bool(staging.published))
+    # Looked at before it is locked: whoever comes back for what is not whole would be told that another program receives it.
+    _forget(folder, _may_be_published, lambda staging: bool(staging.published))
 
 
 def _forget(
@@ -353,6 +354,11 @@ def _forget(
                     if is_forgotten(staging):
                         staging.forget()
                     staging.close()
+
+
+def _may_be_published(entry: os.DirEntry[str]) -> bool:
+    names = set(os.listdir(entry.path))  # noqa: PTH208 - as above
+    return _NAMED in names and _TREE not in names
 
 
 def _is_there(folder: int, name: str) -> bool:
