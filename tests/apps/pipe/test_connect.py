@@ -37,7 +37,7 @@ async def test_a_stop_before_anybody_answered_is_no_success(is_answered: bool) -
         stop.set()
         await session.wait_closed()
 
-    async with landline.serve(say_nothing, "memory://mute"):
+    async with landline.serve(say_nothing, "memory://mute", limits=landline.Limits(close_timeout=0.05)):
         if not is_answered:
             stop.set()
 
