@@ -37,7 +37,7 @@ async def test_a_stop_before_anybody_answered_is_no_success(is_answered: bool) -
         stop.set()
         await session.wait_closed()
 
-    async with landline.serve(say_nothing, "memory://mute", limits=landline.Limits(close_timeout=0.05)):
+    async with landline.serve(say_nothing, "memory://mute"):
         if not is_answered:
             stop.set()
 
@@ -66,7 +66,7 @@ async def test_a_farewell_that_nobody_hears_is_short(monkeypatch: pytest.MonkeyP
     async with landline.serve(say_nothing, "memory://mute"):
         monkeypatch.setattr(landline.Session, "close", hang)
         with pytest.raises(PipeError, match="interrupted before anybody had answered"):
-            await connect.run(Pipe(address="memory://mute"), stop)
+            await connect.run(Pipe(address="memory://mute", limits=landline.Limits(close_timeout=0.05)), stop)
         monkeypatch.undo()
         (session,) = hung
         await close(session)
