@@ -56,6 +56,7 @@ async def test_lines_are_read_until_a_stop(
 ) -> None:
     """Also while the next one is waited for; what was begun of it is not a line."""
     ends = make_ends()
+    monkeypatch.setattr(lines, "standard_input", lambda: None)
     monkeypatch.setattr(lines, "Source", lambda _: ends.source)
     stop, heard = asyncio.Event(), asyncio.Event()
     got: list[tuple[int, bytes]] = []
