@@ -17,6 +17,8 @@ from landline.apps.program.opening import Server
 from landline.apps.program.publish import Publish
 from landline.apps.program.subscribe import Subscribe
 
+from ..conftest import put_away
+
 ADDRESS = "memory://programs"
 
 
@@ -48,7 +50,9 @@ class Standard:
 
     def close(self) -> None:
         for descriptor in self._open:
-            os.close(descriptor)
+            put_away(
+                descriptor
+            )  # closed, its number would be the next test's file, and a late thread would read that
 
 
 @pytest.fixture
