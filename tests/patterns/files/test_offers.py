@@ -32,6 +32,25 @@ async def test_an_offer_says_what_it_is(tmp_path: Path) -> None:
         assert (await sending).name == "mine"
 
 
+async def test_the_same_file_is_known_again_by_its_id(tmp_path: Path) -> None:
+    """Over another session, under another name; another file of the same name is another one."""
+    seen: list[bytes] = []
+    for path, name in (("a", "a"), ("a", "b"), ("b", "a")):
+        async with pair(limits=QUICK) as (client, server):
+            source = tmp_path / path
+            sending = asyncio.create_task(
+                client.send_file(source if source.exists() else make_file(source, 5), name=name)
+            )
+            async with server.files() as offers:
+                offer = await anext(offers)
+                seen.append(offer.id)
+                await offer.refuse()
+            with pytest.raises(TransferRefused):
+                await sending
+
+    assert seen[0] == seen[1] != seen[2]
+
+
 async def test_an_offer_is_answered_once(tmp_path: Path) -> None:
     """A second answer is the program's mistake."""
     async with pair(limits=QUICK) as (client, server):
