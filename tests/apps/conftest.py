@@ -62,7 +62,7 @@ class Ends:
         self.source.stop()
         _close(self._consumer)
         for number in (self._ours_in, self._ours_out):
-            _put_away(number)
+            put_away(number)
         for thread in self._threads:
             thread.join(BOUND)
             assert not thread.is_alive()
@@ -108,7 +108,7 @@ def _write_all(descriptor: int, data: bytes) -> None:
         data = data[os.write(descriptor, data) :]
 
 
-def _put_away(descriptor: int) -> None:
+def put_away(descriptor: int) -> None:
     """Let go of what is open there, and keep the number: a thread of the source or the sink may be about to use it once more."""
     nowhere = os.open(os.devnull, os.O_RDWR)
     os.dup2(nowhere, descriptor)

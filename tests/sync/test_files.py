@@ -17,11 +17,13 @@ def test_files_are_sent_and_taken(tmp_path: Path) -> None:
     """With progress at both ends; who is refused is told why."""
     came: list[landline.ReceivedFile] = []
     seen: list[int] = []
+    ids: set[bytes] = set()
     over = threading.Event()
 
     def take(session: sync.Session) -> None:
         with session.files() as offers:
             for offer in offers:
+                ids.add(offer.id)
                 if offer.is_folder:
                     offer.refuse("no folders, please")
                 else:
@@ -42,5 +44,6 @@ def test_files_are_sent_and_taken(tmp_path: Path) -> None:
         assert over.wait(10)
 
     assert sent.name == "a.txt"
+    assert len(ids) == 2
     assert came[0].path.read_bytes() == file.read_bytes()
     assert seen[-1] == 100_000

@@ -5,12 +5,14 @@ from __future__ import annotations
 import itertools
 import threading
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
 import landline
 from landline import sync
 from landline.limits import SYNC
+from landline.sync.bridge import Bridge
 
 pytestmark = pytest.mark.timeout(30)
 
@@ -130,7 +132,25 @@ def test_a_time_that_is_up_is_seen_between_two_values(session: sync.Session) -> 
 
     assert isinstance(late.value, landline.SendTimeout)
     assert late.value.sent + len(late.value.unsent) == 2
+    assert late.value.unsent[-1] == 1
     assert list(values) == [2]
+
+
+def test_what_was_sent_at_the_last_moment_is_sent(
+    session: sync.Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The time is up just then: there is nothing that could be told as not sent, so this is no time-out."""
+    done = Bridge.run
+
+    def run(bridge: Bridge, work: Any, *args: Any) -> Any:
+        result = done(bridge, work, *args)
+        if work.__name__ == "_all_sent":
+            raise TimeoutError
+        return result
+
+    monkeypatch.setattr(Bridge, "run", run)
+
+    assert session.send_many([1, 2, 3], timeout=10) == 3
 
 
 def test_one_that_cannot_be_sent_stops_it(listener: Listener, session: sync.Session) -> None:

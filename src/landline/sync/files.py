@@ -23,6 +23,7 @@ class FileOffer:
         self.size = offer.size
         self.files = offer.files
         self.is_folder = offer.is_folder
+        self.id = offer.id
 
     def accept(
         self,

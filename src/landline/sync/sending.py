@@ -53,12 +53,15 @@ class _Ahead:
 
     def add(self, value: Any) -> None:
         """Take one more, and wait where it is the last that fits."""
-        self._waiting.append(value)
-        if not self._is_told:  # else the loop is at work, and sees it
-            self._is_told = True
-            self._bridge.post(self._begin)
         if self._until is not None and time.monotonic() > self._until:
-            self._stop()
+            self._bridge.run(self._cancelled)
+            self._waiting.append(value)  # not before: it came too late, and is among those that are told
+            self._see_all_sent()
+        else:
+            self._waiting.append(value)
+            if not self._is_told:  # else the loop is at work, and sees it
+                self._is_told = True
+                self._bridge.post(self._begin)
         if len(self._waiting) >= SYNC.send_ahead or self._error is not None:
             self.finish()
 
@@ -68,7 +71,8 @@ class _Ahead:
         try:
             self._bridge.run(self._all_sent, left)
         except TimeoutError:
-            self._stop()
+            self._bridge.run(self._cancelled)
+            self._see_all_sent()
         if isinstance(self._error, SessionEnded):
             raise self._error
         if self._error is not None:
@@ -76,10 +80,9 @@ class _Ahead:
                 f"{self.sent:,} sent, then: {self._error}", self.sent, self._rest()
             ) from self._error
 
-    def _stop(self) -> None:
-        """It is too late."""
-        self._bridge.run(self._cancelled)
-        if self._error is None:
+    def _see_all_sent(self) -> None:
+        """The time is up; the last may have been sent at the last moment."""
+        if self._waiting and self._error is None:
             raise SendTimeout(
                 f"{self.sent:,} sent, and not all within {self._timeout:g} s", self.sent, self._rest()
             ) from None

@@ -66,7 +66,7 @@ async def test_a_farewell_that_nobody_hears_is_short(monkeypatch: pytest.MonkeyP
     async with landline.serve(say_nothing, "memory://mute"):
         monkeypatch.setattr(landline.Session, "close", hang)
         with pytest.raises(PipeError, match="interrupted before anybody had answered"):
-            await connect.run(Pipe(address="memory://mute"), stop)
+            await connect.run(Pipe(address="memory://mute", limits=landline.Limits(close_timeout=0.05)), stop)
         monkeypatch.undo()
         (session,) = hung
         await close(session)

@@ -12,10 +12,12 @@ from typing import Any
 import pytest
 
 import landline
-from landline.apps.program import publish, rpc, subscribe
+from landline.apps.program import lines, publish, rpc, subscribe
 from landline.apps.program.opening import Server
 from landline.apps.program.publish import Publish
 from landline.apps.program.subscribe import Subscribe
+
+from ..conftest import put_away
 
 ADDRESS = "memory://programs"
 
@@ -36,8 +38,7 @@ class Standard:
         """Have it read that."""
         self._input.write_bytes(data)
         self._open.append(os.open(self._input, os.O_RDONLY))
-        for app in (publish, rpc):
-            self._patch.setattr(app, "standard_input", lambda: self._open[-1])
+        self._patch.setattr(lines, "standard_input", lambda: self._open[-1])
 
     def said(self) -> list[dict[str, Any]]:
         """What was printed so far, line by line."""
@@ -49,7 +50,9 @@ class Standard:
 
     def close(self) -> None:
         for descriptor in self._open:
-            os.close(descriptor)
+            put_away(
+                descriptor
+            )  # closed, its number would be the next test's file, and a late thread would read that
 
 
 @pytest.fixture

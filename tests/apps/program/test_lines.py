@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 
 import pytest
 
 from landline.apps.program import lines
-from landline.apps.program.lines import InputError, lines_of
+from landline.apps.program.lines import InputError, lines_of, lines_until
 
 from ..conftest import Ends
 
@@ -48,3 +49,28 @@ async def test_a_line_has_a_longest(
     assert await anext(found) == (1, b"12345")
     with pytest.raises(InputError, match=r"^line 2 of standard input cannot be used: it is over 5 bytes$"):
         await anext(found)
+
+
+async def test_lines_are_read_until_a_stop(
+    make_ends: Callable[[], Ends], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also while the next one is waited for; what was begun of it is not a line."""
+    ends = make_ends()
+    monkeypatch.setattr(lines, "standard_input", lambda: None)
+    monkeypatch.setattr(lines, "Source", lambda _: ends.source)
+    stop, heard = asyncio.Event(), asyncio.Event()
+    got: list[tuple[int, bytes]] = []
+
+    async def read() -> None:
+        async for line in lines_until(stop):
+            got.append(line)
+            heard.set()
+
+    reading = asyncio.create_task(read())
+    await ends.produce(b"a\nhalf")
+    await heard.wait()
+    assert not reading.done()
+    stop.set()
+    await reading
+
+    assert got == [(1, b"a")]

@@ -7,8 +7,9 @@ import io
 import pytest
 
 import landline
+from landline.apps.cells import cells
 from landline.apps.rates import Meter
-from landline.apps.transfer.bars import Bars, bar_line, status_line, width
+from landline.apps.transfer.bars import Bars, bar_line, status_line
 from landline.apps.transfer.limits import TRANSFER
 
 
@@ -104,6 +105,6 @@ def test_a_line_fits_its_terminal() -> None:
 
     assert bar_line(long, meter, 120).count("█") == 12
     for columns in (120, 70, 50, 20, 5, 0):
-        assert width(bar_line(long, meter, columns)) <= columns
+        assert cells(bar_line(long, meter, columns)) <= columns
     assert status_line(long, meter).endswith(": 50 %, 1 of 3 files, 500 B of 1.0 kB")
     assert bar_line(progress(0, 0), meter, 120).endswith("100 %  0 B of 0 B")

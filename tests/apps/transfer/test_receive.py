@@ -27,6 +27,8 @@ from tests.patterns.files.house import Forged
 pytestmark = pytest.mark.timeout(60)
 
 QUICK = landline.Limits(close_timeout=2.0, redial_min=0.01, redial_max=0.05)
+LEFT = dataclasses.replace(QUICK, close_timeout=0.05)
+"""Of a sender whose receiver goes first: nobody is there to close with."""
 
 
 class Receiving:
@@ -54,11 +56,11 @@ class Receiving:
         return read_ticket(found[1])
 
     @asynccontextmanager
-    async def session(self) -> AsyncIterator[landline.Session]:
+    async def session(self, limits: landline.Limits = QUICK) -> AsyncIterator[landline.Session]:
         ticket = await self.ticket()
         tls = landline.ClientTLS(fingerprint=ticket.fingerprint) if ticket.fingerprint else None
         async with landline.connect(
-            ticket.address, credentials={"secret": ticket.secret}, limits=QUICK, tls=tls
+            ticket.address, credentials={"secret": ticket.secret}, limits=limits, tls=tls
         ) as session:
             yield session
 
@@ -68,7 +70,7 @@ async def test_it_ends_when_a_sender_is_through(tmp_path: Path) -> None:
     receiving = Receiving(tmp_path)
     (tmp_path / "a").write_text("hello")
 
-    async with receiving.session() as session:
+    async with receiving.session(LEFT) as session:
         await session.send_file(tmp_path / "a")
         assert [path.name[:10] for path in sorted((tmp_path / "to").iterdir())] == [".landline-", "a"]
         _ = await session.send(FINISHED)
@@ -104,6 +106,26 @@ async def test_a_sender_that_is_through_takes_nothing_from_another(tmp_path: Pat
     assert [path.name for path in sorted((tmp_path / "to").iterdir()) if path.name[0] != "."] == ["a", "b"]
 
 
+async def test_two_files_of_one_name_are_each_waited_for(tmp_path: Path) -> None:
+    """One sender died in the middle of its own; that another's came through under the same name does not make it whole."""
+    receiving = Receiving(tmp_path)
+    (tmp_path / "big").write_bytes(bytes(5))
+
+    async with receiving.session() as first:
+        forged = Forged(first)
+        await forged.say(Offer(bytes(16), "big", 1 << 20, 1, False))
+        await forged.hear()
+    async with receiving.session() as second:
+        await second.send_file(tmp_path / "big")
+        _ = await second.send(FINISHED)
+    async with receiving.session():
+        assert "Still waiting for big;" in receiving.out.getvalue()
+        assert not receiving.task.done()
+    receiving.stop.set()
+
+    assert await receiving.task == 1
+
+
 async def test_a_sender_that_died_is_not_waited_for_when_another_brings_what_it_was_at(
     tmp_path: Path,
 ) -> None:
@@ -113,12 +135,12 @@ async def test_a_sender_that_died_is_not_waited_for_when_another_brings_what_it_
     ticket = await receiving.ticket()
 
     dead = await landline.connect(
-        ticket.address, credentials={"secret": ticket.secret}, limits=QUICK, pause=lambda _: 30.0
+        ticket.address, credentials={"secret": ticket.secret}, limits=LEFT, pause=lambda _: 30.0
     )
     await dead.send_file(tmp_path / "a")
     assert dead._bare.driver is not None
     dead._bare.driver.abort()
-    async with receiving.session() as session:
+    async with receiving.session(LEFT) as session:
         await session.send_file(tmp_path / "a")
         _ = await session.send(FINISHED)
         assert await receiving.task == 0
@@ -158,7 +180,7 @@ async def test_a_receiver_that_is_stopped_says_how_to_go_on(tmp_path: Path) -> N
     receiving = Receiving(tmp_path)
     (tmp_path / "a").write_bytes(bytes(64 << 20))
 
-    async with receiving.session() as session:
+    async with receiving.session(LEFT) as session:
         begun = asyncio.Event()
 
         def tell(progress: landline.Progress) -> None:
@@ -227,7 +249,7 @@ async def test_each_of_two_is_found_at_its_port_when_they_are_started_again(tmp_
         both = [Receiving(tmp_path, address="tcp://127.0.0.1:0") for _ in range(2)]
         tickets.append([await each.ticket() for each in both])
         for each in both:
-            async with each.session() as session:
+            async with each.session(LEFT) as session:
                 sender = Forged(session)
                 await sender.say(Offer(f"{len(tickets)}".encode() * 16, "x", 6, 1, False))
                 await sender.hear()

@@ -462,3 +462,19 @@ test("who is back later than we is offered then what stood, and what was accepte
 
   assert.deepEqual(client.toSend().map(({ t, file }) => [t, file]), [["offer-file", offer.file], ["take-file", 7]]);
 });
+
+test("of more than a hundred offers the oldest goes that was not accepted, and never the one that has just come", () => {
+  const client = inLobby();
+  const offered = (file) => client.heard({ t: "file-offered", file, by: "ben", name: `${file}.bin`, size: 5 }, 1);
+  const numbers = () => client.files.all.map((each) => each.file);
+  for (let file = 1; file <= 100; file += 1) offered(file);
+  for (let number = 2; number <= 100; number += 1) client.files.accept(number, 1);
+  offered(101);
+  assert.equal(numbers().includes(1), false);
+
+  client.files.accept(101, 1);
+  offered(102);
+  assert.equal(numbers().at(-1), 102);
+  offered(103);
+  assert.deepEqual([numbers().length, numbers().includes(102), numbers().at(-1)], [101, false, 103]);
+});

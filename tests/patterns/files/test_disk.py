@@ -36,6 +36,49 @@ async def test_what_was_begun_is_done_before_the_last() -> None:
     assert done == ["written", "closed"]
 
 
+async def test_the_last_is_waited_for_also_by_who_is_cancelled_again() -> None:
+    """What comes after it may rely on it; the cancel is not lost."""
+    done: list[str] = []
+    go = threading.Event()
+
+    def close() -> None:
+        go.wait(20)
+        done.append("closed")
+
+    disk = DiskThread()
+    closing = asyncio.create_task(disk.close(close))
+    for _ in range(3):
+        await asyncio.sleep(0)
+        closing.cancel()
+    await asyncio.sleep(0)
+    assert not closing.done()
+    go.set()
+    with pytest.raises(asyncio.CancelledError):
+        await closing
+
+    assert done == ["closed"]
+
+
+async def test_an_error_of_the_last_is_told_with_the_cancel() -> None:
+    """It is not said twice, by the loop."""
+    go = threading.Event()
+
+    def close() -> None:
+        go.wait(20)
+        raise OSError("the disk failed")
+
+    disk = DiskThread()
+    closing = asyncio.create_task(disk.close(close))
+    await asyncio.sleep(0)
+    closing.cancel()
+    await asyncio.sleep(0)
+    go.set()
+    with pytest.raises(asyncio.CancelledError) as told:
+        await closing
+
+    assert isinstance(told.value.__cause__, OSError)
+
+
 async def test_an_error_is_whose_work_it_was() -> None:
     """And the next is done all the same."""
     disk = DiskThread()

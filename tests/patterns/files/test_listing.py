@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
+import shutil
 from pathlib import Path
 
 import pytest
@@ -115,6 +116,24 @@ def test_a_folder_has_only_so_many_entries(tmp_path: Path, monkeypatch: pytest.M
     (tmp_path / "f" / "empty" / "more").mkdir()
     with pytest.raises(TransferError, match="more than 4 files, folders and other entries"):
         list_files(tmp_path / "f")
+
+
+@pytest.mark.parametrize("is_folder", [False, True])
+def test_what_vanishes_while_it_is_looked_at_cannot_be_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, is_folder: bool
+) -> None:
+    """It was there, and then it was not: the library's own error says so, as of one that never was."""
+    gone = make_file(tmp_path / "f" / "a", 1)
+    path = gone.parent if is_folder else gone
+    done = module._id_of
+
+    def vanishes(where: Path, files: list[module.Found]) -> bytes:
+        shutil.rmtree(gone.parent)
+        return done(where, files)
+
+    monkeypatch.setattr(module, "_id_of", vanishes)
+    with pytest.raises(TransferError, match="cannot be read: no such file"):
+        list_files(path)
 
 
 def test_a_name_that_is_no_text_can_be_sent(tmp_path: Path) -> None:

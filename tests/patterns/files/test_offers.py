@@ -32,6 +32,25 @@ async def test_an_offer_says_what_it_is(tmp_path: Path) -> None:
         assert (await sending).name == "mine"
 
 
+async def test_the_same_file_is_known_again_by_its_id(tmp_path: Path) -> None:
+    """Over another session, under another name; another file of the same name is another one."""
+    seen: list[bytes] = []
+    for path, name in (("a", "a"), ("a", "b"), ("b", "a")):
+        async with pair(limits=QUICK) as (client, server):
+            source = tmp_path / path
+            sending = asyncio.create_task(
+                client.send_file(source if source.exists() else make_file(source, 5), name=name)
+            )
+            async with server.files() as offers:
+                offer = await anext(offers)
+                seen.append(offer.id)
+                await offer.refuse()
+            with pytest.raises(TransferRefused):
+                await sending
+
+    assert seen[0] == seen[1] != seen[2]
+
+
 async def test_an_offer_is_answered_once(tmp_path: Path) -> None:
     """A second answer is the program's mistake."""
     async with pair(limits=QUICK) as (client, server):
@@ -131,7 +150,8 @@ async def test_a_session_that_ends_in_the_middle_is_told_at_both_ends(tmp_path: 
         if progress.done:
             begun.set()
 
-    async with pair(limits=QUICK) as (client, server):
+    # Not that what is on its way should come through meanwhile.
+    async with pair(limits=replace(QUICK, close_timeout=0.05)) as (client, server):
         sending = asyncio.create_task(client.send_file(make_file(tmp_path / "a", 4 << 20)))
         async with server.files() as offers:
             accepting = asyncio.create_task((await anext(offers)).accept(tmp_path / "to", progress=tell))

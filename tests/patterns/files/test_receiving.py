@@ -7,6 +7,7 @@ import contextlib
 import hashlib
 import shutil
 import subprocess
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ import landline
 from landline.errors import TransferError, TransferRefused
 from landline.limits import FILES
 from landline.patterns.files import receiving
+from landline.patterns.files.staging import Staging
 from landline.protocol.files import Digest, Entry, Offer, Proof
 from landline.testing.pair import pair
 from tests.patterns.files.house import CHUNK, QUICK, Forged, content, make_file, names, settled, taking
@@ -259,6 +261,47 @@ async def test_the_same_transfer_anew_takes_over(tmp_path: Path) -> None:
 
     assert received.path.read_bytes() == b"hello"
     assert not receiving._RUNNING
+
+
+async def test_who_gives_up_twice_still_lets_go_in_order(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A second cancel, while what came is closed: the same transfer waits until it is, and goes on where it was."""
+    go, done = threading.Event(), Staging.close
+
+    def close(staging: Staging) -> None:
+        go.wait(20)
+        done(staging)
+
+    quota = landline.Quota(max_bytes=5)
+    async with pair(limits=QUICK) as (client, server):
+        async with server.files(quota=quota) as offers:
+            sender = Forged(client)
+            await sender.say(FILE, ENTRY, b"he")
+            accepting = asyncio.create_task((await anext(offers)).accept(tmp_path))
+            assert await sender.hear() == [4, 0, 0]
+            await settled(lambda: any(path.stat().st_size == 2 for path in tmp_path.glob("*/data")))
+            with monkeypatch.context() as patched:
+                patched.setattr(Staging, "close", close)
+                for _ in range(2):
+                    accepting.cancel()
+                    for _ in range(10):
+                        await asyncio.sleep(0)
+                assert receiving._RUNNING
+                go.set()
+                with pytest.raises(asyncio.CancelledError):
+                    await accepting
+            assert not receiving._RUNNING
+
+            sender = Forged(client)
+            await sender.say(FILE)
+            accepting = asyncio.create_task((await anext(offers)).accept(tmp_path))
+            assert await sender.hear() == [4, 0, 2]
+            await sender.say(Proof(None))
+            assert await sender.hear() == [5, 0]
+            sender.flow.reset()
+            with pytest.raises(TransferError):
+                await accepting
 
 
 async def test_what_came_of_one_principal_is_not_anothers(tmp_path: Path) -> None:

@@ -14,8 +14,9 @@ import pytest
 
 import landline
 from landline.errors import LandlineError, SessionEnded, TransferDamaged, TransferError, TransferRefused
+from landline.limits import FILES
 from landline.patterns.messages import Messages
-from landline.protocol.files import Accept, Offer
+from landline.protocol.files import Accept, Done, Offer
 from landline.protocol.frames import CloseCode
 from landline.sessions.flow import BareFlow
 from landline.testing.network import Faults
@@ -239,6 +240,29 @@ async def test_a_receiver_that_breaks_a_rule_is_stopped(tmp_path: Path) -> None:
         with pytest.raises(TransferError, match="the other end broke a rule") as told:
             await sending
         assert not isinstance(told.value, TransferDamaged)
+
+
+@pytest.mark.parametrize("who", ["receiver", "sender"])
+async def test_who_never_ends_its_flow_is_not_waited_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, who: str
+) -> None:
+    """The file is there, as the receiver said: what has been passed on is not held up by an end that says no more, and leaves no flow."""
+    monkeypatch.setattr("landline.patterns.files.relaying.FILES", dataclasses.replace(FILES, confirm=0.01))
+    limits = dataclasses.replace(QUICK, resume_window=0.05)
+    async with post(tmp_path / "to", limits=limits) as at:
+        forged = Forged(at.sending.client)
+        onward = at.hold_flows()
+        passing = asyncio.create_task(at.pass_one())
+        await forged.say(Offer(ID, "a", 10, 1, False))
+        await settled(lambda: bool(onward))
+        receiver = Messages(at.receiving.client._bare, onward[0])
+        await receiver.receive()
+        _ = await receiver.send(Done("a"))
+        assert await forged.hear() == [6, "a"]
+        (forged.flow if who == "receiver" else onward[0]).end()
+
+        await asyncio.wait_for(passing, 5)
+        await settled(lambda: flows(at.sending.server, at.receiving.server) == 0)
 
 
 async def test_one_sender_cannot_go_on_with_anothers(tmp_path: Path) -> None:

@@ -366,6 +366,7 @@ async def test_a_receiver_that_talks_nonsense_is_an_error(
                     heard.append(await messages.receive())
             except landline.FlowEnded as error:
                 heard.append(error)
+            flow.end()  # else the sender waits for it
 
         tasks: list[asyncio.Task[None]] = []
 

@@ -261,18 +261,84 @@ def test_a_death_at_any_step_costs_no_copy(
     assert deaths or (is_folder and step in {"link", "unlink"})
 
 
-def test_a_disk_without_links_keeps_the_promise(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """There the name is taken first."""
+def no_links(*_: Any, **__: Any) -> None:
+    raise OSError(errno.EPERM, "Operation not permitted")
 
-    def link(*_: Any, **__: Any) -> None:
-        raise OSError(errno.EPERM, "Operation not permitted")
 
-    monkeypatch.setattr(os, "link", link)
+def no_rename_to_new(*_: Any, **__: Any) -> None:
+    raise OSError(errno.EINVAL, "Invalid argument")
+
+
+@pytest.mark.parametrize("has_rename", [True, False])
+def test_a_disk_without_links_keeps_the_promise(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, has_rename: bool
+) -> None:
+    """There the file is renamed in one step; or the name is taken first, where there is no such step either."""
+    monkeypatch.setattr(os, "link", no_links)
+    if not has_rename:
+        monkeypatch.setattr(module, "rename_to_new", no_rename_to_new)
     (tmp_path / "name.txt").write_text("mine")
 
     assert received(tmp_path, b"theirs").read_bytes() == b"theirs"
     assert (tmp_path / "name.txt").read_text() == "mine"
     assert names(tmp_path) == ["name (1).txt", "name.txt"]
+
+
+@pytest.mark.parametrize("step", ["open", "unlink", "rename", "fsync"])
+def test_a_death_leaves_no_empty_file_where_there_are_no_links(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    """Under its final name there is all of it or nothing, after every step; the next process finishes it."""
+
+    class Death(BaseException):
+        pass
+
+    monkeypatch.setattr(os, "link", no_links)
+    done = getattr(os, step)
+    for at in range(1, 5):
+        folder = tmp_path / f"to{at}"
+        calls = 0
+
+        def dies(*args: Any, **options: Any) -> Any:
+            nonlocal calls
+            calls += 1
+            result = done(*args, **options)
+            if calls == at:  # noqa: B023 - called within this turn
+                raise Death
+            return result
+
+        staging = Staging(folder, KEY)
+        arrive(staging, b"hello")
+        with monkeypatch.context() as patched, contextlib.suppress(Death):
+            patched.setattr(os, step, dies)
+            staging.publish("x", is_folder=False)
+        staging._open.close()  # as a death would
+
+        assert not (folder / "x").exists() or (folder / "x").read_bytes() == b"hello"
+        with opened(folder) as staging:
+            assert staging.publish("x", is_folder=False) == folder / "x"
+            staging.forget()
+        assert names(folder) == ["x"]
+
+
+def test_a_name_that_was_taken_in_vain_is_free_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The disk fails just then: what is here of it is the whole file, still hidden."""
+    monkeypatch.setattr(os, "link", no_links)
+    monkeypatch.setattr(module, "rename_to_new", no_rename_to_new)
+    done = os.rename
+
+    def rename(name: str, new: str, **options: Any) -> None:
+        if new == "x":
+            raise OSError(errno.EIO, "Input/output error")
+        done(name, new, **options)
+
+    with opened(tmp_path) as staging:
+        arrive(staging, b"hello")
+        monkeypatch.setattr(os, "rename", rename)
+        with pytest.raises(OSError, match="Input/output"):
+            staging.publish("x", is_folder=False)
+
+    assert names(tmp_path) == [PART, f"{PART}/data", f"{PART}/named"]
 
 
 def test_two_processes_do_not_receive_the_same(tmp_path: Path) -> None:
@@ -398,11 +464,8 @@ def test_a_death_while_a_file_of_a_folder_finds_its_place_costs_nothing(
     class Death(BaseException):
         pass
 
-    def link(*_: Any, **__: Any) -> None:
-        raise OSError(errno.EPERM, "Operation not permitted")
-
     if not has_links:
-        monkeypatch.setattr(os, "link", link)
+        monkeypatch.setattr(os, "link", no_links)
     done = getattr(os, step)
     for at in range(1, 9):
         folder = tmp_path / f"to{at}"
@@ -496,3 +559,37 @@ def test_to_look_for_what_is_remembered_makes_nothing_younger(tmp_path: Path) ->
     assert (tmp_path / PART).stat().st_mtime == 1000
     with opened(tmp_path):
         assert (tmp_path / PART).stat().st_mtime > 1000
+
+
+def test_to_look_for_what_is_remembered_locks_nothing_that_is_not_whole(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its sender may come back at that moment, and would be refused; a large folder takes a while to look through."""
+    for key in ("file", "folder", "whole"):
+        staging = Staging(tmp_path, key)
+        if key == "file":
+            staging.go_on(0)
+            staging.write([b"x"])
+        else:
+            arrive(staging, b"hello")
+            if key == "folder":
+                staging.place(["a"])
+            else:
+                staging.publish("x", is_folder=False)
+        staging.close()
+    locked: list[str] = []
+
+    class Seen(Staging):
+        def __init__(self, folder: Path, key: str, *, goes_on: bool = True) -> None:
+            locked.append(key)
+            super().__init__(folder, key, goes_on=goes_on)
+
+    monkeypatch.setattr(module, "Staging", Seen)
+    forget_published(tmp_path)
+
+    assert locked == ["whole"]
+    assert [name for name in names(tmp_path) if "/" not in name] == [
+        ".landline-file.part",
+        ".landline-folder.part",
+        "x",
+    ]

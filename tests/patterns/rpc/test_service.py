@@ -199,7 +199,7 @@ async def test_a_server_that_goes_lets_the_calls_that_run_come_to_their_end(take
 
 async def test_a_server_without_a_program_keeps_sessions_for_its_methods() -> None:
     """Methods of its own decorator, too; and its end cancels what runs."""
-    server = landline.Server()
+    server = landline.Server(limits=dataclasses.replace(LIMITS, close_timeout=0.05))
     running: list[asyncio.Task[Any] | None] = []
 
     @server.method

@@ -44,7 +44,7 @@ async def test_a_method_that_hangs_does_not_hold_up_the_end_of_its_process() -> 
     assert process.stdout is not None
     try:
         address = (await process.stdout.readline()).decode().strip()
-        async with landline.connect(address) as session:
+        async with landline.connect(address, limits=landline.Limits(close_timeout=0.1)) as session:
             call = asyncio.create_task(session.call("hang"))
             assert await process.stdout.readline() == b"hangs\n"
             process.send_signal(signal.SIGINT)

@@ -7,12 +7,11 @@ no browser sends a fragment to anybody.
 from __future__ import annotations
 
 from typing import Final, NamedTuple
-from urllib.parse import parse_qsl
 
-from landline.errors import AddressError
+from landline.apps.fragments import fragment_of, read_fragment
 
 _SCHEMES: Final = {"http": "ws", "https": "wss"}
-_FINGERPRINT: Final = "sha256"
+_INVITE: Final = "invite"
 
 
 class Invitation(NamedTuple):
@@ -38,22 +37,10 @@ def read_invitation(address: str) -> Invitation:
     """
     if not is_invitation(address):
         return Invitation(address)
-    where, _, fragment = address.partition("#")
+    where, invite, fingerprint = read_fragment(address.removesuffix("#"), _INVITE)
     scheme = _scheme(where)
     _, _, rest = where.partition("://")
-    fields = dict(parse_qsl(fragment))
-    unknown = sorted(fields.keys() - {"invite", _FINGERPRINT})
-    if unknown or (fragment and not fields):
-        # Not the fragment itself: what was cut off it may be an invite, and errors are kept in logs.
-        raise AddressError(
-            f"{f'{where}#…'!r} is not an address: behind the # stand invite=… and {_FINGERPRINT}=…, and nothing else"
-        )
-    pinned = fields.get(_FINGERPRINT, "")
-    return Invitation(
-        f"{_SCHEMES[scheme]}://{rest}" if scheme in _SCHEMES else where,
-        fields.get("invite", ""),
-        pinned and f"{_FINGERPRINT}:{pinned}",
-    )
+    return Invitation(f"{_SCHEMES[scheme]}://{rest}" if scheme in _SCHEMES else where, invite, fingerprint)
 
 
 def _scheme(address: str) -> str:
@@ -64,9 +51,4 @@ def write_invitation(
     authority: str, invite: str = "", fingerprint: str = "", *, is_secure: bool = True
 ) -> str:
     """Return the web address of a chat at a host and port, with the invite and the fingerprint of its certificate."""
-    fields = []
-    if invite:
-        fields.append(f"invite={invite}")
-    if fingerprint:
-        fields.append(f"{_FINGERPRINT}={fingerprint.removeprefix(f'{_FINGERPRINT}:')}")
-    return f"http{'s' if is_secure else ''}://{authority}/{'#' if fields else ''}{'&'.join(fields)}"
+    return f"http{'s' if is_secure else ''}://{authority}/{fragment_of(_INVITE, invite, fingerprint)}"

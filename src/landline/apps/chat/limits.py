@@ -75,6 +75,11 @@ class ChatLimits:
         "seconds",
         "in which nothing of a file comes through, before it is given up: longer than a line may be down",
     )
+    file_turn: float = limit(
+        60.0,
+        "seconds",
+        "of the same, where others wait for the same sender: then it is their turn, and it waits behind them",
+    )
 
     # What is kept and shown.
     history: int = limit(ServeSettings().history, "lines", "of a room's past that somebody new is shown")

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 from collections.abc import AsyncGenerator
 from typing import Final
 
 from landline.errors import LandlineError
 
-from ..standard import Source
+from ..standard import Source, standard_input
 from .limits import PROGRAM
 
 MAX_LINE: Final = PROGRAM.line
@@ -44,6 +46,26 @@ async def lines_of(source: Source) -> AsyncGenerator[tuple[int, bytes], None]:
         _check(number, len(held))
     if held:
         yield number, bytes(held)
+
+
+async def lines_until(stop: asyncio.Event) -> AsyncGenerator[tuple[int, bytes], None]:
+    """Yield the lines of standard input likewise, until ``stop`` is set; also while nothing comes.
+
+    Raises:
+        InputError, PipeError: likewise.
+    """
+    source = Source(standard_input())
+    asked = asyncio.create_task(stop.wait(), name="lines stop")
+    asked.add_done_callback(lambda _: source.stop())  # cancelled, too
+    try:
+        async with contextlib.aclosing(lines_of(source)) as lines:
+            async for line in lines:
+                if stop.is_set():
+                    return
+                yield line
+    finally:
+        asked.cancel()
+        await asyncio.gather(asked, return_exceptions=True)
 
 
 def _check(number: int, size: int) -> None:

@@ -17,10 +17,10 @@ import msgspec
 import landline
 from landline.errors import DataError, PublishFailed, PublishUnknown, TopicError
 
-from ..standard import Sink, Source, standard_input, standard_output
+from ..standard import Sink, standard_output
 from . import values
 from .limits import PROGRAM
-from .lines import InputError, lines_of
+from .lines import InputError, lines_until
 from .opening import Server, opened
 from .positions import position_text
 
@@ -195,23 +195,10 @@ async def _items(wanted: Publish, only: Item | None, stop: asyncio.Event) -> Asy
     if only is not None:
         yield only
         return
-    source = Source(standard_input())
-    stopping = asyncio.create_task(_stop_reading(source, stop), name="publish stop reading")
-    try:
-        async with contextlib.aclosing(lines_of(source)) as lines:
-            async for number, line in lines:
-                if stop.is_set():
-                    return
-                if (item := _from_line(wanted, number, line)) is not None:
-                    yield item
-    finally:
-        stopping.cancel()
-        source.stop()
-
-
-async def _stop_reading(source: Source, stop: asyncio.Event) -> None:
-    await stop.wait()
-    source.stop()
+    async with contextlib.aclosing(lines_until(stop)) as lines:
+        async for number, line in lines:
+            if (item := _from_line(wanted, number, line)) is not None:
+                yield item
 
 
 def _only(wanted: Publish, text: str) -> Item:

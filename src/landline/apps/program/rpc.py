@@ -15,10 +15,10 @@ import landline
 from landline.errors import CallFailed, DataError
 from landline.patterns.rpc.service import LISTING
 
-from ..standard import Sink, Source, standard_input, standard_output
+from ..standard import Sink, standard_output
 from ..stopping import unless_stopped
 from . import values
-from .lines import InputError, lines_of
+from .lines import InputError, lines_until
 from .opening import Server, opened
 
 
@@ -90,22 +90,13 @@ async def run(wanted: Rpc, stop: asyncio.Event) -> int:
 async def _each_line(
     session: landline.Session, wanted: Rpc, method: str, sink: Sink, stop: asyncio.Event
 ) -> None:
-    source = Source(standard_input())
-    asked = asyncio.create_task(stop.wait(), name="rpc stop")
-    asked.add_done_callback(lambda _: source.stop())
-    try:
-        async with contextlib.aclosing(lines_of(source)) as lines:
-            async for number, line in lines:
-                if stop.is_set():
-                    return
-                if not line.strip():
-                    continue
-                args, named = _arguments(number, line)
-                result = await unless_stopped(_call(session, wanted, method, args, named, number), stop)
-                await sink.write(_line(result))
-    finally:
-        asked.cancel()
-        await asyncio.gather(asked, return_exceptions=True)
+    async with contextlib.aclosing(lines_until(stop)) as lines:
+        async for number, line in lines:
+            if not line.strip():
+                continue
+            args, named = _arguments(number, line)
+            result = await unless_stopped(_call(session, wanted, method, args, named, number), stop)
+            await sink.write(_line(result))
 
 
 def _arguments(number: int, line: bytes) -> tuple[tuple[Any, ...], dict[str, Any]]:

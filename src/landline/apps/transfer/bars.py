@@ -6,13 +6,13 @@ import contextlib
 import os
 import shutil
 import time
-import unicodedata
 from collections.abc import Callable
 from typing import Final, TextIO
 
 import landline
 from landline.apps.rates import Meter, size_text, time_text
 
+from ..cells import cells
 from ..printable import printable
 from .limits import TRANSFER
 
@@ -100,7 +100,7 @@ def bar_line(progress: landline.Progress, meter: Meter, columns: int, others: st
     tail = f"{int(part * 100):3d} %  {_files(progress)}{_rate(progress, meter)}{others}"
     head = f"{_fitted(printable(progress.name), _NAME)}  "
     for line in (f"{head}{bar}  {tail}", f"{head}{tail}", tail):
-        if width(line) <= columns:
+        if cells(line) <= columns:
             return line
     return tail[: max(0, columns)]
 
@@ -130,20 +130,12 @@ def count_text(files: int) -> str:
     return f"{files:,} file" + ("" if files == 1 else "s")
 
 
-def width(text: str) -> int:
-    """Return how many columns a text takes."""
-    return sum(
-        0 if unicodedata.combining(char) else 2 if unicodedata.east_asian_width(char) in "WF" else 1
-        for char in text
-    )
-
-
 def _fitted(name: str, columns: int) -> str:
-    if width(name) <= columns:
+    if cells(name) <= columns:
         return name
     kept = ""
     for char in name:
-        if width(kept + char) > columns - 1:
+        if cells(kept + char) > columns - 1:
             break
         kept += char
     return kept + "…"

@@ -7,9 +7,7 @@ same time, each has its own, by its number.
 from __future__ import annotations
 
 import contextlib
-import errno
 import hashlib
-import os
 import secrets
 from pathlib import Path
 from typing import Final
@@ -18,8 +16,9 @@ import msgspec
 
 from landline.errors import SettingsError
 
+from ..written import write_new
+
 FOLDER: Final = "receive"
-_NO_LINKS: Final = frozenset({errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS})
 _BYTES: Final = 16
 """128 bits: who guesses has a network between them and the receiver."""
 
@@ -65,26 +64,12 @@ class Keeping:
         Raises:
             SettingsError: it cannot be written.
         """
-        unfinished = self._path.with_name(f"{self._path.name}.{secrets.token_hex(4)}")
         try:
             self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            with os.fdopen(os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-                file.write(msgspec.json.encode(kept))
-            try:
-                os.link(unfinished, self._path)
-            except FileExistsError:
-                return False
-            except OSError as error:
-                if error.errno not in _NO_LINKS or self._path.exists():
-                    raise
-                unfinished.replace(self._path)
-            return True
+            return write_new(self._path, msgspec.json.encode(kept))
         except OSError as error:
             reason = (error.strerror or str(error)).lower()
             raise SettingsError(f"{self._path.parent} cannot be written to: {reason}", key="data") from error
-        finally:
-            with contextlib.suppress(OSError):
-                unfinished.unlink()
 
     def forget(self) -> None:
         """The secret was good for this once."""

@@ -37,6 +37,10 @@ class TransferLimits:
         "that a sender, all of whose files are there, tries to tell the receiver that this was all",
     )
     retry: float = limit(1.0, "seconds", "between such tries")
+    share_tries: int = limit(
+        50, "tries", "to share a folder with another receiver that forgets just then what came"
+    )
+    share_retry: float = limit(0.02, "seconds", "between such tries")
 
     # What is shown.
     bar_interval: float = limit(0.1, "seconds", "between two looks of a bar in a terminal")

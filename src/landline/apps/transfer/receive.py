@@ -166,7 +166,8 @@ class _Desk:
         self._quota = landline.Quota() if receive.quota is None else landline.Quota(max_bytes=receive.quota)
         self._sessions: set[landline.Session] = set()
         self._sending: set[landline.Session] = set()
-        self._unfinished: set[str] = set()
+        # By what they are, not by their names: of two files that are called alike, each is waited for.
+        self._unfinished: dict[bytes, str] = {}
         self._is_one_through = False
         self._finished = asyncio.Event()
 
@@ -212,9 +213,9 @@ class _Desk:
                         self._sending.discard(session)
                         self._is_one_through = True
                         if not await self._see_done() and not self._receive.is_kept:
-                            names = ", ".join(sorted(self._unfinished)) or "another sender"
+                            names = ", ".join(sorted(set(self._unfinished.values())))
                             self._bars.say(
-                                f"Still waiting for {names}; Ctrl-C ends that, and keeps what came."
+                                f"Still waiting for {names or 'another sender'}; Ctrl-C ends that, and keeps what came."
                             )
                 taking.cancel()
         except* landline.SessionEnded:
@@ -238,16 +239,16 @@ class _Desk:
             task.add_done_callback(accepting.discard)
 
     async def _accept(self, offer: landline.FileOffer) -> None:
-        self._unfinished.add(offer.name)
+        self._unfinished[offer.id] = offer.name
         try:
             received = await offer.accept(self._receive.to, progress=self._bars.watch(), remember=True)
         except landline.TransferRefused as error:
-            self._unfinished.discard(offer.name)
+            self._unfinished.pop(offer.id, None)
             self._bars.say(f"{offer.name} was refused: {error}", is_error=True)
         except landline.TransferError as error:
             self._bars.say(f"{offer.name} did not come through: {error}", is_error=True)
         else:
-            self._unfinished.discard(offer.name)
+            self._unfinished.pop(offer.id, None)
             of = f"{count_text(received.files)}, " if received.is_folder else ""
             self._bars.say(f"Received {received.path} ({of}{size_text(received.size)}), verified by SHA-256.")
 

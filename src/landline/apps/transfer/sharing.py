@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-import contextlib
 import fcntl
 import os
+import time
 from pathlib import Path
 
 import landline
+
+from .limits import TRANSFER
 
 
 class Sharing:
@@ -41,5 +43,14 @@ class Sharing:
         os.close(self._open)
 
     def _share(self) -> None:
-        with contextlib.suppress(OSError):  # another one forgets at this moment, or the disk has no locks
-            fcntl.flock(self._open, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        for _ in range(TRANSFER.share_tries):
+            try:
+                fcntl.flock(self._open, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            except (
+                BlockingIOError
+            ):  # another one forgets at this moment; without our share it would forget what is ours next time
+                time.sleep(TRANSFER.share_retry)
+            except OSError:
+                return  # the disk has no locks
+            else:
+                return

@@ -6,14 +6,12 @@
 from __future__ import annotations
 
 from typing import Final
-from urllib.parse import parse_qsl
 
 import msgspec
 
-from landline.errors import AddressError
+from ..fragments import fragment_of, read_fragment
 
 _SECRET: Final = "secret"  # noqa: S105 - the name of the field
-_FINGERPRINT: Final = "sha256"
 
 
 class Ticket(msgspec.Struct, frozen=True):
@@ -30,12 +28,7 @@ class Ticket(msgspec.Struct, frozen=True):
     fingerprint: str = ""
 
     def __str__(self) -> str:
-        fields = []
-        if self.secret:
-            fields.append(f"{_SECRET}={self.secret}")
-        if self.fingerprint:
-            fields.append(f"{_FINGERPRINT}={self.fingerprint.removeprefix('sha256:')}")
-        return self.address + ("#" if fields else "") + "&".join(fields)
+        return self.address + fragment_of(_SECRET, self.secret, self.fingerprint)
 
 
 def read_ticket(text: str) -> Ticket:
@@ -44,11 +37,4 @@ def read_ticket(text: str) -> Ticket:
     Raises:
         AddressError: what stands behind the # is none of ours. The message does not repeat it: it may be the secret.
     """
-    address, sharp, fragment = text.partition("#")
-    fields = dict(parse_qsl(fragment))
-    if (sharp and not fields) or fields.keys() - {_SECRET, _FINGERPRINT}:
-        raise AddressError(
-            f"{f'{address}#…'!r} is not an address to send to: behind the # stand {_SECRET}=… and {_FINGERPRINT}=…, and nothing else"
-        )
-    pinned = fields.get(_FINGERPRINT, "")
-    return Ticket(address, fields.get(_SECRET, ""), pinned and f"sha256:{pinned}")
+    return Ticket(*read_fragment(text, _SECRET, purpose=" to send to"))

@@ -26,7 +26,15 @@ class DiskThread:
         return await self.begin(work, *args, **kwargs)
 
     async def close(self, last: Callable[[], None]) -> None:
-        """Have one last thing done, whatever happens to the task, and end the thread behind it."""
+        """Have one last thing done, and end the thread behind it. A task that is cancelled meanwhile, however often, waits for that all the same."""
         done = self.begin(last)
         self._executor.shutdown(wait=False)
-        await asyncio.shield(done)
+        cancelled: asyncio.CancelledError | None = None
+        while not done.done():
+            try:
+                await asyncio.wait([done])
+            except asyncio.CancelledError as error:
+                cancelled = error
+        if cancelled is not None:
+            raise cancelled from done.exception()
+        done.result()

@@ -54,12 +54,12 @@ def list_files(path: str | os.PathLike[str]) -> Listing:
         if stat.S_ISDIR(about.st_mode):
             files, skipped = _walk(where)
             return Listing(_id_of(where, files), True, files, skipped)
+        if not stat.S_ISREG(about.st_mode):
+            raise TransferError(f"{path} is neither a file nor a folder")
+        files = [Found((_text(where.name),), str(where), about.st_size, about.st_mtime_ns)]
+        return Listing(_id_of(where, files), False, files, 0)
     except OSError as error:
         raise unreadable(str(path), error) from error
-    if not stat.S_ISREG(about.st_mode):
-        raise TransferError(f"{path} is neither a file nor a folder")
-    files = [Found((_text(where.name),), str(where), about.st_size, about.st_mtime_ns)]
-    return Listing(_id_of(where, files), False, files, 0)
 
 
 def name_of(path: str | os.PathLike[str]) -> str:

@@ -47,6 +47,7 @@ class FileOffer:
         size: bytes of all of it.
         files: how many files it is; of a folder, 0 and more.
         is_folder: it is a folder.
+        id: the same for the same, unchanged file, whenever and over whatever session it is offered; its sender says it.
         is_answered: it was accepted or refused.
     """
 
@@ -55,6 +56,7 @@ class FileOffer:
         self.size = offer.size
         self.files = offer.files
         self.is_folder = offer.is_folder
+        self.id = offer.id
         self._bare = bare
         self._flow = flow
         self._offer = offer

@@ -7,7 +7,7 @@ it is only seen that no more comes than was offered.
 from __future__ import annotations
 
 import asyncio
-from typing import Any, Final
+from typing import Any, Final, NoReturn
 
 import msgspec
 
@@ -19,7 +19,17 @@ from ...errors import (
     SessionEnded,
     TransferError,
 )
-from ...protocol.files import FILE_PURPOSE, Offer, own_id, read_from_receiver, read_from_sender
+from ...limits import FILES
+from ...protocol.files import (
+    FILE_PURPOSE,
+    Done,
+    FromReceiver,
+    FromSender,
+    Offer,
+    own_id,
+    read_from_receiver,
+    read_from_sender,
+)
 from ...protocol.frames import ResetCode
 from ...sessions.bare import BareSession
 from ...sessions.flow import BareFlow
@@ -68,6 +78,7 @@ class _Relay:
         self._name = name
         self._progress = progress
         self._passed = 0
+        self._ending: asyncio.Timeout | None = None
 
     async def run(self) -> None:
         offer = self._offer
@@ -79,7 +90,10 @@ class _Relay:
             asyncio.ensure_future(self._pass(self._receiver, self._sender)),
         ]
         try:
-            await asyncio.gather(*ways)
+            async with asyncio.timeout(None) as self._ending:
+                await asyncio.gather(*ways)
+        except TimeoutError:
+            pass  # the receiver has it, and said so: that one of the two does not end its flow makes no failure of it
         finally:
             for way in ways:
                 way.cancel()
@@ -99,7 +113,8 @@ class _Relay:
             else:
                 left -= 1
                 is_too_much = left < 0
-                self._see_readable(source, target, value)
+                if isinstance(self._read(source, target, value), Done):
+                    self._end_soon()
             if is_too_much:
                 self._blame(source, target, ProtocolError("more than was offered", "bad-data"))
             await self._put(target, value)
@@ -129,13 +144,19 @@ class _Relay:
         except SessionEnded as error:
             raise self._gone(target, source, error) from error
 
-    def _see_readable(self, source: _End, target: _End, value: object) -> None:
+    def _end_soon(self) -> None:
+        """The receiver has it: what is left is that both end their flows, also one whose line is down just now. More is not waited for."""
+        if self._ending is not None and self._ending.when() is None:
+            window = max(end.bare.limits.resume_window for end in (self._sender, self._receiver))
+            self._ending.reschedule(asyncio.get_running_loop().time() + window + FILES.confirm)
+
+    def _read(self, source: _End, target: _End, value: object) -> FromSender | FromReceiver:
         try:
-            (read_from_sender if source is self._sender else read_from_receiver)(value)
+            return (read_from_sender if source is self._sender else read_from_receiver)(value)
         except ProtocolError as error:
             self._blame(source, target, error)
 
-    def _blame(self, source: _End, target: _End, error: ProtocolError) -> None:
+    def _blame(self, source: _End, target: _End, error: ProtocolError) -> NoReturn:
         """One end broke a rule: its flow ends with it, and the other's too."""
         source.bare.on_limit(error.limit, error.reason)
         source.flow.reset(ResetCode.BAD_DATA, error.reason)

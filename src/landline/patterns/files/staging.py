@@ -22,6 +22,7 @@ from typing import Final
 from ...errors import TransferError, TransferRefused
 from ...limits import FILES
 from ...protocol.filenames import numbered
+from .naming import NOT_HERE, rename_to_new
 
 _PREFIX: Final = ".landline-"
 _SUFFIX: Final = ".part"
@@ -251,11 +252,24 @@ class Staging:
         except OSError as error:
             if error.errno not in _NO_LINKS:
                 raise
-            # A disk without hard links: the name is taken first, and the file put in the place of what takes it.
-            os.close(os.open(name, _NEW_FLAGS, 0o600, dir_fd=self._folder))
-            os.rename(_DATA, name, src_dir_fd=self._own, dst_dir_fd=self._folder)
+            self._give_name_without_links(name)
         else:
             os.unlink(_DATA, dir_fd=self._own)
+
+    def _give_name_without_links(self, name: str) -> None:
+        try:
+            rename_to_new(_DATA, name, src_dir_fd=self._own, dst_dir_fd=self._folder)
+        except OSError as error:
+            if error.errno not in NOT_HERE:
+                raise
+            # Nor has it this: the name is taken first, and the file put in the place of what takes it. Who dies in between leaves an empty file;
+            # to look whether the name is free, and rename then, would overwrite what somebody else puts there in between.
+            os.close(os.open(name, _NEW_FLAGS, 0o600, dir_fd=self._folder))
+            try:
+                os.rename(_DATA, name, src_dir_fd=self._own, dst_dir_fd=self._folder)
+            except OSError:
+                os.unlink(name, dir_fd=self._folder)
+                raise
 
     def _open_data(self) -> int:
         if self._data is None:
@@ -323,7 +337,8 @@ def forget_published(folder: Path) -> None:
     Args:
         folder: where they were received.
     """
-    _forget(folder, lambda _: True, lambda staging: bool(staging.published))
+    # Looked at before it is locked: whoever comes back for what is not whole would be told that another program receives it.
+    _forget(folder, _may_be_published, lambda staging: bool(staging.published))
 
 
 def _forget(
@@ -339,6 +354,11 @@ def _forget(
                     if is_forgotten(staging):
                         staging.forget()
                     staging.close()
+
+
+def _may_be_published(entry: os.DirEntry[str]) -> bool:
+    names = set(os.listdir(entry.path))  # noqa: PTH208 - as above
+    return _NAMED in names and _TREE not in names
 
 
 def _is_there(folder: int, name: str) -> bool:

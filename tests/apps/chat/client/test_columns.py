@@ -6,7 +6,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from prompt_toolkit.utils import get_cwidth
 
-from landline.apps.chat.client.columns import cells, fitting, wrapped
+from landline.apps.cells import cells
+from landline.apps.chat.client.columns import fitting, wrapped
 
 
 def rows(text: str, width: int) -> list[str]:

@@ -317,6 +317,23 @@ def test_so_many_offers_are_remembered() -> None:
     assert len(files) == CLIENT.files
 
 
+def test_one_that_has_just_come_is_remembered_beside_as_many_that_were_accepted() -> None:
+    """It is told of, so it can be accepted; the next one takes its place."""
+    client = accepting()
+    client.typed("/accept", 1.0)
+    for number in range(CLIENT.files - 1):
+        client.heard(wire.FileOffered(1000 + number, "ben", "b", 1), 1.0)
+        client.typed(f"/accept {number + 2}", 1.0)
+
+    for file, name in ((5000, "c"), (5001, "d")):
+        client.heard(wire.FileOffered(file, "ben", name, 1), 1.0)
+        told(client, events.Files)
+        client.typed("/files", 1.0)
+        files = told(client, events.Files)[0].files
+        assert [files[-2].name, files[-1].name] == ["b", name]
+        assert len(files) == CLIENT.files + 1
+
+
 def test_where_no_files_are_found_none_are_sent() -> None:
     """A client without a disk says so."""
     with pytest.raises(ValueError, match="cannot be sent from here"):

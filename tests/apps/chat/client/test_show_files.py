@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from landline.apps.cells import cells
 from landline.apps.chat.client import events
-from landline.apps.chat.client.columns import cells
 from landline.apps.chat.client.files import Move
 from landline.apps.chat.client.show_files import move_line, words_of_file
 

@@ -307,6 +307,55 @@ def test_one_person_receives_and_sends_so_many_at_once(listener: Callable[..., A
     assert dan.client
 
 
+def test_who_takes_nothing_waits_behind_the_others(listener: Callable[..., Any]) -> None:
+    """Given up for now, it has a ticket again, which its sender hears of after those of who waited; only where somebody waits."""
+    scene = Scene(listener, files_each=1)
+    ana, ben, cleo = scene.ana, scene.ben, scene.cleo
+    scene.offer(ana, file=1)
+    scene.offer(ana, file=2)
+    scene.files.take(ben, 1)
+    first, _, stopped = scene.begin(ana, scene.ticket(ana))
+    assert not scene.files.holds_up(first)
+    scene.files.take(cleo, 2)
+    second = scene.ticket(ana)
+    assert scene.files.holds_up(first)
+
+    scene.files.wait_again(first)
+
+    assert not stopped
+    (wanted,) = files_told(ana)
+    assert (wanted.file, wanted.by) == (1, ben.name)
+    begun, taker, _ = scene.begin(ana, second)
+    assert taker is cleo
+    assert scene.files.holds_up(begun)
+    scene.files.end(begun, is_there=True)
+    again, taker, _ = scene.begin(ana, wanted.ticket)
+    assert taker is ben
+    assert not scene.files.holds_up(again)
+
+
+@pytest.mark.parametrize("what", ["taken-back", "taker-gone", "accepted-anew"])
+def test_who_waits_again_needs_what_everybody_needs(listener: Callable[..., Any], what: str) -> None:
+    """An offer that stands, and to be there; who has accepted anew meanwhile has a ticket already."""
+    scene = Scene(listener)
+    ana, ben = scene.ana, scene.ben
+    scene.offer(ana)
+    scene.files.take(ben, FILE)
+    ticket, _, _ = scene.begin(ana, scene.ticket(ana))
+    match what:
+        case "taken-back":
+            scene.files.drop(ana, FILE)
+        case "taker-gone":
+            scene.house.leave(ben)
+        case _:
+            scene.files.take(ben, FILE)
+    files_told(ana)
+
+    scene.files.wait_again(ticket)
+
+    assert files_told(ana) == []
+
+
 @pytest.mark.limit("chat.files")
 def test_so_many_are_on_their_way_in_all(listener: Callable[..., Any]) -> None:
     """Whoever they are of and for."""

@@ -665,8 +665,9 @@ async def test_who_is_cut_off_and_does_not_come_back_has_left_when_the_session_i
 
 async def test_who_is_let_go_while_cut_off_is_not_said_to_be_back(open_chat_with: Opening) -> None:
     """The session ends without its line: the room hears that they are away, and that they have gone."""
-    served = await open_chat_with(connection=landline.Limits(close_timeout=0.05))
-    ana, ben = await served.enter("ana"), await served.enter("ben")
+    limits = landline.Limits(close_timeout=0.05)
+    served = await open_chat_with(connection=limits)
+    ana, ben = await served.enter("ana"), await served.enter("ben", limits=limits)
     assert await ana.hear() == wire.Came("lobby", "ben")
     ben.session.drop(30)
     assert await ana.hear() == wire.Away("ben", True)
@@ -726,12 +727,13 @@ async def test_two_sessions_of_one_client_leave_no_ghost_whenever_the_second_com
 
 
 async def test_a_session_that_is_replaced_while_it_takes_over_ends_in_order(
-    open_one: Any,
+    open_chat_with: Opening,
     listener: Callable[..., Any],
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     """The rooms that it wanted to leave are the third one's by then."""
+    open_one = await open_chat_with(connection=landline.Limits(close_timeout=0.05))
     await open_one.enter("ana", "tea", "hut", client=7)
     house, third = open_one.chat.house, listener(client=7)
     beginning = open_one.chat.history.beginning

@@ -94,6 +94,35 @@ async def test_what_stands_still_is_given_up(open_chat_with: Any, tmp_path: Path
     await sending
 
 
+@pytest.mark.limit("chat.file_turn")
+async def test_who_takes_nothing_does_not_hold_up_the_others(open_chat_with: Any, tmp_path: Path) -> None:
+    """While nobody waits for the same sender it has its time; then the other one's turn comes, and it goes on by itself behind."""
+    limits = ChatLimits(rate=1e6, burst=1e6, files_each=1, file_turn=0.1)
+    open_one = await open_chat_with(limits=limits)
+    ana, ben, cleo = [await open_one.enter(name) for name in ("ana", "ben", "cleo")]
+    source = make_file(tmp_path / "a.bin", SIZE)
+    stuck = asyncio.create_task(ana.session.send_file(source, name=await accepted(ana, ben)))
+    async with ben.session.files() as bens, cleo.session.files() as cleos:
+        await anext(bens)
+        await asyncio.wait([stuck], timeout=0.3)
+        assert not stuck.done()
+
+        await ana.ask(wire.OfferFile(2, FILE + 1, "a.bin", SIZE, to="cleo"))
+        await cleo.hear_until(wire.FileOffered)
+        await cleo.ask(wire.TakeFile(1, FILE + 1))
+        name = f"{(await ana.hear_until(wire.FileWanted)).ticket:x}"
+        with pytest.raises(TransferError, match="not passed on"):
+            await stuck
+        assert open_one.chat.hits.counts["chat.file_turn"] == 1
+        again = await ana.hear_until(wire.FileWanted)
+        assert (again.file, again.by) == (FILE, "ben")
+        for called, offers in ((name, cleos), (f"{again.ticket:x}", bens)):
+            sending = asyncio.create_task(ana.session.send_file(source, name=called))
+            received = await (await anext(offers)).accept(tmp_path / called)
+            await sending
+            assert received.path.read_bytes() == content(SIZE)
+
+
 async def test_an_offer_ends_by_itself(open_chat_with: Any) -> None:
     """Both are told when it has stood for long enough, and it is counted."""
     open_one = await open_chat_with(limits=ChatLimits(rate=1e6, burst=1e6, file_stands=0.05))

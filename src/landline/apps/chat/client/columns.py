@@ -6,24 +6,17 @@ another person's.
 
 from __future__ import annotations
 
-import unicodedata
+from landline.apps.cells import cell, cells
 
 Pieces = list[tuple[str, str]]
 """Styled text, as prompt_toolkit takes it: ``(style, text)``."""
-
-
-def cells(text: str) -> int:
-    """Return how many columns one line of text takes."""
-    if text.isascii():
-        return len(text)
-    return sum(_cells(char) for char in text)
 
 
 def fitting(text: str, width: int) -> str:
     """Return as much of one line as fits so many columns; an ellipsis stands for the rest."""
     used = 0
     for index, char in enumerate(text):
-        used += _cells(char)
+        used += cell(char)
         if used > width:
             return text[: max(index - 2, 0)] + "…"
     return text
@@ -91,9 +84,3 @@ def wrapped(pieces: Pieces, width: int, *, indent: str) -> Pieces:
                 word.append((style, char))
     put_word()
     return result
-
-
-def _cells(char: str) -> int:
-    if unicodedata.combining(char):
-        return 0
-    return 2 if unicodedata.east_asian_width(char) in "WF" else 1

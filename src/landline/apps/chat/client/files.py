@@ -263,8 +263,9 @@ class ClientFiles:
         each = Incoming(self._last, told.file, told.name, told.size, told.by, told.room)
         self._incoming[told.file] = each
         if len(self._incoming) > CLIENT.files:
-            oldest = next((old for old in self._incoming.values() if not old.is_accepted), each)
-            del self._incoming[oldest.file]
+            waiting = (old for old in self._incoming.values() if not old.is_accepted and old is not each)
+            if (oldest := next(waiting, None)) is not None:
+                del self._incoming[oldest.file]
         self._tell(events.FileOffered(each.number, each.name, each.size, each.by, each.room))
 
     def _on_gone(self, file: int, why: str) -> None:

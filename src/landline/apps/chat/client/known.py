@@ -7,8 +7,6 @@ to nobody who is dialled without: anybody may stand on that way, and wait for an
 from __future__ import annotations
 
 import contextlib
-import os
-import secrets
 from pathlib import Path
 from typing import Final
 
@@ -16,6 +14,7 @@ import msgspec
 
 from landline.apps.chat.invitations import Invitation
 from landline.apps.chat.limits import CLIENT
+from landline.apps.written import write
 from landline.settings import is_public
 from landline.transports import parse_address
 from landline.transports.address import SECURE
@@ -58,24 +57,13 @@ class KnownServers:
         while len(known) > MOST:
             del known[next(iter(known))]
         with contextlib.suppress(OSError):
-            self._write(msgspec.json.format(msgspec.json.encode(known)))
+            write(self._path, msgspec.json.format(msgspec.json.encode(known)))
 
     def _read(self) -> dict[str, Known]:
         try:
             return msgspec.json.decode(self._path.read_bytes(), type=dict[str, Known])
         except (OSError, msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             return {}
-
-    def _write(self, data: bytes) -> None:
-        unfinished = self._path.with_name(f"{self._path.name}.{secrets.token_hex(4)}")
-        try:
-            with os.fdopen(os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-                file.write(data)
-                file.flush()
-                os.fsync(file.fileno())
-            unfinished.replace(self._path)
-        finally:
-            unfinished.unlink(missing_ok=True)
 
     def _invite_here(self, invitation: Invitation) -> str:
         """Whoever may read the data of a server on this machine needs no invite from anybody."""

@@ -13,9 +13,10 @@ from typing import Final
 
 import msgspec
 
+from landline.apps.cells import cells
 from landline.apps.chat import wire
 from landline.apps.chat.client import events
-from landline.apps.chat.client.columns import Pieces, cells, fitting
+from landline.apps.chat.client.columns import Pieces, fitting
 from landline.apps.chat.client.model import Client
 from landline.apps.chat.client.pending import LIMITS
 from landline.apps.chat.client.show_files import move_line, words_of_file

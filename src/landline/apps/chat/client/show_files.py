@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from landline.apps.cells import cells
 from landline.apps.chat.client import events
-from landline.apps.chat.client.columns import cells, fitting
+from landline.apps.chat.client.columns import fitting
 from landline.apps.chat.client.files import Move
 from landline.apps.chat.text import safe_text
 from landline.apps.rates import size_text, time_text

@@ -14,6 +14,8 @@ export function carryFiles(session, client, link) {
   const { files } = client;
   /** @type {Set<string>} */
   const sending = new Set();
+  /** @type {Set<string>} in the order they came: who was given up for taking nothing comes again behind those who waited meanwhile */
+  const waiting = new Set();
   let isOver = !session.files;
   const offers = session.files?.();
 
@@ -56,8 +58,13 @@ export function carryFiles(session, client, link) {
   if (offers) take().catch(() => {}); // the session is over, and says so itself
   return {
     stir() {
-      for (const [ticket, each] of files.toSend()) {
-        if (isOver || sending.has(ticket) || sending.size >= AT_ONCE) continue;
+      const wanted = files.toSend();
+      for (const ticket of wanted.keys()) if (!sending.has(ticket)) waiting.add(ticket);
+      for (const ticket of waiting) {
+        if (isOver || sending.size >= AT_ONCE) return;
+        waiting.delete(ticket);
+        const each = wanted.get(ticket);
+        if (!each) continue; // nobody waits for it any more
         sending.add(ticket);
         void send(ticket, each);
       }

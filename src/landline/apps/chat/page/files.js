@@ -187,9 +187,9 @@ export class Files {
     }
     if (this._over.has(String(file)) || before?.own) return;
     if (before) this._forget(before, false);
-    this._add({ file, own: false, name, size, who: by, room, source: null });
+    const added = this._add({ file, own: false, name, size, who: by, room, source: null });
     const others = this.all.filter((each) => !each.own);
-    const oldest = others.length > MOST ? others.find((each) => !each.isAccepted) : undefined;
+    const oldest = others.length > MOST ? others.find((each) => !each.isAccepted && each !== added) : undefined;
     if (oldest) this._forget(oldest, false);
     this._tell("plain", `${oneLine(by)} offers ${oneLine(name)}${room ? ` to #${oneLine(room)}` : ""}: accept or refuse it below.`);
   }

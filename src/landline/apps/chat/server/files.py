@@ -161,9 +161,7 @@ class FileOffers:
                 f"{limits.files} files are on their way in this chat; /accept it again in a while.",
                 "chat.files",
             )
-        number = secrets.randbits(63) or 1
-        self._tickets[number] = offer.tickets[person.client] = Ticket(number, offer, person.client)
-        sender.tell(Telling(wire.FileWanted(file, number, person.name)))
+        self._await(offer, person, sender)
 
     def drop(self, person: Person, file: int) -> None:
         """Its sender takes a file back, or somebody does not want it.
@@ -205,8 +203,7 @@ class FileOffers:
             self._void(ticket)
             raise Refusal("it is not of the size that was offered")
         most = self._limits.files_each
-        passing = (each for each in self._tickets.values() if each.is_passing)
-        if sum(each.offer.sender == client for each in passing) >= most:
+        if self._passing(client) >= most:
             raise Refusal(f"you are sending {most} files, which is the most at once", "chat.files_each")
         ticket.stop = stop
         return ticket, taker
@@ -218,6 +215,21 @@ class FileOffers:
         offer = ticket.offer
         if is_there and offer.to is not None and self._offers.get(offer.file) is offer:
             del self._offers[offer.file]
+
+    def holds_up(self, ticket: Ticket) -> bool:
+        """Whether its sender sends as many as one may, while others wait for another one of theirs."""
+        sender = ticket.offer.sender
+        waiting = any(each.offer.sender == sender and not each.is_passing for each in self._tickets.values())
+        return waiting and self._passing(sender) >= self._limits.files_each
+
+    def wait_again(self, ticket: Ticket) -> None:
+        """It is given up for now: whoever accepted it is the last of those who wait for its sender."""
+        self.end(ticket)
+        offer = ticket.offer
+        sender, taker = self._by_client(offer.sender), self._by_client(ticket.taker)
+        is_offered = self._offers.get(offer.file) is offer
+        if is_offered and sender is not None and taker is not None and ticket.taker not in offer.tickets:
+            self._await(offer, taker, sender)
 
     # ... and going.
 
@@ -251,6 +263,15 @@ class FileOffers:
         for person in [self._by_client(offer.sender), *self._audience(offer)]:
             if person is not None and person.client not in offer.tickets:
                 person.tell(gone)
+
+    def _await(self, offer: Offer, taker: Person, sender: Person) -> None:
+        number = secrets.randbits(63) or 1
+        self._tickets[number] = offer.tickets[taker.client] = Ticket(number, offer, taker.client)
+        sender.tell(Telling(wire.FileWanted(offer.file, number, taker.name)))
+
+    def _passing(self, client: int) -> int:
+        """How many they send just now."""
+        return sum(each.is_passing and each.offer.sender == client for each in self._tickets.values())
 
     def _void(self, ticket: Ticket) -> None:
         if self._tickets.pop(ticket.number, None) is None:

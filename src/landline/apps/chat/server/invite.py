@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import contextlib
 import hmac
-import os
 import re
 import secrets
 from pathlib import Path
 from typing import Final
 
 from landline.apps.chat.limits import TEXT
+from landline.apps.written import write_new
 from landline.errors import SettingsError
 
 FILE: Final = "invite"
@@ -51,7 +50,8 @@ def keep_invite(folder: Path) -> Invite:
     path = folder / FILE
     try:
         if (text := _read(path)) is None:
-            _write(path, secrets.token_urlsafe(_BYTES))
+            # One that somebody else has written meanwhile stays, and is ours, too.
+            write_new(path, f"{secrets.token_urlsafe(_BYTES)}\n".encode())
             text = _read(path)
     except OSError as error:
         reason = (error.strerror or str(error)).lower()
@@ -69,17 +69,3 @@ def _read(path: Path) -> str | None:
         return path.read_text(encoding="utf-8", errors="replace").strip()
     except FileNotFoundError:
         return None
-
-
-def _write(path: Path, text: str) -> None:
-    """Write it whole or not at all, for our own user alone; one that somebody else has written meanwhile stays."""
-    unfinished = path.with_name(f"{path.name}.{secrets.token_hex(4)}")
-    try:
-        with os.fdopen(os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-            file.write(text + "\n")
-            file.flush()
-            os.fsync(file.fileno())
-        with contextlib.suppress(FileExistsError):
-            os.link(unfinished, path)
-    finally:
-        unfinished.unlink(missing_ok=True)

@@ -58,18 +58,40 @@ class FileRelays:
             return
         if not isinstance(taker, Speaker):
             raise AssertionError(f"{taker} has no client")
-        silence = chat.limits.file_silence
-        now = asyncio.get_running_loop().time
-        is_there = False
+        silence, turn = chat.limits.file_silence, chat.limits.file_turn
+        loop = asyncio.get_running_loop()
+        moved_at = loop.time()
+        is_there = is_for_later = False
+        looking: asyncio.Handle
+
+        def moved(_: landline.Progress) -> None:
+            nonlocal moved_at
+            moved_at = loop.time()
+
+        def look() -> None:
+            nonlocal looking
+            still = loop.time() - moved_at
+            if still >= silence or (still >= turn and files.holds_up(ticket)):
+                bound.reschedule(loop.time())
+            else:
+                looking = loop.call_later(min(turn, silence - still), look)
+
+        looking = loop.call_soon(look)
         try:
-            async with asyncio.timeout(silence) as bound:
-                await taker.receive_file(
-                    offer, ticket.offer.file, lambda _: bound.reschedule(now() + silence)
-                )
+            async with asyncio.timeout(None) as bound:
+                await taker.receive_file(offer, ticket.offer.file, moved)
             is_there = True
         except landline.TransferError as error:
             logger.info("a file of %s did not come through: %s", self._sender.name, error)
         except TimeoutError:
-            chat.hit(self._sender, "chat.file_silence", "a file was given up")
+            is_for_later = loop.time() - moved_at < silence
+            limit, outcome = (
+                ("file_turn", "waits behind others") if is_for_later else ("file_silence", "was given up")
+            )
+            chat.hit(self._sender, f"chat.{limit}", f"a file {outcome}")
         finally:
-            files.end(ticket, is_there=is_there)
+            looking.cancel()
+            if is_for_later:
+                files.wait_again(ticket)
+            else:
+                files.end(ticket, is_there=is_there)
