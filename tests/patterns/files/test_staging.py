@@ -22,6 +22,8 @@ from landline.errors import TransferError, TransferRefused
 from landline.limits import FILES
 from landline.patterns.files import staging as module
 from landline.patterns.files.staging import Staging, forget_old, forget_published
+from landline.protocol import staged
+from landline.protocol.staged import Act, Step
 from tests.patterns.files.house import names
 
 KEY = "0123456789abcdef"
@@ -42,7 +44,7 @@ def arrive(staging: Staging, data: bytes, modified: int = 5) -> None:
     """A file comes whole."""
     staging.go_on(0)
     staging.write([data[:3], data[3:]])
-    assert staging.is_right(hashlib.sha256(data).digest())
+    assert staging.digest() == hashlib.sha256(data).digest()
     staging.keep(modified)
 
 
@@ -154,7 +156,7 @@ def test_a_folder_has_only_so_many_files_and_folders(tmp_path: Path, monkeypatch
 @pytest.mark.limit("files.numbers")
 def test_there_are_only_so_many_names(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Then it is told, and what came stays."""
-    monkeypatch.setattr(module, "numbered", lambda name: iter([name, name + " (1)"]))
+    monkeypatch.setattr(staged, "numbered", lambda name: iter([name, name + " (1)"]))
     received(tmp_path, b"x")
     received(tmp_path, b"x")
 
@@ -174,7 +176,7 @@ def test_what_came_is_there_for_the_next(tmp_path: Path) -> None:
         assert staging.prefix() == hashlib.sha256(b"hello ").digest()
         staging.go_on(6)
         staging.write([b"world"])
-        assert staging.is_right(hashlib.sha256(b"hello world").digest())
+        assert staging.digest() == hashlib.sha256(b"hello world").digest()
         staging.keep(1)
         assert staging.publish("x", is_folder=False).read_bytes() == b"hello world"
 
@@ -184,7 +186,7 @@ def test_what_is_wrong_goes(tmp_path: Path) -> None:
     with opened(tmp_path) as staging:
         staging.go_on(0)
         staging.write([b"hello"])
-        assert not staging.is_right(hashlib.sha256(b"HELLO").digest())
+        staging.reject()
 
     assert names(tmp_path) == []
 
@@ -440,7 +442,8 @@ def test_a_file_that_has_its_name_is_never_written_to_again(tmp_path: Path) -> N
     """Its receiver died just then: to the next it is received, whatever its sender says."""
     staging = Staging(tmp_path, KEY)
     arrive(staging, b"hello")
-    staging._write_named("x")
+    for act in (Act.WRITE_NOTE, Act.KEEP_NOTE):
+        staging._do(Step(act, "x"))
     os.link(tmp_path / PART / "data", tmp_path / "x")
     staging._open.close()  # as a death would
 
