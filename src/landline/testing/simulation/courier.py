@@ -116,7 +116,7 @@ class Courier:
             offering = waiting[(a >> 1) % len(waiting)]
             if not offering.is_folder:
                 offering.change()
-        elif what == 6 and self._offerings:
+        elif what == 6 and not b & 0x60 and self._offerings:
             self._offerings[(a >> 1) % len(self._offerings)].is_garbled = True
         elif what == 7 and not b & 0xE0 and self._sending:
             self._sending[(a >> 1) % len(self._sending)].give_up()
@@ -124,7 +124,8 @@ class Courier:
 
     def _offer(self, a: int, b: int) -> None:
         is_folder = (b >> 4) % 4 == 0
-        longest = (100, 600, 2000, 9000)[(b >> 6) % 4]
+        # Where the credit is for one message at a time, large ones take longer than a world has.
+        longest = (100, 600, 2000, 9000)[(b >> 6) % 4] if self.end.limits.window >= 1000 else 300
         sizes = [12 + a % longest]
         if is_folder:
             sizes += [(a * more) % 300 for more in range(1, 1 + (b >> 8) % 4)]
@@ -142,7 +143,7 @@ class Courier:
         if end.ended or end.is_closing or end.is_peer_closed or not end.talk.is_confirmed:
             return
         for offering in self._offerings:
-            if id(offering) not in mine:
+            if id(offering) not in mine and not self.depot.is_ending(offering):
                 flow = open_flow(end, FILE_PURPOSE)
                 if flow is not None:
                     outgoing = Outgoing(self, end, flow, offering)
@@ -265,6 +266,11 @@ class Outgoing:
         self._timer = self._end.node.after(FILES.confirm, self._leave)
         self.arrived()
 
+    @property
+    def is_ending(self) -> bool:
+        """It is there, and the program will be told so."""
+        return self._has_heard_all
+
     def give_up(self) -> None:
         """The program does not go on with it for now."""
         if not self._has_heard_all:
@@ -291,8 +297,8 @@ class Outgoing:
     def died(self) -> None:
         """The process is gone."""
         self._stop()
-        if self._has_heard_all and not self.offering.remembers:
-            self.offering.may_double = True  # who does not know that it is there sends it again
+        if self._has_heard_all:
+            self.offering.died_before_it_knew()
 
 
 class Incoming:

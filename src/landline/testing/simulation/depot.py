@@ -42,8 +42,15 @@ _NEW_NOTE: Final = "named.new"
 _PAUSE: Final = 0.002
 
 
-class Runs(Protocol):
-    """Something that goes on in a process, and is gone with it."""
+class Sends(Protocol):
+    """A transfer that goes out."""
+
+    offering: Offering
+
+    @property
+    def is_ending(self) -> bool:
+        """It is there, and the program will be told so."""
+        ...
 
     def died(self) -> None:
         """The process is gone."""
@@ -79,7 +86,7 @@ class Depot:
         self.outgoing: dict[int, list[Offering]] = {}
         self.incoming: list[Offering] = []
         self.running: dict[str, Receives] = {}
-        self.sending: list[Runs] = []
+        self.sending: list[Sends] = []
         self.crash_in = 0
         self.has_crashed = self.loses_power = False
         self._chance = chance
@@ -105,7 +112,11 @@ class Depot:
 
     def is_sending(self, offering: Offering) -> bool:
         """Whether it is on its way."""
-        return any(getattr(each, "offering", None) is offering for each in self.sending)
+        return any(each.offering is offering for each in self.sending)
+
+    def is_ending(self, offering: Offering) -> bool:
+        """Whether it is there, on the word of another session, and the program waits for the end of that."""
+        return any(each.offering is offering and each.is_ending for each in self.sending)
 
     def work(self, jobs: Jobs[T], then: Callable[[T], None], failed: Callable[[Exception], None]) -> None:
         """Have the thread do something; call back with what came of it, unless the process dies of it."""

@@ -142,6 +142,12 @@ class Offering:
             if not self.is_whole(root[name], is_durable=is_durable):
                 raise Violation(f"file {self._ticket} was called {name}, which is something else")
 
+    def died_before_it_knew(self) -> None:
+        """Its sender has said that it knows, and its program was not told: it sends again what its receiver may have forgotten by now."""
+        if not self.remembers:
+            self.may_double = True
+            self.begins_anew()
+
     def know(self) -> None:
         """Its sender's program is told."""
         self.is_known = True

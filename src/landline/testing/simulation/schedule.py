@@ -170,7 +170,7 @@ def with_groups(shape: Shape, chance: random.Random) -> Shape:
 
 def with_files(shape: Shape, chance: random.Random) -> Shape:
     """Return the same shape, or one in which files are sent, where there is nothing else but messages."""
-    if shape.has_topics or shape.has_calls or shape.has_presence or chance.random() >= 1 / 3:
+    if shape.has_topics or shape.has_calls or shape.has_presence or chance.random() < 0.5:
         return shape
     limits = dataclasses.replace(
         shape.limits, max_flows=64, memory=1 << 28, resume_window=min(shape.limits.resume_window, 60.0)
