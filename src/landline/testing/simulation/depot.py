@@ -42,6 +42,16 @@ _NEW_NOTE: Final = "named.new"
 _PAUSE: Final = 0.002
 
 
+class Process(Protocol):
+    """Who has a depot."""
+
+    node: Node
+
+    def die(self) -> None:
+        """Be killed, and start again."""
+        ...
+
+
 class Sends(Protocol):
     """A transfer that goes out."""
 
@@ -71,6 +81,7 @@ class Depot:
     """The files of one process: what it has received, on a disk that outlives it, and what it would send.
 
     Attributes:
+        process: whose it is.
         shelf: the disk.
         outgoing: what its program wants to send, by the number of the process that it is for; incoming: what others want to send here.
         running: what is being received, by its key; sending: what is being sent.
@@ -79,8 +90,8 @@ class Depot:
         loses_power: when it dies, so does the machine.
     """
 
-    def __init__(self, node: Node, books: FileBooks, chance: random.Random) -> None:
-        self.node = node
+    def __init__(self, process: Process, books: FileBooks, chance: random.Random) -> None:
+        self.process = process
         self.books = books
         self.shelf = Shelf(chance)
         self.outgoing: dict[int, list[Offering]] = {}
@@ -133,7 +144,7 @@ class Depot:
             failed(error)
         else:
             pause = _PAUSE * self._chance.random() ** 2
-            self.node.after(pause, partial(self._do, job, jobs, then, failed))
+            self.process.node.after(pause, partial(self._do, job, jobs, then, failed))
 
     def _do(
         self,
@@ -153,6 +164,11 @@ class Depot:
             self.has_crashed = not self.crash_in
         if not self.has_crashed:
             self._go_on(jobs, then, failed, answer)
+
+
+def depots_of(processes: Sequence[Process], books: FileBooks, chance: random.Random) -> dict[int, Depot]:
+    """Return one for each process, by its number."""
+    return {number: Depot(each, books, chance) for number, each in enumerate(processes)}
 
 
 class Staged:

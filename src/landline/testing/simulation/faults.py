@@ -16,6 +16,7 @@ from ...protocol.states import Phase
 from .checks import check_stranger
 from .client import Client
 from .disk import POINTS, SLOWEST, at_once
+from .file_faults import FILE_FAULT_OPERATIONS
 from .host import STRANGER
 from .line import Node, Port, Violation
 from .programs import PROGRAM_OPERATIONS
@@ -391,40 +392,6 @@ def second_server(world: World, a: int, b: int) -> None:
         raise Violation("a server that had no right to changed the store")
 
 
-def _depot(world: World, a: int) -> int | None:
-    """The number of a process that takes files, and does not stand still."""
-    number = (a >> 8) % len(world.nodes)
-    return None if world.nodes[number].is_stalled or number not in world.depots else number
-
-
-def death_amid_file(world: World, a: int, b: int) -> None:
-    """A process dies right after one of its next steps on the disk; or the power of its machine fails there."""
-    number = _depot(world, a)
-    if number is not None and not world.depots[number].crash_in:
-        depot = world.depots[number]
-        depot.crash_in, depot.loses_power = 1 + b % 12, bool(b & 0x100)
-        world.faults["power cut amid a file" if depot.loses_power else "death amid a file"] += 1
-
-
-def power_cut(world: World, a: int, b: int) -> None:
-    """The power of a machine fails: what was not seen to be on its disk may be gone."""
-    del b
-    number = _depot(world, a)
-    if number is not None:
-        world.depots[number].loses_power = True
-        world.faults["power cut"] += 1
-        world.kill(number)
-
-
-def full_shelf(world: World, a: int, b: int) -> None:
-    """There is no room for files for a while."""
-    number = _depot(world, a)
-    if number is not None and not (shelf := world.depots[number].shelf).is_full:
-        shelf.is_full = True
-        world.faults["full shelf"] += 1
-        world.later(3 + b % 30, partial(setattr, shelf, "is_full", False))
-
-
 FAULT_OPERATIONS: Final[dict[str, Callable[[World, int, int], None]]] = {
     "slice": slice_,
     "late": late,
@@ -447,13 +414,10 @@ FAULT_OPERATIONS: Final[dict[str, Callable[[World, int, int], None]]] = {
     "failing_disk": failing_disk,
     "old_backup": old_backup,
     "second_server": second_server,
-    "death_amid_file": death_amid_file,
-    "power_cut": power_cut,
-    "full_shelf": full_shelf,
 }
-"""Every fault by the name that it has in schedules."""
+"""Every fault by the name that it has in schedules, but for those of ``file_faults``."""
 
 
 def make_world(seed: int, shape: Shape) -> World:
     """Return a world in which all of this can happen."""
-    return World(seed, shape, {**FAULT_OPERATIONS, **PROGRAM_OPERATIONS})
+    return World(seed, shape, {**FAULT_OPERATIONS, **FILE_FAULT_OPERATIONS, **PROGRAM_OPERATIONS})

@@ -8,13 +8,13 @@ from typing import Any
 from msgspec.structs import replace
 
 from ...protocol.files import Accept, Arriving, Digest, Done, Go
-from ...protocol.staged import Act, Found, Standing, Steps
+from ...protocol.staged import Act, Found, Standing, Steps, publish, take_up
 from ...protocol.transfer import AwaitEnd, Deed, Forget, GoOn, Keep, Place, Publish, Receiving, Say
 from . import depot as disk
 from .switched_off import Ablation, needing
 
-_publish = disk.publish
-_take_up = disk.take_up
+_publish = publish
+_take_up = take_up
 _accept = Arriving.accept
 _go = Arriving.go
 _deeds = Receiving.deeds
@@ -34,12 +34,6 @@ def _without(*acts: Act) -> Callable[..., Steps[str]]:
             answer = True if step.act in acts else (yield step)
 
     return publish
-
-
-def _publish_first_name(name: str, note: str, *, is_folder: bool) -> Steps[str]:
-    """Mind no name that was noted before."""
-    del note
-    return _publish(name, "", is_folder=is_folder)
 
 
 def _never_published(found: Found) -> Steps[str]:
@@ -140,7 +134,7 @@ FILE_ABLATIONS: tuple[Ablation, ...] = needing(
     Ablation("a name is taken before its note is on the disk", ((disk, "publish", _without(Act.SYNC_OWN)),)),
     Ablation("a name is noted before the note is on the disk", ((disk, "publish", _without(Act.SYNC_NOTE)),)),
     Ablation("no name is noted", ((disk, "publish", _without(Act.WRITE_NOTE, Act.SYNC_NOTE, Act.KEEP_NOTE)),)),
-    Ablation("a name that was noted is not tried first", ((disk, "publish", _publish_first_name),)),
+
     Ablation("what has its name is received again", ((disk, "take_up", _never_published),)),
     Ablation("a file that has its name is written to", ((disk, "take_up", _still_its_data),)),
     Ablation("a name that was noted counts as taken", ((disk, "take_up", _noted_is_named),)),

@@ -21,7 +21,7 @@ from ...protocol.subscription import After
 from .call_books import CallBooks
 from .checks import check_times
 from .client import Client
-from .depot import Depot
+from .depot import Depot, depots_of
 from .desk import PATTERNS, Desk
 from .disk import SLOWEST
 from .ends import End
@@ -98,9 +98,7 @@ class World:
         self.clients = [Client(self, number, 1000.0 * number) for number in range(1, shape.clients + 1)]
         self.nodes = [self.server.node, *(client.node for client in self.clients)]
         if self.files is not None:
-            self.depots = {
-                number: Depot(node, self.files, self.file_chance) for number, node in enumerate(self.nodes)
-            }
+            self.depots = depots_of((self.server, *self.clients), self.files, self.file_chance)
         chronicle = self.server.books.chronicle
         self.desks = {
             each.number: Desk(chronicle, each.number, self.server.books.sends)
@@ -185,9 +183,9 @@ class World:
             is_quiet = True
             if disk is not None and disk.has_crashed:
                 self.server.die()
-            for number, depot in self.depots.items():
+            for depot in self.depots.values():
                 if depot.has_crashed:
-                    self.kill(number)
+                    depot.process.die()
             for node in nodes:
                 if (node.scheduled or node.ready) and not node.is_stalled:
                     node.turn()
@@ -209,13 +207,6 @@ class World:
             self.server.crowd.check()
         if self.has_ended:
             self._bury()
-
-    def kill(self, number: int) -> None:
-        """A process dies, by the number of its depot, and starts anew."""
-        if number:
-            self.clients[number - 1].die()
-        else:
-            self.server.die()
 
     def _bury(self) -> None:
         """Somewhere a session ended: programs take what is left of it, and clients begin another one."""
