@@ -39,6 +39,8 @@ class Act(Enum):
     """See on the disk what the own folder has, and has no longer."""
     MAKE_TREE = auto()
     """Have a folder for complete files, where there is none."""
+    SYNC_TREE = auto()
+    """See on the disk what is in that, and in all folders below."""
     NAME_DATA = auto()
     """Give the file a name, besides its own where the disk can do that. The answer: whether nothing else had the name."""
     NAME_TREE = auto()
@@ -83,12 +85,17 @@ class Standing(NamedTuple):
 
 
 def take_up(found: Found) -> Steps[str]:
-    """Finish what a process before us had begun; return the final name, where it came as far as that."""
-    has_data = found.has_data
-    if has_data and found.note and found.is_data:
-        yield Step(Act.DROP_DATA)  # never to be written to again: it is somebody's file by now
-        has_data = False
-    is_published = found.is_taken and not (has_data or found.has_tree)
+    """Finish what a process before us had begun; return the final name, where it came as far as that.
+
+    It may have died before it saw on the disk what it had done: that is made up for, or a sender is told of what the next power cut undoes.
+    """
+    if found.has_tree:
+        yield Step(Act.SYNC_TREE)
+    is_published = found.is_taken and not found.has_tree and (found.is_data or not found.has_data)
+    if is_published:
+        yield Step(Act.SYNC_FOLDER)
+        if found.has_data:
+            yield Step(Act.DROP_DATA)  # never to be written to again: it is somebody's file by now
     return found.note if is_published else ""
 
 

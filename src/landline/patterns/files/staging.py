@@ -273,6 +273,10 @@ class Staging:
         with contextlib.suppress(FileExistsError):
             os.mkdir(_TREE, 0o700, dir_fd=self._own)
 
+    def _sync_tree(self, _: str) -> None:
+        for *_about, folder in os.fwalk(_TREE, dir_fd=self._own, follow_symlinks=False):
+            os.fsync(folder)
+
     def _name_tree(self, name: str) -> bool:
         try:
             # Onto what is there it fails, but for an empty folder.
@@ -351,6 +355,7 @@ _DOING: Final[dict[Act, Callable[[Staging, str], bool | None]]] = {
     Act.DROP_NOTE: Staging._drop_note,
     Act.SYNC_OWN: Staging._sync_own,
     Act.MAKE_TREE: Staging._make_tree,
+    Act.SYNC_TREE: Staging._sync_tree,
     Act.NAME_DATA: Staging._name_data,
     Act.NAME_TREE: Staging._name_tree,
     Act.SYNC_FOLDER: Staging._sync_folder,

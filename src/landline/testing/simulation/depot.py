@@ -349,6 +349,9 @@ class Staged:
             case Act.MAKE_TREE:
                 if _TREE not in own.entries:
                     shelf.change(Change(own, _TREE, Folder()))
+            case Act.SYNC_TREE:
+                for folder in _folders_in(own.entries[_TREE]):
+                    shelf.sync_folder(folder)
             case Act.NAME_DATA:
                 return self._name_it(step.name, Change(root, step.name, self._data))
             case Act.NAME_TREE:
@@ -379,6 +382,12 @@ def _files_of(folder: Folder) -> list[File]:
     for entry in folder.entries.values():
         found += [entry] if isinstance(entry, File) else _files_of(entry)
     return found
+
+
+def _folders_in(entry: File | Folder) -> list[Folder]:
+    if isinstance(entry, File):
+        return []
+    return [entry, *(folder for inner in entry.entries.values() for folder in _folders_in(inner))]
 
 
 def _nothing() -> None:
