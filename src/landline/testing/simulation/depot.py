@@ -85,7 +85,7 @@ class Depot:
         shelf: the disk.
         outgoing: what its program wants to send, by the number of the process that it is for; incoming: what others want to send here.
         running: what is being received, by its key; sending: what is being sent.
-        crash_in: steps on the disk after which the process is to die; 0: it is not.
+        crash_in: steps on the disk after which the process is to die; 0: it is not. counts_writes: also those that write data, which most do.
         has_crashed: it has come there.
         loses_power: when it dies, so does the machine.
     """
@@ -99,6 +99,7 @@ class Depot:
         self.running: dict[str, Receives] = {}
         self.sending: list[Sends] = []
         self.crash_in = 0
+        self.counts_writes = False
         self.has_crashed = self.loses_power = False
         self._chance = chance
 
@@ -159,7 +160,7 @@ class Depot:
             failed(error)
             return
         self.books.check(self.shelf)
-        if self.crash_in:
+        if self.crash_in and (self.counts_writes or not isinstance(job, _Write)):
             self.crash_in -= 1
             self.has_crashed = not self.crash_in
         if not self.has_crashed:
@@ -257,7 +258,7 @@ class Staged:
         for piece in pieces:
             at = int(self._chance.random() * len(piece))
             for part in filter(None, (piece[:at], piece[at:])):
-                yield partial(self._write, part)
+                yield _Write(self._write, part)
                 self._hash.update(part)
                 self.offset += len(part)
 
@@ -375,6 +376,10 @@ class Staged:
     def _see_room(self) -> None:
         if self._shelf.is_full:
             raise OSError(errno.ENOSPC, "No space left on device")
+
+
+class _Write(partial[None]):
+    """A job that writes data."""
 
 
 def _files_of(folder: Folder) -> list[File]:

@@ -48,7 +48,6 @@ class Offering:
         self._ticket = ticket
         self._sizes = sizes
         self.versions: list[Files] = []
-        self._window = FIRST_CREDIT
         self._written = self._sent = 0
         self._was_garbled = False
         self.times = 0
@@ -100,14 +99,14 @@ class Offering:
             return bytes([piece[0] ^ 1]) + piece[1:]
         return piece
 
-    def goes_on(self, offset: int) -> None:
-        """Sending goes on from here."""
+    def goes_on(self, offset: int, window: int) -> None:
+        """Sending goes on from here; so much a receiver lets its sender have on the way."""
         if offset < self._written and self._was_garbled:
             self._was_garbled = False
             self.begins_anew()
         if offset < self._written:
             raise Violation(f"file {self._ticket} goes on from {offset}, {self._written} bytes were written")
-        if self._sent - offset > self._window + LONGEST:
+        if self._sent - offset > max(window, FIRST_CREDIT) + LONGEST:
             raise Violation(f"{self._sent - offset} bytes of file {self._ticket} are sent again")
         if offset:
             self._books.told["resumed"] += 1
@@ -117,9 +116,8 @@ class Offering:
         if times == self.times:
             self._sent = max(self._sent, offset)
 
-    def wrote(self, offset: int, window: int, times: int) -> None:
+    def wrote(self, offset: int, times: int) -> None:
         """Its receiver has written so much, and says so by the credit that it gives; its attempt likewise."""
-        self._window = max(self._window, window)
         if times == self.times:
             self._written = max(self._written, offset)
 

@@ -21,6 +21,7 @@ def death_amid_file(world: World, a: int, b: int) -> None:
     depot = _pick(world, a)
     if depot is not None and not depot.crash_in:
         depot.crash_in, depot.loses_power = 1 + b % 12, bool(b & 0x100)
+        depot.counts_writes = b & 0x600 == 0
         world.faults["power cut amid a file" if depot.loses_power else "death amid a file"] += 1
 
 

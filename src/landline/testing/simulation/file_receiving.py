@@ -220,7 +220,7 @@ class FileReceiving:
             if self._flow.inbox:  # it may have been dropped, with its flow, while it was written
                 self._end.core.take(self._flow)
         assert self._core is not None and self._offering is not None
-        self._offering.wrote(self._core.arriving.done, self._flow.window, self._times)
+        self._offering.wrote(self._core.arriving.done, self._times)
         self._waits_for = "word"
         self._hear()
 

@@ -20,10 +20,10 @@ _go = Arriving.go
 _deeds = Receiving.deeds
 
 
-def _without(*acts: Act) -> Callable[..., Steps[str]]:
-    def publish(name: str, note: str, *, is_folder: bool) -> Steps[str]:
+def _without(whole: Callable[..., Steps[str]], *acts: Act) -> Callable[..., Steps[str]]:
+    def fewer(*args: Any, **options: Any) -> Steps[str]:
         """Leave some of the steps out."""
-        steps = _publish(name, note, is_folder=is_folder)
+        steps = whole(*args, **options)
         answer: Any = None
         while True:
             try:
@@ -33,7 +33,7 @@ def _without(*acts: Act) -> Callable[..., Steps[str]]:
                 return named
             answer = True if step.act in acts else (yield step)
 
-    return publish
+    return fewer
 
 
 def _never_published(found: Found) -> Steps[str]:
@@ -130,13 +130,15 @@ FILE_ABLATIONS: tuple[Ablation, ...] = needing(
     Ablation("a file goes on a byte too late", ((Arriving, "accept", _accept_more),)),
     Ablation("what is here of another file is not cut off", ((Receiving, "deeds", _cut_nothing),)),
     Ablation("a file has its name before it is on the disk", ((Receiving, "deeds", _without_deed(Keep)),)),
-    Ablation("a sender is told before the name is on the disk", ((disk, "publish", _without(Act.SYNC_FOLDER)),)),
-    Ablation("a name is taken before its note is on the disk", ((disk, "publish", _without(Act.SYNC_OWN)),)),
-    Ablation("a name is noted before the note is on the disk", ((disk, "publish", _without(Act.SYNC_NOTE)),)),
-    Ablation("no name is noted", ((disk, "publish", _without(Act.WRITE_NOTE, Act.SYNC_NOTE, Act.KEEP_NOTE)),)),
+    Ablation("a sender is told before the name is on the disk", ((disk, "publish", _without(_publish, Act.SYNC_FOLDER)),)),
+    Ablation("a name is taken before its note is on the disk", ((disk, "publish", _without(_publish, Act.SYNC_OWN)),)),
+    Ablation("a name is noted before the note is on the disk", ((disk, "publish", _without(_publish, Act.SYNC_NOTE)),)),
+    Ablation("no name is noted", ((disk, "publish", _without(_publish, Act.WRITE_NOTE, Act.SYNC_NOTE, Act.KEEP_NOTE)),)),
 
     Ablation("what has its name is received again", ((disk, "take_up", _never_published),)),
     Ablation("a file that has its name is written to", ((disk, "take_up", _still_its_data),)),
+    Ablation("a name that was taken is not seen on the disk", ((disk, "take_up", _without(_take_up, Act.SYNC_FOLDER)),)),
+    Ablation("what was placed is not seen on the disk", ((disk, "take_up", _without(_take_up, Act.SYNC_TREE)),)),
     Ablation("a name that was noted counts as taken", ((disk, "take_up", _noted_is_named),)),
     Ablation("what has its name is forgotten at once", ((Receiving, "_finish", _forget_at_once),)),
 )  # fmt: skip

@@ -90,7 +90,7 @@ class FileSending:
                     self._data, self._at = self._files[place][1], 0
                     self._before = sum(len(data) for _, data in self._files[:place])
                 case SendRest(offset):
-                    self.offering.goes_on(self._before + offset)
+                    self.offering.goes_on(self._before + offset, self._end.limits.window)
                     self._times = self.offering.times
                     self._at = offset
                     self._is_filling = True
