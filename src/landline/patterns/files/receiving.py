@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import errno
 import os
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
@@ -237,9 +238,19 @@ class _Receiving:
                 await self._messages.receive()
         except FlowEnded as error:
             return type(error) is FlowEnded  # and not a reset
-        except (TimeoutError, SessionEnded):
+        except TimeoutError:
+            reading = asyncio.get_running_loop().create_task(self._read_out(), name="landline file's end")
+            _READING.add(reading)
+            reading.add_done_callback(_READING.discard)
+        except SessionEnded:
             pass
         return False
+
+    async def _read_out(self) -> None:
+        """Read the sender's end of the flow when it comes at last: until then it is one of those that the session may have."""
+        with suppress(FlowEnded, SessionEnded):
+            await self._messages.receive()
+            self._flow.reset(ResetCode.BAD_DATA, "nothing is to be said after a file")
 
     def _take_quota(self, size: int, files: int, room: int) -> None:
         if size > room:
@@ -294,6 +305,9 @@ class _SetAside(NamedTuple):
         kept_files = min(here[1], counted_files + max(0, here[1] - before_files))
         return (kept_size, kept_files), (counted_size + size - kept_size, counted_files + files - kept_files)
 
+
+_READING: Final[set[asyncio.Task[None]]] = set()
+"""Who waits for the end of a flow, all of which was received."""
 
 _RUNNING: Final[dict[tuple[str, str], _Receiving]] = {}
 """What is being received in this process, by the folder it goes to and its key."""

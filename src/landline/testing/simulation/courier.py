@@ -116,7 +116,7 @@ class Courier:
             if id(offering) not in mine and not self.depot.is_ending(offering):
                 flow = open_flow(end, FILE_PURPOSE)
                 if flow is not None:
-                    outgoing = FileSending(self.depot, self.peer.shelf, self.chance, end, flow, offering)
+                    outgoing = FileSending(self.depot, self.peer, self.chance, end, flow, offering)
                     self._sending.append(outgoing)
                     outgoing.go_on()
 

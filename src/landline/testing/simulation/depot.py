@@ -87,6 +87,7 @@ class Depot:
         running: what is being received, by its key; sending: what is being sent.
         crash_in: steps on the disk after which the process is to die; 0: it is not. counts_writes: also those that write data, which most do.
         has_crashed: it has come there.
+        deaths: of the process, so far.
         loses_power: when it dies, so does the machine.
     """
 
@@ -100,6 +101,7 @@ class Depot:
         self.sending: list[Sends] = []
         self.crash_in = 0
         self.counts_writes = False
+        self.deaths = 0
         self.has_crashed = self.loses_power = False
         self._chance = chance
 
@@ -113,6 +115,7 @@ class Depot:
             self.shelf.cut_power()
             for offering in self.incoming:
                 offering.begins_anew()
+        self.deaths += 1
         self.crash_in = 0
         self.has_crashed = self.loses_power = False
         self.books.check(self.shelf)

@@ -258,9 +258,21 @@ class FileReceiving:
 
     def _over(self) -> None:
         self.is_over = True
+        if self._core is not None and self._core.is_complete and not self._flow.is_read_out:
+            self._end.serving[self._flow.number] = self._read_out
+            self._read_out()
+            return
         if not self._flow.ours & ENDED and not self._flow.is_ending:
             self._reset(ResetCode.CANCELLED, "the receiver gave up")
         leave(self._end, self._flow)
+
+    def _read_out(self) -> None:
+        """The sender's end comes at last, or has come: until that is read the flow is not over."""
+        if not self._end.ended:
+            self._end.core.handle_taken(self._flow)
+            self._end.drained()
+        if self._end.ended or self._flow.is_over:
+            leave(self._end, self._flow)
 
     def _reset(self, code: ResetCode, reason: str) -> None:
         if not (self._end.ended or self._flow.is_over):

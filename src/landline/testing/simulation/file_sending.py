@@ -30,7 +30,6 @@ from .ends import End
 from .file_books import Offering
 from .flows import abandon, is_closing, is_writable, leave, takes_more
 from .line import Timer
-from .shelf import Shelf
 
 
 class FileSending:
@@ -38,12 +37,12 @@ class FileSending:
 
     Args:
         depot: of its process.
-        there: the disk of the receiver.
+        there: of the receiver's.
         chance: what the sizes of pieces are drawn from.
     """
 
     def __init__(
-        self, depot: Depot, there: Shelf, chance: random.Random, end: End, flow: Flow, offering: Offering
+        self, depot: Depot, there: Depot, chance: random.Random, end: End, flow: Flow, offering: Offering
     ) -> None:
         self.offering = offering
         self.is_over = False
@@ -62,6 +61,7 @@ class FileSending:
         self._places: list[int] = []
         self._timer: Timer = []
         self._times = offering.times
+        self._deaths = there.deaths
         end.serving[flow.number] = self.arrived
         end.on_room[flow.number] = self._fill
         depot.sending.append(self)
@@ -90,7 +90,8 @@ class FileSending:
                     self._data, self._at = self._files[place][1], 0
                     self._before = sum(len(data) for _, data in self._files[:place])
                 case SendRest(offset):
-                    self.offering.goes_on(self._before + offset, self._end.limits.window)
+                    if self._deaths == self._there.deaths:  # else it was accepted by who is gone
+                        self.offering.goes_on(self._before + offset, self._end.limits.window)
                     self._times = self.offering.times
                     self._at = offset
                     self._is_filling = True
@@ -143,7 +144,7 @@ class FileSending:
 
     def _hear_last(self, done: Done) -> None:
         """It is there; the flow is not over before the receiver's end of it is read."""
-        self.offering.done(done.name, self._there)
+        self.offering.done(done.name, self._there.shelf)
         self._has_heard_all = True
         if is_writable(self._flow):
             self._end.core.end_flow(self._flow)
