@@ -79,9 +79,13 @@ def test_too_many_like_it_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
         (NOTHING._replace(has_data=True), [], ""),
         (NOTHING._replace(note="a", has_data=True), [], ""),
         (NOTHING._replace(note="a", has_data=True, is_taken=True), [], ""),
-        (NOTHING._replace(note="a", has_data=True, is_taken=True, is_data=True), [Act.DROP_DATA], "a"),
-        (NOTHING._replace(note="a", is_taken=True), [], "a"),
-        (NOTHING._replace(note="a", is_taken=True, has_tree=True), [], ""),
+        (
+            NOTHING._replace(note="a", has_data=True, is_taken=True, is_data=True),
+            [Act.SYNC_FOLDER, Act.DROP_DATA],
+            "a",
+        ),
+        (NOTHING._replace(note="a", is_taken=True), [Act.SYNC_FOLDER], "a"),
+        (NOTHING._replace(note="a", is_taken=True, has_tree=True), [Act.SYNC_TREE], ""),
         (NOTHING._replace(note="a"), [], ""),
     ],
 )

@@ -499,3 +499,59 @@ def test_to_look_for_what_is_remembered_makes_nothing_younger(tmp_path: Path) ->
     assert (tmp_path / PART).stat().st_mtime == 1000
     with opened(tmp_path):
         assert (tmp_path / PART).stat().st_mtime > 1000
+
+
+def recorded(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """What is done on the disk, in its order."""
+    done: list[str] = []
+    sync, link, unlink, rename = os.fsync, os.link, os.unlink, os.rename
+
+    def synced(descriptor: int) -> None:
+        done.append(f"sync {Path(f'/proc/self/fd/{descriptor}').readlink().name}")
+        sync(descriptor)
+
+    def said(word: str, call: Any) -> Any:
+        def do(name: str, *rest: Any, **options: Any) -> None:
+            call(name, *rest, **options)
+            done.append(f"{word} {name}")
+
+        return do
+
+    monkeypatch.setattr(os, "fsync", synced)
+    for word, call in (("link", link), ("unlink", unlink), ("rename", rename)):
+        monkeypatch.setattr(os, word, said(word, call))
+    return done
+
+
+def test_the_note_of_a_name_is_on_the_disk_before_the_name_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Or a power cut leaves a file of which nobody knows whose it is, and it comes a second time."""
+    with opened(tmp_path / "to") as staging:
+        arrive(staging, b"hello")
+        done = recorded(monkeypatch)
+        staging.publish("x", is_folder=False)
+
+    order = ["sync named.new", "rename named.new", f"sync {PART}", "link data", "sync to", "unlink data"]
+    assert [each for each in done if each != "unlink named.new"] == order
+
+
+@pytest.mark.parametrize("is_folder", [False, True])
+def test_what_a_process_did_not_live_to_see_on_the_disk_the_next_one_does(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, is_folder: bool
+) -> None:
+    """Its sender is told that it is there, and a power cut must not undo that."""
+    staging = Staging(tmp_path / "to", KEY)
+    arrive(staging, b"hello")
+    if is_folder:
+        staging.place(["sub", "a"])
+        wanted = ["sync tree", "sync sub"]
+    else:
+        for act in (Act.WRITE_NOTE, Act.KEEP_NOTE, Act.NAME_DATA):
+            staging._do(Step(act, "x"))
+        wanted = ["sync to", "unlink data"]
+    staging._open.close()  # as a death would
+    done = recorded(monkeypatch)
+
+    with opened(tmp_path / "to"):
+        assert done == wanted
