@@ -22,6 +22,7 @@ from ...errors import (
 )
 from ...limits import FILES
 from ...protocol.files import Offer, own_id, read_from_sender
+from ...protocol.flow import ENDED
 from ...protocol.frames import ResetCode
 from ...protocol.transfer import (
     AwaitEnd,
@@ -90,7 +91,8 @@ async def receive_file(
         flow.reset(ResetCode.FAILED, reason)
         raise TransferError(f"{reason}: {error}") from error
     finally:
-        if not flow.is_over and not flow.core.is_ending:
+        if not (flow.is_over or flow.core.is_ending or flow.core.ours & ENDED):
+            # One that was ended is left alone: its sender may not have read yet that all of it is there.
             flow.reset(ResetCode.CANCELLED, "the receiver gave up")
 
 
