@@ -298,7 +298,7 @@ async def test_an_end_that_comes_late_is_read(
         sender = Forged(both.client)
         await sender.say(FILE, ENTRY, b"hello", Digest(SHA))
         await settled(lambda: len(program.received) == 1)
-        await both.client.send("what was said before is there")
+        _ = await both.client.send("what was said before is there")
         assert await both.server.receive() == "what was said before is there"
         await settled(lambda: bool(sender.flow.core.theirs))
         if last is None:
