@@ -19,7 +19,7 @@ def test_a_file_is_there_in_the_end(side: int) -> None:
     settle(world)
 
     assert offering.is_known
-    assert names(world, 1 - side) == ["a"]
+    assert names(world, side) == ["a"]
     courier(world, side).go_on()
     assert not courier(world, side).lacks
 
@@ -41,7 +41,7 @@ def test_it_goes_on_after_a_death(who: str, side: int) -> None:
     settle(world, 200)
 
     assert offering.is_known
-    assert names(world, 1 - side) == ["a"]
+    assert names(world, side) == ["a"]
     assert world.files is not None
     assert world.files.told["resumed"] == (who != "line")
 

@@ -17,12 +17,21 @@ def _pick(world: World, a: int) -> Depot | None:
 
 
 def death_amid_file(world: World, a: int, b: int) -> None:
-    """A process dies right after one of its next steps on the disk; or the power of its machine fails there."""
+    """A process dies right after one of its next steps on the disk."""
+    _die_amid_file(world, a, b, "death amid file", loses_power=False)
+
+
+def power_cut_amid_file(world: World, a: int, b: int) -> None:
+    """The power of a machine fails there."""
+    _die_amid_file(world, a, b, "power cut amid file", loses_power=True)
+
+
+def _die_amid_file(world: World, a: int, b: int, name: str, *, loses_power: bool) -> None:
     depot = _pick(world, a)
     if depot is not None and not depot.crash_in:
-        depot.crash_in, depot.loses_power = 1 + b % 12, bool(b & 0x100)
+        depot.crash_in, depot.loses_power = 1 + b % 12, loses_power
         depot.counts_writes = b & 0x600 == 0
-        world.faults["power cut amid a file" if depot.loses_power else "death amid a file"] += 1
+        world.faults[name] += 1
 
 
 def power_cut(world: World, a: int, b: int) -> None:
@@ -47,6 +56,7 @@ def full_shelf(world: World, a: int, b: int) -> None:
 
 FILE_FAULT_OPERATIONS: Final[dict[str, Callable[[World, int, int], None]]] = {
     "death_amid_file": death_amid_file,
+    "power_cut_amid_file": power_cut_amid_file,
     "power_cut": power_cut,
     "full_shelf": full_shelf,
 }

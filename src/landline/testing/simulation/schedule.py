@@ -55,7 +55,12 @@ DISK_FAULTS: dict[str, float] = {
 }
 """The same, of what takes a disk."""
 
-FILE_FAULTS: dict[str, float] = {"death_amid_file": 2.0, "power_cut": 0.2, "full_shelf": 0.2}
+FILE_FAULTS: dict[str, float] = {
+    "death_amid_file": 1.0,
+    "power_cut_amid_file": 1.0,
+    "power_cut": 0.2,
+    "full_shelf": 0.2,
+}
 """The same, of what takes files."""
 
 FAULTS: dict[str, float] = {**LINE_FAULTS, **DISK_FAULTS, **FILE_FAULTS}
