@@ -66,6 +66,9 @@ FILE_FAULTS: dict[str, float] = {
 FAULTS: dict[str, float] = {**LINE_FAULTS, **DISK_FAULTS, **FILE_FAULTS}
 """All that goes wrong."""
 
+_PLENTY = 1 << 28
+"""Bytes of memory that no world fills."""
+
 _SWARM = (0.0, 0.5, 1.0, 2.0, 4.0)
 
 
@@ -120,7 +123,7 @@ def draw_shape(chance: random.Random) -> Shape:
         credit=pick((5000, 1 << 20)),
         max_flows=pick((1, 3, 64)),
         flow_outbox=pick((300, 1 << 16)),
-        memory=pick((500, 2000, 1 << 28, 1 << 28)),
+        memory=pick((500, 2000, _PLENTY, _PLENTY)),
         stalled_after=pick((0.5, 5.0)),
         outbox_messages=pick((1, 5, 20, 100)),
         outbox_bytes=pick((200, 3000, 1 << 20)),
@@ -150,7 +153,7 @@ def draw_shape(chance: random.Random) -> Shape:
     )
     if shape.commit_pause is not None and not pick((True, False, False)):
         # What topics hold is bounded by other limits than these, which would keep programs from having any.
-        limits = dataclasses.replace(limits, max_flows=64, memory=1 << 28)
+        limits = dataclasses.replace(limits, max_flows=64, memory=_PLENTY)
         shape = msgspec.structs.replace(shape, limits=limits, has_topics=True)
     if pick((True, False, False)):
         limits = dataclasses.replace(shape.limits, max_calls=pick((1, 3, 64)))
@@ -174,11 +177,12 @@ def with_groups(shape: Shape, chance: random.Random) -> Shape:
 
 
 def with_files(shape: Shape, chance: random.Random) -> Shape:
-    """Return the same shape, or one in which files are sent, where there is nothing else but messages."""
-    if shape.has_topics or shape.has_calls or shape.has_presence or chance.random() < 0.5:
-        return shape
+    """Return the same shape, or one in which files are sent, where there is nothing else but messages, and memory enough."""
+    has_others = shape.has_topics or shape.has_calls or shape.has_presence
+    if has_others or shape.limits.memory < _PLENTY or not chance.choice((True, True, False)):
+        return shape  # pressure on memory is found in as few worlds as without files
     limits = dataclasses.replace(
-        shape.limits, max_flows=64, memory=1 << 28, resume_window=min(shape.limits.resume_window, 60.0)
+        shape.limits, max_flows=64, resume_window=min(shape.limits.resume_window, 60.0)
     )
     return msgspec.structs.replace(shape, limits=limits, has_files=True)
 
