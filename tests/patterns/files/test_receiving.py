@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 import landline
-from landline.errors import TransferError, TransferRefused
+from landline.errors import FlowEnded, TransferError, TransferRefused
 from landline.limits import FILES
 from landline.patterns.files import receiving
 from landline.patterns.files.staging import Staging
@@ -329,6 +329,31 @@ async def test_what_came_of_one_principal_is_not_anothers(tmp_path: Path) -> Non
                 sender = Forged(session)
                 await sender.say(FILE)
                 assert await sender.hear() == [4, 0, there]
+
+
+@pytest.mark.parametrize("last", [None, "words"])
+async def test_an_end_that_comes_late_is_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, last: str | None
+) -> None:
+    """Or the flow would be one of those that the session may have, for ever; whatever else comes then ends it, too."""
+    monkeypatch.setattr(receiving, "FILES", _Quick)
+    async with taking(tmp_path / "to") as (both, program):
+        sender = Forged(both.client)
+        await sender.say(FILE, ENTRY, b"hello", Digest(SHA))
+        await settled(lambda: len(program.received) == 1)
+        _ = await both.client.send("what was said before is there")
+        assert await both.server.receive() == "what was said before is there"
+        await settled(lambda: bool(sender.flow.core.theirs))
+        if last is None:
+            sender.flow.end()
+        else:
+            await sender.say(last)
+        assert [await sender.hear(), (await sender.hear())[0]] == [[4, 0, 0], 6]
+        with pytest.raises(FlowEnded):
+            await sender.hear()
+
+        await settled(lambda: set(both.server._bare.core.flows) == set(both.client._bare.core.flows) == {0})
+        assert not receiving._READING
 
 
 @pytest.mark.limit("files.confirm")

@@ -10,7 +10,6 @@ import os
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -21,7 +20,9 @@ import pytest
 from landline.errors import TransferError, TransferRefused
 from landline.limits import FILES
 from landline.patterns.files import staging as module
-from landline.patterns.files.staging import Staging, forget_old, forget_published
+from landline.patterns.files.staging import Staging
+from landline.protocol import staged
+from landline.protocol.staged import Act, Step
 from tests.patterns.files.house import names
 
 KEY = "0123456789abcdef"
@@ -42,7 +43,7 @@ def arrive(staging: Staging, data: bytes, modified: int = 5) -> None:
     """A file comes whole."""
     staging.go_on(0)
     staging.write([data[:3], data[3:]])
-    assert staging.is_right(hashlib.sha256(data).digest())
+    assert staging.digest() == hashlib.sha256(data).digest()
     staging.keep(modified)
 
 
@@ -154,7 +155,7 @@ def test_a_folder_has_only_so_many_files_and_folders(tmp_path: Path, monkeypatch
 @pytest.mark.limit("files.numbers")
 def test_there_are_only_so_many_names(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Then it is told, and what came stays."""
-    monkeypatch.setattr(module, "numbered", lambda name: iter([name, name + " (1)"]))
+    monkeypatch.setattr(staged, "numbered", lambda name: iter([name, name + " (1)"]))
     received(tmp_path, b"x")
     received(tmp_path, b"x")
 
@@ -174,7 +175,7 @@ def test_what_came_is_there_for_the_next(tmp_path: Path) -> None:
         assert staging.prefix() == hashlib.sha256(b"hello ").digest()
         staging.go_on(6)
         staging.write([b"world"])
-        assert staging.is_right(hashlib.sha256(b"hello world").digest())
+        assert staging.digest() == hashlib.sha256(b"hello world").digest()
         staging.keep(1)
         assert staging.publish("x", is_folder=False).read_bytes() == b"hello world"
 
@@ -184,7 +185,7 @@ def test_what_is_wrong_goes(tmp_path: Path) -> None:
     with opened(tmp_path) as staging:
         staging.go_on(0)
         staging.write([b"hello"])
-        assert not staging.is_right(hashlib.sha256(b"HELLO").digest())
+        staging.reject()
 
     assert names(tmp_path) == []
 
@@ -435,25 +436,6 @@ def test_the_folder_is_held_by_itself_not_by_its_name(tmp_path: Path) -> None:
     assert names(tmp_path / "moved") == ["x"]
 
 
-@pytest.mark.limit("files.unfinished_age")
-def test_what_nobody_goes_on_with_is_removed(tmp_path: Path) -> None:
-    """After its time, and not while somebody has it open; nothing that is not ours."""
-    with opened(tmp_path) as staging:
-        staging.go_on(0)
-        staging.write([b"x"])
-    began = (tmp_path / PART).stat().st_mtime
-    (tmp_path / ".landline-mine").touch()
-    (tmp_path / ".landline-file.part").touch()
-
-    forget_old(tmp_path, began + FILES.unfinished_age)
-    assert (tmp_path / PART).exists()
-    with opened(tmp_path):
-        forget_old(tmp_path, time.time() + 2 * FILES.unfinished_age)
-        assert (tmp_path / PART).exists()
-    forget_old(tmp_path, time.time() + FILES.unfinished_age + 1)
-    assert names(tmp_path) == [".landline-file.part", ".landline-mine"]
-
-
 @pytest.mark.parametrize("step", ["open", "link", "unlink", "rename", "fsync", "mkdir"])
 @pytest.mark.parametrize("has_links", [True, False])
 def test_a_death_while_a_file_of_a_folder_finds_its_place_costs_nothing(
@@ -503,7 +485,8 @@ def test_a_file_that_has_its_name_is_never_written_to_again(tmp_path: Path) -> N
     """Its receiver died just then: to the next it is received, whatever its sender says."""
     staging = Staging(tmp_path, KEY)
     arrive(staging, b"hello")
-    staging._write_named("x")
+    for act in (Act.WRITE_NOTE, Act.KEEP_NOTE):
+        staging._do(Step(act, "x"))
     os.link(tmp_path / PART / "data", tmp_path / "x")
     staging._open.close()  # as a death would
 
@@ -547,49 +530,57 @@ def test_a_new_folder_within_a_folder_is_on_the_disk(tmp_path: Path, monkeypatch
             assert path.stat().st_ino in synced
 
 
-def test_to_look_for_what_is_remembered_makes_nothing_younger(tmp_path: Path) -> None:
-    """What nobody goes on with gets old, also in a folder that is used every day."""
-    with opened(tmp_path) as staging:
-        staging.go_on(0)
-        staging.write([b"x"])
-    os.utime(tmp_path / PART, (1000, 1000))
+def recorded(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """What is done on the disk, in its order."""
+    done: list[str] = []
+    sync, link, unlink, rename = os.fsync, os.link, os.unlink, os.rename
 
-    forget_published(tmp_path)
+    def synced(descriptor: int) -> None:
+        done.append(f"sync {Path(f'/proc/self/fd/{descriptor}').readlink().name}")
+        sync(descriptor)
 
-    assert (tmp_path / PART).stat().st_mtime == 1000
-    with opened(tmp_path):
-        assert (tmp_path / PART).stat().st_mtime > 1000
+    def said(word: str, call: Any) -> Any:
+        def do(name: str, *rest: Any, **options: Any) -> None:
+            call(name, *rest, **options)
+            done.append(f"{word} {name}")
+
+        return do
+
+    monkeypatch.setattr(os, "fsync", synced)
+    for word, call in (("link", link), ("unlink", unlink), ("rename", rename)):
+        monkeypatch.setattr(os, word, said(word, call))
+    return done
 
 
-def test_to_look_for_what_is_remembered_locks_nothing_that_is_not_whole(
+def test_the_note_of_a_name_is_on_the_disk_before_the_name_is(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Its sender may come back at that moment, and would be refused; a large folder takes a while to look through."""
-    for key in ("file", "folder", "whole"):
-        staging = Staging(tmp_path, key)
-        if key == "file":
-            staging.go_on(0)
-            staging.write([b"x"])
-        else:
-            arrive(staging, b"hello")
-            if key == "folder":
-                staging.place(["a"])
-            else:
-                staging.publish("x", is_folder=False)
-        staging.close()
-    locked: list[str] = []
+    """Or a power cut leaves a file of which nobody knows whose it is, and it comes a second time."""
+    with opened(tmp_path / "to") as staging:
+        arrive(staging, b"hello")
+        done = recorded(monkeypatch)
+        staging.publish("x", is_folder=False)
 
-    class Seen(Staging):
-        def __init__(self, folder: Path, key: str, *, goes_on: bool = True) -> None:
-            locked.append(key)
-            super().__init__(folder, key, goes_on=goes_on)
+    order = ["sync named.new", "rename named.new", f"sync {PART}", "link data", "sync to", "unlink data"]
+    assert [each for each in done if each != "unlink named.new"] == order
 
-    monkeypatch.setattr(module, "Staging", Seen)
-    forget_published(tmp_path)
 
-    assert locked == ["whole"]
-    assert [name for name in names(tmp_path) if "/" not in name] == [
-        ".landline-file.part",
-        ".landline-folder.part",
-        "x",
-    ]
+@pytest.mark.parametrize("is_folder", [False, True])
+def test_what_a_process_did_not_live_to_see_on_the_disk_the_next_one_does(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, is_folder: bool
+) -> None:
+    """Its sender is told that it is there, and a power cut must not undo that."""
+    staging = Staging(tmp_path / "to", KEY)
+    arrive(staging, b"hello")
+    if is_folder:
+        staging.place(["sub", "a"])
+        wanted = ["sync tree", "sync sub"]
+    else:
+        for act in (Act.WRITE_NOTE, Act.KEEP_NOTE, Act.NAME_DATA):
+            staging._do(Step(act, "x"))
+        wanted = ["sync to", "unlink data"]
+    staging._open.close()  # as a death would
+    done = recorded(monkeypatch)
+
+    with opened(tmp_path / "to"):
+        assert done == wanted

@@ -9,6 +9,7 @@ import pytest
 from landline.protocol.states import Phase
 from landline.testing.simulation.faults import FAULT_OPERATIONS
 from landline.testing.simulation.faults import make_world as new_world
+from landline.testing.simulation.file_faults import FILE_FAULT_OPERATIONS
 from landline.testing.simulation.schedule import FAULTS, draw_shape
 from landline.testing.simulation.world import World
 
@@ -27,8 +28,8 @@ def do(world: World, name: str, a: int = 0, b: int = 0) -> None:
 
 
 def test_every_fault_has_a_weight() -> None:
-    """The two tables name the same."""
-    assert FAULT_OPERATIONS.keys() == FAULTS.keys()
+    """The tables name the same."""
+    assert FAULT_OPERATIONS.keys() | FILE_FAULT_OPERATIONS.keys() == FAULTS.keys()
 
 
 @pytest.mark.parametrize("name", ["slice", "late"])

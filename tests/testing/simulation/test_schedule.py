@@ -9,6 +9,7 @@ import msgspec
 
 from landline.testing.simulation.schedule import (
     FAULTS,
+    FILE_FAULTS,
     LINE_FAULTS,
     TRAFFIC,
     Step,
@@ -29,7 +30,12 @@ def test_a_seed_means_one_schedule() -> None:
 def test_seeds_mix_their_faults_differently() -> None:
     """Over some seeds each fault is left out at times, and there at times; traffic is always there."""
     shape = msgspec.structs.replace(
-        draw_shape(random.Random(1)), commit_pause=0.001, has_topics=True, has_calls=True, has_presence=True
+        draw_shape(random.Random(1)),
+        commit_pause=0.001,
+        has_topics=True,
+        has_calls=True,
+        has_presence=True,
+        has_files=True,
     )
     mixes = [{name for name, _, _ in draw_steps(random.Random(seed), 2000, shape)} for seed in range(40)]
 
@@ -41,9 +47,14 @@ def test_seeds_mix_their_faults_differently() -> None:
 
 
 def test_what_can_do_nothing_in_a_shape_is_left_out() -> None:
-    """Nothing happens to a disk that is not there, and nobody publishes without topics, nor calls in a world without calls, nor joins where there are no groups."""
+    """Nothing happens to a disk that is not there, and nobody publishes without topics, nor calls in a world without calls, nor joins where there are no groups, nor sends files where there are none."""
     bare = msgspec.structs.replace(
-        draw_shape(random.Random(1)), commit_pause=None, has_topics=False, has_calls=False, has_presence=False
+        draw_shape(random.Random(1)),
+        commit_pause=None,
+        has_topics=False,
+        has_calls=False,
+        has_presence=False,
+        has_files=False,
     )
     stored = msgspec.structs.replace(bare, commit_pause=0.001)
     drawn = [
@@ -51,10 +62,10 @@ def test_what_can_do_nothing_in_a_shape_is_left_out() -> None:
         for shape in (bare, stored)
     ]
 
-    left_out = {"topic", "durable", "call", "stream", "presence"}
+    left_out = {"topic", "durable", "call", "stream", "presence", "file"}
     assert drawn == [
         (TRAFFIC.keys() | LINE_FAULTS.keys()) - left_out,
-        (TRAFFIC.keys() | FAULTS.keys()) - left_out,
+        (TRAFFIC.keys() | FAULTS.keys()) - left_out - FILE_FAULTS.keys(),
     ]
 
 
@@ -64,7 +75,20 @@ def test_groups_are_drawn_apart() -> None:
 
     assert 40 < sum(shape.has_presence for shape, _ in shapes) < 80
     assert not any(shape.has_presence and (shape.has_topics or shape.has_calls) for shape, _ in shapes)
-    assert all(shape == before for shape, before in shapes if not shape.has_presence)
+    assert all(shape == before for shape, before in shapes if not (shape.has_presence or shape.has_files))
+
+
+def test_files_are_drawn_apart() -> None:
+    """In a ninth of the worlds, none of them with anything else but messages; the steps of the others are what they were without them."""
+    shapes = [shape_of(seed) for seed in range(400)]
+    with_files = [shape for shape in shapes if shape.has_files]
+
+    assert 30 < len(with_files) < 60
+    assert not any(shape.has_topics or shape.has_calls or shape.has_presence for shape in with_files)
+    names = {
+        name for seed in range(20) for name, _, _ in draw_steps(random.Random(seed), 2000, with_files[0])
+    }
+    assert names >= FILE_FAULTS.keys() | {"file"}
 
 
 def test_shrinking_keeps_what_it_takes_to_fail() -> None:

@@ -357,6 +357,6 @@ def forget_received(folder: str | os.PathLike[str]) -> None:
 
     It blocks while it looks through the folder, which need not be there.
     """
-    from .staging import forget_published  # `import landline` stays cheap
+    from .forgetting import forget_published  # `import landline` stays cheap
 
     forget_published(Path(folder))

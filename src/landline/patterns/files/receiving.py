@@ -1,6 +1,6 @@
 """Receiving what was accepted: takes what comes, has it written, and only then gives the sender credit for more.
 
-So whatever happens to either end, no more than the credit of the flow is on its way and not on the disk.
+So whatever happens to either end, no more than the credit of the flow is on its way and not on the disk. What is done when, ``protocol.transfer`` says.
 """
 
 from __future__ import annotations
@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import errno
 import os
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
@@ -20,27 +21,34 @@ from ...errors import (
     TransferRefused,
 )
 from ...limits import FILES
-from ...protocol.filenames import safe_name
-from ...protocol.files import (
-    Arriving,
-    Digest,
-    Done,
-    Entry,
-    Offer,
-    Proof,
-    Stage,
-    own_id,
-    read_from_sender,
-    unexpected,
-)
+from ...protocol.files import Offer, own_id, read_from_sender
+from ...protocol.flow import ENDED
 from ...protocol.frames import ResetCode
+from ...protocol.transfer import (
+    AwaitEnd,
+    Deed,
+    Forget,
+    GoOn,
+    Hash,
+    Hear,
+    Keep,
+    Place,
+    Prefix,
+    Publish,
+    Receiving,
+    Reject,
+    Say,
+    SetAside,
+    Tell,
+)
 from ...sessions.bare import BareSession
 from ...sessions.flow import BareFlow
 from ..messages import Messages
 from .disk import DiskThread
+from .forgetting import forget_old
 from .progress import Progress, ReceivedFile, Watch
 from .quota import Quota
-from .staging import Staging, forget_old, is_staging
+from .staging import Staging
 
 _FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT})
 
@@ -84,7 +92,8 @@ async def receive_file(
         flow.reset(ResetCode.FAILED, reason)
         raise TransferError(f"{reason}: {error}") from error
     finally:
-        if not flow.is_over and not flow.core.is_ending:
+        if not (flow.is_over or flow.core.is_ending or flow.core.ours & ENDED):
+            # One that was ended is left alone: its sender may not have read yet that all of it is there.
             flow.reset(ResetCode.CANCELLED, "the receiver gave up")
 
 
@@ -111,12 +120,9 @@ class _Receiving:
         self._name = name
         self._quota = quota
         self._progress = progress
-        self._remember = remember
-        self._arriving = Arriving(offer)
+        self._core = Receiving(offer, remember=remember)
         self._disk = DiskThread()
         self._staging: Staging | None = None
-        self._resumed = 0
-        self._is_complete = False
         self._where = "", ""
         self._set_aside: _SetAside | None = None
         self.is_closed = asyncio.Event()
@@ -139,7 +145,7 @@ class _Receiving:
                     del _RUNNING[where]
                 self._settle_quota()
                 self.is_closed.set()
-        return ReceivedFile(path, offer.size, offer.files, offer.is_folder, self._resumed)
+        return ReceivedFile(path, offer.size, offer.files, offer.is_folder, self._core.resumed)
 
     def give_up(self) -> None:
         """The same has begun anew over another flow: its sender was started again."""
@@ -148,40 +154,50 @@ class _Receiving:
     # On the loop...
 
     async def _receive(self) -> Path:
-        staging, offer, arriving = self._staging, self._offer, self._arriving
+        staging = self._staging
         if staging is None:
             raise AssertionError("it is not open")
-        if staging.published:
-            self._resumed = offer.size
-            return await self._finish(staging)
-        accept = arriving.accept(staging.files, staging.before, staging.offset)
-        self._resumed = arriving.done
-        self._take_quota(offer.size - arriving.done, offer.files - arriving.files, staging.room)
-        await self._say(accept)
-        self._tell()
-        if arriving.stage is Stage.PROOF:
-            await self._compare(staging)
-        while arriving.stage is not Stage.COMPLETE:
-            said = await self._next()
-            if isinstance(said, Entry):
-                arriving.begin(said)
-                await self._disk.do(staging.go_on, arriving.offset)
-            elif isinstance(said, Digest):
-                await self._end_file(staging, said)
-            else:
-                raise unexpected(said)
-        return await self._finish(staging)
+        deeds = self._core.deeds(staging.standing)
+        answer: Any = None
+        while True:
+            try:
+                deed = deeds.send(answer)
+            except StopIteration as end:
+                self._flow.end()
+                name: str = end.value
+                return self._folder / name
+            answer = await self._do(staging, deed)
 
-    async def _compare(self, staging: Staging) -> None:
-        """Go on with what is here of a file, where the sender's begins the same."""
-        ours = await self._disk.do(staging.prefix)
-        said = await self._next()
-        if not isinstance(said, Proof):
-            raise unexpected(said)
-        before = self._arriving.offset
-        go = self._arriving.go(is_same=said.digest == ours)
-        self._resumed -= before - go.offset
-        await self._say(go)
+    async def _do(self, staging: Staging, deed: Deed) -> Any:
+        do = self._disk.do
+        match deed:
+            case Say(what):
+                _ = await self._messages.send(what)
+            case Hear():
+                return await self._next()
+            case Hash():
+                return staging.digest()
+            case Prefix():
+                return await do(staging.prefix)
+            case Tell():
+                self._tell()
+            case SetAside(size, files):
+                self._take_quota(size, files, staging.room)
+            case GoOn(offset):
+                await do(staging.go_on, offset)
+            case Reject():
+                await do(staging.reject)
+            case Keep(modified):
+                await do(staging.keep, modified)
+            case Place(path):
+                await do(staging.place, path)
+            case Publish():
+                return (await do(staging.publish, self._name, is_folder=self._offer.is_folder)).name
+            case AwaitEnd():
+                return await self._await_end()
+            case Forget():
+                await do(staging.forget)
+        return None
 
     async def _next(self) -> Any:
         """Write the data that have come, until something else is said; return that."""
@@ -200,7 +216,7 @@ class _Receiving:
                     return read_from_sender(value)
                 await self._wait()
                 continue
-            self._arriving.take(size)
+            self._core.arriving.take(size)
             if self._staging is None:
                 raise AssertionError("it is not open")
             await self._disk.do(self._staging.write, pieces)
@@ -219,30 +235,25 @@ class _Receiving:
             raise error
         await self._flow.arrived.wait()
 
-    async def _end_file(self, staging: Staging, digest: Digest) -> None:
-        entry = self._arriving.end(digest)
-        if not await self._disk.do(staging.is_right, digest.digest):
-            raise TransferDamaged("what arrived is not what was sent")
-        await self._disk.do(staging.keep, entry.modified)
-        if self._offer.is_folder:
-            path = [_part(name) for name in entry.path]
-            await self._disk.do(staging.place, path)
-        self._tell()
-
-    async def _finish(self, staging: Staging) -> Path:
-        path = await self._disk.do(staging.publish, self._name, is_folder=self._offer.is_folder)
-        self._is_complete = True
-        await self._say(Done(path.name))
+    async def _await_end(self) -> bool:
         try:
             async with asyncio.timeout(FILES.confirm):
                 await self._messages.receive()
         except FlowEnded as error:
-            if type(error) is FlowEnded and not self._remember:  # the sender knows
-                await self._disk.do(staging.forget)
-        except (TimeoutError, SessionEnded):
-            pass  # it is remembered, for when the sender comes back
-        self._flow.end()
-        return path
+            return type(error) is FlowEnded  # and not a reset
+        except TimeoutError:
+            reading = asyncio.get_running_loop().create_task(self._read_out(), name="landline file's end")
+            _READING.add(reading)
+            reading.add_done_callback(_READING.discard)
+        except SessionEnded:
+            pass
+        return False
+
+    async def _read_out(self) -> None:
+        """Read the sender's end of the flow when it comes at last: until then it is one of those that the session may have."""
+        with suppress(FlowEnded, SessionEnded):
+            await self._messages.receive()
+            self._flow.reset(ResetCode.BAD_DATA, "nothing is to be said after a file")
 
     def _take_quota(self, size: int, files: int, room: int) -> None:
         if size > room:
@@ -250,25 +261,23 @@ class _Receiving:
         self._quota.take(size, files)
         self._set_aside = _SetAside(
             (size, files),
-            (self._arriving.done, self._arriving.files),
+            (self._core.arriving.done, self._core.arriving.files),
             self._quota.recall(self._where),
         )
 
     def _settle_quota(self) -> None:
         """What was set aside and is not on the disk may be taken by others."""
         staging = self._staging
-        if self._set_aside is not None and staging is not None and not self._is_complete:
+        if self._set_aside is not None and staging is not None and not self._core.is_complete:
             kept, given_back = self._set_aside.settle((staging.before + staging.offset, staging.files))
             self._quota.give_back(*given_back)
             self._quota.remember(self._where, *kept)
 
-    async def _say(self, what: Any) -> None:
-        _ = await self._messages.send(what)
-
     def _tell(self) -> None:
-        arriving, offer = self._arriving, self._offer
+        core, offer = self._core, self._offer
+        arriving = core.arriving
         self._progress(
-            Progress(self._name, arriving.done, offer.size, arriving.files, offer.files, self._resumed)
+            Progress(self._name, arriving.done, offer.size, arriving.files, offer.files, core.resumed)
         )
 
     # In the thread...
@@ -300,6 +309,9 @@ class _SetAside(NamedTuple):
         return (kept_size, kept_files), (counted_size + size - kept_size, counted_files + files - kept_files)
 
 
+_READING: Final[set[asyncio.Task[None]]] = set()
+"""Who waits for the end of a flow, all of which was received."""
+
 _RUNNING: Final[dict[tuple[str, str], _Receiving]] = {}
 """What is being received in this process, by the folder it goes to and its key."""
 
@@ -309,19 +321,6 @@ async def _take_over(where: tuple[str, str]) -> None:
     while (running := _RUNNING.get(where)) is not None:
         running.give_up()
         await running.is_closed.wait()
-
-
-def _part(name: str) -> str:
-    """Return a name within a folder.
-
-    Raises:
-        ProtocolError: it is none, but a way out of the folder.
-    """
-    if name in ("", ".", "..") or "/" in name or "\0" in name:
-        raise ProtocolError("a path that leaves its folder", "bad-data")
-    safe = safe_name(name, may_be_hidden=True)
-    # What we left of other transfers is not to be forged: some day somebody receives into this folder.
-    return f"_{safe[1:]}" if is_staging(safe) else safe
 
 
 def _clause(error: OSError) -> str:

@@ -21,18 +21,24 @@ from ...errors import (
 from ...limits import FILES
 from ...protocol.files import (
     FILE_PURPOSE,
-    Accept,
-    Digest,
     Done,
-    Entry,
     FromReceiver,
-    Go,
     Offer,
-    Proof,
     read_from_receiver,
-    unexpected,
 )
 from ...protocol.frames import ResetCode
+from ...protocol.transfer import (
+    Hash,
+    Hear,
+    Listed,
+    Open,
+    Prefix,
+    Say,
+    SendersDeed,
+    Sending,
+    SendRest,
+    Tell,
+)
 from ...sessions.bare import BareSession
 from ...sessions.flow import RENEWED, BareFlow
 from ..messages import Messages
@@ -96,40 +102,40 @@ class _Sending:
         self._file = file
         self._progress = progress
         self._size = listing.size
-        self._done = self._resumed = self._files = 0
+        offer = Offer(listing.id, name[-FILES.raw_name :], self._size, len(listing.files), listing.is_folder)
+        files = [Listed(found.path, found.size, found.modified) for found in listing.files]
+        self._core = Sending(offer, files)
 
     async def run(self) -> SentFile:
-        listing = self._listing
-        await self._say(
-            Offer(
-                listing.id, self._name[-FILES.raw_name :], self._size, len(listing.files), listing.is_folder
-            )
-        )
-        accept = await self._hear()
-        if isinstance(accept, Done):  # an earlier one came through, and we did not hear of it
-            return await self._end(accept, self._size)
-        if not isinstance(accept, Accept) or accept.files > len(listing.files):
-            raise unexpected(accept)
-        self._files = accept.files
-        self._done = sum(found.size for found in listing.files[: accept.files])
-        offset = accept.offset
-        for number, found in enumerate(listing.files[accept.files :]):
-            await self._file.open(found, is_link_followed=not listing.is_folder)
-            if offset:
-                offset = await self._prove(found, offset)
-            if not number:
-                self._resumed = self._done + offset
-            await self._send(found, offset)
-            offset = 0
-        if not listing.files[accept.files :]:
-            self._resumed = self._done
-        self._tell(0)
-        done = await self._hear()
-        if not isinstance(done, Done):
-            raise unexpected(done)
-        return await self._end(done, self._resumed)
+        deeds = self._core.deeds()
+        answer: Any = None
+        while True:
+            try:
+                deed = deeds.send(answer)
+            except StopIteration as end:
+                return await self._end(end.value)
+            answer = await self._do(deed)
 
-    async def _end(self, done: Done, resumed: int) -> SentFile:
+    async def _do(self, deed: SendersDeed) -> Any:
+        match deed:
+            case Say(what):
+                _ = await self._messages.send(what)
+            case Hear():
+                return await self._hear()
+            case Hash():
+                return await self._file.digest()
+            case Prefix(size):
+                return await self._file.prefix(size)
+            case Tell(offset):
+                self._tell(offset)
+            case Open(place):
+                listing = self._listing
+                await self._file.open(listing.files[place], is_link_followed=not listing.is_folder)
+            case SendRest(offset):
+                await self._send_rest(offset)
+        return None
+
+    async def _end(self, done: Done) -> SentFile:
         self._flow.end()
         # The flow is not over before the receiver's end of it is read, and a session has a number of flows only.
         with suppress(FlowEnded, SessionEnded, TimeoutError):
@@ -137,37 +143,21 @@ class _Sending:
                 await self._messages.receive()
         if not self._flow.is_over:
             self._flow.reset(ResetCode.CANCELLED)
-        return SentFile(done.name, self._size, len(self._listing.files), resumed, self._listing.skipped)
+        listing = self._listing
+        return SentFile(done.name, self._size, len(listing.files), self._core.resumed, listing.skipped)
 
-    async def _prove(self, found: Found, offset: int) -> int:
-        """Say what the beginning of a file must be that is partly there; return where to go on."""
-        await self._say(Proof(await self._file.prefix(offset) if offset <= found.size else None))
-        go = await self._hear()
-        if not isinstance(go, Go) or go.offset not in (0, offset):
-            raise unexpected(go)
-        return go.offset
-
-    async def _send(self, found: Found, offset: int) -> None:
-        await self._say(Entry(list(found.path), found.size, found.modified))
-        self._tell(offset)
-        sent = offset
+    async def _send_rest(self, offset: int) -> None:
         async for piece in self._file.pieces(offset):
             for start in range(0, len(piece), self._chunk):
                 _ = await self._messages.send(piece[start : start + self._chunk])
-            sent += len(piece)
-            self._tell(sent)
-        await self._say(Digest(await self._file.digest()))
-        self._done += found.size
-        self._files += 1
+            offset += len(piece)
+            self._tell(offset)
 
     def _tell(self, offset: int) -> None:
-        of_files = len(self._listing.files)
+        core, of_files = self._core, len(self._listing.files)
         self._progress(
-            Progress(self._name, self._done + offset, self._size, self._files, of_files, self._resumed)
+            Progress(self._name, core.done + offset, self._size, core.files, of_files, core.resumed)
         )
-
-    async def _say(self, what: Any) -> None:
-        _ = await self._messages.send(what)
 
     async def _hear(self) -> FromReceiver:
         return read_from_receiver(await self._messages.receive())

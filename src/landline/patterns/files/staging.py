@@ -1,8 +1,9 @@
 """Where a transfer is until it is whole: a hidden folder of our own beside its final name, which outlives sessions and processes.
 
 ``.landline-<key>.part/`` holds ``data``, the file that is arriving; ``tree/``, the complete files of a folder; and ``named``, the final name,
-once that is taken. Nothing gets its final name before it is whole, verified and on the disk, and nothing is ever overwritten. Everything is
-done relative to open folders and without following links, so who swaps one for a link meanwhile gains nothing. To be used in a thread.
+once that is taken. Nothing gets its final name before it is whole, verified and on the disk, and nothing is ever overwritten: in which order that is done,
+and what is made of what a death leaves, says ``protocol.staged``. Everything is done relative to open folders and without following links, so who swaps
+one for a link meanwhile gains nothing. To be used in a thread.
 """
 
 from __future__ import annotations
@@ -14,7 +15,6 @@ import hashlib
 import os
 import shutil
 import stat
-import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Final
@@ -22,13 +22,23 @@ from typing import Final
 from ...errors import TransferError, TransferRefused
 from ...limits import FILES
 from ...protocol.filenames import numbered
+from ...protocol.staged import (
+    PREFIX,
+    SUFFIX,
+    Act,
+    Found,
+    Standing,
+    Step,
+    publish,
+    reject,
+    take,
+    take_up,
+)
 from .naming import NOT_HERE, rename_to_new
 
-_PREFIX: Final = ".landline-"
-_SUFFIX: Final = ".part"
 _DATA: Final = "data"
-_TREE: Final = "tree"
-_NAMED: Final = "named"
+TREE: Final = "tree"
+NAMED: Final = "named"
 
 _FOLDER_FLAGS: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 _NEW_FLAGS: Final = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -57,7 +67,7 @@ class Staging:
 
     def __init__(self, folder: Path, key: str, *, goes_on: bool = True) -> None:
         self._folder_path = folder
-        self._name = f"{_PREFIX}{key}{_SUFFIX}"
+        self._name = f"{PREFIX}{key}{SUFFIX}"
         self._data: int | None = None
         self._hash = hashlib.sha256()
         self.published = ""
@@ -83,17 +93,26 @@ class Staging:
             fcntl.flock(self._own, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise TransferRefused("another program there is receiving the same just now") from None
-        named, names = self._read_named(), set(os.listdir(self._own))  # noqa: PTH208 - a descriptor
-        if named and _DATA in names and self._is_data(named):  # a process before us came as far as that
-            os.unlink(_DATA, dir_fd=self._own)  # never to be written to again: it is somebody's file by now
-            names.remove(_DATA)
-        if named and not names & {_DATA, _TREE} and _is_there(self._folder, named):
-            self.published = named
-        if _TREE in names:
-            self.files, self.folders, self.before = _measure(self._own, _TREE)
-        if _DATA in names:
+        names = set(os.listdir(self._own))  # noqa: PTH208 - a descriptor
+        note = self._read_note()
+        found = Found(
+            note,
+            is_taken=bool(note) and _is_there(self._folder, note),
+            is_data=bool(note) and _DATA in names and self._is_data(note),
+            has_data=_DATA in names,
+            has_tree=TREE in names,
+        )
+        self.published = take(take_up(found), self._do)
+        if TREE in names:
+            self.files, self.folders, self.before = _measure(self._own, TREE)
+        with contextlib.suppress(FileNotFoundError):
             about = os.stat(_DATA, dir_fd=self._own, follow_symlinks=False)
             self.offset = about.st_size
+
+    @property
+    def standing(self) -> Standing:
+        """How far it is."""
+        return Standing(self.published, self.files, self.before, self.offset)
 
     @property
     def room(self) -> int:
@@ -140,21 +159,21 @@ class Staging:
                 rest = rest[written:]
                 self.offset += written
 
-    def is_right(self, digest: bytes) -> bool:
-        """Whether the file is what its sender says; one that is not goes."""
-        if self._hash.digest() == digest:
-            return True
-        self._close_data()
-        os.unlink(_DATA, dir_fd=self._own)
+    def digest(self) -> bytes:
+        """Return the SHA-256 of what is here of it."""
+        return self._hash.digest()
+
+    def reject(self) -> None:
+        """What came of it goes."""
+        take(reject(), self._do)
         self.offset = 0
-        return False
 
     def keep(self, modified: int) -> None:
         """See the file on the disk; ``modified`` is in nanoseconds since 1970."""
         data = self._open_data()
         with contextlib.suppress(OSError, OverflowError):  # a time that this disk cannot keep
             os.utime(data, ns=(modified, modified))
-        os.fsync(data)
+        self._do(Step(Act.SYNC_DATA))
         self._close_data()
 
     def place(self, path: list[str]) -> None:
@@ -164,8 +183,8 @@ class Staging:
             TransferRefused: the folder has too many files and folders with it.
         """
         with contextlib.ExitStack() as stack:
-            self._make_tree()
-            below = _open_folder(self._own, _TREE)
+            self._do(Step(Act.MAKE_TREE))
+            below = _open_folder(self._own, TREE)
             stack.callback(os.close, below)
             for name in path[:-1]:
                 below, is_new = _make_folder(below, name)
@@ -194,17 +213,7 @@ class Staging:
             OSError: it cannot be.
         """
         if not self.published:
-            if is_folder:
-                self._make_tree()  # also one without any files
-            before = self._read_named()
-            for candidate in dict.fromkeys([*filter(None, [before]), *numbered(name)]):
-                self._write_named(candidate)
-                if self._publish_folder(candidate) if is_folder else self._publish_file(candidate):
-                    os.fsync(self._folder)
-                    self.published = candidate
-                    break
-            else:
-                raise TransferError(f"there are too many files like {name}")
+            self.published = take(publish(name, self._read_note(), is_folder=is_folder), self._do)
         return self._folder_path / self.published
 
     def forget(self) -> None:
@@ -218,58 +227,110 @@ class Staging:
             self.forget()
         self._open.close()
 
-    def _publish_folder(self, name: str) -> bool:
+    # One step each...
+
+    def _do(self, step: Step) -> bool:
+        done = _DOING[step.act](self, step.name)
+        return True if done is None else done
+
+    def _sync_data(self, _: str) -> None:
+        os.fsync(self._open_data())
+
+    def _drop_data(self, _: str) -> None:
+        self._close_data()
+        with contextlib.suppress(FileNotFoundError):  # a disk without links has none left
+            os.unlink(_DATA, dir_fd=self._own)
+
+    def _write_note(self, name: str) -> None:
+        self._drop(f"{NAMED}.new")
+        note = os.open(f"{NAMED}.new", _NEW_FLAGS, 0o600, dir_fd=self._own)
+        try:
+            os.write(note, name.encode())
+        finally:
+            os.close(note)
+
+    def _sync_note(self, _: str) -> None:
+        note = os.open(f"{NAMED}.new", os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=self._own)
+        try:
+            os.fsync(note)
+        finally:
+            os.close(note)
+
+    def _keep_note(self, _: str) -> None:
+        os.rename(f"{NAMED}.new", NAMED, src_dir_fd=self._own, dst_dir_fd=self._own)
+
+    def _drop_note(self, _: str) -> None:
+        self._drop(NAMED)
+
+    def _sync_own(self, _: str) -> None:
+        os.fsync(self._own)
+
+    def _sync_folder(self, _: str) -> None:
+        os.fsync(self._folder)
+
+    def _make_tree(self, _: str) -> None:
+        with contextlib.suppress(FileExistsError):
+            os.mkdir(TREE, 0o700, dir_fd=self._own)
+
+    def _sync_tree(self, _: str) -> None:
+        for *_about, folder in os.fwalk(TREE, dir_fd=self._own, follow_symlinks=False):
+            os.fsync(folder)
+
+    def _name_tree(self, name: str) -> bool:
         try:
             # Onto what is there it fails, but for an empty folder.
-            os.rename(_TREE, name, src_dir_fd=self._own, dst_dir_fd=self._folder)
+            os.rename(TREE, name, src_dir_fd=self._own, dst_dir_fd=self._folder)
         except OSError as error:
             if error.errno in _TAKEN:
                 return False
             raise
         return True
 
-    def _publish_file(self, name: str) -> bool:
+    def _name_data(self, name: str) -> bool:
         try:
-            self._give_name(name)
+            os.link(_DATA, name, src_dir_fd=self._own, dst_dir_fd=self._folder, follow_symlinks=False)
         except FileExistsError:
             return False
+        except OSError as error:
+            if error.errno not in _NO_LINKS:
+                raise
+            return self._name_data_without_links(name)
         return True
+
+    def _name_data_without_links(self, name: str) -> bool:
+        try:
+            rename_to_new(_DATA, name, src_dir_fd=self._own, dst_dir_fd=self._folder)
+        except FileExistsError:
+            return False
+        except OSError as error:
+            if error.errno not in NOT_HERE:
+                raise
+        else:
+            return True
+        # Nor has it this: the name is taken first, and the file put in the place of what takes it. Who dies in between leaves an empty file;
+        # to look whether the name is free, and rename then, would overwrite what somebody else puts there in between.
+        try:
+            os.close(os.open(name, _NEW_FLAGS, 0o600, dir_fd=self._folder))
+        except FileExistsError:
+            return False
+        try:
+            os.rename(_DATA, name, src_dir_fd=self._own, dst_dir_fd=self._folder)
+        except OSError:
+            os.unlink(name, dir_fd=self._folder)
+            raise
+        return True
+
+    def _drop(self, name: str) -> None:
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(name, dir_fd=self._own)
+
+    # ... on what is open.
 
     def _is_data(self, name: str) -> bool:
         with contextlib.suppress(FileNotFoundError):
             there = os.stat(name, dir_fd=self._folder, follow_symlinks=False)
             return os.path.samestat(there, os.stat(_DATA, dir_fd=self._own, follow_symlinks=False))
         return False
-
-    def _give_name(self, name: str) -> None:
-        """Have the complete file under its final name, and no longer here.
-
-        Raises:
-            FileExistsError: something has that name.
-        """
-        try:
-            os.link(_DATA, name, src_dir_fd=self._own, dst_dir_fd=self._folder, follow_symlinks=False)
-        except OSError as error:
-            if error.errno not in _NO_LINKS:
-                raise
-            self._give_name_without_links(name)
-        else:
-            os.unlink(_DATA, dir_fd=self._own)
-
-    def _give_name_without_links(self, name: str) -> None:
-        try:
-            rename_to_new(_DATA, name, src_dir_fd=self._own, dst_dir_fd=self._folder)
-        except OSError as error:
-            if error.errno not in NOT_HERE:
-                raise
-            # Nor has it this: the name is taken first, and the file put in the place of what takes it. Who dies in between leaves an empty file;
-            # to look whether the name is free, and rename then, would overwrite what somebody else puts there in between.
-            os.close(os.open(name, _NEW_FLAGS, 0o600, dir_fd=self._folder))
-            try:
-                os.rename(_DATA, name, src_dir_fd=self._own, dst_dir_fd=self._folder)
-            except OSError:
-                os.unlink(name, dir_fd=self._folder)
-                raise
 
     def _open_data(self) -> int:
         if self._data is None:
@@ -286,79 +347,33 @@ class Staging:
             os.close(self._data)
             self._data = None
 
-    def _make_tree(self) -> None:
-        with contextlib.suppress(FileExistsError):
-            os.mkdir(_TREE, 0o700, dir_fd=self._own)
-
-    def _read_named(self) -> str:
+    def _read_note(self) -> str:
         with contextlib.suppress(OSError, UnicodeDecodeError):
-            named = os.open(_NAMED, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=self._own)
+            note = os.open(NAMED, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=self._own)
             try:
-                name = os.read(named, FILES.name).decode()
+                name = os.read(note, FILES.name).decode()
             finally:
-                os.close(named)
+                os.close(note)
             if "/" not in name and name not in (".", ".."):  # else we did not write it
                 return name
         return ""
 
-    def _write_named(self, name: str) -> None:
-        """Note the name that is about to be taken: whole, so that a name which is read was meant."""
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(f"{_NAMED}.new", dir_fd=self._own)
-        named = os.open(f"{_NAMED}.new", _NEW_FLAGS, 0o600, dir_fd=self._own)
-        try:
-            os.write(named, name.encode())
-            os.fsync(named)
-        finally:
-            os.close(named)
-        os.rename(f"{_NAMED}.new", _NAMED, src_dir_fd=self._own, dst_dir_fd=self._own)
 
-
-def is_staging(name: str) -> bool:
-    """Whether a folder of this name would be taken for one of these, on whatever disk."""
-    name = name.lower()
-    return name.startswith(_PREFIX) and name.endswith(_SUFFIX)
-
-
-def forget_old(folder: Path, now: float | None = None) -> None:
-    """Remove what is left of transfers that nobody has gone on with for long.
-
-    Args:
-        folder: where they were received.
-        now: in seconds since 1970; by default the time.
-    """
-    oldest = (time.time() if now is None else now) - FILES.unfinished_age
-    _forget(folder, lambda entry: entry.stat(follow_symlinks=False).st_mtime < oldest, lambda _: True)
-
-
-def forget_published(folder: Path) -> None:
-    """Remove what is remembered of those that have their names.
-
-    Args:
-        folder: where they were received.
-    """
-    # Looked at before it is locked: whoever comes back for what is not whole would be told that another program receives it.
-    _forget(folder, _may_be_published, lambda staging: bool(staging.published))
-
-
-def _forget(
-    folder: Path, is_looked_at: Callable[[os.DirEntry[str]], bool], is_forgotten: Callable[[Staging], bool]
-) -> None:
-    with contextlib.suppress(OSError), os.scandir(folder) as found:
-        for entry in found:
-            if not is_staging(entry.name):
-                continue
-            with contextlib.suppress(OSError, TransferError):  # somebody has it open, or it is none of ours
-                if entry.is_dir(follow_symlinks=False) and is_looked_at(entry):
-                    staging = Staging(folder, entry.name[len(_PREFIX) : -len(_SUFFIX)], goes_on=False)
-                    if is_forgotten(staging):
-                        staging.forget()
-                    staging.close()
-
-
-def _may_be_published(entry: os.DirEntry[str]) -> bool:
-    names = set(os.listdir(entry.path))  # noqa: PTH208 - as above
-    return _NAMED in names and _TREE not in names
+_DOING: Final[dict[Act, Callable[[Staging, str], bool | None]]] = {
+    Act.SYNC_DATA: Staging._sync_data,
+    Act.DROP_DATA: Staging._drop_data,
+    Act.WRITE_NOTE: Staging._write_note,
+    Act.SYNC_NOTE: Staging._sync_note,
+    Act.KEEP_NOTE: Staging._keep_note,
+    Act.DROP_NOTE: Staging._drop_note,
+    Act.SYNC_OWN: Staging._sync_own,
+    Act.MAKE_TREE: Staging._make_tree,
+    Act.SYNC_TREE: Staging._sync_tree,
+    Act.NAME_DATA: Staging._name_data,
+    Act.NAME_TREE: Staging._name_tree,
+    Act.SYNC_FOLDER: Staging._sync_folder,
+}
+"""How each step is taken."""
 
 
 def _is_there(folder: int, name: str) -> bool:

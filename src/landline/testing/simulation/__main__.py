@@ -88,6 +88,8 @@ def _report(total: Total, first: int, steps: int, seconds: float) -> None:
     _say(f"calls: {told or 'none'}; {items:,} items of streams")
     seen = ", ".join(f"{count:,} {what}" for what, count in total.seen.most_common())
     _say(f"groups: {seen or 'none'}")
+    sent = ", ".join(f"{count:,} {what}" for what, count in total.sent.most_common())
+    _say(f"files: {sent or 'none'}")
     per_minute = 60 / max(total.busy, 0.001)
     bare = total.bare_faults * 60 / max(total.bare_busy, 0.001)
     _say(

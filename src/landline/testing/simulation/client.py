@@ -17,6 +17,7 @@ from ...protocol.states import Role
 from .booth import Booth
 from .checks import check_honest, check_verdict
 from .circle import Circle
+from .courier import Courier
 from .ends import End
 from .line import Node, Port, Timer, Violation
 from .setting import Setting
@@ -78,6 +79,8 @@ class Client:
         """The process is killed and started again; it knows nothing any more."""
         self.let_go()
         self.node.die()
+        if self.number in self.world.depots:
+            self.world.depots[self.number].die()
         self.life += 1
         if self.end is not None:
             self.end.die()
@@ -231,6 +234,9 @@ class Client:
             end.patterns.append(Booth(end, self.world.calls))
         if self.world.presence is not None:
             end.patterns.append(Circle(end, self.world.presence))
+        if self.world.files is not None:
+            depots = self.world.depots
+            end.patterns.append(Courier(end, depots[self.number], depots[0], 0, self.world.file_chance))
         return end
 
     def _deliver(self, port: Port, event: Event) -> None:

@@ -33,7 +33,9 @@ T = TypeVar("T")
 
 
 class Pattern(Protocol):
-    """What an end has besides messages and topics: calls (``booth.Booth``), and groups (``circle.Circle``, at the server ``crowd.Seat``)."""
+    """What an end has besides messages and topics: calls (``booth.Booth``), groups (``circle.Circle``, at the server ``crowd.Seat``), and
+    files (``courier.Courier``).
+    """
 
     def takes(self, flow: Flow, /) -> bool:
         """Take a flow that the peer opened, if it is one of these; return whether it is."""

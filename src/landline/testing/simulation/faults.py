@@ -16,6 +16,7 @@ from ...protocol.states import Phase
 from .checks import check_stranger
 from .client import Client
 from .disk import POINTS, SLOWEST, at_once
+from .file_faults import FILE_FAULT_OPERATIONS
 from .host import STRANGER
 from .line import Node, Port, Violation
 from .programs import PROGRAM_OPERATIONS
@@ -414,9 +415,9 @@ FAULT_OPERATIONS: Final[dict[str, Callable[[World, int, int], None]]] = {
     "old_backup": old_backup,
     "second_server": second_server,
 }
-"""Every fault by the name that it has in schedules."""
+"""Every fault by the name that it has in schedules, but for those of ``file_faults``."""
 
 
 def make_world(seed: int, shape: Shape) -> World:
     """Return a world in which all of this can happen."""
-    return World(seed, shape, {**FAULT_OPERATIONS, **PROGRAM_OPERATIONS})
+    return World(seed, shape, {**FAULT_OPERATIONS, **FILE_FAULT_OPERATIONS, **PROGRAM_OPERATIONS})

@@ -1,4 +1,4 @@
-"""What both ends do with the flows of topics and of durable sends."""
+"""What both ends do with the flows of the library's own patterns."""
 
 from __future__ import annotations
 
@@ -39,3 +39,14 @@ def open_flow(end: End, purpose: str) -> Flow | None:
         return end.core.open_flow(purpose)
     except Full:
         return None
+
+
+def is_closing(end: End) -> bool:
+    """Whether nothing more can be said there."""
+    return bool(end.ended) or end.is_closing or end.is_peer_closed
+
+
+def leave(end: End, flow: Flow) -> None:
+    """Want to hear no more of it."""
+    end.serving.pop(flow.number, None)
+    end.on_room.pop(flow.number, None)

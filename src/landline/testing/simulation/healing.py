@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from .booth import Booth
 from .circle import GROUPS, Circle
 from .client import Client
+from .courier import Courier
 from .ends import End
 from .line import Violation
 from .strands import Strand
@@ -29,13 +30,14 @@ def come_to_rest(world: World) -> None:
         taken = [end.take() for end in _ends(world)]  # every end, whatever the first one had
         taken += [_wind_up(end, strand) for end in _ends(world) for strand in end.talk.strands.values()]
         is_told = _wind_up_topics(world) and _wind_up_calls(world) and _wind_up_presence(world)
+        is_told = _wind_up_files(world) and is_told
         world._settle()
         if is_told and not any(taken) and all(map(_is_at_rest, world.clients)):
             break
         world.advance(0.06 if step < 100 else 0.5)
     else:
         lacking = [desk.lacks for desk in world.desks.values()] + [booth.lacks for booth in _booths(world)]
-        lacking += _presence_lacks(world)
+        lacking += _presence_lacks(world) + [courier.lacks for courier in _couriers(world)]
         raise Violation("it never comes to rest: " + "; ".join([*map(_describe, world.clients), *lacking]))
     _stay(world)
     _part(world)
@@ -94,6 +96,19 @@ def _presence_lacks(world: World) -> list[str]:
 def _circles(world: World) -> list[Circle]:
     ends = [client.end for client in world.clients if client.end is not None and not client.end.ended]
     return [circle for end in ends if (circle := end.pattern(Circle)) is not None]
+
+
+def _wind_up_files(world: World) -> bool:
+    """Whatever is to be sent goes on; return whether all of it is there, or was refused."""
+    couriers = _couriers(world)
+    for courier in couriers:
+        courier.go_on()
+    return not any(courier.lacks for courier in couriers)
+
+
+def _couriers(world: World) -> list[Courier]:
+    ends = [end for end in _ends(world) if isinstance(end, End) and not end.ended]
+    return [courier for end in ends if (courier := end.pattern(Courier)) is not None]
 
 
 def _receive_all(world: World, end: End) -> None:

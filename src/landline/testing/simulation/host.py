@@ -20,6 +20,7 @@ from .account import Account, Book, WatchedTable
 from .booth import Booth
 from .checks import check_honest, check_verdict
 from .chronicle import Chronicle
+from .courier import Courier
 from .crowd import Crowd
 from .disk import Disk
 from .ends import End
@@ -140,6 +141,8 @@ class ServerProcess:
         for session_id in self.book.buried:
             self.talks[session_id].excuses.add("server died")
         self.node.die()
+        if 0 in self.world.depots:
+            self.world.depots[0].die()
         if self.disk is not None:
             self.disk.crash()
             if is_old and self.disk.put_backup_back():
@@ -232,6 +235,9 @@ class ServerProcess:
             end.patterns.append(Booth(end, self.world.calls))
         if self.crowd is not None:
             end.patterns.append(self.crowd.sit(end))
+        if self.world.files is not None and principal.startswith("p"):
+            depots, number = self.world.depots, int(principal[1:])
+            end.patterns.append(Courier(end, depots[0], depots[number], number, self.world.file_chance))
         account = Account(talk, end, principal, port)
         if port is None:
             snapshot = self.books.durable[SESSIONS + session_id.hex()]

@@ -1,4 +1,4 @@
-"""What programs do with calls, streams and groups, each as an operation of a schedule: takes the world and two free numbers."""
+"""What programs do with calls, streams, groups and files, each as an operation of a schedule: takes the world and two free numbers."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Final
 
 from .booth import Booth
 from .circle import Circle
+from .courier import Courier
 from .ends import End
 from .world import World
 
@@ -40,9 +41,19 @@ def presence(world: World, a: int, b: int) -> None:
         circle.do_presence(a, b)
 
 
+def file(world: World, a: int, b: int) -> None:
+    """A program of either end wants to send a file or folder, or goes on with those that were ended."""
+    end = world._end(a)
+    courier = end.pattern(Courier) if isinstance(end, End) and not end.ended else None
+    if courier is not None:
+        courier.end.talk.is_touched = True
+        courier.do_file(a, b)
+
+
 PROGRAM_OPERATIONS: Final[dict[str, Callable[[World, int, int], None]]] = {
     "call": call,
     "stream": stream,
     "presence": presence,
+    "file": file,
 }
 """By the names that schedules use."""

@@ -41,6 +41,7 @@ class Result(msgspec.Struct, frozen=True):
         changed: sessions that went on over a carrier of another kind; changes: how often.
         told: what became of calls, as their callers were told; and how many items of streams were read.
         seen: how many changes of groups were told, by their kinds.
+        sent: what became of files.
     """
 
     seed: int
@@ -55,6 +56,7 @@ class Result(msgspec.Struct, frozen=True):
     changes: int
     told: Counter[str]
     seen: Counter[str]
+    sent: Counter[str]
 
 
 class Failure(msgspec.Struct, frozen=True):
@@ -95,6 +97,7 @@ class Total:
     changes: int = 0
     told: Counter[str] = field(default_factory=Counter)
     seen: Counter[str] = field(default_factory=Counter)
+    sent: Counter[str] = field(default_factory=Counter)
     seconds: float = 0.0
     busy: float = 0.0
     """Seconds of processor time."""
@@ -114,6 +117,7 @@ class Total:
         self.changes += other.changes
         self.told.update(other.told)
         self.seen.update(other.seen)
+        self.sent.update(other.sent)
         self.seconds += other.seconds
         self.busy += other.busy
         self.bare_faults += other.bare_faults
@@ -149,6 +153,7 @@ def play(seed: int, shape: Shape, schedule: Sequence[Step]) -> Result:
         world.changes,
         Counter() if world.calls is None else world.calls.counts,
         Counter() if world.presence is None else world.presence.told,
+        Counter() if world.files is None else world.files.told,
     )
 
 
@@ -204,6 +209,7 @@ def run_batch(first: int, count: int, steps: int, is_shrunk: bool = True) -> Tot
             total.changes += result.changes
             total.told.update(result.told)
             total.seen.update(result.seen)
+            total.sent.update(result.sent)
             total.seconds += result.seconds
             if not result.is_stored:
                 total.bare_faults += sum(result.faults.values())

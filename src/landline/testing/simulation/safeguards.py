@@ -28,6 +28,7 @@ from ...protocol.session import Session
 from ...protocol.states import ACCEPTED, Phase, Role
 from .call_safeguards import CALL_ABLATIONS
 from .carrier_safeguards import CARRIER_ABLATIONS
+from .file_safeguards import FILE_ABLATIONS
 from .flow_safeguards import FLOW_ABLATIONS
 from .line import Port
 from .presence_safeguards import PRESENCE_ABLATIONS
@@ -430,5 +431,6 @@ ABLATIONS: tuple[Ablation, ...] = (
     *CARRIER_ABLATIONS,
     *CALL_ABLATIONS,
     *PRESENCE_ABLATIONS,
+    *FILE_ABLATIONS,
 )  # fmt: skip
 """Every safeguard that the simulator is held against."""

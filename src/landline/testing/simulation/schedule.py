@@ -20,7 +20,7 @@ Step = tuple[str, int, int]
 
 TRAFFIC: dict[str, float] = {
     "send": 6, "take": 4, "flow": 4.5, "strand": 5, "topic": 4, "durable": 6, "call": 16, "stream": 10,
-    "presence": 12, "tick": 1.5, "ask": 0.3, "close": 0.03,
+    "presence": 12, "file": 12, "tick": 1.5, "ask": 0.3, "close": 0.03,
 }  # fmt: skip
 """What programs and a perfect network do, and its weight."""
 
@@ -55,8 +55,19 @@ DISK_FAULTS: dict[str, float] = {
 }
 """The same, of what takes a disk."""
 
-FAULTS: dict[str, float] = {**LINE_FAULTS, **DISK_FAULTS}
+FILE_FAULTS: dict[str, float] = {
+    "death_amid_file": 1.0,
+    "power_cut_amid_file": 1.0,
+    "power_cut": 0.2,
+    "full_shelf": 0.2,
+}
+"""The same, of what takes files."""
+
+FAULTS: dict[str, float] = {**LINE_FAULTS, **DISK_FAULTS, **FILE_FAULTS}
 """All that goes wrong."""
+
+_PLENTY = 1 << 28
+"""Bytes of memory that no world fills."""
 
 _SWARM = (0.0, 0.5, 1.0, 2.0, 4.0)
 
@@ -74,6 +85,7 @@ class Shape(msgspec.Struct, frozen=True):
         has_topics: programs publish and subscribe.
         has_calls: programs call each other, once and in streams.
         has_presence: there are groups, in which clients are and which they watch.
+        has_files: programs send each other files and folders.
     """
 
     limits: Limits
@@ -85,6 +97,7 @@ class Shape(msgspec.Struct, frozen=True):
     has_topics: bool = False
     has_calls: bool = False
     has_presence: bool = False
+    has_files: bool = False
 
 
 def draw_world(seed: int, steps: int) -> tuple[Shape, list[Step]]:
@@ -96,7 +109,8 @@ def draw_world(seed: int, steps: int) -> tuple[Shape, list[Step]]:
 def shape_of(seed: int) -> Shape:
     """Return the shape of a seed's world."""
     shape = draw_shape(random.Random(f"shape {seed}"))
-    return with_groups(shape, random.Random(f"groups {seed}"))
+    shape = with_groups(shape, random.Random(f"groups {seed}"))
+    return with_files(shape, random.Random(f"files {seed}"))
 
 
 def draw_shape(chance: random.Random) -> Shape:
@@ -109,7 +123,7 @@ def draw_shape(chance: random.Random) -> Shape:
         credit=pick((5000, 1 << 20)),
         max_flows=pick((1, 3, 64)),
         flow_outbox=pick((300, 1 << 16)),
-        memory=pick((500, 2000, 1 << 28, 1 << 28)),
+        memory=pick((500, 2000, _PLENTY, _PLENTY)),
         stalled_after=pick((0.5, 5.0)),
         outbox_messages=pick((1, 5, 20, 100)),
         outbox_bytes=pick((200, 3000, 1 << 20)),
@@ -139,7 +153,7 @@ def draw_shape(chance: random.Random) -> Shape:
     )
     if shape.commit_pause is not None and not pick((True, False, False)):
         # What topics hold is bounded by other limits than these, which would keep programs from having any.
-        limits = dataclasses.replace(limits, max_flows=64, memory=1 << 28)
+        limits = dataclasses.replace(limits, max_flows=64, memory=_PLENTY)
         shape = msgspec.structs.replace(shape, limits=limits, has_topics=True)
     if pick((True, False, False)):
         limits = dataclasses.replace(shape.limits, max_calls=pick((1, 3, 64)))
@@ -162,11 +176,22 @@ def with_groups(shape: Shape, chance: random.Random) -> Shape:
     return msgspec.structs.replace(shape, limits=limits, clients=pick((2, 3)), has_presence=True)
 
 
+def with_files(shape: Shape, chance: random.Random) -> Shape:
+    """Return the same shape, or one in which files are sent, where there is nothing else but messages, and memory enough."""
+    has_others = shape.has_topics or shape.has_calls or shape.has_presence
+    if has_others or shape.limits.memory < _PLENTY or not chance.choice((True, True, False)):
+        return shape  # pressure on memory is found in as few worlds as without files
+    limits = dataclasses.replace(
+        shape.limits, max_flows=64, resume_window=min(shape.limits.resume_window, 60.0)
+    )
+    return msgspec.structs.replace(shape, limits=limits, has_files=True)
+
+
 def draw_steps(chance: random.Random, steps: int, shape: Shape) -> list[Step]:
     """Return what happens; each seed has its own mix of faults, so that rare ones meet. What can do nothing in a shape is left out."""
     weights = dict(TRAFFIC)
     weights["strand"] *= chance.choice((0.0, 0.0, 1.0, 2.0))  # many have nothing but messages
-    for name, weight in FAULTS.items():
+    for name, weight in (*LINE_FAULTS.items(), *DISK_FAULTS.items()):
         weights[name] = weight * chance.choice(_SWARM)
     if not shape.has_topics:
         del weights["topic"], weights["durable"]
@@ -174,6 +199,12 @@ def draw_steps(chance: random.Random, steps: int, shape: Shape) -> list[Step]:
         del weights["call"], weights["stream"]
     if not shape.has_presence:
         del weights["presence"]
+    if not shape.has_files:
+        del weights["file"]
+    else:
+        weights["tick"] *= 4  # disks take their time
+        for name, weight in FILE_FAULTS.items():
+            weights[name] = weight * chance.choice(_SWARM)
     if shape.commit_pause is None:
         for name in DISK_FAULTS:
             del weights[name]

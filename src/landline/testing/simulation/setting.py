@@ -11,6 +11,8 @@ from typing import Protocol
 from ...limits import Limits
 from ...protocol.session import Session
 from .call_books import CallBooks
+from .depot import Depot
+from .file_books import FileBooks
 from .line import Clock, Port
 from .presence_books import PresenceBooks
 from .talk import Talk, Witness
@@ -28,6 +30,9 @@ class Setting(Clock, Witness, Protocol):
         commit_pause: seconds that the server's disk takes to commit; None: it has none.
         calls: the books of what programs call; None: they call nothing.
         presence: the books of groups; None: there are none.
+        files: the books of files; None: nobody sends any.
+        file_chance: what happens to them is drawn from.
+        depots: of every process that takes files, by its number; the server's is 0.
         changed: sessions that changed the kind of their carrier; changes: how often.
     """
 
@@ -39,6 +44,9 @@ class Setting(Clock, Witness, Protocol):
     commit_pause: float | None
     calls: CallBooks | None
     presence: PresenceBooks | None
+    files: FileBooks | None
+    file_chance: random.Random
+    depots: dict[int, Depot]
     changed: int
     changes: int
 

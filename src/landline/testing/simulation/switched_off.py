@@ -13,7 +13,7 @@ from .schedule import Shape
 Patch = tuple[Any, str, Any]
 """An object, the name of an attribute of it, and what stands there instead."""
 
-Need = Literal["", "disk", "topics", "calls", "presence"]
+Need = Literal["", "disk", "topics", "calls", "presence", "files"]
 """What a world must have."""
 
 
@@ -41,6 +41,7 @@ class Ablation(msgspec.Struct, frozen=True):
             "topics": shape.has_topics,
             "calls": shape.has_calls,
             "presence": shape.has_presence,
+            "files": shape.has_files,
         }
         return has[self.needs]
 

@@ -21,9 +21,11 @@ from ...protocol.subscription import After
 from .call_books import CallBooks
 from .checks import check_times
 from .client import Client
+from .depot import Depot, depots_of
 from .desk import PATTERNS, Desk
 from .disk import SLOWEST
 from .ends import End
+from .file_books import FileBooks
 from .healing import come_to_rest
 from .host import ServerProcess
 from .hub import RULES
@@ -52,6 +54,8 @@ class World:
         patience: seconds that a caller may wait for the server to find out who it is, and to store that.
         calls: the books of what programs call; None: they call nothing.
         presence: the books of groups; None: there are none.
+        files: the books of files; None: nobody sends any.
+        depots: of every process that takes files, by its number; the server's is 0.
         faults: how many of each kind took effect.
         lines: how many clients opened, by what carries them.
         changed: sessions that went on over a carrier of another kind at least once; changes: how often that happened.
@@ -71,6 +75,9 @@ class World:
         self.commit_pause = shape.commit_pause
         self.calls = CallBooks() if shape.has_calls else None
         self.presence = PresenceBooks() if shape.has_presence else None
+        self.files = FileBooks() if shape.has_files else None
+        self.file_chance = random.Random(f"shelves {seed}")
+        self.depots: dict[int, Depot] = {}
         self.patience = self.auth_delay + (0.0 if shape.commit_pause is None else 4 * SLOWEST)
         self.now = self._look_at = 0.0
         self.faults: Counter[str] = Counter()
@@ -90,6 +97,8 @@ class World:
         self.server = ServerProcess(self)
         self.clients = [Client(self, number, 1000.0 * number) for number in range(1, shape.clients + 1)]
         self.nodes = [self.server.node, *(client.node for client in self.clients)]
+        if self.files is not None:
+            self.depots = depots_of((self.server, *self.clients), self.files, self.file_chance)
         chronicle = self.server.books.chronicle
         self.desks = {
             each.number: Desk(chronicle, each.number, self.server.books.sends)
@@ -174,6 +183,9 @@ class World:
             is_quiet = True
             if disk is not None and disk.has_crashed:
                 self.server.die()
+            for depot in self.depots.values():
+                if depot.has_crashed:
+                    depot.process.die()
             for node in nodes:
                 if (node.scheduled or node.ready) and not node.is_stalled:
                     node.turn()
@@ -423,4 +435,6 @@ class World:
             disk.heal()
             if disk.is_broken:
                 self.server.die()
+        for depot in self.depots.values():
+            depot.heal()
         come_to_rest(self)
