@@ -89,6 +89,25 @@ async def test_what_many_are_told_is_encoded_once(bare: BareSession) -> None:
     assert flow.core.pending == [HEADER.pack(4, BYTES, 1) + b"said", HEADER.pack(4, BYTES, 1) + b"more"]
 
 
+async def test_who_waits_again_asks_again(bare: BareSession) -> None:
+    """Somebody else had the room that was made: the peer is to tell what it has of that, too, without waiting for company."""
+    messages = Messages(bare)
+    for number in range(4):
+        messages.send_nowait(number)
+    waiting = [asyncio.ensure_future(messages.send(number)) for number in (4, 5)]
+    await asyncio.sleep(0)
+    assert bare.core.messages.wanted == 4
+    bare.core.attach(0)
+    bare.core.data_to_send(0.0, 1 << 20)
+    bare.core.receive_ack(1, 0)
+    bare.room.wake()
+    await asyncio.sleep(0)
+
+    assert [each.done() for each in waiting] == [True, False]
+    assert bare.core.messages.wanted == 5
+    waiting[1].cancel()
+
+
 async def test_who_closes_sends_and_receives_no_more(bare: BareSession) -> None:
     """Even while what was sent is still being delivered."""
     messages = Messages(bare)

@@ -121,8 +121,8 @@ class Messages:
     async def _wait_for_room(self, value: Any) -> None:
         encode_data(value, self._core.max_message)  # what cannot be sent is told at once, not after the wait
         self._bare.on_limit(self._core.full_limit(self._flow), "a sender waits for room")
-        self._core.ask(self._flow)  # what the peer has is told without waiting for company
         while not self._core.has_room_in(self._flow) and self._why_unwritable() is None:
+            self._core.ask(self._flow)  # what the peer has is told without waiting for company
             await self._bare.room.wait()
 
     def send_nowait(self, value: Any) -> Receipt:

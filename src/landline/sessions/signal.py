@@ -14,16 +14,21 @@ _NOBODY: Final[list[asyncio.Future[None]]] = []
 class Signal:
     """Something that many can wait for; waking wakes all who wait now."""
 
-    __slots__ = ("_waiters",)
+    __slots__ = ("_sweep_at", "_waiters")
 
     def __init__(self) -> None:
         self._waiters = _NOBODY
+        self._sweep_at = _MANY
 
     def wait(self) -> asyncio.Future[None]:
         """Return what to await to be woken once."""
         waiters = self._waiters
-        if not waiters or len(waiters) >= _MANY:  # of those who gave up waiting nobody told us
+        if not waiters:
+            self._waiters = waiters = []
+            self._sweep_at = _MANY
+        elif len(waiters) >= self._sweep_at:  # of those who gave up waiting nobody told us
             self._waiters = waiters = [waiter for waiter in waiters if not waiter.done()]
+            self._sweep_at = max(_MANY, 2 * len(waiters))  # seldom enough to cost each who waits little
         waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         waiters.append(waiter)
         return waiter
