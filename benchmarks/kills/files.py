@@ -99,11 +99,13 @@ class Transfer:
                     await asyncio.sleep(
                         run.chance.random()
                     )  # also beyond its end, and while it gets its name
-                code = await end(self.ends.pop(victim))
+                process = self.ends.pop(victim)
+                code = await end(process)
                 self.is_late = bool(self.named)
                 self._see_nothing_partial(digests)
                 if code != KILLED:  # it had ended by itself
                     self._see_code(victim, code)
+                    self.ends[victim] = process  # a sender that found nobody is started again
                     break
                 run.killed[victim] += 1
                 if any(process.returncode == 0 for process in self.ends.values()):
