@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import importlib.util
+import os
 import shutil
 from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
@@ -78,8 +79,14 @@ class Peer(NamedTuple):
 
 def find_program(name: str) -> str | None:
     """Return where a program is: what we installed, or the machine's own."""
-    ours = f"{PACKAGES / 'bin'}:{DEBIAN / 'usr/sbin'}"
+    ours = f"{PACKAGES / 'bin'}:{DEBIAN / 'usr/sbin'}:{DEBIAN / 'usr/bin'}"
     return shutil.which(name) or shutil.which(name, path=f"{ours}:/usr/sbin")
+
+
+def environment_of_programs() -> dict[str, str]:
+    """Ours, and where the libraries lie that were unpacked with the servers."""
+    libraries = (str(path) for path in DEBIAN.glob("**/lib/*-linux-gnu*"))
+    return {**os.environ, "LD_LIBRARY_PATH": os.pathsep.join(libraries)}
 
 
 class Calls:

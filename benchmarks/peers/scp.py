@@ -18,7 +18,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-from .peer import DEBIAN, Copier, Peer, Play, find_program
+from .peer import Copier, Peer, Play, environment_of_programs, find_program
 
 UNPRIVILEGED = "games"
 CIPHER = "aes128-gcm@openssh.com"
@@ -58,7 +58,7 @@ async def serve_files() -> AsyncIterator[str]:
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
-            env={**os.environ, "LD_LIBRARY_PATH": _libraries()},
+            env=environment_of_programs(),
             **_as(user),
         )
         try:
@@ -80,11 +80,6 @@ def _give(user: str, *paths: Path) -> None:
     who = pwd.getpwnam(user)
     for path in paths:
         os.chown(path, who.pw_uid, who.pw_gid)
-
-
-def _libraries() -> str:
-    """Where the libraries lie that were unpacked with the server."""
-    return ":".join(str(path) for path in DEBIAN.glob("**/lib/*-linux-gnu*"))
 
 
 def _free_port() -> int:
