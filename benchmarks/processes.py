@@ -33,7 +33,7 @@ def measure(peer: Peer, job: str, over: str, loop: str, *, is_short: bool) -> fl
     Raises:
         PeerFailed: its server or its client ended with an error, or took too long.
     """
-    ends = [sys.executable, "-m", "benchmarks", "--loop", loop, "--over", over]
+    ends = [sys.executable, "-m", "benchmarks", "--loop", peer.loop or loop, "--over", over]
     ends += ["--short"] if is_short else []
     cores = cores_for(JOBS[job].cores)
     start: Callable[..., Any] = partial(

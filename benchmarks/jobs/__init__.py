@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from . import bulk, calls, messages
+from . import bulk, calls, loaded, messages
 from .job import Job
 
-JOBS: dict[str, Job] = {job.name: job for job in (*messages.JOBS, *calls.JOBS, *bulk.JOBS)}
+JOBS: dict[str, Job] = {job.name: job for job in (*messages.JOBS, *loaded.JOBS, *calls.JOBS, *bulk.JOBS)}

@@ -1,6 +1,6 @@
 /* A load that costs little and is the same for every server: lines on one epoll that say bytes made beforehand and count what comes back.
  *
- * What it says is told by name=value, bytes in hex; benchmarks/native/load.py makes these arguments. The jobs:
+ * What it says is told by name=value, bytes in hex; benchmarks/peers/load.py makes these arguments. The jobs:
  *   trips     every line says `say` as soon as it has its answer, `count` times in all: seconds are printed
  *   fan       the speaker says `order`, and again when every line has what it delivers, `count` times: seconds are printed
  *   connects  lines come, are greeted and go, `at_once` at a time, `count` in all: seconds are printed

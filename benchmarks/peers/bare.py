@@ -13,6 +13,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from .halls import COUNTS, Hall, Line
+from .load import framed, talking
 from .peer import MESSAGE, Peer, Play, Pourer
 
 # Messages...
@@ -190,5 +191,13 @@ async def connect_bulk(place: str) -> AsyncIterator[Pourer]:
         line.transport.close()
 
 
-BARE = Peer("bare protocol", {"messages": Play(serve_messages, connect_messages)})
+_LOADED = Play(serve_messages, talking(lambda place: framed(int(place))))
+_PLAYS = {
+    "messages": Play(serve_messages, connect_messages),
+    "trips": _LOADED,
+    "crowds": _LOADED,
+    "fan-out": _LOADED,
+}
+BARE = Peer("bare protocol", _PLAYS)
+BARE_ON_ASYNCIO = Peer("bare protocol on asyncio", _PLAYS, loop="asyncio")
 RAW = Peer("raw loop", {"bulk": Play(serve_bulk, connect_bulk)})

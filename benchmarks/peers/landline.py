@@ -7,10 +7,12 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import landline
 
 from .halls import Hall, Line
+from .load import Talk, session, talking
 from .peer import Caller, Calls, Copier, Peer, Play, Pourer
 
 PIECE = 256 * 1024
@@ -33,8 +35,8 @@ def _reached(listening: landline.Listening, scheme: str) -> str:
 @asynccontextmanager
 async def serve_messages(scheme: str) -> AsyncIterator[str]:
     def broadcast(everybody: list[landline.Session], data: bytes) -> None:
-        for session in everybody:
-            _ = session.send_nowait(data)
+        for each in everybody:
+            _ = each.send_nowait(data)
 
     hall = Hall(broadcast)
 
@@ -54,6 +56,16 @@ async def serve_messages(scheme: str) -> AsyncIterator[str]:
 async def connect_messages(place: str) -> AsyncIterator[Line]:
     async with landline.connect(place, limits=_roomy()) as session:
         yield session
+
+
+def talk(place: str) -> Talk:
+    address = urlsplit(place)
+    return session(address.port or 0, is_web=address.scheme == "ws")
+
+
+def _loaded(scheme: str) -> dict[str, Play]:
+    play = Play(partial(serve_messages, scheme), talking(talk))
+    return {"trips": play, "crowds": play, "fan-out": play}
 
 
 # Calls...
@@ -164,6 +176,7 @@ OVER_TCP = Peer(
     "landline",
     {
         "messages": Play(partial(serve_messages, "tcp"), connect_messages),
+        **_loaded("tcp"),
         "calls": Play(partial(serve_calls, "tcp"), connect_calls),
         "bulk": Play(serve_bulk, connect_bulk),
         "files": Play(serve_files, connect_files),
@@ -179,6 +192,7 @@ OVER_WEBSOCKET = Peer(
     "landline",
     {
         "messages": Play(partial(serve_messages, "ws"), connect_messages),
+        **_loaded("ws"),
         "calls": Play(partial(serve_calls, "ws"), connect_calls),
     },
     is_ours=True,

@@ -1,4 +1,7 @@
-"""NATS: requests and replies by ``nats-py`` through ``nats-server``, which is a third process on the same core."""
+"""NATS: requests and replies by ``nats-py`` through ``nats-server``, which is a third process on the same core; and what it tells subscribers.
+
+A subscriber that is slow may have any amount waiting, as with the other brokers.
+"""
 
 from __future__ import annotations
 
@@ -10,10 +13,39 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-from .peer import Caller, Calls, Peer, Play, find_program
+from .brokers import BOUND, TOPIC, orders_of, talk_of
+from .load import Talk, talking
+from .peer import MESSAGE, Caller, Calls, Peer, Play, find_program
 
-BOUND = 20.0
-"""Seconds that the server may take to come up."""
+
+@asynccontextmanager
+async def serve() -> AsyncIterator[str]:
+    """Start the server; give its port and its process."""
+    with tempfile.TemporaryDirectory() as made:
+        folder = Path(made)
+        settings = folder / "settings"
+        settings.write_text('max_pending: 4GB\nwrite_deadline: "60s"\n')
+        server = await asyncio.create_subprocess_exec(
+            str(find_program("nats-server")), "--config", str(settings),
+            *("--addr", "127.0.0.1", "--port", "-1", "--ports_file_dir", made),
+            stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.DEVNULL,
+        )  # fmt: skip
+        try:
+            async with asyncio.timeout(BOUND):
+                port = await _port(folder)
+            yield f"{port} {server.pid}"
+        finally:
+            server.terminate()
+            await server.wait()
+
+
+async def _port(folder: Path) -> str:
+    """Wait for the file in which the server tells its port."""
+    while True:
+        for file in folder.glob("*.ports"):
+            if text := file.read_text():
+                return str(json.loads(text)["nats"][0]).rpartition(":")[2]
+        await asyncio.sleep(0.02)
 
 
 @asynccontextmanager
@@ -23,32 +55,13 @@ async def serve_calls() -> AsyncIterator[str]:
     async def answer(message: Any) -> None:
         await message.respond(message.data)
 
-    with tempfile.TemporaryDirectory() as folder:
-        server = await asyncio.create_subprocess_exec(
-            str(find_program("nats-server")),
-            *("--addr", "127.0.0.1", "--port", "-1", "--ports_file_dir", folder),
-            stdout=asyncio.subprocess.DEVNULL,
-            stderr=asyncio.subprocess.DEVNULL,
-        )
-        try:
-            place = await asyncio.wait_for(_place(Path(folder)), BOUND)
-            responder = await nats.connect(place)
-            await responder.subscribe("echo", cb=answer)
-            await responder.flush()
-            yield place
-            await responder.close()
-        finally:
-            server.terminate()
-            await server.wait()
-
-
-async def _place(folder: Path) -> str:
-    """Wait for the file in which the server tells its port."""
-    while True:
-        for file in folder.glob("*.ports"):
-            if text := file.read_text():
-                return str(json.loads(text)["nats"][0])
-        await asyncio.sleep(0.02)
+    async with serve() as place:
+        url = f"nats://127.0.0.1:{place.split()[0]}"
+        responder = await nats.connect(url)
+        await responder.subscribe("echo", cb=answer)
+        await responder.flush()
+        yield url
+        await responder.close()
 
 
 @asynccontextmanager
@@ -67,9 +80,33 @@ async def connect_calls(place: str) -> AsyncIterator[Caller]:
         await client.close()
 
 
+_PUBLISH = b"PUB %b %d\r\n%b\r\n" % (TOPIC, len(MESSAGE), MESSAGE)
+_TOLD = b"MSG %b 1 %d\r\n%b\r\n" % (TOPIC, len(MESSAGE), MESSAGE)
+_CONNECT = b'CONNECT {"verbose":false,"pedantic":false}\r\n'
+
+
+def told(place: str) -> Talk:
+    return talk_of(
+        place,
+        greeting=((_CONNECT + b"SUB %b 1\r\nPING\r\n" % TOPIC, b"PONG\r\n"),),
+        speaker=((_CONNECT + b"PING\r\n", b"PONG\r\n"),),
+        orders=orders_of(_PUBLISH),
+        delivery=len(_TOLD),
+    )
+
+
+def trips(place: str) -> Talk:
+    return told(place)._replace(speaker=(), say=_PUBLISH, answer=len(_TOLD))
+
+
 PEER = Peer(
     "nats-py",
     {"calls": Play(serve_calls, connect_calls)},
     modules=("nats",),
+    programs=("nats-server",),
+)
+SERVER = Peer(
+    "nats-server",
+    {"trips": Play(serve, talking(trips)), "fan-out": Play(serve, talking(told))},
     programs=("nats-server",),
 )

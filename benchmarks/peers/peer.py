@@ -1,7 +1,8 @@
 """What a peer is: which kinds of work it plays, and for each how it serves and how a client of it connects.
 
-The kinds: ``messages`` (a ``Line``: see ``halls``), ``calls`` (a ``Caller``), ``bulk`` (a ``Pourer``), ``files`` (a ``Copier``). Each peer is
-set as its own documentation recommends for speed; where that is no default, its module says so.
+The kinds are ``messages`` (a ``Line``: see ``halls``), ``trips``, ``crowds`` and ``fan-out`` (a ``Talk`` for the load in C: see ``load``),
+``calls`` (a ``Caller``), ``streams`` (a ``Reader``), ``bulk`` and ``bulk with TLS`` (a ``Pourer``), ``files`` (a ``Copier``), ``durable`` (a
+``Publisher``). Each peer is set as its own documentation recommends for speed; where that is no default, its module says so.
 """
 
 from __future__ import annotations
@@ -29,6 +30,20 @@ class Caller(Protocol):
 
     async def run(self, count: int, at_once: int) -> Any:
         """Make ``count`` calls, ``at_once`` of them at a time."""
+
+
+class Reader(Protocol):
+    """One connection, over which a stream of items comes."""
+
+    async def read(self, count: int) -> Any:
+        """Ask for ``count`` items of 64 bytes, and return when all are here."""
+
+
+class Publisher(Protocol):
+    """Somebody whose messages are kept."""
+
+    async def publish(self, data: bytes) -> Any:
+        """Return when it is on the disk."""
 
 
 class Pourer(Protocol):
@@ -65,6 +80,10 @@ class Peer(NamedTuple):
     programs: tuple[str, ...] = ()
     """What it needs to start."""
     is_ours: bool = False
+    is_floor: bool = False
+    """Whether it is what the machine can do, and nobody's program."""
+    loop: str | None = None
+    """The event loop that it always has; else the one that is asked for."""
 
     def missing(self) -> str | None:
         """Return what is not there, or None when all is."""
