@@ -46,5 +46,6 @@ async def pipelined(connect: Connect, place: str, server: int, size: int) -> flo
 
 JOBS = [
     Job("round trip", "messages", round_trip, "µs", False, 10_000, 2_000),
+    Job("round trip with TLS", "messages with TLS", round_trip, "µs", False, 10_000, 1_000),
     Job("pipelined", "messages", pipelined, "k msgs/s", True, 100_000, 10_000),
 ]

@@ -11,10 +11,11 @@ import socket
 import tempfile
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 
 from .load import Talk, talking
-from .peer import MESSAGE, Peer, Play, environment_of_programs, find_program
+from .peer import MESSAGE, Peer, Play, Publisher, environment_of_programs, find_program
 
 BOUND = 20.0
 """Seconds that a server may take to come up."""
@@ -74,15 +75,16 @@ def orders_of(publish: bytes) -> dict[int, bytes]:
 
 
 @asynccontextmanager
-async def serve_redis() -> AsyncIterator[str]:
+async def serve_redis(*, is_durable: bool = False) -> AsyncIterator[str]:
     port = free_port()
-    options = {
-        "bind": "127.0.0.1", "port": str(port), "save": "", "appendonly": "no", "maxclients": "20000",
-        "client-output-buffer-limit": "pubsub 0 0 0", "dir": tempfile.gettempdir(),
-    }  # fmt: skip
-    arguments = [part for name, value in options.items() for part in (f"--{name}", value)]
-    async with started("redis-server", port, arguments) as place:
-        yield place
+    with tempfile.TemporaryDirectory() as folder:
+        options = {
+            "bind": "127.0.0.1", "port": str(port), "maxclients": "20000", "client-output-buffer-limit": "pubsub 0 0 0",
+            "dir": folder, "save": "", "appendonly": "yes" if is_durable else "no", "appendfsync": "always",
+        }  # fmt: skip
+        arguments = [part for name, value in options.items() for part in (f"--{name}", value)]
+        async with started("redis-server", port, arguments) as place:
+            yield place
 
 
 def _redis(*words: bytes) -> bytes:
@@ -108,6 +110,30 @@ def redis_trips(place: str) -> Talk:
         say=_redis(b"PUBLISH", TOPIC, MESSAGE),
         answer=len(_redis(b"message", TOPIC, MESSAGE) + b":1\r\n"),
     )
+
+
+@asynccontextmanager
+async def connect_durable(place: str) -> AsyncIterator[Publisher]:
+    reader, writer = await asyncio.open_connection("127.0.0.1", int(place.split(maxsplit=1)[0]))
+    try:
+        yield _RedisPublisher(reader, writer)
+    finally:
+        writer.close()
+
+
+class _RedisPublisher:
+    """Appends to a redis stream; the answer comes when that is on the disk."""
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._reader = reader
+        self._writer = writer
+
+    async def publish(self, data: bytes) -> None:
+        self._writer.write(_redis(b"XADD", TOPIC, b"*", b"d", data))
+        size = await self._reader.readline()  # of the new entry's name, which follows
+        if not size.startswith(b"$"):
+            raise ValueError(size.decode())
+        await self._reader.readline()
 
 
 # Mosquitto: MQTT 3.1.1 with QoS 0...
@@ -158,7 +184,11 @@ def mosquitto_trips(place: str) -> Talk:
 
 REDIS = Peer(
     "redis",
-    {"trips": Play(serve_redis, talking(redis_trips)), "fan-out": Play(serve_redis, talking(redis_told))},
+    {
+        "trips": Play(serve_redis, talking(redis_trips)),
+        "fan-out": Play(serve_redis, talking(redis_told)),
+        "durable": Play(partial(serve_redis, is_durable=True), connect_durable),
+    },
     programs=("redis-server",),
 )
 MOSQUITTO = Peer(

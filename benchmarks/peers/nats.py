@@ -10,21 +10,22 @@ import json
 import tempfile
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from .brokers import BOUND, TOPIC, orders_of, talk_of
 from .load import Talk, talking
-from .peer import MESSAGE, Caller, Calls, Peer, Play, find_program
+from .peer import MESSAGE, Caller, Calls, Peer, Play, Publisher, find_program
 
 
 @asynccontextmanager
-async def serve() -> AsyncIterator[str]:
-    """Start the server; give its port and its process."""
+async def serve(more: str = "") -> AsyncIterator[str]:
+    """Start the server, with more settings; give its port and its process."""
     with tempfile.TemporaryDirectory() as made:
         folder = Path(made)
         settings = folder / "settings"
-        settings.write_text('max_pending: 4GB\nwrite_deadline: "60s"\n')
+        settings.write_text('max_pending: 4GB\nwrite_deadline: "60s"\n' + more.format(folder=folder))
         server = await asyncio.create_subprocess_exec(
             str(find_program("nats-server")), "--config", str(settings),
             *("--addr", "127.0.0.1", "--port", "-1", "--ports_file_dir", made),
@@ -49,35 +50,61 @@ async def _port(folder: Path) -> str:
 
 
 @asynccontextmanager
-async def serve_calls() -> AsyncIterator[str]:
+async def _connect(url: str) -> AsyncIterator[Any]:
     import nats
 
+    client = await nats.connect(url)
+    try:
+        yield client
+    finally:
+        await client.close()
+
+
+@asynccontextmanager
+async def serve_calls() -> AsyncIterator[str]:
     async def answer(message: Any) -> None:
         await message.respond(message.data)
 
     async with serve() as place:
         url = f"nats://127.0.0.1:{place.split()[0]}"
-        responder = await nats.connect(url)
-        await responder.subscribe("echo", cb=answer)
-        await responder.flush()
-        yield url
-        await responder.close()
+        async with _connect(url) as responder:
+            await responder.subscribe("echo", cb=answer)
+            await responder.flush()
+            yield url
 
 
 @asynccontextmanager
 async def connect_calls(place: str) -> AsyncIterator[Caller]:
-    import nats
+    async with _connect(place) as client:
 
-    client = await nats.connect(place)
+        async def call(data: bytes) -> bytes:
+            reply: bytes = (await client.request("echo", data, timeout=30)).data
+            return reply
 
-    async def call(data: bytes) -> bytes:
-        reply: bytes = (await client.request("echo", data, timeout=30)).data
-        return reply
-
-    try:
         yield Calls(call)
-    finally:
-        await client.close()
+
+
+# JetStream, which brings each publish to the disk before it answers...
+
+
+@asynccontextmanager
+async def serve_durable() -> AsyncIterator[str]:
+    async with serve('jetstream {{ store_dir: "{folder}", sync_interval: always }}\n') as place:
+        url = f"nats://127.0.0.1:{place.split()[0]}"
+        async with _connect(url) as client:
+            await client.jetstream().add_stream(name="bench", subjects=["t.*"])
+        yield url
+
+
+@asynccontextmanager
+async def connect_durable(place: str) -> AsyncIterator[Publisher]:
+    async with _connect(place) as client:
+        yield _NatsPublisher(client.jetstream())
+
+
+class _NatsPublisher:
+    def __init__(self, jetstream: Any) -> None:
+        self.publish = partial(jetstream.publish, "t.bench", timeout=30)
 
 
 _PUBLISH = b"PUB %b %d\r\n%b\r\n" % (TOPIC, len(MESSAGE), MESSAGE)
@@ -101,7 +128,7 @@ def trips(place: str) -> Talk:
 
 PEER = Peer(
     "nats-py",
-    {"calls": Play(serve_calls, connect_calls)},
+    {"calls": Play(serve_calls, connect_calls), "durable": Play(serve_durable, connect_durable)},
     modules=("nats",),
     programs=("nats-server",),
 )

@@ -59,12 +59,17 @@ class _ZmqLine:
     def __init__(self, dealer: Any) -> None:
         self._send = dealer.send
         self._receive = dealer.recv
+        self._on_their_way = 0
 
     async def send(self, data: bytes) -> None:
         self._send(data)
+        self._on_their_way += 1
 
     async def receive(self) -> bytes:
+        if not self._on_their_way:
+            await asyncio.sleep(0)  # who sends has its turn first, and sends all
         data: bytes = self._receive()
+        self._on_their_way -= 1
         return data
 
 
