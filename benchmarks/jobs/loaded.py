@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 from functools import partial
 from pathlib import Path
 
-from ..peers.load import held, seconds
+from ..peers.load import held, rate
 from .job import Connect, Job
 
 HUNDRED = 100
@@ -15,13 +15,13 @@ HUNDRED = 100
 async def round_trip(connect: Connect, place: str, server: int, size: int) -> float:
     """One connection, one message in flight: microseconds a round trip."""
     async with connect(place) as talk:
-        return await seconds(talk, "trips", lines=1, count=size) / size * 1e6
+        return 1e6 / await rate(talk, "trips", lines=1, count=size)
 
 
 async def ping_pong(connect: Connect, place: str, server: int, size: int) -> float:
     """A hundred connections, each with one message in flight: thousand messages echoed a second."""
     async with connect(place) as talk:
-        return size / await seconds(talk, "trips", lines=HUNDRED, count=size) / 1e3
+        return await rate(talk, "trips", lines=HUNDRED, count=size) / 1e3
 
 
 def fan_out(everybody: int, messages: int) -> Callable[[Connect, str, int, int], Awaitable[float]]:
@@ -33,8 +33,8 @@ async def _fan_out(
     everybody: int, messages: int, connect: Connect, place: str, server: int, size: int
 ) -> float:
     async with connect(place) as talk:
-        took = await seconds(talk, "fan", lines=everybody + 1, count=size, messages=messages)
-        return everybody * messages * size / took / 1e3
+        orders = await rate(talk, "fan", lines=everybody + 1, count=size, messages=messages)
+        return everybody * messages * orders / 1e3
 
 
 async def idle(connect: Connect, place: str, server: int, size: int) -> float:
@@ -48,7 +48,7 @@ async def idle(connect: Connect, place: str, server: int, size: int) -> float:
 async def connects(connect: Connect, place: str, server: int, size: int) -> float:
     """New connections, greeted and closed again, 20 at a time: how many a second."""
     async with connect(place) as talk:
-        return size / await seconds(talk, "connects", lines=20, count=size)
+        return await rate(talk, "connects", lines=20, count=size)
 
 
 def _resident(pid: int) -> float:

@@ -131,8 +131,8 @@ def session(port: int, *, is_web: bool = False) -> Talk:
 # Running it...
 
 
-async def seconds(talk: Talk, job: str, *, lines: int, count: int, messages: int = 0) -> float:
-    """Run a job to its end, and return how long it took; ``messages`` are told at once, in a fan-out.
+async def rate(talk: Talk, job: str, *, lines: int, count: int, messages: int = 0) -> float:
+    """Run a job to its end, and return how many times a second it was done; ``messages`` are told at once, in a fan-out.
 
     Raises:
         ValueError: it failed; the message says how.
