@@ -13,9 +13,12 @@ from typing import Any
 from .jobs import JOBS
 from .jobs.job import Job
 from .peers import OVER
+from .peers.bare import BARE
 from .peers.peer import PACKAGES, Peer
+from .plot import Bar, Bars, ratio_picture
 from .processes import PeerFailed, cores_for, measure
-from .table import Figures, ratios_of, tables
+from .table import Figures, price, ratios_of, table
+from .targets import gate_table, judged, wanted_of
 
 
 class Comparison:
@@ -28,7 +31,9 @@ class Comparison:
 
     def __init__(self, options: argparse.Namespace) -> None:
         self._options = options
-        self._rounds = options.rounds or (2 if options.short else 5)
+        self._is_short = options.short or options.gate
+        self._rounds = options.rounds or (5 if options.gate or not options.short else 2)
+        self._wanted = wanted_of() if options.gate else None
         self._peers = OVER[options.over]
         self._load = [_load()]
         self.figures: Figures = {}
@@ -46,11 +51,18 @@ class Comparison:
         self._print()
         if self._options.json:
             self._options.json.write_text(json.dumps(self._account(), indent=1, ensure_ascii=False))
+        if self._options.svg and self.figures:
+            self._options.svg.write_text(self.picture(), encoding="utf-8")
         ours_failed = any(peer.is_ours and peer.name in self.left_out for peer in self._peers)
-        return 1 if ours_failed or not self.figures else 0
+        is_below = self._options.gate and not all(passes for *_, passes in judged(self.figures))
+        return 1 if ours_failed or is_below or not self.figures else 0
 
     def _who_plays(self, job: Job) -> list[Peer]:
-        return [peer for peer in self._peers if job.kind in peer.plays]
+        """Of the peers, when the gate is asked for those that it compares."""
+        players = [peer for peer in self._peers if job.kind in peer.plays]
+        if self._wanted is None:
+            return players
+        return [peer for peer in players if peer.name in self._wanted.get(job.name, ())]
 
     def _measure(self, job: Job, peers: list[Peer]) -> None:
         if len(cores_for(job.cores)) < job.cores:
@@ -74,7 +86,7 @@ class Comparison:
                             job.name,
                             self._options.over,
                             self._options.loop,
-                            is_short=self._options.short,
+                            is_short=self._is_short,
                         )
                     )
                 except PeerFailed as error:
@@ -93,11 +105,32 @@ class Comparison:
         print(
             f"the least and the most; load of the machine {self._load[0]} before and {self._load[1]} after\n"
         )
-        for line in tables(self.figures, self._peers):
+        for line in table(self.figures, self._peers):
             print(line)
+        costs = list(price(self.figures, self._peers[0].name, BARE.name))
+        print(
+            f"\nThe price of the session over the same frames on a bare protocol: {'; '.join(costs)}."
+            * bool(costs)
+        )
+        if options.gate:
+            print("\n".join(["", *gate_table(self.figures), ""]))
         for name, why in self.left_out.items():
             print(f"left out: {name}: {why}")
         print(f"versions: {', '.join(f'{name} {version}' for name, version in self._versions().items())}")
+
+    def picture(self) -> str:
+        """Return how many times as good ours is as each other, job by job."""
+        groups = []
+        for job, by_peer in self.figures.items():
+            ratios = ratios_of(by_peer, self._peers)
+            bars = []
+            for number, peer in enumerate(self._peers):
+                ratio = ratios.get(f"{self._peers[0].name} ÷ {peer.name}")
+                if ratio:
+                    bars.append(Bar(peer.name, ratio if JOBS[job].is_more_better else 1 / ratio, number))
+            if bars:
+                groups.append(Bars(job, bars))
+        return ratio_picture("Ours beside others: to the right we are ahead", groups, _machine())
 
     def _account(self) -> dict[str, Any]:
         return {
@@ -106,7 +139,7 @@ class Comparison:
             "loop": self._options.loop,
             "over": self._options.over,
             "rounds": self._rounds,
-            "is_short": self._options.short,
+            "is_short": self._is_short,
             "versions": self._versions(),
             "left_out": self.left_out,
             "ratios": {job: ratios_of(by_peer, self._peers) for job, by_peer in self.figures.items()},

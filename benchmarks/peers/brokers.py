@@ -13,6 +13,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from .load import Talk, talking
 from .peer import MESSAGE, Peer, Play, Publisher, environment_of_programs, find_program
@@ -60,7 +61,7 @@ def free_port() -> int:
         return port
 
 
-def talk_of(place: str, **what: object) -> Talk:
+def talk_of(place: str, **what: Any) -> Talk:
     """Return a talk with a server of which ``started`` has told the place."""
     port, pid = place.split()
     return Talk(int(port), pid=int(pid))._replace(**what)

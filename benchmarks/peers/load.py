@@ -13,7 +13,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from functools import partial
 from typing import NamedTuple
 
-from landline.protocol.frames import MAGIC, FrameType, encode_frame
+from landline.protocol.frames import MAGIC, CloseCode, FrameType, encode_frame
 from landline.protocol.handshake import Close, Hello, encode_payload
 from landline.transports.websocket.frames import BINARY, encode_close
 from landline.transports.websocket.frames import encode_frame as encode_message
@@ -114,7 +114,7 @@ def session(port: int, *, is_web: bool = False) -> Talk:
         return encode_frame(FrameType.BYTES, 0, payload)
 
     hello = Hello(life=b"\x01" * 16, window=WINDOW, max_message=1 << 20)
-    bye = encode_payload(FrameType.CLOSE, Close(code=0))
+    bye = encode_payload(FrameType.CLOSE, Close(code=CloseCode.NORMAL))
     return Talk(
         port,
         (upgrade(port),) if is_web else (),
