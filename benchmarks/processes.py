@@ -6,7 +6,9 @@ A server lives until its standard input ends, so it and what it started are gone
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
+import resource
 import subprocess
 import sys
 from collections.abc import Callable, Coroutine
@@ -72,6 +74,9 @@ def cores_for(count: int) -> list[int]:
 
 
 def _pin(core: int) -> None:
+    """Keep to one core, and to no fewer files than the system lets us have."""
+    with contextlib.suppress(OSError, ValueError):  # macOS has no number for "all that you want"
+        resource.setrlimit(resource.RLIMIT_NOFILE, (resource.getrlimit(resource.RLIMIT_NOFILE)[1],) * 2)
     if hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, {core})
 

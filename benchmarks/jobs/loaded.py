@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import resource
 from collections.abc import Awaitable, Callable
 from functools import partial
 from pathlib import Path
@@ -10,6 +11,8 @@ from ..peers.load import held, rate
 from .job import Connect, Job
 
 HUNDRED = 100
+SPARE = 200
+"""Files that a process has open besides."""
 
 
 async def round_trip(connect: Connect, place: str, server: int, size: int) -> float:
@@ -39,6 +42,9 @@ async def _fan_out(
 
 async def idle(connect: Connect, place: str, server: int, size: int) -> float:
     """Connections that were used once and are quiet: KiB of the server's memory for each."""
+    allowed = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    if size + SPARE > allowed:
+        raise ValueError(f"it takes {size + SPARE:,} descriptors at each end, and {allowed:,} are allowed")
     async with connect(place) as talk:
         before = _resident(talk.pid or server)
         async with held(talk, size):
