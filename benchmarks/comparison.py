@@ -18,7 +18,7 @@ from .peers.peer import PACKAGES, Peer
 from .plot import Bar, Bars, ratio_picture
 from .processes import PeerFailed, cores_for, measure
 from .table import Figures, price, ratios_of, table
-from .targets import gate_table, judged, wanted_of
+from .targets import TARGETS, gate_table, judged, wanted_of
 
 
 class Comparison:
@@ -107,7 +107,8 @@ class Comparison:
         print(
             f"the least and the most; load of the machine {self._load[0]} before and {self._load[1]} after\n"
         )
-        for line in table(self.figures, self._peers):
+        targets = TARGETS if options.over == "tcp" else ()
+        for line in table(self.figures, self._peers, targets):
             print(line)
         costs = list(price(self.figures, self._peers[0].name, BARE.name))
         print(

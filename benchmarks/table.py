@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import statistics
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from .jobs import JOBS
 from .peers.peer import Peer
-from .targets import TARGETS
+from .targets import TARGETS, Target
 
 Figures = dict[str, dict[str, list[float]]]
 """By job, then by peer, a value for each round."""
@@ -18,18 +18,20 @@ HEAD = (
 )
 
 
-def table(figures: Figures, peers: list[Peer]) -> Iterator[str]:
+def table(figures: Figures, peers: list[Peer], targets: Sequence[Target] = TARGETS) -> Iterator[str]:
     """Yield the lines. A ratio is bold where we are ahead; ↑ is more is better, ↓ less."""
     yield from HEAD
     for job, by_peer in figures.items():
         name = f"{job}: {JOBS[job].unit} {'↑' if JOBS[job].is_more_better else '↓'}"
-        for own, other in _pairs(job, by_peer, peers):
+        pairs = _pairs(by_peer, peers)
+        first = pairs[0][1] if pairs else ""  # beside whom the target of a figure stands that is no ratio
+        for own, other in pairs:
             ours, theirs = by_peer[own], by_peer.get(other)
             title = "" if own == peers[0].name else f"{own}: "
             wanted = [
                 target
-                for target in TARGETS
-                if (target.job, target.ours) == (job, own) and target.beside in {other, None}
+                for target in targets
+                if (target.job, target.ours) == (job, own) and (target.beside or first) == other
             ]
             cells = [
                 name,
@@ -46,7 +48,7 @@ def table(figures: Figures, peers: list[Peer]) -> Iterator[str]:
 def price(figures: Figures, ours: str, bare: str) -> Iterator[str]:
     """Yield what a session costs above the same frames on a bare protocol, as a share of the time of each message."""
     for job, by_peer in figures.items():
-        if ours in by_peer and bare in by_peer:
+        if ours in by_peer and bare in by_peer and JOBS[job].unit != "KiB":
             ratio = statistics.median(by_peer[ours]) / max(statistics.median(by_peer[bare]), 1e-9)
             share = (1 / max(ratio, 1e-9) if JOBS[job].is_more_better else ratio) - 1
             yield f"{job}: {share * 100:+,.0f} %"
@@ -56,7 +58,7 @@ def ratios_of(by_peer: dict[str, list[float]], peers: list[Peer]) -> dict[str, f
     """Return the ratios of a job's medians, by their names."""
     return {
         f"{own} ÷ {other}": statistics.median(by_peer[own]) / max(statistics.median(by_peer[other]), 1e-9)
-        for own, other in _pairs("", by_peer, peers)
+        for own, other in _pairs(by_peer, peers)
         if other
     }
 
@@ -67,7 +69,7 @@ def spread(values: list[float]) -> str:
     return f"{median} ({least}–{most})" if len(values) > 1 else median
 
 
-def _pairs(job: str, by_peer: dict[str, list[float]], peers: list[Peer]) -> list[tuple[str, str]]:
+def _pairs(by_peer: dict[str, list[float]], peers: list[Peer]) -> list[tuple[str, str]]:
     """Ours, each beside every other; alone where there is nobody else."""
     played = [peer for peer in peers if peer.name in by_peer]
     others = [peer.name for peer in played if not peer.is_ours] or [""]

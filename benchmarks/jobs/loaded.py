@@ -69,9 +69,9 @@ JOBS = [
     Job("round trip, C client", "trips", round_trip, "µs", False, 20_000, 4_000),
     Job("100 connections, C client", "crowds", ping_pong, "k msgs/s", True, 50_000, 10_000),
     Job("connects, C client", "crowds", connects, "/s", True, 3_000, 500),
-    Job("fan-out to 100", "fan-out", fan_out(100, 64), "k deliveries/s", True, 60, 10),
-    Job("fan-out to 100, one at a time", "fan-out", fan_out(100, 1), "k deliveries/s", True, 400, 60),
-    Job("fan-out to 1,000", "fan-out", fan_out(1_000, 64), "k deliveries/s", True, 10, 3),
-    Job("fan-out to 1,000, one at a time", "fan-out", fan_out(1_000, 1), "k deliveries/s", True, 60, 10),
+    Job("fan-out to 100", "fan-out", fan_out(100, 64), "k deliveries/s", True, 100, 20),
+    Job("fan-out to 100, one at a time", "fan-out", fan_out(100, 1), "k deliveries/s", True, 600, 200),
+    Job("fan-out to 1,000", "fan-out", fan_out(1_000, 64), "k deliveries/s", True, 15, 6),
+    Job("fan-out to 1,000, one at a time", "fan-out", fan_out(1_000, 1), "k deliveries/s", True, 100, 40),
     Job("idle, 10,000 connections", "crowds", idle, "KiB", False, 10_000, 1_000),
 ]

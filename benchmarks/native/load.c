@@ -21,6 +21,8 @@
 #include <unistd.h>
 
 enum { LONGEST = 220, ENOUGH = 4 /* seconds */, AT_ONCE = 20, TURN = 256, READ = 1 << 18 };
+#define ACK_DELAY 0.25 /* seconds, as the library has it */
+
 enum phase { OPENING, TRIPS, FAN, CONNECTS };
 
 int is_session, is_web;
@@ -190,9 +192,21 @@ static void take(struct line *line) {
     }
 }
 
+/* Sessions say what they have received and handled, at latest so long after. */
+static void tell_all(void) {
+    static double told;
+    if (now() - told < ACK_DELAY)
+        return;
+    told = now();
+    for (uint64_t n = 0; n < opened; n++)
+        session_tell(&all[n]);
+}
+
 static void turn(void) {
     struct epoll_event events[TURN];
     int found = epoll_wait(poll_fd, events, TURN, 1000);
+    if (is_session)
+        tell_all();
     for (int n = 0; n < found; n++) {
         struct line *line = events[n].data.ptr;
         if (events[n].events & EPOLLOUT) {

@@ -1,6 +1,7 @@
 /* As much of a landline session as a client needs that only counts what it is told: docs/protocol.md says what each frame is.
  *
- * It acks, handles and grants as the library does: when half of its window has come, and at once when it is asked. */
+ * It acks, handles and grants as the library does: when half of its window has come, at once when it is asked, and otherwise four times a second
+ * (load.c looks at the time). */
 
 #define _GNU_SOURCE /* memmem */
 #include "line.h"

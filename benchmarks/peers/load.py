@@ -115,6 +115,8 @@ def session(port: int, *, is_web: bool = False) -> Talk:
 
     hello = Hello(life=b"\x01" * 16, window=WINDOW, max_message=1 << 20)
     bye = encode_payload(FrameType.CLOSE, Close(code=CloseCode.NORMAL))
+    if is_web:
+        bye = encode_message(BINARY, bye, KEY) + encode_close(1000, "", KEY)
     return Talk(
         port,
         (upgrade(port),) if is_web else (),
@@ -122,7 +124,7 @@ def session(port: int, *, is_web: bool = False) -> Talk:
         answer=1,
         orders={count: data(order) for order, count in COUNTS.items()},
         delivery=1,
-        bye=encode_message(BINARY, bye, KEY) if is_web else bye,
+        bye=bye,
         hello=MAGIC + encode_payload(FrameType.HELLO, hello),
         is_web=is_web,
     )
