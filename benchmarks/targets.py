@@ -42,24 +42,24 @@ class Target(NamedTuple):
         return wanted if self.reached is None else f"{wanted}; not yet, had {_number(self.reached)}{unit}"
 
 
-ONE_LINE: Final = 1 / 1.15
+PRICE: Final = 1 / 1.15
 """A session may cost 15 % more than the same frames on a bare protocol."""
 
 TARGETS: Final = (
-    Target("round trip", "websockets", 0.40, reached=0.93),
-    Target("round trip, C client", "C epoll", 1.5, reached=1.75),
+    Target("round trip", "websockets", 0.40, reached=0.9),
+    Target("round trip, C client", "C epoll", 1.5, reached=1.6),
     Target("pipelined", "websockets", 9, reached=3.6),
-    Target("pipelined", "picows", 2.5, reached=0.77),
-    Target("pipelined", "bare protocol", ONE_LINE, reached=0.28),
+    Target("pipelined", "picows", 2.5, reached=0.8),
+    Target("pipelined", "bare protocol", PRICE, reached=0.28),
     Target("100 connections, C client", "C epoll", 0.5),
     Target("fan-out to 1,000", "redis", 1.0, reached=0.22),
     Target("fan-out to 1,000", "nats-server", 2.0, reached=0.36),
-    Target("fan-out to 1,000, one at a time", "redis", 0.85),
+    Target("fan-out to 1,000, one at a time", "redis", 0.85, reached=0.54),
     Target("calls, one after the other, 64 B", "grpcio", 1 / 9, reached=0.22),
     Target("calls, 100 at once, 64 B", "grpcio", 50, reached=26),
     Target("idle, 10,000 connections", None, 6, reached=12.7),
     Target("connects, C client", "websockets", 5, reached=0.79),
-    Target("bulk, 256 KiB, one core", "raw loop", 0.9, reached=0.39),
+    Target("bulk, 256 KiB, one core", "raw loop", 0.9, reached=0.36),
     Target("durable, 100 publishers", None, 20_000, reached=14_000, is_gated=False),
     Target("durable, 100 publishers, the 99th of 100", None, 20, is_gated=False),
 )
