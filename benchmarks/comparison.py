@@ -10,15 +10,16 @@ import platform
 import sys
 from typing import Any
 
+from .install import SERVERS
 from .jobs import JOBS
 from .jobs.job import Job
 from .peers import OVER
 from .peers.bare import BARE
-from .peers.peer import PACKAGES, Peer
+from .peers.peer import DEBIAN, PACKAGES, Peer
 from .plot import Bar, Bars, ratio_picture
 from .processes import PeerFailed, cores_for, measure
 from .table import Figures, price, ratios_of, table
-from .targets import TARGETS, gate_table, judged, wanted_of
+from .targets import TARGETS, gate_table, judged, measured_of, wanted_of
 
 
 class Comparison:
@@ -146,12 +147,16 @@ class Comparison:
             "versions": self._versions(),
             "left_out": self.left_out,
             "ratios": {job: ratios_of(by_peer, self._peers) for job, by_peer in self.figures.items()},
+            "targets": [
+                {**target._asdict(), "measured": measured_of(target, self.figures), "bound": target.bound()}
+                for target in TARGETS
+            ],
             "units": {job: JOBS[job].unit for job in self.figures},
             "figures": self.figures,
         }
 
     def _versions(self) -> dict[str, str]:
-        """Of what was measured, as far as it comes from PyPI."""
+        """Of what was measured, as far as it comes from PyPI or was unpacked from Debian's packages."""
         played = {name for by_peer in self.figures.values() for name in by_peer}
         wanted = [name for peer in self._peers if peer.name in played for name in (peer.name, *peer.modules)]
         versions = {}
@@ -160,6 +165,10 @@ class Comparison:
                 versions[name] = importlib.metadata.version(name)
             except importlib.metadata.PackageNotFoundError:
                 continue  # no name of a distribution
+        programs = {name for peer in self._peers if peer.name in played for name in peer.programs}
+        for program in sorted(programs & SERVERS.keys()):
+            for package in (DEBIAN / "packages" / program).glob(f"{SERVERS[program][0]}_*.deb"):
+                versions[program] = package.name.split("_")[1].replace("%3a", ":")
         return versions
 
 
