@@ -22,6 +22,11 @@ from .table import Figures, price, ratios_of, table
 from .targets import TARGETS, gate_table, judged, measured_of, wanted_of
 
 
+AHEAD = 2
+BEHIND = 1
+"""Colours."""
+
+
 class Comparison:
     """One run of all that was asked for.
 
@@ -128,10 +133,12 @@ class Comparison:
         for job, by_peer in self.figures.items():
             ratios = ratios_of(by_peer, self._peers)
             bars = []
-            for number, peer in enumerate(self._peers):
+            for peer in self._peers:
                 ratio = ratios.get(f"{self._peers[0].name} ÷ {peer.name}")
-                if ratio:
-                    bars.append(Bar(peer.name, ratio if JOBS[job].is_more_better else 1 / ratio, number))
+                if not ratio or (peer.is_floor and JOBS[job].unit == "KiB"):
+                    continue  # a floor that holds nothing would be all that is seen
+                advantage = ratio if JOBS[job].is_more_better else 1 / ratio
+                bars.append(Bar(peer.name, advantage, AHEAD if advantage >= 1 else BEHIND))
             if bars:
                 groups.append(Bars(job, bars))
         return ratio_picture("Ours beside others: to the right we are ahead", groups, _machine())
