@@ -21,7 +21,6 @@ from .processes import PeerFailed, cores_for, measure
 from .table import Figures, price, ratios_of, table
 from .targets import TARGETS, gate_table, judged, measured_of, wanted_of
 
-
 AHEAD = 2
 BEHIND = 1
 """Colours."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
@@ -92,6 +93,27 @@ async def test_a_load_says_as_much_as_it_is_told_to() -> None:
         await rate(framed(server.sockets[0].getsockname()[1]), "trips", lines=3, count=100)
 
         assert said == 3 + 11 + 100
+
+
+async def test_a_part_of_an_answer_is_none() -> None:
+    """Nothing more is said before the rest of it has come."""
+    early = b""
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal early
+        while data := await reader.read(1):
+            frame = data + await reader.readexactly(len(MESSAGE) + 3)
+            writer.write(frame[:-1])
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(0.05):
+                    early += await reader.read(1)
+            writer.write(frame[-1:])
+        writer.close()
+
+    async with await asyncio.start_server(answer, "127.0.0.1", 0) as server:
+        await rate(framed(server.sockets[0].getsockname()[1]), "trips", lines=1, count=2)
+
+    assert early == b""
 
 
 async def test_more_lines_than_files_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
