@@ -11,7 +11,7 @@
 #   make powercut the storage under power cuts    make powercut ARGS="--images 100000 --seed 7"
 #   make kills    kill -9 of a server and its clients, hundreds of times, and whether anything is missing
 #   make kills-files  kill -9 of either end of a file transfer, at random offsets
-#   make bench    the benchmarks
+#   make bench    how fast it is, in one table: beside its peers, and a floor in C
 #   make growth   what one more costs when there are many, a storm of 10,000, one that stands still, and what persistence buys
 #   make browser  the chat's page in Chromium, among people, on bad lines, under axe
 #   make lock     compiles requirements/*.in anew
@@ -83,12 +83,10 @@ kills: setup-test
 kills-files: setup-test
 	@exec $(BIN)/python -m benchmarks.kills.files $(ARGS)
 
-# Takes long; ARGS=--short to see that it works, ARGS="--only call" for some. Durable publishes alone: .venv/bin/python -m benchmarks.durable
+# Takes the better part of an hour; ARGS=--short to see that it works, ARGS="--only call" for some, ARGS=--gate for what CI runs. The figures and
+# their picture are put into .cache/bench.
 bench: setup-bench
-	@$(BIN)/python -m benchmarks --json .cache/bench/tcp.json $(ARGS)
-	@$(BIN)/python -m benchmarks --over websocket --json .cache/bench/websocket.json $(ARGS)
-	@$(BIN)/python -m benchmarks.tls $(filter --short,$(ARGS))
-	@exec $(BIN)/python -m benchmarks.durable $(filter --short,$(ARGS))
+	@exec $(BIN)/python -m benchmarks --json .cache/bench/figures.json --svg .cache/bench/figures.svg $(ARGS)
 
 # Takes long, the history of 1,000,000 most of all; ARGS=--short to see that it works. The figures and their pictures are put into .cache/bench.
 growth: setup-test

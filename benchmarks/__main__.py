@@ -2,7 +2,7 @@
 
 Server and client are processes of their own on one core, because a wake-up across the cores of a virtual machine measures its hypervisor;
 jobs that are about two cores say so. A peer that is not installed, or fails, is named as left out; when ours fails, all ends with 1.
-``--short`` runs small sizes once or twice: to see that everything works, not to quote.
+``--short`` runs small sizes once or twice: to see that everything works, not to quote. ``--gate`` is what CI runs: see ``targets``.
 """
 
 from __future__ import annotations
@@ -25,8 +25,12 @@ def main() -> None:
     parser.add_argument(
         "--over", choices=list(OVER), default="tcp", help="what carries our sessions; the peers differ"
     )
+    parser.add_argument(
+        "--gate", action="store_true", help="the jobs of the targets, short; ends with 1 below 0.7 of one"
+    )
     parser.add_argument("--only", default="", help="jobs whose name contains this")
     parser.add_argument("--json", type=Path, help="write the figures there")
+    parser.add_argument("--svg", type=Path, help="draw the ratios there")
     parser.add_argument("--serve", nargs=2, help=argparse.SUPPRESS)
     parser.add_argument("--work", nargs=4, help=argparse.SUPPRESS)
     options = parser.parse_args()

@@ -1,6 +1,6 @@
 """``python -m benchmarks.install``: brings the peers that only the benchmarks need into ``.cache/bench/``, each on its own.
 
-From PyPI by the lock, hash-checked, into a folder that only the benchmarks' processes look into; from Debian's packages ``sshd``, unpacked there
+From PyPI by the lock, hash-checked, into a folder that only the benchmarks' processes look into; from Debian's packages servers, unpacked there
 and not installed, so that no service of the machine begins. What cannot be had is said, and left out by the benchmarks; this never fails.
 """
 
@@ -19,24 +19,30 @@ from .peers.peer import DEBIAN, PACKAGES, ROOT, find_program
 LOCK = ROOT / "requirements" / "bench.txt"
 WANTED = ROOT / "requirements" / "bench.in"
 READY = PACKAGES.parent / "ready"
-SSHD = ("openssh-server", "libwrap0")
+SERVERS = {
+    "sshd": ("openssh-server", "libwrap0"),
+    "redis-server": ("redis-server", "redis-tools", "libatomic1", "libjemalloc2", "liblzf1"),
+    "mosquitto": ("mosquitto", "libcjson1", "libdlt2", "libmosquitto1", "libwrap0"),
+}
+"""By the name of the program: the packages that hold it, and the libraries that not every machine has."""
 LONGEST = 300.0
 """Seconds for one package."""
 
 
 def main() -> None:
     """Install what is missing; instant when nothing is."""
-    if READY.exists() and READY.read_bytes() == LOCK.read_bytes():
+    wanted = LOCK.read_bytes() + repr(SERVERS).encode()
+    if READY.exists() and READY.read_bytes() == wanted:
         return
     PACKAGES.mkdir(parents=True, exist_ok=True)
     lock = LOCK.read_text(encoding="utf-8")
     complaints = [_install(name, lock) for name in _wanted()]
-    if find_program("sshd") is None:
-        complaints.append(_unpack_sshd())
+    missing = [name for name in SERVERS if find_program(name) is None]
+    complaints += _unpack(missing) if missing else []
     for complaint in filter(None, complaints):
         print(f"benchmarks: {complaint}", file=sys.stderr)
     if not any(complaints):
-        READY.write_bytes(LOCK.read_bytes())
+        READY.write_bytes(wanted)
 
 
 def _wanted() -> list[str]:
@@ -59,28 +65,33 @@ def _install(name: str, lock: str) -> str | None:
         return _run(name, [*installer, "install", *options])
 
 
-def _unpack_sshd() -> str | None:
-    """Take ``sshd`` out of Debian's packages; return what went wrong."""
+def _unpack(names: list[str]) -> list[str | None]:
+    """Take servers out of Debian's packages; return what went wrong with each."""
     if shutil.which("apt-get") is None or shutil.which("dpkg") is None:
-        return "sshd: there is none, and no Debian to have it from"
-    DEBIAN.mkdir(parents=True, exist_ok=True)
-    if os.getuid() == 0 and (failure := _run("sshd", ["apt-get", "update", "-qq"])):
-        return failure
+        return [f"{name}: there is none, and no Debian to have it from" for name in names]
+    if os.getuid() == 0 and (failure := _run("apt-get update", ["apt-get", "update", "-qq"])):
+        return [failure]
+    return [_unpack_one(name) for name in names]
+
+
+def _unpack_one(name: str) -> str | None:
+    folder = DEBIAN / "packages" / name
+    folder.mkdir(parents=True, exist_ok=True)
     # As root and not as its own user, who may not write here.
-    get = ["apt-get", "-o", "APT::Sandbox::User=root", "download", "-qq", *SSHD]
-    if failure := _run("sshd", get):
+    get = ["apt-get", "-o", "APT::Sandbox::User=root", "download", "-qq", *SERVERS[name]]
+    if failure := _run(name, get, folder):
         return failure
-    for package in DEBIAN.glob("*.deb"):
-        if failure := _run("sshd", ["dpkg", "-x", str(package), str(DEBIAN)]):
+    for package in folder.glob("*.deb"):
+        if failure := _run(name, ["dpkg", "-x", str(package), str(DEBIAN)]):
             return failure
     return None
 
 
-def _run(what: str, command: list[str]) -> str | None:
+def _run(what: str, command: list[str], folder: Path = ROOT) -> str | None:
     environment = {"UV_CACHE_DIR": str(ROOT / ".cache" / "uv"), **os.environ, "UV_PYTHON_DOWNLOADS": "never"}
     try:
         ended = subprocess.run(
-            command, cwd=PACKAGES.parent if what != "sshd" else DEBIAN,
+            command, cwd=folder,
             capture_output=True, text=True, timeout=LONGEST, check=False, env=environment,
         )  # fmt: skip
     except (OSError, subprocess.TimeoutExpired) as error:

@@ -76,6 +76,37 @@ def bar_picture(title: str, groups: Sequence[Bars], note: str = "") -> str:
     return _card(title, drawn, y, note)
 
 
+def ratio_picture(title: str, groups: Sequence[Bars], note: str = "") -> str:
+    """Return groups of ratios, below each other on one axis of powers of ten: bars to the right are above 1, those to the left below."""
+    drawn: list[str] = []
+    values = [bar.value for group in groups for bar in group.bars]
+    powers = [math.floor(math.log10(min([*values, 0.5]))), math.ceil(math.log10(max([*values, 2.0])))]
+    names = max(len(bar.label) for group in groups for bar in group.bars) * 6.6 + 16
+    left, room = 24 + names, WIDTH - 48 - names - 60
+
+    def place(value: float) -> float:
+        return left + (math.log10(value) - powers[0]) / (powers[1] - powers[0]) * room
+
+    y = 56
+    for group in groups:
+        drawn.append(_text(24, y, group.title, "head"))
+        for bar in group.bars:
+            y += 18
+            begin, end = sorted((place(1.0), place(bar.value)))
+            drawn.append(_text(left - 12, y, bar.label, "", "end"))
+            drawn.append(
+                f'<rect class="c{bar.colour % COLOURS}" x="{begin:.1f}" y="{y - 10}" width="{max(1.0, end - begin):.1f}" height="12" rx="2"/>'
+            )
+            drawn.append(_text(end + 6, y, f"{number(bar.value)}×"))
+        y += 32
+    grid = []
+    for power in range(powers[0], powers[1] + 1):
+        x = place(10.0**power)
+        grid.append(f'<line class="grid" x1="{x:.1f}" x2="{x:.1f}" y1="44" y2="{y - 24}"/>')
+        grid.append(_text(x, y - 8, f"{10.0**power:g}×", "quiet", "middle"))
+    return _card(title, [*grid, *drawn], y + 12, note)
+
+
 def line_picture(title: str, panels: Sequence[Lines], note: str = "") -> str:
     """Return panels, two beside each other, each with its legend below it."""
     drawn: list[str] = []

@@ -1,60 +1,88 @@
-"""The figures as tables, a table for each kind of work: ratios first, then medians and between which values they lie."""
+"""The figures as one table: a row for each job and each peer beside us, the ratio first, then the medians and between which values they lie."""
 
 from __future__ import annotations
 
 import statistics
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from .jobs import JOBS
 from .peers.peer import Peer
+from .targets import TARGETS, Target
 
 Figures = dict[str, dict[str, list[float]]]
 """By job, then by peer, a value for each round."""
 
+HEAD = (
+    "| work | ours ÷ theirs | beside | theirs | ours | target |",
+    "| --- | ---: | --- | ---: | ---: | --- |",
+)
 
-def tables(figures: Figures, peers: list[Peer]) -> Iterator[str]:
-    """Yield the lines."""
-    for kind in dict.fromkeys(JOBS[job].kind for job in figures):
-        rows = {job: by_peer for job, by_peer in figures.items() if JOBS[job].kind == kind}
-        played = [peer for peer in peers if any(peer.name in by_peer for by_peer in rows.values())]
-        pairs = _pairs(played)
-        ratios = [f"{own} ÷ {other}" for own, other in pairs]
-        yield f"| work | {' | '.join([*ratios, *(peer.name for peer in played)])} |"
-        yield "| --- " * (1 + len(pairs) + len(played)) + "|"
-        for job, by_peer in rows.items():
-            cells = [_ratio(by_peer.get(own), by_peer.get(other)) for own, other in pairs]
-            cells += [_spread(by_peer.get(peer.name)) for peer in played]
-            better = "more is better" if JOBS[job].is_more_better else "less is better"
-            yield f"| {job}: {JOBS[job].unit}, {better} | {' | '.join(cells)} |"
-        yield ""
+
+def table(figures: Figures, peers: list[Peer], targets: Sequence[Target] = TARGETS) -> Iterator[str]:
+    """Yield the lines. A ratio is bold where we are ahead; ↑ is more is better, ↓ less."""
+    yield from HEAD
+    for job, by_peer in figures.items():
+        name = f"{job}: {JOBS[job].unit} {'↑' if JOBS[job].is_more_better else '↓'}"
+        pairs = _pairs(by_peer, peers)
+        first = pairs[0][1] if pairs else ""  # beside whom the target of a figure stands that is no ratio
+        for own, other in pairs:
+            ours, theirs = by_peer[own], by_peer.get(other)
+            title = "" if own == peers[0].name else f"{own}: "
+            wanted = [
+                target
+                for target in targets
+                if (target.job, target.ours) == (job, own) and (target.beside or first) == other
+            ]
+            cells = [
+                name,
+                _ratio(ours, theirs, is_more_better=JOBS[job].is_more_better),
+                other or "–",
+                spread(theirs) if theirs else "–",
+                f"{title}{spread(ours)}",
+                wanted[0].words() if wanted else "",
+            ]
+            yield f"| {' | '.join(cells)} |"
+            name = ""
+
+
+def price(figures: Figures, ours: str, bare: str) -> Iterator[str]:
+    """Yield what a session costs above the same frames on a bare protocol, as a share of the time of each message."""
+    for job, by_peer in figures.items():
+        if ours in by_peer and bare in by_peer and JOBS[job].unit != "KiB":
+            ratio = statistics.median(by_peer[ours]) / max(statistics.median(by_peer[bare]), 1e-9)
+            share = (1 / max(ratio, 1e-9) if JOBS[job].is_more_better else ratio) - 1
+            yield f"{job}: {share * 100:+,.0f} %"
 
 
 def ratios_of(by_peer: dict[str, list[float]], peers: list[Peer]) -> dict[str, float]:
     """Return the ratios of a job's medians, by their names."""
-    pairs = _pairs([peer for peer in peers if peer.name in by_peer])
     return {
         f"{own} ÷ {other}": statistics.median(by_peer[own]) / max(statistics.median(by_peer[other]), 1e-9)
-        for own, other in pairs
+        for own, other in _pairs(by_peer, peers)
+        if other
     }
 
 
-def _pairs(peers: list[Peer]) -> list[tuple[str, str]]:
-    """Ours, each beside every other."""
-    others = [peer.name for peer in peers if not peer.is_ours]
-    return [(own.name, other) for own in peers if own.is_ours for other in others]
-
-
-def _ratio(own: list[float] | None, other: list[float] | None) -> str:
-    if not own or not other:
-        return "–"
-    return f"{statistics.median(own) / max(statistics.median(other), 1e-9):.2f}×"
-
-
-def _spread(values: list[float] | None) -> str:
-    if not values:
-        return "–"
+def spread(values: list[float]) -> str:
+    """Return the median, and the least and the most."""
     median, least, most = (_short(value) for value in (statistics.median(values), min(values), max(values)))
-    return f"{median} ({least}–{most})"
+    return f"{median} ({least}–{most})" if len(values) > 1 else median
+
+
+def _pairs(by_peer: dict[str, list[float]], peers: list[Peer]) -> list[tuple[str, str]]:
+    """Ours, each beside every other; alone where there is nobody else."""
+    played = [peer for peer in peers if peer.name in by_peer]
+    others = [peer.name for peer in played if not peer.is_ours] or [""]
+    return [(own.name, other) for own in played if own.is_ours for other in others]
+
+
+def _ratio(ours: list[float], theirs: list[float] | None, *, is_more_better: bool) -> str:
+    if not theirs:
+        return "–"
+    ratio = statistics.median(ours) / max(statistics.median(theirs), 1e-9)
+    is_ahead = ratio > 1 if is_more_better else ratio < 1
+    text = f"{ratio:,.2f}×"
+    return f"**{text}**" if is_ahead else text
 
 
 def _short(value: float) -> str:

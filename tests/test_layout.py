@@ -71,6 +71,8 @@ TESTS_OF_THE_WHOLE: dict[str, str] = {
     "patterns/rpc/test_cuts.py": "patterns/rpc/, calls and streams on bad lines and with servers that are killed",
     "protocol/test_vectors.py": "docs/protocol-vectors.json",
     "test_benchmarks.py": "benchmarks/",
+    "test_benchmarks_load.py": "benchmarks/native/ and benchmarks/peers/load.py, the load in C and the floor",
+    "test_benchmarks_targets.py": "benchmarks/targets.py",
     "test_bootstrap.py": "scripts/bootstrap.py",
     "test_conftest.py": "tests/conftest.py",
     "test_docs.py": "README.md and the other documents",

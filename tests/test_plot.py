@@ -7,7 +7,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from benchmarks.plot import Bar, Bars, Lines, bar_picture, line_picture, number
+from benchmarks.plot import Bar, Bars, Lines, bar_picture, line_picture, number, ratio_picture
 
 SVG = "{http://www.w3.org/2000/svg}"
 
@@ -44,6 +44,19 @@ def test_lines_have_powers_of_ten_below_and_begin_at_nothing() -> None:
     assert x1 - x0 == pytest.approx(x2 - x1, abs=0.2)
     assert y0 == y1 == y2
     assert {"Topics, µs", "1", "10", "100", "0", "50", "topics", "publish", "read"} <= set(texts(picture))
+
+
+def test_ratios_begin_at_one() -> None:
+    """Twice as good is as long to the right as half as good is to the left."""
+    picture = ratio_picture("beside", [Bars("job", [Bar("twice", 2.0), Bar("half", 0.5), Bar("same", 1.0)])])
+
+    twice, half, same = ElementTree.fromstring(picture).findall(f"{SVG}rect")[1:]
+    assert float(twice.attrib["width"]) == pytest.approx(float(half.attrib["width"]), abs=0.2)
+    assert float(half.attrib["x"]) + float(half.attrib["width"]) == pytest.approx(
+        float(twice.attrib["x"]), abs=0.2
+    )
+    assert twice.attrib["x"] == same.attrib["x"]
+    assert {"beside", "job", "twice", "2×", "0.5×", "1×", "10×", "0.1×"} <= set(texts(picture))
 
 
 def test_large_powers_of_ten_are_short() -> None:

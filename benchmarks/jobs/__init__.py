@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from . import bulk, calls, messages
+from . import bulk, calls, durable, loaded, messages, streams
 from .job import Job
 
-JOBS: dict[str, Job] = {job.name: job for job in (*messages.JOBS, *calls.JOBS, *bulk.JOBS)}
+JOBS: dict[str, Job] = {
+    job.name: job
+    for job in (*messages.JOBS, *loaded.JOBS, *calls.JOBS, *streams.JOBS, *bulk.JOBS, *durable.JOBS)
+}

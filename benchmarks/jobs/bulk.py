@@ -40,6 +40,7 @@ async def copy(connect: Connect, place: str, server: int, size: int) -> float:
 JOBS = [
     Job("bulk, 256 KiB, one core", "bulk", pour, "MB/s", True, 1024, 64),
     Job("bulk, 256 KiB, two cores", "bulk", pour, "MB/s", True, 1024, 64, cores=2),
+    Job("bulk with TLS, 256 KiB, one core", "bulk with TLS", pour, "MB/s", True, 256, 32),
     Job("file, one core", "files", copy, "MB/s", True, 128, 16),
     Job("file, two cores", "files", copy, "MB/s", True, 128, 16, cores=2),
 ]

@@ -2,26 +2,56 @@
 
 from __future__ import annotations
 
-from . import aiohttp, bare, carrier, grpcio, landline, nats, rpyc, scp, socketio, websockets
+from . import (
+    aiohttp,
+    bare,
+    brokers,
+    carrier,
+    disk,
+    floor,
+    grpcio,
+    landline,
+    nats,
+    picows,
+    pyzmq,
+    rpyc,
+    scp,
+    secure,
+    socketio,
+    websockets,
+)
 from .peer import Peer
 
 OVER: dict[str, list[Peer]] = {
     "tcp": [
         landline.OVER_TCP,
         landline.OVER_TLS,
+        floor.PEER,
         bare.BARE,
+        bare.BARE_ON_ASYNCIO,
         bare.RAW,
+        secure.RAW,
+        secure.STREAMS,
+        secure.TRANSPORT,
+        disk.PEER,
         websockets.PEER,
+        picows.PEER,
+        aiohttp.PEER,
+        socketio.PEER,
+        pyzmq.PEER,
         grpcio.PEER,
         rpyc.PEER,
         nats.PEER,
-        socketio.PEER,
+        nats.SERVER,
+        brokers.REDIS,
+        brokers.MOSQUITTO,
         scp.PEER,
     ],
     "websocket": [
         landline.OVER_WEBSOCKET,
         carrier.PEER,
         websockets.PEER,
+        picows.PEER,
         aiohttp.PEER,
         socketio.PEER,
     ],

@@ -6,6 +6,7 @@ The frame is four bytes of length, then the message. The loop is uvloop, unless 
 from __future__ import annotations
 
 import asyncio
+import ssl
 import struct
 from collections import deque
 from collections.abc import AsyncIterator
@@ -13,13 +14,14 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from .halls import COUNTS, Hall, Line
+from .load import framed, talking
 from .peer import MESSAGE, Peer, Play, Pourer
 
 # Messages...
 
 
 @asynccontextmanager
-async def serve_messages() -> AsyncIterator[str]:
+async def serve_messages(tls: ssl.SSLContext | None = None) -> AsyncIterator[str]:
     def broadcast(everybody: list[_Bare], data: bytes) -> None:
         for line in everybody:
             line.write(data)
@@ -41,7 +43,8 @@ async def serve_messages() -> AsyncIterator[str]:
             else:
                 self.write(data)
 
-    server = await asyncio.get_running_loop().create_server(ServerLine, "127.0.0.1", 0, backlog=4096)
+    loop = asyncio.get_running_loop()
+    server = await loop.create_server(ServerLine, "127.0.0.1", 0, backlog=4096, ssl=tls)
     try:
         yield str(server.sockets[0].getsockname()[1])
     finally:
@@ -49,8 +52,9 @@ async def serve_messages() -> AsyncIterator[str]:
 
 
 @asynccontextmanager
-async def connect_messages(place: str) -> AsyncIterator[Line]:
-    _, line = await asyncio.get_running_loop().create_connection(_Bare, "127.0.0.1", int(place))
+async def connect_messages(place: str, tls: ssl.SSLContext | None = None) -> AsyncIterator[Line]:
+    loop = asyncio.get_running_loop()
+    _, line = await loop.create_connection(_Bare, "127.0.0.1", int(place), ssl=tls)
     try:
         yield line
     finally:
@@ -173,8 +177,8 @@ class _Pouring(asyncio.Protocol):
 
 
 @asynccontextmanager
-async def serve_bulk() -> AsyncIterator[str]:
-    server = await asyncio.get_running_loop().create_server(_Taking, "127.0.0.1", 0)
+async def serve_bulk(tls: ssl.SSLContext | None = None) -> AsyncIterator[str]:
+    server = await asyncio.get_running_loop().create_server(_Taking, "127.0.0.1", 0, ssl=tls)
     try:
         yield str(server.sockets[0].getsockname()[1])
     finally:
@@ -182,13 +186,22 @@ async def serve_bulk() -> AsyncIterator[str]:
 
 
 @asynccontextmanager
-async def connect_bulk(place: str) -> AsyncIterator[Pourer]:
-    _, line = await asyncio.get_running_loop().create_connection(_Pouring, "127.0.0.1", int(place))
+async def connect_bulk(place: str, tls: ssl.SSLContext | None = None) -> AsyncIterator[Pourer]:
+    loop = asyncio.get_running_loop()
+    _, line = await loop.create_connection(_Pouring, "127.0.0.1", int(place), ssl=tls)
     try:
         yield line
     finally:
         line.transport.close()
 
 
-BARE = Peer("bare protocol", {"messages": Play(serve_messages, connect_messages)})
+_LOADED = Play(serve_messages, talking(lambda place: framed(int(place))))
+_PLAYS = {
+    "messages": Play(serve_messages, connect_messages),
+    "trips": _LOADED,
+    "crowds": _LOADED,
+    "fan-out": _LOADED,
+}
+BARE = Peer("bare protocol", _PLAYS)
+BARE_ON_ASYNCIO = Peer("bare protocol on asyncio", _PLAYS, loop="asyncio")
 RAW = Peer("raw loop", {"bulk": Play(serve_bulk, connect_bulk)})

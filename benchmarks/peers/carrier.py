@@ -7,11 +7,13 @@ from collections import deque
 from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
 from typing import Any
+from urllib.parse import urlsplit
 
 from landline.transports import Transport, open_transport, parse_address
 
 from ..websocket.server import listen
 from .halls import COUNTS, Hall, Line
+from .load import talking, web
 from .peer import MESSAGE, Peer, Play
 
 
@@ -116,4 +118,14 @@ def _run(answering: Coroutine[Any, Any, None]) -> None:
     raise RuntimeError("an answer that waits")
 
 
-PEER = Peer("our WebSocket alone", {"messages": Play(serve_messages, connect_messages)}, is_ours=True)
+_LOADED = Play(serve_messages, talking(lambda place: web(urlsplit(place).port or 0)))
+PEER = Peer(
+    "our WebSocket alone",
+    {
+        "messages": Play(serve_messages, connect_messages),
+        "trips": _LOADED,
+        "crowds": _LOADED,
+        "fan-out": _LOADED,
+    },
+    is_ours=True,
+)

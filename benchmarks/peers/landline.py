@@ -7,24 +7,48 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import landline
 
 from .halls import Hall, Line
-from .peer import Caller, Calls, Copier, Peer, Play, Pourer
+from .load import Talk, session, talking
+from .peer import MESSAGE, Caller, Calls, Copier, Peer, Play, Pourer, Publisher, Reader
+from .secure import certified
 
 PIECE = 256 * 1024
 """Bytes of a file that are sent as one item."""
 
 END = b"end"
+TOPIC = "t.bench"
 
 
 def _roomy() -> landline.Limits:
     return landline.Limits(max_connections=100_000, max_sessions=100_000)
 
 
-def _reached(listening: landline.Listening, scheme: str) -> str:
-    return listening.addresses[0].replace("tcp://", f"{scheme}://", 1)
+@asynccontextmanager
+async def _certificate(*, is_secure: bool) -> AsyncIterator[landline.ServerTLS | None]:
+    if is_secure:
+        async with certified() as tls:
+            yield tls
+    else:
+        yield None
+
+
+def _place(listening: landline.Listening, tls: landline.ServerTLS | None, scheme: str = "tcp") -> str:
+    """Return the address, and behind it what a client must know of the certificate, if there is one."""
+    scheme = "tls" if tls is not None else scheme
+    address = listening.addresses[0].replace("tcp://", f"{scheme}://", 1)
+    return address if tls is None else f"{address} {tls.fingerprint}"
+
+
+@asynccontextmanager
+async def _connect(place: str) -> AsyncIterator[landline.Session]:
+    address, _, fingerprint = place.partition(" ")
+    tls = landline.ClientTLS(fingerprint=fingerprint) if fingerprint else None
+    async with landline.connect(address, tls=tls, limits=_roomy()) as session:
+        yield session
 
 
 # Messages...
@@ -33,8 +57,8 @@ def _reached(listening: landline.Listening, scheme: str) -> str:
 @asynccontextmanager
 async def serve_messages(scheme: str) -> AsyncIterator[str]:
     def broadcast(everybody: list[landline.Session], data: bytes) -> None:
-        for session in everybody:
-            _ = session.send_nowait(data)
+        for each in everybody:
+            _ = each.send_nowait(data)
 
     hall = Hall(broadcast)
 
@@ -46,17 +70,30 @@ async def serve_messages(scheme: str) -> AsyncIterator[str]:
         finally:
             hall.everybody.remove(session)
 
-    async with landline.serve(program, "tcp://127.0.0.1:0", limits=_roomy()) as listening:
-        yield _reached(listening, scheme)
+    async with (
+        _certificate(is_secure=scheme == "tls") as tls,
+        landline.serve(program, "tcp://127.0.0.1:0", tls=tls, limits=_roomy()) as listening,
+    ):
+        yield _place(listening, tls, scheme)
 
 
 @asynccontextmanager
 async def connect_messages(place: str) -> AsyncIterator[Line]:
-    async with landline.connect(place, limits=_roomy()) as session:
+    async with _connect(place) as session:
         yield session
 
 
-# Calls...
+def talk(place: str) -> Talk:
+    address = urlsplit(place)
+    return session(address.port or 0, is_web=address.scheme == "ws")
+
+
+def _loaded(scheme: str) -> dict[str, Play]:
+    play = Play(partial(serve_messages, scheme), talking(talk))
+    return {"trips": play, "crowds": play, "fan-out": play}
+
+
+# Calls and streams...
 
 
 @asynccontextmanager
@@ -67,21 +104,72 @@ async def serve_calls(scheme: str) -> AsyncIterator[str]:
     async def echo(data: bytes) -> bytes:
         return data
 
+    @server.method
+    async def items(count: int) -> AsyncIterator[bytes]:
+        for _ in range(count):
+            yield MESSAGE
+
     async with server.listen("tcp://127.0.0.1:0") as listening:
-        yield _reached(listening, scheme)
+        yield _place(listening, None, scheme)
 
 
 @asynccontextmanager
 async def connect_calls(place: str) -> AsyncIterator[Caller]:
-    async with landline.connect(place) as session:
+    async with _connect(place) as session:
         yield Calls(partial(session.call, "echo"))
+
+
+@asynccontextmanager
+async def connect_streams(place: str) -> AsyncIterator[Reader]:
+    async with _connect(place) as session:
+        yield _Reading(session)
+
+
+class _Reading:
+    def __init__(self, session: landline.Session) -> None:
+        self._session = session
+
+    async def read(self, count: int) -> None:
+        arrived = 0
+        async with self._session.stream("items", count) as stream:
+            async for _ in stream:
+                arrived += 1
+        if arrived != count:
+            raise ValueError("not all of them have come")
+
+
+# Durable publishes...
+
+
+@asynccontextmanager
+async def serve_durable() -> AsyncIterator[str]:
+    with tempfile.TemporaryDirectory() as folder:
+        server = landline.Server(storage=str(Path(folder) / "store.db"), limits=_roomy())
+        server.topic("t.*")
+        async with server.listen("tcp://127.0.0.1:0") as listening:
+            yield _place(listening, None)
+
+
+@asynccontextmanager
+async def connect_durable(place: str) -> AsyncIterator[Publisher]:
+    async with _connect(place) as session:
+        yield _Publishing(session)
+
+
+class _Publishing:
+    def __init__(self, session: landline.Session) -> None:
+        self._session = session
+        self.publish = partial(session.publish, TOPIC)
+
+    def listen(self) -> landline.Subscription:
+        return self._session.subscribe(TOPIC, "start")
 
 
 # Bulk...
 
 
 @asynccontextmanager
-async def serve_bulk() -> AsyncIterator[str]:
+async def serve_bulk(*, is_secure: bool = False) -> AsyncIterator[str]:
     async def program(session: landline.Session) -> None:
         arrived = 0
         async for message in session:
@@ -91,13 +179,16 @@ async def serve_bulk() -> AsyncIterator[str]:
             else:
                 arrived += len(message)
 
-    async with landline.serve(program, "tcp://127.0.0.1:0") as listening:
-        yield _reached(listening, "tcp")
+    async with (
+        _certificate(is_secure=is_secure) as tls,
+        landline.serve(program, "tcp://127.0.0.1:0", tls=tls) as listening,
+    ):
+        yield _place(listening, tls)
 
 
 @asynccontextmanager
 async def connect_bulk(place: str) -> AsyncIterator[Pourer]:
-    async with landline.connect(place) as session:
+    async with _connect(place) as session:
         yield _Pouring(session)
 
 
@@ -118,23 +209,20 @@ class _Pouring:
 
 @asynccontextmanager
 async def serve_files(*, is_secure: bool = False) -> AsyncIterator[str]:
-    with tempfile.TemporaryDirectory() as folder:
-        tls = landline.make_certificate(Path(folder) / "tls", ["localhost"]) if is_secure else None
+    async with _certificate(is_secure=is_secure) as tls:
         server = landline.Server(tls=tls)
+        with tempfile.TemporaryDirectory() as folder:
 
-        @server.method
-        async def upload(stream: landline.Stream, name: str) -> None:
-            written = 0
-            with (Path(folder) / Path(name).name).open("wb") as file:
-                async for piece in stream:
-                    written += file.write(piece)
-            await stream.send(written)
+            @server.method
+            async def upload(stream: landline.Stream, name: str) -> None:
+                written = 0
+                with (Path(folder) / Path(name).name).open("wb") as file:
+                    async for piece in stream:
+                        written += file.write(piece)
+                await stream.send(written)
 
-        async with server.listen("tcp://127.0.0.1:0") as listening:
-            if tls is None:
-                yield _reached(listening, "tcp")
-            else:
-                yield f"{_reached(listening, 'tls')} {tls.fingerprint}"
+            async with server.listen("tcp://127.0.0.1:0") as listening:
+                yield _place(listening, tls)
 
 
 @asynccontextmanager
@@ -144,14 +232,10 @@ async def connect_files(place: str) -> AsyncIterator[Copier]:
 
 class _Copying:
     def __init__(self, place: str) -> None:
-        self._address, _, fingerprint = place.partition(" ")
-        self._tls = landline.ClientTLS(fingerprint=fingerprint) if fingerprint else None
+        self._place = place
 
     async def copy(self, source: Path, name: str) -> None:
-        async with (
-            landline.connect(self._address, tls=self._tls) as session,
-            session.stream("upload", name) as stream,
-        ):
+        async with _connect(self._place) as session, session.stream("upload", name) as stream:
             with source.open("rb") as file:
                 while piece := file.read(PIECE):
                     await stream.send(piece)
@@ -164,7 +248,11 @@ OVER_TCP = Peer(
     "landline",
     {
         "messages": Play(partial(serve_messages, "tcp"), connect_messages),
+        **_loaded("tcp"),
         "calls": Play(partial(serve_calls, "tcp"), connect_calls),
+        "streams": Play(partial(serve_calls, "tcp"), connect_streams),
+        "durable": Play(serve_durable, connect_durable),
+        "durable topics": Play(serve_durable, connect_durable),
         "bulk": Play(serve_bulk, connect_bulk),
         "files": Play(serve_files, connect_files),
     },
@@ -172,13 +260,18 @@ OVER_TCP = Peer(
 )
 OVER_TLS = Peer(
     "landline with TLS",
-    {"files": Play(partial(serve_files, is_secure=True), connect_files)},
+    {
+        "messages with TLS": Play(partial(serve_messages, "tls"), connect_messages),
+        "bulk with TLS": Play(partial(serve_bulk, is_secure=True), connect_bulk),
+        "files": Play(partial(serve_files, is_secure=True), connect_files),
+    },
     is_ours=True,
 )
 OVER_WEBSOCKET = Peer(
     "landline",
     {
         "messages": Play(partial(serve_messages, "ws"), connect_messages),
+        **_loaded("ws"),
         "calls": Play(partial(serve_calls, "ws"), connect_calls),
     },
     is_ours=True,

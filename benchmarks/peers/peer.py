@@ -1,13 +1,15 @@
 """What a peer is: which kinds of work it plays, and for each how it serves and how a client of it connects.
 
-The kinds: ``messages`` (a ``Line``: see ``halls``), ``calls`` (a ``Caller``), ``bulk`` (a ``Pourer``), ``files`` (a ``Copier``). Each peer is
-set as its own documentation recommends for speed; where that is no default, its module says so.
+The kinds are ``messages`` (a ``Line``: see ``halls``), ``trips``, ``crowds`` and ``fan-out`` (a ``Talk`` for the load in C: see ``load``),
+``calls`` (a ``Caller``), ``streams`` (a ``Reader``), ``bulk`` and ``bulk with TLS`` (a ``Pourer``), ``files`` (a ``Copier``), ``durable`` (a
+``Publisher``). Each peer is set as its own documentation recommends for speed; where that is no default, its module says so.
 """
 
 from __future__ import annotations
 
 import asyncio
 import importlib.util
+import os
 import shutil
 from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
@@ -28,6 +30,20 @@ class Caller(Protocol):
 
     async def run(self, count: int, at_once: int) -> Any:
         """Make ``count`` calls, ``at_once`` of them at a time."""
+
+
+class Reader(Protocol):
+    """One connection, over which a stream of items comes."""
+
+    async def read(self, count: int) -> Any:
+        """Ask for ``count`` items of 64 bytes, and return when all are here."""
+
+
+class Publisher(Protocol):
+    """Somebody whose messages are kept."""
+
+    async def publish(self, data: bytes) -> Any:
+        """Return when it is on the disk."""
 
 
 class Pourer(Protocol):
@@ -64,6 +80,10 @@ class Peer(NamedTuple):
     programs: tuple[str, ...] = ()
     """What it needs to start."""
     is_ours: bool = False
+    is_floor: bool = False
+    """Whether it is what the machine can do, and nobody's program."""
+    loop: str | None = None
+    """The event loop that it always has; else the one that is asked for."""
 
     def missing(self) -> str | None:
         """Return what is not there, or None when all is."""
@@ -78,8 +98,14 @@ class Peer(NamedTuple):
 
 def find_program(name: str) -> str | None:
     """Return where a program is: what we installed, or the machine's own."""
-    ours = f"{PACKAGES / 'bin'}:{DEBIAN / 'usr/sbin'}"
+    ours = f"{PACKAGES / 'bin'}:{DEBIAN / 'usr/sbin'}:{DEBIAN / 'usr/bin'}"
     return shutil.which(name) or shutil.which(name, path=f"{ours}:/usr/sbin")
+
+
+def environment_of_programs() -> dict[str, str]:
+    """Ours, and where the libraries lie that were unpacked with the servers."""
+    libraries = (str(path) for path in DEBIAN.glob("**/lib/*-linux-gnu*"))
+    return {**os.environ, "LD_LIBRARY_PATH": os.pathsep.join(libraries)}
 
 
 class Calls:

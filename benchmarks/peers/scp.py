@@ -10,7 +10,6 @@ import asyncio
 import getpass
 import os
 import pwd
-import socket
 import subprocess
 import tempfile
 from collections.abc import AsyncIterator
@@ -18,12 +17,11 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-from .peer import DEBIAN, Copier, Peer, Play, find_program
+from .brokers import BOUND, free_port, is_up
+from .peer import Copier, Peer, Play, environment_of_programs, find_program
 
 UNPRIVILEGED = "games"
 CIPHER = "aes128-gcm@openssh.com"
-BOUND = 20.0
-"""Seconds that the server may take to come up."""
 
 CONFIGURATION = """\
 ListenAddress 127.0.0.1:{port}
@@ -48,7 +46,7 @@ async def serve_files() -> AsyncIterator[str]:
                 str(find_program("ssh-keygen")), "-q", "-t", "ed25519", "-N", "", "-f", str(folder / name)
             )
             await key.wait()
-        port = _free_port()
+        port = free_port()
         (folder / "config").write_text(CONFIGURATION.format(port=port, folder=folder))
         (folder / "files").mkdir()
         if os.getuid() == 0:
@@ -58,11 +56,12 @@ async def serve_files() -> AsyncIterator[str]:
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
-            env={**os.environ, "LD_LIBRARY_PATH": _libraries()},
+            env=environment_of_programs(),
             **_as(user),
         )
         try:
-            await asyncio.wait_for(_is_up(port), BOUND)
+            async with asyncio.timeout(BOUND):
+                await is_up(port)
             yield f"{port} {user} {folder}"
         finally:
             server.terminate()
@@ -80,28 +79,6 @@ def _give(user: str, *paths: Path) -> None:
     who = pwd.getpwnam(user)
     for path in paths:
         os.chown(path, who.pw_uid, who.pw_gid)
-
-
-def _libraries() -> str:
-    """Where the libraries lie that were unpacked with the server."""
-    return ":".join(str(path) for path in DEBIAN.glob("**/lib/*-linux-gnu*"))
-
-
-def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-        port: int = listening.getsockname()[1]
-        return port
-
-
-async def _is_up(port: int) -> None:
-    while True:
-        try:
-            _, writer = await asyncio.open_connection("127.0.0.1", port)
-        except OSError:
-            await asyncio.sleep(0.02)
-        else:
-            writer.close()
-            return
 
 
 @asynccontextmanager

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
+from urllib.parse import urlsplit
 
 from .halls import Hall, Line
+from .load import talking, web
 from .peer import Peer, Play
 
 
@@ -42,4 +44,14 @@ class _WebsocketsLine:
         self.receive = socket.recv
 
 
-PEER = Peer("websockets", {"messages": Play(serve_messages, connect_messages)}, modules=("websockets",))
+_LOADED = Play(serve_messages, talking(lambda place: web(urlsplit(place).port or 0)))
+PEER = Peer(
+    "websockets",
+    {
+        "messages": Play(serve_messages, connect_messages),
+        "trips": _LOADED,
+        "crowds": _LOADED,
+        "fan-out": _LOADED,
+    },
+    modules=("websockets",),
+)

@@ -1,1 +1,0 @@
-"""How fast durable publishes are acknowledged, beside what the disk can do, and how fast a topic reaches many: part of ``make bench``."""

@@ -1,0 +1,118 @@
+"""What we want to reach beside others, what was reached where that is less, and the gate that CI keeps.
+
+A target is a ratio of medians of one run, ours ÷ theirs, so it means the same on every machine; what a connection holds of memory is a figure. The
+gate fails below 0.7 of a target: half of what a shared machine does to a figure is chance. Where we are not yet at a target, it is kept
+at 0.7 of what was reached, and both are printed, so that nobody takes one for the other.
+"""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Final, NamedTuple
+
+from .jobs import JOBS
+
+GATE: Final = 0.7
+
+
+class Target(NamedTuple):
+    """What is wanted of one job."""
+
+    job: str
+    beside: str | None
+    """The peer that ours is divided by; None where the figure itself is meant."""
+    wanted: float
+    """At least, or at most where less is better."""
+    reached: float | None = None
+    """Where we are not yet there: how far we had come on a quiet machine."""
+    ours: str = "landline"
+    is_gated: bool = True
+
+    def bound(self) -> float:
+        """Return what the gate lets through."""
+        start = self.wanted if self.reached is None else self.reached
+        return start * GATE if JOBS[self.job].is_more_better else start / GATE
+
+    def words(self) -> str:
+        """Return it as it stands in a table."""
+        unit = "×" if self.beside else f" {JOBS[self.job].unit}"
+        sign = "≥" if JOBS[self.job].is_more_better else "≤"
+        wanted = f"{sign} {_number(self.wanted)}{unit}"
+        return wanted if self.reached is None else f"{wanted}; not yet, had {_number(self.reached)}{unit}"
+
+
+PRICE: Final = 1 / 1.15
+"""A session may cost 15 % more than the same frames on a bare protocol."""
+
+TARGETS: Final = (
+    Target("round trip", "websockets", 0.40, reached=0.9),
+    Target("round trip, C client", "C epoll", 1.5, reached=1.6),
+    Target("pipelined", "websockets", 9, reached=3.6),
+    Target("pipelined", "picows", 2.5, reached=0.8),
+    Target("pipelined", "bare protocol", PRICE, reached=0.28),
+    Target("100 connections, C client", "C epoll", 0.5),
+    Target("fan-out to 1,000", "redis", 1.0, reached=0.22),
+    Target("fan-out to 1,000", "nats-server", 2.0, reached=0.36),
+    Target("fan-out to 1,000, one at a time", "redis", 0.85, reached=0.54),
+    Target("calls, one after the other, 64 B", "grpcio", 1 / 9, reached=0.22),
+    Target("calls, 100 at once, 64 B", "grpcio", 50, reached=26),
+    Target("idle, 10,000 connections", None, 6, reached=12.7),
+    Target("connects, C client", "websockets", 5, reached=0.79),
+    Target("bulk, 256 KiB, one core", "raw loop", 0.9, reached=0.36),
+    Target("durable, 100 publishers", None, 20_000, reached=14_000, is_gated=False),
+    Target("durable, 100 publishers, the 99th of 100", None, 20, is_gated=False),
+)
+"""Those for pure Python on uvloop. What a disk does is no ratio, so no gate."""
+
+
+def wanted_of(targets: Sequence[Target] = TARGETS) -> dict[str, set[str]]:
+    """Return what the gate must measure: by job, the peers."""
+    found: dict[str, set[str]] = {}
+    for target in targets:
+        if target.is_gated:
+            found.setdefault(target.job, {target.ours}).update(filter(None, [target.beside]))
+    return found
+
+
+def measured_of(target: Target, figures: Mapping[str, Mapping[str, Sequence[float]]]) -> float | None:
+    """Return the ratio or the figure that was measured, or None where it was not."""
+    by_peer = figures.get(target.job, {})
+    ours = by_peer.get(target.ours)
+    if not ours:
+        return None
+    if target.beside is None:
+        return statistics.median(ours)
+    theirs = by_peer.get(target.beside)
+    return statistics.median(ours) / max(statistics.median(theirs), 1e-9) if theirs else None
+
+
+def judged(
+    figures: Mapping[str, Mapping[str, Sequence[float]]], targets: Sequence[Target] = TARGETS
+) -> Iterator[tuple[Target, float | None, bool]]:
+    """Yield each target of the gate, what was measured, and whether that passes; what was not measured does."""
+    for target in targets:
+        if target.is_gated:
+            measured = measured_of(target, figures)
+            is_more = JOBS[target.job].is_more_better
+            passes = measured is None or (
+                measured >= target.bound() if is_more else measured <= target.bound()
+            )
+            yield target, measured, passes
+
+
+def gate_table(figures: Mapping[str, Mapping[str, Sequence[float]]]) -> Iterator[str]:
+    """Yield the lines of what the gate found."""
+    yield "| gate | beside | measured | target | the gate lets through | |"
+    yield "| --- | --- | --- | --- | --- | --- |"
+    for target, measured, passes in judged(figures):
+        unit = "×" if target.beside else f" {JOBS[target.job].unit}"
+        found = "not measured" if measured is None else f"{_number(measured)}{unit}"
+        verdict = "–" if measured is None else "passes" if passes else "**fails**"
+        yield (
+            f"| {target.job} | {target.beside or '–'} | {found} | {target.words()} | {_number(target.bound())}{unit} | {verdict} |"
+        )
+
+
+def _number(value: float) -> str:
+    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"

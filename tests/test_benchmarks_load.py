@@ -1,0 +1,155 @@
+"""The floor and the load in C: they are compiled, they say to each kind of server what it understands, and they count what comes back."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+from contextlib import AbstractAsyncContextManager
+from pathlib import Path
+
+import pytest
+
+from benchmarks.jobs import loaded
+from benchmarks.native import compiled
+from benchmarks.peers import bare, carrier, floor, landline, websockets
+from benchmarks.peers.load import Talk, framed, held, rate
+from benchmarks.peers.peer import MESSAGE, Play
+
+pytestmark = pytest.mark.needs("gcc")
+
+SERVERS = {
+    "floor": floor.PEER.plays["fan-out"],
+    "bare": bare.BARE.plays["fan-out"],
+    "landline": landline.OVER_TCP.plays["fan-out"],
+    "landline over WebSocket": landline.OVER_WEBSOCKET.plays["fan-out"],
+    "our WebSocket": carrier.PEER.plays["fan-out"],
+    "websockets": websockets.PEER.plays["fan-out"],
+}
+
+
+@pytest.fixture(params=SERVERS)
+def server(request: pytest.FixtureRequest) -> Play:
+    return SERVERS[request.param]
+
+
+def connected(server: Play, place: str) -> AbstractAsyncContextManager[Talk]:
+    return server.connect(place)
+
+
+async def test_trips_are_made_until_all_are(server: Play) -> None:
+    """More of them than a session acks at once, over several lines."""
+    async with server.serve() as place, connected(server, place) as talk:
+        assert await rate(talk, "trips", lines=3, count=4_000) > 0
+
+
+async def test_everybody_is_told(server: Play) -> None:
+    """One message each, and 64 at once."""
+    async with server.serve() as place, connected(server, place) as talk:
+        for messages in (1, 64):
+            assert await rate(talk, "fan", lines=20, count=20, messages=messages) > 0
+
+
+async def test_lines_come_and_go(server: Play) -> None:
+    """Each is greeted, and says goodbye."""
+    async with server.serve() as place, connected(server, place) as talk:
+        assert await rate(talk, "connects", lines=5, count=40) > 0
+
+
+async def test_lines_are_held(server: Play) -> None:
+    """Until whoever holds them has looked."""
+    async with server.serve() as place, connected(server, place) as talk, held(talk, 30):
+        pass
+
+
+async def test_the_memory_of_a_server_grows_with_its_lines() -> None:
+    """By as much as the job says, which looks at another process than the one that told the place."""
+    play = SERVERS["floor"]
+    async with play.serve() as place:
+        assert await loaded.idle(play.connect, place, os.getpid(), 200) >= 0
+
+
+async def test_a_load_that_fails_says_why() -> None:
+    """A port at which nobody listens."""
+    with pytest.raises(ValueError, match="load: "):
+        await rate(framed(1), "trips", lines=1, count=1)
+
+
+async def test_a_load_says_as_much_as_it_is_told_to() -> None:
+    """Each line once when it is new, a tenth and one more to warm up, and what counts."""
+    said = 0
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal said
+        while data := await reader.read(1):
+            said += 1
+            frame = data + await reader.readexactly(len(MESSAGE) + 3)
+            for part in (frame[:10], frame[10:]):  # an answer in pieces is one answer
+                writer.write(part)
+                await writer.drain()
+        writer.close()
+
+    async with await asyncio.start_server(answer, "127.0.0.1", 0) as server:
+        await rate(framed(server.sockets[0].getsockname()[1]), "trips", lines=3, count=100)
+
+        assert said == 3 + 11 + 100
+
+
+async def test_a_part_of_an_answer_is_none() -> None:
+    """Nothing more is said before the rest of it has come."""
+    early = b""
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal early
+        while data := await reader.read(1):
+            frame = data + await reader.readexactly(len(MESSAGE) + 3)
+            writer.write(frame[:-1])
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(0.05):
+                    early += await reader.read(1)
+            writer.write(frame[-1:])
+        writer.close()
+
+    async with await asyncio.start_server(answer, "127.0.0.1", 0) as server:
+        await rate(framed(server.sockets[0].getsockname()[1]), "trips", lines=1, count=2)
+
+    assert early == b""
+
+
+async def test_more_lines_than_files_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """By name, so that the job is left out."""
+    monkeypatch.setattr("resource.getrlimit", lambda _: (300, 300))
+    play = SERVERS["floor"]
+    async with play.serve() as place:
+        with pytest.raises(ValueError, match="it takes 301 descriptors at each end, and 300 are allowed"):
+            await loaded.idle(play.connect, place, os.getpid(), 101)
+        await loaded.idle(play.connect, place, os.getpid(), 100)
+
+
+def test_a_program_is_compiled_once_and_again_when_it_has_changed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And what does not compile is said."""
+    source = tmp_path / "one.c"
+    source.write_text("int main(void) { return 7; }")
+    monkeypatch.setattr(compiled, "_HERE", tmp_path)
+    monkeypatch.setattr(compiled, "_BUILT", tmp_path / "built")
+    monkeypatch.setattr(compiled, "SOURCES", {"one": ("one.c",)})
+
+    built = compiled.compiled("one")
+    first = built.stat().st_mtime_ns
+    assert compiled.compiled("one").stat().st_mtime_ns == first
+    source.write_text("int main(void) {")
+    os.utime(source, ns=(first + 10**10, first + 10**10))
+
+    with pytest.raises(RuntimeError, match="one does not compile"):
+        compiled.compiled("one")
+
+
+def test_without_a_compiler_there_is_no_floor(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """That is said, and no more than that."""
+    monkeypatch.setattr(compiled, "_BUILT", tmp_path)
+    monkeypatch.setattr(compiled, "find_compiler", lambda: None)
+
+    with pytest.raises(RuntimeError, match="there is no C compiler"):
+        compiled.compiled("floor")

@@ -1,0 +1,77 @@
+"""The gate: what it lets through and what not, and that targets that are not reached are not hidden."""
+
+from __future__ import annotations
+
+import pytest
+
+from benchmarks.jobs import JOBS
+from benchmarks.peers import OVER
+from benchmarks.targets import TARGETS, Target, gate_table, judged, wanted_of
+
+MORE = Target("pipelined", "websockets", 9)
+LESS = Target("round trip", "websockets", 0.4)
+NOT_YET = Target("pipelined", "websockets", 9, reached=3)
+ALONE = Target("idle, 10,000 connections", None, 6)
+
+
+@pytest.mark.parametrize(
+    ("target", "ours", "theirs", "passes"),
+    [
+        (MORE, 6.3, 1.0, True),
+        (MORE, 6.2, 1.0, False),
+        (LESS, 0.57, 1.0, True),
+        (LESS, 0.58, 1.0, False),
+        (NOT_YET, 2.1, 1.0, True),
+        (NOT_YET, 2.0, 1.0, False),
+        (ALONE, 8.5, 1000.0, True),
+        (ALONE, 8.6, 1000.0, False),
+    ],
+)
+def test_the_gate_is_at_seven_tenths(target: Target, ours: float, theirs: float, passes: bool) -> None:
+    """Of the target, or of what was reached; by the medians."""
+    figures = {target.job: {"landline": [0.0, ours, 1e6], "websockets": [0.0, theirs, 1e6]}}
+
+    assert [found for *_, found in judged(figures, [target])] == [passes]
+
+
+def test_what_was_not_measured_passes() -> None:
+    """A peer that cannot be had is no failure of ours."""
+    figures = {MORE.job: {"landline": [1.0]}}
+
+    assert [(measured, passes) for _, measured, passes in judged(figures, [MORE, LESS])] == [(None, True)] * 2
+
+
+def test_a_target_that_is_not_reached_is_printed_beside_what_was() -> None:
+    """In every table."""
+    assert NOT_YET.words() == "≥ 9×; not yet, had 3×"
+    assert MORE.words() == "≥ 9×"
+    assert ALONE.words() == "≤ 6 KiB"
+    assert any("not yet, had" in line and "not measured" in line for line in gate_table({}))
+
+
+def test_targets_are_about_jobs_and_peers_that_there_are() -> None:
+    """Else they would never be measured."""
+    names = {peer.name: peer for peer in OVER["tcp"]}
+    for target in TARGETS:
+        for name in filter(None, (target.ours, target.beside)):
+            assert JOBS[target.job].kind in names[name].plays, target
+
+
+def test_what_was_reached_is_less_than_the_target() -> None:
+    """Where it is as much, the target is the gate's."""
+    for target in TARGETS:
+        if target.reached is not None:
+            is_short = (
+                target.reached < target.wanted
+                if JOBS[target.job].is_more_better
+                else target.reached > target.wanted
+            )
+            assert is_short, target
+
+
+def test_the_gate_measures_no_more_than_it_needs() -> None:
+    """The peers of its targets, ours among them; not what a disk does."""
+    wanted = wanted_of()
+
+    assert wanted["round trip"] == {"landline", "websockets"}
+    assert "durable, 100 publishers" not in wanted
