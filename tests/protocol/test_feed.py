@@ -92,6 +92,44 @@ def test_what_is_published_is_told_in_order() -> None:
     assert not feed.wants_page
 
 
+def test_what_is_published_is_taken_at_once_where_nothing_waits_before_it() -> None:
+    """Not before the mark, not past what waits, and not where it is not taken: then it waits itself."""
+    taken: list[int] = []
+    is_taking = True
+
+    def take(entry: Entry) -> bool:
+        if is_taking:
+            taken.append(entry.offset)
+        return is_taking
+
+    feed = Feed("t", at(4))
+    feed.take = take
+    feed.begin("e")
+    feed.go_live()
+    assert feed.push(Entry("t", 5, b"", Behind.HISTORY))
+    assert told(feed) == [at(4), 5]
+    assert not feed.push(Entry("t", 6, b"", Behind.HISTORY))
+    assert (taken, feed.cursor, feed.has_something) == ([6], at(6), False)
+
+    is_taking = False
+    assert feed.push(Entry("t", 8, b"", Behind.LATEST))
+    is_taking = True
+    assert feed.push(Entry("t", 9, b"", Behind.HISTORY))
+    assert taken == [6]
+    assert told(feed) == [8, 9]
+
+    feed.page([], [], at(20), more=False)
+    assert not feed.push(Entry("t", 20, b"", Behind.HISTORY))
+    assert (taken, told(feed)) == ([6], [])
+
+    empty = Feed("t", None)
+    empty.take = take
+    empty.begin("e")
+    empty.page([], [], at(3), more=False)
+    assert empty.push(Entry("t", 4, b"", Behind.HISTORY))
+    assert told(empty) == [at(3), 4]
+
+
 def test_a_frame_is_made_once_for_all_whose_flows_have_one_number() -> None:
     """And anew for the others; what it says is the same."""
     entry = Entry("t", 1, b"\x20data", Behind.HISTORY)

@@ -10,9 +10,9 @@ import pytest
 import landline
 from landline.errors import FlowEnded, FlowReset, Full, SessionClosed
 from landline.patterns.messages import Messages
-from landline.protocol.frames import ResetCode
+from landline.protocol.frames import FrameType, ResetCode, encode_frame
 from landline.sessions.bare import BareSession
-from landline.sessions.flow import BareFlow
+from landline.sessions.flow import PENDING, BareFlow
 
 
 class Ends:
@@ -55,6 +55,19 @@ async def test_messages_over_a_flow_arrive_in_order_and_are_acked(ends: Ends) ->
     assert theirs.purpose == ours.purpose == "prices"
     assert heard == list(range(10))
     assert [(await receipt).status for receipt in receipts] == ["acked"] * 10
+
+
+async def test_a_flow_of_which_little_waits_takes_what_it_is_offered(ends: Ends) -> None:
+    """Until enough waits, and nothing once it ends: who offers it keeps it."""
+    flow = ends.client.open_flow("talk")
+    frame = encode_frame(FrameType.BYTES, flow.core.number, bytes(PENDING // 2))
+    assert [flow.offer(frame) for _ in range(3)] == [True, True, False]
+    assert flow.core.queued == 2
+
+    other = ends.client.open_flow("another")
+    other.end()
+    assert not other.offer(frame)
+    assert other.core.queued == 0
 
 
 async def test_waits_that_were_given_up_are_not_kept(ends: Ends) -> None:

@@ -346,6 +346,7 @@ class Hub:
                 bare, flow, self._searches.in_turn(bare, after, partial(self._feed, selects))
             )
             fill = partial(self._fill, bare, flow, feed)
+            feed.take = partial(_take, flow, flow.core.number, bare.core.max_message)
             self._tell(feed, selects, fill)
             try:
                 fill()
@@ -423,6 +424,11 @@ def _as_found(verdict: bytes | str, publish: Publish) -> bytes | str:
 def _answered(future: asyncio.Future[Answer], answer: Answer) -> None:
     if not future.done():
         future.set_result(answer)
+
+
+def _take(flow: BareFlow, number: int, most: int, entry: Entry) -> bool:
+    """Tell a subscriber what was just published, if it takes more now and can take this."""
+    return entry.fits(most) and flow.offer(entry.frame(number))
 
 
 async def _has_room(bare: BareSession, flow: BareFlow) -> None:

@@ -199,7 +199,7 @@ class Board:
     # ... and told.
 
     def subscribe(self, feed: Feed, selects: Selects, on_push: Callable[[], None]) -> None:
-        """Have a feed pushed what its pattern selects, from now on; ``on_push`` is called after each."""
+        """Have a feed pushed what its pattern selects, from now on; ``on_push`` is called after each that waits in it."""
         feed.begin(self.head.epoch)
         if selects.is_exact:
             self._exact.setdefault(selects.text, {})[feed] = on_push
@@ -224,13 +224,13 @@ class Board:
 
     def _tell(self, entry: Entry) -> None:
         for feed, on_push in self._exact.get(entry.topic, {}).items():
-            feed.push(entry)
-            on_push()
+            if feed.push(entry):
+                on_push()
         if self._wild:
             for feeds in self._selecting(entry.topic):
                 for feed, on_push in feeds.items():
-                    feed.push(entry)
-                    on_push()
+                    if feed.push(entry):
+                        on_push()
 
     def _selecting(self, topic: str) -> list[dict[Feed, Callable[[], None]]]:
         selecting = self._selected.get(topic)

@@ -8,7 +8,7 @@ last page and the queue overlap, so nothing falls between them.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from enum import Enum
 from typing import Final
 
@@ -42,7 +42,7 @@ class Entry:
         size: what it counts in a feed's queue, in bytes.
     """
 
-    __slots__ = ("_frame", "_number", "behind", "data", "offset", "size", "topic")
+    __slots__ = ("_frame", "_number", "_position", "behind", "data", "offset", "size", "topic")
 
     def __init__(self, topic: str, offset: int, data: bytes, behind: Behind) -> None:
         self.topic = topic
@@ -52,6 +52,7 @@ class Entry:
         self.size = len(data) + FRAME_COST
         self._number = -1
         self._frame = b""
+        self._position: Position | None = None
 
     def frame(self, number: int) -> bytes:
         """Return the whole frame for the flow of that number: encoded once, and with another number it is the same but for its header."""
@@ -60,6 +61,16 @@ class Entry:
             self._number = number
             self._frame = HEADER.pack(len(payload), FrameType.BYTES, number) + payload
         return self._frame
+
+    def position(self, epoch: str) -> Position:
+        """Return where it is in the log of this life of the server."""
+        if self._position is None:
+            self._position = Position(epoch, self.offset)
+        return self._position
+
+    def fits(self, most: int) -> bool:
+        """Whether a message of ``most`` bytes can carry it."""
+        return len(self.data) + PROTOCOL.publish_overhead <= most
 
 
 Part = Entry | Publication | Gap | Position
@@ -117,6 +128,7 @@ class Feed:
         gaps: what is missing among those.
 
     Attributes:
+        take: asked to take what was just published, where nothing waits before it; returns whether it did. None where everything waits.
         cursor: everything up to here was sent, or told as a gap.
         is_live: it has everything up to what was published last, or it is queued.
         is_reading: a page was asked for, and is not here yet.
@@ -130,6 +142,7 @@ class Feed:
         gaps: Sequence[Gap] = (),
     ) -> None:
         self.pattern = pattern
+        self.take: Callable[[Entry], bool] | None = None
         self.cursor = cursor
         self.is_live = False
         self.is_reading = False
@@ -148,11 +161,21 @@ class Feed:
 
     # Something is published...
 
-    def push(self, entry: Entry) -> None:
-        """Queue what was just published; it is after everything that was pushed before."""
+    def push(self, entry: Entry) -> bool:
+        """Tell what was just published, or queue it; return whether it waits. It is after everything that was pushed before."""
         if entry.offset <= self._floor:
-            return  # the log had it before it was told
+            return False  # the log had it before it was told
         queue = self._queue
+        if (  # the usual case, in which a publication costs each of its subscribers little
+            not queue
+            and self.is_live
+            and self.take is not None
+            and not self._from_log
+            and self._told_epoch == self._epoch
+            and self.take(entry)
+        ):
+            self.cursor = entry.position(self._epoch)
+            return False
         if entry.behind is Behind.LATEST:
             before = self._latest.get(entry.topic)
             if before is not None:
@@ -168,6 +191,7 @@ class Feed:
             self._overflow()
         elif self._new_gaps > _MOST_GAPS:
             self._merge_gaps()
+        return True
 
     def _overflow(self) -> None:
         """The queue is too long: drop what may be dropped from its older half, or read all of it again from the log."""

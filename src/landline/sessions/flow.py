@@ -98,6 +98,13 @@ class BareFlow:
         if self.why_unwritable() is None:
             self._session.send_frame(self.core, frame)
 
+    def offer(self, frame: DataFrame) -> bool:
+        """Queue a whole data frame of this flow if it takes more; return whether it did."""
+        takes = self.takes_more
+        if takes:
+            self._session.send_frame(self.core, frame)
+        return takes
+
     # The session tells...
 
     def was_handled(self, handled: int) -> None:

@@ -17,7 +17,7 @@ from ...protocol import feed as feed_module
 from ...protocol import group as group_module
 from ...protocol import publish as publish_module
 from ...protocol.board import Board
-from ...protocol.feed import Behind, Feed, frame_of
+from ...protocol.feed import Behind, Entry, Feed, frame_of
 from ...protocol.flow import Flow
 from ...protocol.frames import FRAME_COST, ResetCode
 from ...protocol.intake import SEND_PURPOSE
@@ -221,9 +221,18 @@ class _Subscriber:
             if feed.cursor == board.head:
                 feed.go_live()
         self._feed = feed
+        feed.take = self._take
         board.subscribe(feed, selects, self.fill)
         self._end.on_room[flow.number] = self.fill
         self.fill()
+
+    def _take(self, entry: Entry) -> bool:
+        """Send what was just published, if the reader takes more now."""
+        end, flow = self._end, self._flow
+        takes = not end.ended and takes_more(end.core, flow)
+        if takes:
+            end.core.send_frame(flow, entry.frame(flow.number))
+        return takes
 
     def fill(self) -> None:
         """Send what the reader takes now."""

@@ -196,10 +196,10 @@ _overflow = Feed._overflow
 _hear = Place.receive
 
 
-def _push_any(feed: Feed, entry: Entry) -> None:
+def _push_any(feed: Feed, entry: Entry) -> bool:
     """Queue also what a page had."""
     feed._floor = 0
-    _push(feed, entry)
+    return _push(feed, entry)
 
 
 def _keep_queued(feed: Feed, offset: int) -> None:
@@ -228,12 +228,13 @@ def _drop_silently(feed: Feed) -> None:
         feed._pop(offset)
 
 
-def _latest_silently(feed: Feed, entry: Entry) -> None:
+def _latest_silently(feed: Feed, entry: Entry) -> bool:
     """Replace what is older, and make no gap of it."""
     before = feed._latest.get(entry.topic)
-    _push(feed, entry)
+    waits = _push(feed, entry)
     if entry.behind.value == "latest" and before is not None and before in feed._queue:
         del feed._queue[before]
+    return waits
 
 
 def _live_too_soon(feed: Feed, publications: Sequence[Any], gaps: Any, end: Position, *, more: bool) -> None:
