@@ -14,7 +14,8 @@ from landline.protocol.filenames import UNNAMED, numbered, safe_name
 
 ROOM = FILES.name - 16
 NASTY = st.text(
-    st.sampled_from('./\\~- ab:*\0\n\x1b\u202e\u0301é\ud800\ufeffCON1 \u2028*|<>"?\u00b9$'), max_size=40
+    st.sampled_from('./\\~- ab:*\0\n\x1b\u202e\u0301é\ud800\ufeffCON1 \u3000\u0338\u2028*|<>"?\u00b9$'),
+    max_size=40,
 )
 
 
@@ -50,6 +51,8 @@ NASTY = st.text(
         ("console", "console"),
         ("name. . ", "name"),
         ("  spaced", "spaced"),
+        (" \u0301x", "x"),
+        ("\u3000\u200b \u0338.con", "_con"),
         ('a<b>c:d"e|f?g*h', "a_b_c_d_e_f_g_h"),
         ("no\u00a0break", "no break"),
         ("cafe\u0301", "café"),
@@ -80,7 +83,8 @@ def test_whatever_comes_is_one_name(text: str, may_be_hidden: bool) -> None:
     assert name[0] not in "-~ "
     assert may_be_hidden or name[0] != "."
     assert name[-1] not in ". "
-    assert len(name.encode()) <= ROOM + 1  # one more where it would name a device
+    assert len(name.encode()) <= ROOM
+    assert unicodedata.category(name[0]) not in {"Mn", "Me"}
     assert unicodedata.is_normalized("NFC", name)
     assert not {unicodedata.category(char) for char in name} & {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
     assert safe_name(name, may_be_hidden=may_be_hidden) == name
@@ -93,6 +97,8 @@ def test_a_long_name_is_cut_and_keeps_its_ending() -> None:
     assert safe_name("x" * 5000 + ".pdf") == "x" * (ROOM - 4) + ".pdf"
     assert len(safe_name("ü" * 5000).encode()) in (ROOM, ROOM - 1)
     assert safe_name("a." + "y" * 500) == ("a." + "y" * 500)[:ROOM]
+    assert safe_name("con." + "y" * 500) == ("_con." + "y" * 500)[:ROOM]
+    assert safe_name("con" + " " * 500 + "x.txt") == "_con" + " " * (ROOM - 8) + ".txt"
     assert max(len(name.encode()) for name in numbered(safe_name("x" * 5000 + ".pdf"))) <= FILES.name
 
 

@@ -8,16 +8,18 @@ from landline.errors import ProtocolError, TransferError
 from landline.protocol.staged import (
     Act,
     Found,
+    Note,
     Step,
     inner_name,
     is_staging,
     publish,
+    read_note,
     reject,
     take,
     take_up,
 )
 
-NOTHING = Found("", is_taken=False, is_data=False, has_data=False, has_tree=False)
+NOTHING = Found("", is_ours=False, is_data=False, has_data=False, has_tree=False)
 
 
 class Folder:
@@ -39,7 +41,7 @@ class Folder:
 NOTE = [Act.WRITE_NOTE, Act.SYNC_NOTE, Act.KEEP_NOTE, Act.SYNC_OWN]
 
 
-def test_a_name_is_noted_before_it_is_taken_and_on_the_disk_before_the_file_goes() -> None:
+def test_a_name_is_noted_before_it_is_ours_and_on_the_disk_before_the_file_goes() -> None:
     """Each step is on the disk before the next one depends on it."""
     folder = Folder()
 
@@ -55,7 +57,7 @@ def test_a_folder_takes_its_name_with_it() -> None:
     assert folder.acts == [Act.MAKE_TREE, *NOTE, Act.NAME_TREE, Act.SYNC_FOLDER]
 
 
-def test_a_name_that_is_taken_is_left_alone() -> None:
+def test_a_name_that_is_ours_is_left_alone() -> None:
     """The next like it is noted before it is tried; what was noted before comes first of all."""
     folder = Folder("a", "a (1)")
 
@@ -78,23 +80,35 @@ def test_too_many_like_it_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
         (NOTHING, [], ""),
         (NOTHING._replace(has_data=True), [], ""),
         (NOTHING._replace(note="a", has_data=True), [], ""),
-        (NOTHING._replace(note="a", has_data=True, is_taken=True), [], ""),
+        (NOTHING._replace(note="a", has_data=True, is_ours=True), [], ""),
         (
-            NOTHING._replace(note="a", has_data=True, is_taken=True, is_data=True),
+            NOTHING._replace(note="a", has_data=True, is_ours=True, is_data=True),
             [Act.SYNC_FOLDER, Act.DROP_DATA],
             "a",
         ),
-        (NOTHING._replace(note="a", is_taken=True), [Act.SYNC_FOLDER], "a"),
-        (NOTHING._replace(note="a", is_taken=True, has_tree=True), [Act.SYNC_TREE], ""),
+        (NOTHING._replace(note="a", is_ours=True), [Act.SYNC_FOLDER], "a"),
+        (NOTHING._replace(note="a", is_ours=True, has_tree=True), [Act.SYNC_TREE], ""),
         (NOTHING._replace(note="a"), [], ""),
     ],
 )
-def test_what_a_death_left_is_taken_up(found: Found, acts: list[Act], published: str) -> None:
+def test_what_a_death_left_is_ours_up(found: Found, acts: list[Act], published: str) -> None:
     """It has its name when something has, and nothing waits for it; a file that has one is written to no more."""
     folder = Folder()
 
     assert take(take_up(found), folder.do) == published
     assert folder.acts == acts
+
+
+def test_a_note_is_read_as_it_was_written() -> None:
+    """Of what was written in part nothing counts, nor of what we never write."""
+    note = Note("ä.txt", (1 << 64) - 1, 1 << 62, -1)
+    packed = note.packed()
+
+    assert read_note(packed) == note
+    assert {read_note(packed[:end]) for end in range(len(packed))} == {Note()}
+    assert {read_note(packed[:end] + bytes(len(packed) - end)) for end in range(6)} == {Note()}
+    for name in ("a/b", "..", ".", "a\0b"):
+        assert read_note(Note(name, 1, 2, 3).packed()) == Note()
 
 
 def test_what_is_wrong_goes_with_its_note_first() -> None:

@@ -47,14 +47,14 @@ def safe_name(text: str, *, may_be_hidden: bool = False) -> str:
     """
     # A cut before anything normalizes it, which takes time that grows with the square of the marks on one letter.
     name = _visible(unicodedata.normalize("NFC", _visible(base_name(text[-FILES.raw_name :]))))
-    name = _ends_well(name.lstrip(" "))
+    name = _ends_well(name)
     if not may_be_hidden and name.startswith("."):
         name = "_" + name.lstrip(". ")
     if name[:1] in _FIRST:
         name = "_" + name[1:]
-    name = _ends_well(_cut(name, FILES.name - _NUMBER))
-    if name.partition(".")[0].rstrip(" ").upper() in _DEVICES:
-        name = "_" + name
+    name = _fitting(name)
+    if name.partition(".")[0].rstrip(" ").upper() in _DEVICES:  # a cut may have made it one
+        name = _fitting("_" + name)
     return name if name.strip("_. ") else UNNAMED
 
 
@@ -75,7 +75,7 @@ def _visible(text: str) -> str:
             marks += 1
             if marks > FILES.marks:
                 continue
-        elif category in _HIDDEN:
+        elif category in _HIDDEN or (category == "Zs" and not kept):  # nor is a first space such a base
             continue
         else:
             marks = 0
@@ -85,6 +85,10 @@ def _visible(text: str) -> str:
 
 def _ends_well(name: str) -> str:
     return name.rstrip(". ")
+
+
+def _fitting(name: str) -> str:
+    return _ends_well(_cut(name, FILES.name - _NUMBER))
 
 
 def _split(name: str) -> tuple[str, str]:

@@ -10,6 +10,8 @@ from collections.abc import Callable, Generator
 from enum import Enum, auto
 from typing import Any, Final, NamedTuple, TypeVar
 
+import msgspec
+
 from ..errors import ProtocolError, TransferError
 from .filenames import numbered, safe_name
 
@@ -28,7 +30,7 @@ class Act(Enum):
     DROP_DATA = auto()
     """Remove it from the own folder."""
     WRITE_NOTE = auto()
-    """Write a name into a new note, which nobody reads yet."""
+    """Write a name into a new note, which nobody reads yet, and what is to have it: see ``Note``."""
     SYNC_NOTE = auto()
     """See that on the disk."""
     KEEP_NOTE = auto()
@@ -59,15 +61,38 @@ class Step(NamedTuple):
 Steps = Generator[Step, Any, T]
 
 
+class Note(NamedTuple):
+    """A name, and how to tell what was to have it from what somebody else has called so since. By nothing but its name, another sender's file would pass for it."""
+
+    name: str = ""
+    number: int = -1
+    """Of the file or folder on its disk, which stays when its name changes, and may be another's when it is gone."""
+    size: int = -1
+    modified: int = -1
+
+    def packed(self) -> bytes:
+        """Return it as it is kept."""
+        return msgspec.msgpack.encode(self)
+
+
+def read_note(data: bytes) -> Note:
+    """Return the note that is kept as this; none where we did not write it, or not to its end."""
+    try:
+        note = msgspec.msgpack.decode(data, type=Note)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return Note()
+    return Note() if "/" in note.name or "\0" in note.name or note.name in (".", "..") else note
+
+
 class Found(NamedTuple):
     """What a transfer's own folder has when it is opened."""
 
     note: str
     """The name in the note, or nothing."""
-    is_taken: bool
-    """Something has that name."""
+    is_ours: bool
+    """What was to have that name has it, and is as it was."""
     is_data: bool
-    """And it is the very file that arrives."""
+    """The very file that arrives has it."""
     has_data: bool
     has_tree: bool
 
@@ -91,7 +116,7 @@ def take_up(found: Found) -> Steps[str]:
     """
     if found.has_tree:
         yield Step(Act.SYNC_TREE)
-    is_published = found.is_taken and not found.has_tree and (found.is_data or not found.has_data)
+    is_published = not found.has_tree and (found.is_data if found.has_data else found.is_ours)
     if is_published:
         yield Step(Act.SYNC_FOLDER)
         if found.has_data:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+import errno
 import io
 import re
 from collections.abc import AsyncIterator
@@ -18,6 +19,8 @@ from landline.apps.transfer import receive as module
 from landline.apps.transfer.bars import Bars
 from landline.apps.transfer.limits import TRANSFER
 from landline.apps.transfer.receive import FINISHED, Receive, dialled, run, transfer_limits
+from landline.apps.transfer.send import Send
+from landline.apps.transfer.send import run as run_sender
 from landline.apps.transfer.ticket import Ticket, read_ticket
 from landline.patterns.messages import Messages
 from landline.protocol.files import FILE_PURPOSE, Offer
@@ -203,6 +206,27 @@ async def test_a_receiver_that_is_stopped_says_how_to_go_on(tmp_path: Path) -> N
         _ = await session.send(FINISHED)
         assert await again.task == 0
     assert (tmp_path / "to" / "a").stat().st_size == 64 << 20
+
+
+async def test_it_promises_nothing_of_a_sender_that_ended(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The disk was full: the sender failed, and is gone when the receiver is stopped. It has to be started again, too."""
+
+    def full(*_: Any) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    receiving = Receiving(tmp_path)
+    (tmp_path / "a").write_bytes(bytes(5))
+    sending = Send(paths=(str(tmp_path / "a"),), ticket=await receiving.ticket(), limits=QUICK)
+    monkeypatch.setattr("landline.patterns.files.staging.Staging.write", full)
+    with pytest.raises(landline.TransferError, match="the disk there is full"):
+        await run_sender(sending, asyncio.Event(), Bars(io.StringIO()))
+    receiving.stop.set()
+    assert await receiving.task == 1
+
+    said = receiving.out.getvalue()
+    assert "goes on with it; a sender that has ended must be started again as well.\n" in said
 
 
 async def test_a_port_is_the_same_when_it_is_started_again(tmp_path: Path) -> None:

@@ -22,7 +22,7 @@ from landline.limits import FILES
 from landline.patterns.files import staging as module
 from landline.patterns.files.staging import Staging
 from landline.protocol import staged
-from landline.protocol.staged import Act, Step
+from landline.protocol.staged import Act, Note, Step
 from tests.patterns.files.house import names
 
 KEY = "0123456789abcdef"
@@ -213,6 +213,38 @@ def test_what_has_its_name_is_remembered_until_the_sender_knows(tmp_path: Path, 
     path.rename(tmp_path / "moved")
     with opened(tmp_path) as staging:
         assert (staging.published, staging.offset, staging.files) == ("", 0, 0)
+
+
+@pytest.mark.parametrize("change", ["another", "written to", "touched"])
+@pytest.mark.parametrize("is_folder", [False, True])
+def test_what_has_its_name_and_is_another_is_not_taken_for_it(
+    tmp_path: Path, is_folder: bool, change: str
+) -> None:
+    """The program moved ours away, and another sender's has the name by now; or it is not what came any more. It is received again, under a name of its own."""
+    with opened(tmp_path) as staging:
+        arrive(staging, b"hello")
+        if is_folder:
+            staging.place(["a"])
+        path = staging.publish("x", is_folder=is_folder)
+    inner = path / "b" if is_folder else path
+    if change == "another":
+        path.rename(tmp_path / "moved")
+    elif change == "touched":
+        os.utime(path, ns=(6, 6))
+    if change != "touched":
+        inner.parent.mkdir(exist_ok=True)
+        inner.write_bytes(b"other")
+    if change == "another":  # and nothing else is different
+        os.utime(path, ns=(5, (tmp_path / "moved").stat().st_mtime_ns))
+
+    with opened(tmp_path) as staging:
+        assert (staging.published, staging.offset, staging.files) == ("", 0, 0)
+        arrive(staging, b"hello")
+        if is_folder:
+            staging.place(["a"])
+        assert staging.publish("x", is_folder=is_folder) == tmp_path / "x (1)"
+    if change != "touched":
+        assert inner.read_bytes() == b"other"
 
 
 @pytest.mark.parametrize("step", ["link", "unlink", "rename", "fsync"])
@@ -496,13 +528,22 @@ def test_a_file_that_has_its_name_is_never_written_to_again(tmp_path: Path) -> N
     assert (tmp_path / "x").read_bytes() == b"hello"
 
 
+def forged(path: Path) -> list[int]:
+    """What a note says of what is there, so that it would pass for ours."""
+    if not path.exists():
+        return []
+    about = path.stat()
+    return [about.st_ino, about.st_size, about.st_mtime_ns]
+
+
 @pytest.mark.parametrize("named", ["../planted", "..", ".", "sub/planted", "/tmp/landline-planted"])
 def test_a_name_that_we_did_not_write_is_not_taken(tmp_path: Path, named: str) -> None:
     """Somebody sent a folder in which there is one like ours, and we receive into that."""
     to = tmp_path / "to"
     (to / PART).mkdir(mode=0o700, parents=True)
-    (to / PART / "named").write_text(named)
     (to / "sub").mkdir()
+    note = Note(named, *forged(to / "sub" / named))
+    (to / PART / "named").write_bytes(note.packed())
 
     with opened(to) as staging:
         arrive(staging, b"hello")

@@ -13,7 +13,7 @@ import pytest
 from landline.testing.simulation.depot import Depot, Jobs, Staged, depots_of
 from landline.testing.simulation.file_books import FileBooks
 from landline.testing.simulation.line import Node
-from landline.testing.simulation.shelf import files_in
+from landline.testing.simulation.shelf import Change, File, files_in
 
 KEY = "0123"
 
@@ -110,6 +110,17 @@ def test_a_death_after_any_step_costs_no_copy(loses_power: bool) -> None:
         assert house.receive() == "a"
         house.offering.done("a", house.depot.shelf)
         assert [name for name in house.names() if not name.startswith(".")] == ["a"]
+
+
+def test_another_file_of_its_name_is_not_taken_for_it() -> None:
+    """Ours was moved away meanwhile."""
+    house = House()
+    assert house.receive() == "a"
+    another = File()
+    another.data += house.books.offer("a", [20], is_folder=False).files[0][1]
+    house.depot.shelf.change(Change(house.depot.shelf.root, "a", another))
+
+    assert not house.staged().published
 
 
 def test_writes_are_counted_only_when_that_is_wanted() -> None:

@@ -55,6 +55,20 @@ def test_what_is_promised_is_no_violation() -> None:
     assert seen.books.told == {"offered": 2, "sent": 1}
 
 
+def test_what_its_program_moved_away_was_there_when_that_was_said() -> None:
+    """Its sender hears so later; only what is hidden stays, and nothing comes back with the power."""
+    seen = Books().put("a").put(".landline-x.part", b"some")
+    seen.books.move_away(seen.shelf)
+    seen.shelf.cut_power()
+
+    assert set(seen.shelf.root.entries) == {".landline-x.part"}
+    assert (seen.file.moved, seen.folder.moved, seen.file.times) == ({"a"}, set(), 2)
+    seen.file.done("a", seen.shelf)
+    seen.file.moved.clear()  # it is received again
+    with pytest.raises(Violation, match="is not there"):
+        seen.file.done("a", seen.shelf)
+
+
 def test_what_changed_is_whole_as_it_was_and_as_it_is() -> None:
     """And no mixture of both."""
     seen = Books()

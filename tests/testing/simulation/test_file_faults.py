@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .house import courier, files_world, offer, settle
+from .house import courier, files_world, names, offer, settle
 
 SERVER, CLIENT = 0, 1 << 8
 
@@ -44,6 +44,22 @@ def test_a_disk_is_full_for_a_while() -> None:
     world.heal()
 
     assert not world.depots[1].shelf.is_full
+
+
+def test_a_program_makes_room_and_what_its_sender_knows_does_not_come_again() -> None:
+    """It moves away what has come; what comes then is all that is there."""
+    world = files_world()
+    first = offer(world, 700)
+    settle(world)
+    world._operations["full_shelf"](SERVER, 0)
+    second = offer(world, 700)
+    settle(world)
+    assert (first.is_known, second.is_known, names(world)[-1]) == (True, False, "a")
+    world.heal()
+
+    assert (second.is_known, names(world)) == (True, ["a"])
+    assert world.files is not None
+    assert world.files.told["moved away"] == 1
 
 
 def test_what_stands_still_is_left_alone() -> None:

@@ -29,6 +29,14 @@ def left(shelf: Shelf) -> dict[str, bytes]:
     }  # fmt: skip
 
 
+def test_each_file_and_folder_has_a_number_of_its_own() -> None:
+    """Whatever it is called."""
+    shelf = cut(1, is_synced="file, root")
+    file, other = shelf.root.entries["x"], File()
+
+    assert [shelf.number_of(each) for each in (file, other, file)] == [1, 2, 1]
+
+
 def test_what_is_synchronized_stays() -> None:
     """The file, its name, and what was done before to the folder that it came from."""
     for seed in range(50):

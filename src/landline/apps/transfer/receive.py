@@ -147,7 +147,8 @@ async def _run(
         return 0
     if desk.is_unfinished:
         bars.say(
-            f"What came is kept. `{receive.again}` goes on with it, and the sender by itself.", is_error=True
+            f"What came is kept. `{receive.again}` goes on with it; a sender that has ended must be started again as well.",
+            is_error=True,
         )
         return 1
     keeping.forget()

@@ -1,4 +1,8 @@
-"""What a sender offers: one file, or all that a folder holds, in an order that is always the same. Links and devices are not followed."""
+"""What a sender offers: one file, or all that a folder holds, in an order that is always the same. Links and devices are not followed.
+
+What is sent is opened once and held open; all below it is reached from there, one name after the other. So nobody who swaps a folder or a file for a link, at
+whatever moment, has anything sent that is outside.
+"""
 
 from __future__ import annotations
 
@@ -7,12 +11,15 @@ import os
 import socket
 import stat
 from pathlib import Path
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 import msgspec
 
 from ...errors import TransferError
 from ...limits import FILES
+
+_FILE_FLAGS: Final = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK
+_FOLDER_FLAGS: Final = os.O_RDONLY | os.O_CLOEXEC | os.O_DIRECTORY | os.O_NOFOLLOW
 
 
 class Found(NamedTuple):
@@ -20,10 +27,18 @@ class Found(NamedTuple):
 
     path: tuple[str, ...]
     """Below the folder that is sent; of a single file its name."""
-    where: str
+    root: str
+    """What is sent, as its path was given."""
+    names: tuple[str, ...]
+    """The way from there to this file, as the disk has it: none where it is what is sent."""
     size: int
     modified: int
     """In nanoseconds since 1970."""
+
+    @property
+    def where(self) -> str:
+        """Its path, to show."""
+        return os.path.join(self.root, *self.names)  # noqa: PTH118 - names that are no text
 
 
 class Listing(NamedTuple):
@@ -42,22 +57,41 @@ class Listing(NamedTuple):
         return sum(found.size for found in self.files)
 
 
-def list_files(path: str | os.PathLike[str]) -> Listing:
+def open_root(path: str | os.PathLike[str]) -> int:
+    """Return a descriptor of what is to be sent. A link that somebody names is followed: they mean what it points to.
+
+    Raises:
+        TransferError: it cannot be read, or is no file.
+    """
+    try:
+        mode = os.stat(path).st_mode  # noqa: PTH116 - of a device even to open it may do something
+        if not (stat.S_ISDIR(mode) or stat.S_ISREG(mode)):
+            raise TransferError(f"{path} is neither a file nor a folder")
+        return os.open(path, _FILE_FLAGS)
+    except OSError as error:
+        raise unreadable(str(path), error) from error
+
+
+def list_files(path: str | os.PathLike[str], root: int) -> Listing:
     """Return what there is to send.
+
+    Args:
+        path: what is called so.
+        root: the same, open.
 
     Raises:
         TransferError: it cannot be read, is no file, or is too much.
     """
     where = Path(path)
     try:
-        about = where.stat()
+        about = os.fstat(root)
         if stat.S_ISDIR(about.st_mode):
-            files, skipped = _walk(where)
-            return Listing(_id_of(where, files), True, files, skipped)
+            files, skipped = _walk(str(where), root)
+            return Listing(_id_of(where, about.st_ino, files), True, files, skipped)
         if not stat.S_ISREG(about.st_mode):
             raise TransferError(f"{path} is neither a file nor a folder")
-        files = [Found((_text(where.name),), str(where), about.st_size, about.st_mtime_ns)]
-        return Listing(_id_of(where, files), False, files, 0)
+        files = [Found((_text(where.name),), str(where), (), about.st_size, about.st_mtime_ns)]
+        return Listing(_id_of(where, about.st_ino, files), False, files, 0)
     except OSError as error:
         raise unreadable(str(path), error) from error
 
@@ -67,15 +101,18 @@ def name_of(path: str | os.PathLike[str]) -> str:
     return _text(Path(os.path.abspath(path)).name)  # noqa: PTH100 - a link's own name
 
 
-def open_found(found: Found, *, is_link_followed: bool) -> int:
+def open_found(found: Found, root: int) -> int:
     """Return a descriptor of a file that was listed.
+
+    Args:
+        found: the file.
+        root: what is sent, open.
 
     Raises:
         TransferError: it cannot be read, or is another one by now.
     """
-    flags = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | (0 if is_link_followed else os.O_NOFOLLOW)
     try:
-        descriptor = os.open(found.where, flags)
+        descriptor = _open_below(root, found.names)
     except OSError as error:
         raise unreadable(found.where, error) from error
     try:
@@ -102,52 +139,78 @@ def unreadable(path: str, error: OSError) -> TransferError:
     return TransferError(f"{path} cannot be read: {(error.strerror or str(error)).lower()}")
 
 
-def _walk(folder: Path) -> tuple[list[Found], int]:
+def _open_below(root: int, names: tuple[str, ...]) -> int:
+    if not names:
+        descriptor = os.dup(root)
+        os.lseek(descriptor, 0, os.SEEK_SET)  # which both have in common
+        return descriptor
+    folder = _open_folder(root, names[:-1])
+    try:
+        return os.open(names[-1], _FILE_FLAGS | os.O_NOFOLLOW, dir_fd=folder)
+    finally:
+        os.close(folder)
+
+
+def _open_folder(root: int, names: tuple[str, ...]) -> int:
+    folder = os.dup(root)
+    for name in names:
+        try:
+            inner = os.open(name, _FOLDER_FLAGS, dir_fd=folder)
+        finally:
+            os.close(folder)
+        folder = inner
+    return folder
+
+
+def _walk(root: str, opened: int) -> tuple[list[Found], int]:
     files: list[Found] = []
     skipped = entries = 0
-    waiting: list[tuple[tuple[str, ...], str]] = [((), str(folder))]
+    waiting: list[tuple[str, ...]] = [()]
     while waiting:
-        below, where = waiting.pop()
+        below = waiting.pop()
         names, folders = [], []
-        with os.scandir(where) as found:
-            for entry in found:
-                entries += 1
-                if entries > FILES.entries:  # one by one: a folder may have more than fit in memory
-                    raise TransferError(
-                        f"{folder} has more than {FILES.entries:,} files, folders and other entries"
-                    )
-                if entry.is_dir(follow_symlinks=False):
-                    folders.append(entry.name)
-                else:
-                    names.append(entry.name)
-        for name in sorted(names):
-            about = os.lstat(os.path.join(where, name))  # noqa: PTH118 - of 100,000 files, paths would take seconds
-            if not stat.S_ISREG(about.st_mode):
-                skipped += 1
-                continue
-            path = (*map(_text, below), _text(name))
-            _see_depth(folder, len(path))
-            files.append(Found(path, os.path.join(where, name), about.st_size, about.st_mtime_ns))  # noqa: PTH118 - likewise
-            if len(files) > FILES.files:
-                raise TransferError(f"{folder} has more than {FILES.files:,} files")
+        folder = _open_folder(opened, below)
+        try:
+            with os.scandir(folder) as found:
+                for entry in found:
+                    entries += 1
+                    if entries > FILES.entries:  # one by one: a folder may have more than fit in memory
+                        raise TransferError(
+                            f"{root} has more than {FILES.entries:,} files, folders and other entries"
+                        )
+                    if entry.is_dir(follow_symlinks=False):
+                        folders.append(entry.name)
+                    else:
+                        names.append(entry.name)
+            for name in sorted(names):
+                about = os.stat(name, dir_fd=folder, follow_symlinks=False)
+                if not stat.S_ISREG(about.st_mode):
+                    skipped += 1
+                    continue
+                inner = (*below, name)
+                _see_depth(root, len(inner))
+                files.append(Found(tuple(map(_text, inner)), root, inner, about.st_size, about.st_mtime_ns))
+                if len(files) > FILES.files:
+                    raise TransferError(f"{root} has more than {FILES.files:,} files")
+        finally:
+            os.close(folder)
         if folders:
-            _see_depth(folder, len(below) + 1)
-        waiting += [((*below, name), os.path.join(where, name)) for name in sorted(folders, reverse=True)]  # noqa: PTH118 - likewise
+            _see_depth(root, len(below) + 1)
+        waiting += [(*below, name) for name in sorted(folders, reverse=True)]
     return files, skipped
 
 
-def _see_depth(folder: Path, depth: int) -> None:
+def _see_depth(folder: str, depth: int) -> None:
     if depth > FILES.depth:
         raise TransferError(f"{folder} has folders within folders, {depth} deep: {FILES.depth} can be sent")
 
 
-def _id_of(path: Path, files: list[Found]) -> bytes:
-    about = path.stat()
+def _id_of(path: Path, number: int, files: list[Found]) -> bytes:
     identity = [
         socket.gethostname(),
         str(path.resolve()),
-        about.st_ino,
-        [found[2:] for found in files],
+        number,
+        [(found.size, found.modified) for found in files],
     ]
     names = [found.path for found in files]
     packed = msgspec.msgpack.encode([repr(identity), names])

@@ -43,7 +43,7 @@ from ...sessions.bare import BareSession
 from ...sessions.flow import RENEWED, BareFlow
 from ..messages import Messages
 from .disk import DiskThread
-from .listing import Found, Listing, list_files, name_of, open_found, see_unchanged, unreadable
+from .listing import Found, Listing, list_files, name_of, open_found, open_root, see_unchanged, unreadable
 from .progress import Progress, SentFile, Watch
 
 
@@ -52,11 +52,10 @@ async def send_file(
 ) -> SentFile:
     """Send a file or folder, over another flow where a new life of the server goes on with the session."""
     disk = DiskThread()
-    file: _Reader | None = None
+    file = _Reader(disk)
     try:
-        listing = await disk.do(list_files, path)
+        listing = await file.list(path)
         called = name_of(path) if name is None else name
-        file = _Reader(disk)
         while True:
             flow = bare.open_flow(FILE_PURPOSE)
             try:
@@ -79,7 +78,7 @@ async def send_file(
                 if not flow.is_over and not flow.core.is_ending:
                     flow.reset(ResetCode.CANCELLED, "the sender gave up")
     finally:
-        await disk.close(_nothing if file is None else file.close)
+        await disk.close(file.close)
 
 
 class _Sending:
@@ -129,8 +128,7 @@ class _Sending:
             case Tell(offset):
                 self._tell(offset)
             case Open(place):
-                listing = self._listing
-                await self._file.open(listing.files[place], is_link_followed=not listing.is_folder)
+                await self._file.open(self._listing.files[place])
             case SendRest(offset):
                 await self._send_rest(offset)
         return None
@@ -168,13 +166,18 @@ class _Reader:
 
     def __init__(self, disk: DiskThread) -> None:
         self._disk = disk
+        self._root: int | None = None
         self._descriptor: int | None = None
         self._found: Found | None = None
         self._hash = hashlib.sha256()
 
-    async def open(self, found: Found, *, is_link_followed: bool) -> None:
+    async def list(self, path: str | os.PathLike[str]) -> Listing:
+        """Begin with what is to be sent: return all of it, and hold it open."""
+        return await self._disk.do(self._list, path)
+
+    async def open(self, found: Found) -> None:
         """Go on to another file."""
-        await self._disk.do(self._open, found, is_link_followed)
+        await self._disk.do(self._open, found)
 
     async def prefix(self, size: int) -> bytes:
         """Return the SHA-256 of its beginning."""
@@ -210,16 +213,28 @@ class _Reader:
     # In the thread...
 
     def close(self) -> None:
-        """Let go of the file."""
+        """Let go of all of it."""
+        self._close_file()
+        if self._root is not None:
+            os.close(self._root)
+            self._root = None
+
+    def _list(self, path: str | os.PathLike[str]) -> Listing:
+        self._root = open_root(path)
+        return list_files(path, self._root)
+
+    def _open(self, found: Found) -> None:
+        self._close_file()
+        if self._root is None:
+            raise AssertionError("nothing was listed")
+        self._descriptor = open_found(found, self._root)
+        self._found = found
+        self._hash = hashlib.sha256()
+
+    def _close_file(self) -> None:
         if self._descriptor is not None:
             os.close(self._descriptor)
             self._descriptor = None
-
-    def _open(self, found: Found, is_link_followed: bool) -> None:
-        self.close()
-        self._descriptor = open_found(found, is_link_followed=is_link_followed)
-        self._found = found
-        self._hash = hashlib.sha256()
 
     def _rewind(self) -> None:
         os.lseek(self._open_file(), 0, os.SEEK_SET)
@@ -254,7 +269,3 @@ def why_reset(error: FlowReset) -> TransferError:
     if error.code == ResetCode.BAD_DATA.text:
         return TransferDamaged(error.reason)
     return TransferError(error.reason or error.code)
-
-
-def _nothing() -> None:
-    pass

@@ -27,9 +27,11 @@ from ...protocol.staged import (
     SUFFIX,
     Act,
     Found,
+    Note,
     Standing,
     Step,
     publish,
+    read_note,
     reject,
     take,
     take_up,
@@ -43,6 +45,8 @@ NAMED: Final = "named"
 _FOLDER_FLAGS: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 _NEW_FLAGS: Final = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 _NO_LINKS: Final = frozenset({errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK})
+_NOTE_SIZE: Final = FILES.name + 64
+"""Bytes of a note, and more."""
 _TAKEN: Final = frozenset({errno.EEXIST, errno.ENOTEMPTY, errno.ENOTDIR})
 
 
@@ -96,9 +100,9 @@ class Staging:
         names = set(os.listdir(self._own))  # noqa: PTH208 - a descriptor
         note = self._read_note()
         found = Found(
-            note,
-            is_taken=bool(note) and _is_there(self._folder, note),
-            is_data=bool(note) and _DATA in names and self._is_data(note),
+            note.name,
+            is_ours=bool(note.name) and note == _note_of(note.name, note.name, self._folder),
+            is_data=bool(note.name) and _DATA in names and self._is_data(note.name),
             has_data=_DATA in names,
             has_tree=TREE in names,
         )
@@ -213,7 +217,7 @@ class Staging:
             OSError: it cannot be.
         """
         if not self.published:
-            self.published = take(publish(name, self._read_note(), is_folder=is_folder), self._do)
+            self.published = take(publish(name, self._read_note().name, is_folder=is_folder), self._do)
         return self._folder_path / self.published
 
     def forget(self) -> None:
@@ -243,9 +247,10 @@ class Staging:
 
     def _write_note(self, name: str) -> None:
         self._drop(f"{NAMED}.new")
+        noted = _note_of(name, TREE, self._own) or _note_of(name, _DATA, self._own) or Note(name)
         note = os.open(f"{NAMED}.new", _NEW_FLAGS, 0o600, dir_fd=self._own)
         try:
-            os.write(note, name.encode())
+            os.write(note, noted.packed())
         finally:
             os.close(note)
 
@@ -347,16 +352,14 @@ class Staging:
             os.close(self._data)
             self._data = None
 
-    def _read_note(self) -> str:
-        with contextlib.suppress(OSError, UnicodeDecodeError):
+    def _read_note(self) -> Note:
+        with contextlib.suppress(OSError):
             note = os.open(NAMED, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=self._own)
             try:
-                name = os.read(note, FILES.name).decode()
+                return read_note(os.read(note, _NOTE_SIZE))
             finally:
                 os.close(note)
-            if "/" not in name and name not in (".", ".."):  # else we did not write it
-                return name
-        return ""
+        return Note()
 
 
 _DOING: Final[dict[Act, Callable[[Staging, str], bool | None]]] = {
@@ -382,6 +385,14 @@ def _is_there(folder: int, name: str) -> bool:
     except OSError:
         return False
     return True
+
+
+def _note_of(name: str, there: str, folder: int) -> Note | None:
+    """Return a note that what is there, if something is, has this name or is to have it."""
+    with contextlib.suppress(OSError):
+        about = os.stat(there, dir_fd=folder, follow_symlinks=False)
+        return Note(name, about.st_ino, about.st_size, about.st_mtime_ns)
+    return None
 
 
 def _open_folder(below: int, name: str) -> int:

@@ -19,10 +19,12 @@ from ...protocol.staged import (
     SUFFIX,
     Act,
     Found,
+    Note,
     Standing,
     Step,
     Steps,
     publish,
+    read_note,
     reject,
     take_up,
 )
@@ -210,9 +212,16 @@ class Staged:
         return found
 
     @property
-    def _note(self) -> str:
+    def _note(self) -> Note:
         found = self._own.entries.get(_NOTE)
-        return found.data.decode(errors="replace").strip("\0") if isinstance(found, File) else ""
+        return read_note(bytes(found.data)) if isinstance(found, File) else Note()
+
+    def _note_of(self, name: str, entry: File | Folder | None) -> Note:
+        """Return a note that something has this name or is to have it."""
+        if entry is None:
+            return Note(name)
+        size = len(entry.data) if isinstance(entry, File) else 0
+        return Note(name, self._shelf.number_of(entry), size)
 
     # The thread...
 
@@ -221,9 +230,9 @@ class Staged:
         yield self._make
         note, entries = self._note, self._own.entries
         found = Found(
-            note,
-            is_taken=bool(note) and note in self._root,
-            is_data=bool(note) and _DATA in entries and self._root.get(note) is entries[_DATA],
+            note.name,
+            is_ours=note.name in self._root and note == self._note_of(note.name, self._root[note.name]),
+            is_data=_DATA in entries and self._root.get(note.name) is entries[_DATA],
             has_data=_DATA in entries,
             has_tree=_TREE in entries,
         )
@@ -305,7 +314,7 @@ class Staged:
     def publish(self, name: str, *, is_folder: bool) -> Jobs[str]:
         """Give it its final name."""
         if not self.published:
-            self.published = yield from self._steps(publish(name, self._note, is_folder=is_folder))
+            self.published = yield from self._steps(publish(name, self._note.name, is_folder=is_folder))
         return self.published
 
     def forget(self) -> Jobs[None]:
@@ -340,7 +349,8 @@ class Staged:
                 self._see_room()
                 note = File()
                 shelf.change(Change(own, _NEW_NOTE, note))
-                shelf.write(note, 0, step.name.encode())
+                named = own.entries.get(_TREE, own.entries.get(_DATA))
+                shelf.write(note, 0, self._note_of(step.name, named).packed())
             case Act.SYNC_NOTE:
                 note = self._file(_NEW_NOTE)
                 shelf.sync_file(note)

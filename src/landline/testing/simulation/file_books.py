@@ -11,7 +11,7 @@ from typing import Final
 from ...protocol.frames import FIRST_CREDIT
 from ...protocol.staged import is_staging
 from .line import Violation
-from .shelf import File, Folder, Shelf, files_in
+from .shelf import Change, File, Folder, Shelf, files_in
 from .talk import LONGEST
 
 Files = tuple[tuple[str, bytes], ...]
@@ -31,6 +31,7 @@ class Offering:
         is_garbled: a piece of it will not arrive as it was read.
         is_known: the program knows that it is there.
         refused: the reason for which it was refused.
+        moved: names that it had, and from which its receiver's program has moved it since its last attempt began.
         may_double: its sender died between hearing that it is there and telling its program.
         times: how often there was a reason for which what was written may be sent again.
     """
@@ -44,6 +45,7 @@ class Offering:
         self.remembers = self.is_unwanted = self.is_garbled = False
         self.is_known = self.may_double = False
         self.refused = ""
+        self.moved: set[str] = set()
         self._books = books
         self._ticket = ticket
         self._sizes = sizes
@@ -133,6 +135,8 @@ class Offering:
 
     def done(self, name: str, shelf: Shelf) -> None:
         """Its sender hears that it is there, under this name."""
+        if name in self.moved:
+            return  # it was there when that was said
         for is_durable in (False, True):
             root = shelf.root.durable if is_durable else shelf.root.entries
             if name not in root:
@@ -187,6 +191,19 @@ class FileBooks:
         self.offerings[offering.id] = offering
         self.told["offered"] += 1
         return offering
+
+    def move_away(self, shelf: Shelf) -> None:
+        """The program moves away what has come, wherever to; what its sender does not know of yet, it sends again."""
+        for name, entry in list(shelf.root.entries.items()):
+            if is_staging(name):
+                continue
+            shelf.change(Change(shelf.root, name, None))
+            self.told["moved away"] += 1
+            for offering in self.offerings.values():
+                if offering.is_whole(entry):
+                    offering.moved.add(name)
+                    offering.begins_anew()
+        shelf.sync_folder(shelf.root)  # or a power cut brings back what has come again by then
 
     def check(self, shelf: Shelf) -> None:
         """What has a name is whole, and has no other name besides."""

@@ -45,13 +45,19 @@ def power_cut(world: World, a: int, b: int) -> None:
 
 
 def full_shelf(world: World, a: int, b: int) -> None:
-    """There is no room for files for a while."""
+    """There is no room for files for a while, until the program moves away what has come."""
     depot = _pick(world, a)
     if depot is not None and not depot.shelf.is_full:
         shelf = depot.shelf
         shelf.is_full = True
         world.faults["full shelf"] += 1
-        world.later(3 + b % 30, partial(setattr, shelf, "is_full", False))
+        world.later(3 + b % 30, partial(_make_room, depot))
+
+
+def _make_room(depot: Depot) -> None:
+    if depot.shelf.is_full:
+        depot.shelf.is_full = False
+        depot.books.move_away(depot.shelf)
 
 
 FILE_FAULT_OPERATIONS: Final[dict[str, Callable[[World, int, int], None]]] = {

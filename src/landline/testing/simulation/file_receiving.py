@@ -105,6 +105,7 @@ class FileReceiving:
             return
         assert self._offering is not None
         self._times = self._offering.times
+        self._offering.moved.clear()  # from now on it is said to be there if it is
         self._depot.running[self._key] = self
         self._staged = Staged(self._depot, self._key, self._chance)
         self._work(self._staged.open(), self._begin)

@@ -8,7 +8,7 @@ from typing import Any
 from msgspec.structs import replace
 
 from ...protocol.files import Accept, Arriving, Digest, Done, Go
-from ...protocol.staged import Act, Found, Standing, Steps, publish, take_up
+from ...protocol.staged import Act, Found, Note, Standing, Steps, publish, take_up
 from ...protocol.transfer import AwaitEnd, Deed, Forget, GoOn, Keep, Place, Publish, Receiving, Say
 from . import depot as disk
 from .switched_off import Ablation, needing
@@ -51,6 +51,12 @@ def _noted_is_named(found: Found) -> Steps[str]:
     """Believe that a name that was noted was taken."""
     _ = yield from _take_up(found)
     return found.note
+
+
+def _known_by_name(staged: disk.Staged, name: str, entry: object) -> Note:
+    """Note nothing of a file but its name."""
+    del staged, entry
+    return Note(name)
 
 
 def _any_digest(receiving: Receiving, digest: Digest) -> Generator[Deed, Any, None]:
@@ -139,6 +145,7 @@ FILE_ABLATIONS: tuple[Ablation, ...] = needing(
     Ablation("a file that has its name is written to", ((disk, "take_up", _still_its_data),)),
     Ablation("a name that was taken is not seen on the disk", ((disk, "take_up", _without(_take_up, Act.SYNC_FOLDER)),)),
     Ablation("what was placed is not seen on the disk", ((disk, "take_up", _without(_take_up, Act.SYNC_TREE)),)),
+    Ablation("another file of its name is taken for it", ((disk.Staged, "_note_of", _known_by_name),)),
     Ablation("a name that was noted counts as taken", ((disk, "take_up", _noted_is_named),)),
     Ablation("what has its name is forgotten at once", ((Receiving, "_finish", _forget_at_once),)),
 )  # fmt: skip

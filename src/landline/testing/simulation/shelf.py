@@ -53,6 +53,7 @@ class Shelf:
         self._chance = chance
         self._log: list[tuple[Change, ...]] = []
         self._written: dict[File, None] = {}
+        self._numbers: dict[File | Folder, int] = {}
 
     # A process...
 
@@ -70,6 +71,10 @@ class Shelf:
                 self.remove(entry, inner)
         if entry is not None:
             self.change(Change(folder, name, None))
+
+    def number_of(self, entry: File | Folder) -> int:
+        """Return the number that a file or folder has, which no other one gets."""
+        return self._numbers.setdefault(entry, len(self._numbers) + 1)
 
     def write(self, file: File, at: int, data: bytes) -> None:
         """Cut a file off here, and write behind that."""
