@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import pytest
 
@@ -156,6 +157,63 @@ sys.exit(3)
 async def test_a_daemon_thread_that_waits_holds_up_no_exit(listener: Listener) -> None:
     """Nothing is printed, and the exit's code is the program's."""
     assert await run(EXITS_WHILE_A_THREAD_WAITS, listener) == ("", "", 3)
+
+
+ENDS_ITS_MAIN_THREAD = """
+import sys, threading
+import landline.sync
+session = landline.sync.connect(sys.argv[1])
+def work():
+    threading.main_thread().join()
+    print(session.send_file(landline.__file__).size > 0)
+    session.drop()
+    print(session.send("still here").wait(20).status)
+threading.Thread(target=work).start()
+"""
+
+
+async def test_threads_go_on_after_the_main_thread_has_ended(tmp_path: Path) -> None:
+    """Files are sent, and names looked up to dial again."""
+
+    async def program(session: landline.Session) -> None:
+        async with session.files() as offers:
+            await (await anext(offers)).accept(tmp_path)
+        await session.receive()
+
+    async with landline.serve(program, "tcp://localhost:0") as listening:
+        listener = Listener()
+        listener.address = f"tcp://localhost:{listening.addresses[0].rpartition(':')[2]}"
+
+        assert await run(ENDS_ITS_MAIN_THREAD, listener) == ("True\nacked\n", "", 0)
+
+
+@pytest.mark.limit("sync.threads")
+async def test_so_many_threads_work_for_the_loop_and_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is given to them beyond waits for one of them; they end with the loop."""
+    monkeypatch.setattr(module, "SYNC", SyncLimits(threads=2))
+    ending, gate = Daemon(), threading.Event()
+    at_work: list[threading.Thread] = []
+
+    def work() -> None:
+        at_work.append(threading.current_thread())
+        began.release()
+        assert gate.wait(20)
+
+    began = threading.Semaphore(0)
+    given = [asyncio.run_coroutine_threadsafe(asyncio.to_thread(work), ending._loop) for _ in range(3)]
+    assert began.acquire(timeout=20)
+    assert began.acquire(timeout=20)
+    assert not began.acquire(timeout=0.05)
+    gate.set()
+    for each in given:
+        each.result(20)
+    ending.end()
+    for thread in at_work:
+        thread.join(20)
+
+    assert len(at_work) == 3
+    assert len(set(at_work)) == 2
+    assert not any(thread.is_alive() for thread in at_work)
 
 
 @pytest.mark.limit("sync.exit")
