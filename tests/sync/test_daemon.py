@@ -48,12 +48,13 @@ async def listener() -> AsyncIterator[Listener]:
         yield listener
 
 
-async def run(program: str, listener: Listener) -> tuple[str, str, int | None]:
+async def run(program: str, listener: Listener, *more: str) -> tuple[str, str, int | None]:
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         "-c",
         program,
         listener.address,
+        *more,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
     )
@@ -282,3 +283,44 @@ async def test_a_forked_child_leaves_its_parents_sessions_alone(listener: Listen
         await listener.ended.wait()
 
     assert listener.said == [(["child"], "SessionClosed"), (["parent", "parent again"], "SessionClosed")]
+
+
+FORKS_IN_BLOCKS = """
+import os, sys, warnings
+warnings.filterwarnings("ignore", "This process", DeprecationWarning)
+import landline, landline.sync
+from landline.sync.daemon import daemon
+server = landline.Server()
+server.presence("here")
+server.topic("news")
+child = 1
+with landline.sync.serve(landline.sync.Session.wait_closed, "memory://own"):
+    with daemon().bridge.hold(server.listen("tcp://127.0.0.1:0")) as listening:
+        with (
+            landline.sync.connect(listening.addresses[0]) as session,
+            session.presence("here", "parent") as presence,
+            session.subscribe("news") as news,
+            session.states() as states,
+            session.files() as files,
+        ):
+            presence.next(10)
+            child = os.fork()
+            if not child and sys.argv[2] == "exits":
+                sys.exit(3)
+            if child:
+                print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+                session.publish("news", "still here", timeout=10)
+                print(news.next(10).data, [member.state for member in presence.members.values()])
+if not child:
+    sys.exit(3)
+print(session.is_closed)
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
+@pytest.mark.parametrize("how", ["exits", "goes on"])
+async def test_a_forked_child_leaves_its_parents_blocks_alone(how: str, listener: Listener) -> None:
+    """Servers, memberships and iterators: leaving them there does nothing and says nothing, and they go on in the parent."""
+    said = "3\nstill here ['parent']\nTrue\n"
+
+    assert await run(FORKS_IN_BLOCKS, listener, how) == (said, "", 0)

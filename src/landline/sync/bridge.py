@@ -26,6 +26,10 @@ _TURNS: Final = 5
 """Turns of the loop that a coroutine has which may not wait: what is there is handed on by a task or two."""
 
 
+_inherited: Final[list[object]] = []
+"""What a process that was forked has left of its parent's: held, so that nothing of it is finalized here."""
+
+
 class Bridge:
     """Runs in a loop of another thread what this thread waits for.
 
@@ -104,10 +108,17 @@ class Bridge:
         try:
             yield value
         except BaseException as error:
-            if not self.run(partial(held.leave, error)):
+            if not self._leave(held, error):
                 raise
         else:
-            self.run(partial(held.leave, None))
+            self._leave(held, None)
+
+    def _leave(self, held: _Held[T], error: BaseException | None) -> bool:
+        """Return whether the manager suppressed the error."""
+        if self.is_inherited:
+            _inherited.append(held)
+            return False
+        return self.run(partial(held.leave, error))
 
     def post(self, what: Callable[[], object]) -> bool:
         """Have something done on the loop without waiting for it; return False where that cannot be any more."""
