@@ -6,7 +6,8 @@ import asyncio
 import contextlib
 import gc
 import threading
-from collections.abc import AsyncGenerator, AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
+from contextlib import AbstractContextManager
 
 import pytest
 
@@ -320,6 +321,62 @@ def test_who_waits_for_an_item_is_told_when_another_thread_closes(bridge: Bridge
     assert numbers.closed.is_set()
     assert seen == [1]
     assert list(items) == []
+
+
+def test_what_is_interrupted_before_it_began_begins_all_the_same(
+    bridge: Bridge, interrupted: Callable[[Bridge], AbstractContextManager[None]]
+) -> None:
+    """It is cancelled where it waits first: what was to be closed is closed."""
+    seen: list[str] = []
+
+    async def close() -> None:
+        seen.append("begun")
+        try:
+            await asyncio.Event().wait()
+        finally:
+            seen.append("cancelled")
+
+    with interrupted(bridge):
+        bridge.run(close)
+    bridge.run(turn)
+
+    assert seen == ["begun", "cancelled"]
+
+
+def test_a_block_is_left_also_when_that_is_interrupted(
+    bridge: Bridge, interrupted: Callable[[Bridge], AbstractContextManager[None]]
+) -> None:
+    """Also before the loop heard of it; what is in the block is told."""
+    left = threading.Event()
+
+    @contextlib.asynccontextmanager
+    async def block() -> AsyncIterator[None]:
+        try:
+            yield
+        finally:
+            left.set()
+
+    held = bridge.hold(block())
+    held.__enter__()
+    with interrupted(bridge):
+        held.__exit__(None, None, None)
+
+    assert left.wait(10)
+    bridge.run(turn)  # the task's last turn
+
+
+def test_an_iterator_is_closed_also_when_that_is_interrupted(
+    bridge: Bridge, interrupted: Callable[[Bridge], AbstractContextManager[None]]
+) -> None:
+    """Also where its next item is waited for at first."""
+    ones = Ones()
+    items = bridge.iterate(lambda: ones)
+    assert next(items) == 1
+    with interrupted(bridge):
+        items.close()
+
+    assert ones.closed.wait(10)
+    bridge.run(turn)
 
 
 @pytest.mark.parametrize(("timeout", "error"), [(float("nan"), ValueError), ("1", TypeError)])

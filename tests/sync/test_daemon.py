@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import pytest
 
@@ -47,12 +48,13 @@ async def listener() -> AsyncIterator[Listener]:
         yield listener
 
 
-async def run(program: str, listener: Listener) -> tuple[str, str, int | None]:
+async def run(program: str, listener: Listener, *more: str) -> tuple[str, str, int | None]:
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         "-c",
         program,
         listener.address,
+        *more,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
     )
@@ -158,6 +160,63 @@ async def test_a_daemon_thread_that_waits_holds_up_no_exit(listener: Listener) -
     assert await run(EXITS_WHILE_A_THREAD_WAITS, listener) == ("", "", 3)
 
 
+ENDS_ITS_MAIN_THREAD = """
+import sys, threading
+import landline.sync
+session = landline.sync.connect(sys.argv[1])
+def work():
+    threading.main_thread().join()
+    print(session.send_file(landline.__file__).size > 0)
+    session.drop()
+    print(session.send("still here").wait(20).status)
+threading.Thread(target=work).start()
+"""
+
+
+async def test_threads_go_on_after_the_main_thread_has_ended(tmp_path: Path) -> None:
+    """Files are sent, and names looked up to dial again."""
+
+    async def program(session: landline.Session) -> None:
+        async with session.files() as offers:
+            await (await anext(offers)).accept(tmp_path)
+        await session.receive()
+
+    async with landline.serve(program, "tcp://localhost:0") as listening:
+        listener = Listener()
+        listener.address = f"tcp://localhost:{listening.addresses[0].rpartition(':')[2]}"
+
+        assert await run(ENDS_ITS_MAIN_THREAD, listener) == ("True\nacked\n", "", 0)
+
+
+@pytest.mark.limit("sync.threads")
+async def test_so_many_threads_work_for_the_loop_and_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is given to them beyond waits for one of them; they end with the loop."""
+    monkeypatch.setattr(module, "SYNC", SyncLimits(threads=2))
+    ending, gate = Daemon(), threading.Event()
+    at_work: list[threading.Thread] = []
+
+    def work() -> None:
+        at_work.append(threading.current_thread())
+        began.release()
+        assert gate.wait(20)
+
+    began = threading.Semaphore(0)
+    given = [asyncio.run_coroutine_threadsafe(asyncio.to_thread(work), ending._loop) for _ in range(3)]
+    assert began.acquire(timeout=20)
+    assert began.acquire(timeout=20)
+    assert not began.acquire(timeout=0.05)
+    gate.set()
+    for each in given:
+        each.result(20)
+    ending.end()
+    for thread in at_work:
+        thread.join(20)
+
+    assert len(at_work) == 3
+    assert len(set(at_work)) == 2
+    assert not any(thread.is_alive() for thread in at_work)
+
+
 @pytest.mark.limit("sync.exit")
 async def test_an_exit_waits_for_a_close_so_long_and_no_longer(monkeypatch: pytest.MonkeyPatch) -> None:
     """What is closed within the time is; what is not is cancelled, and the thread ends."""
@@ -224,3 +283,44 @@ async def test_a_forked_child_leaves_its_parents_sessions_alone(listener: Listen
         await listener.ended.wait()
 
     assert listener.said == [(["child"], "SessionClosed"), (["parent", "parent again"], "SessionClosed")]
+
+
+FORKS_IN_BLOCKS = """
+import os, sys, warnings
+warnings.filterwarnings("ignore", "This process", DeprecationWarning)
+import landline, landline.sync
+from landline.sync.daemon import daemon
+server = landline.Server()
+server.presence("here")
+server.topic("news")
+child = 1
+with landline.sync.serve(landline.sync.Session.wait_closed, "memory://own"):
+    with daemon().bridge.hold(server.listen("tcp://127.0.0.1:0")) as listening:
+        with (
+            landline.sync.connect(listening.addresses[0]) as session,
+            session.presence("here", "parent") as presence,
+            session.subscribe("news") as news,
+            session.states() as states,
+            session.files() as files,
+        ):
+            presence.next(10)
+            child = os.fork()
+            if not child and sys.argv[2] == "exits":
+                sys.exit(3)
+            if child:
+                print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+                session.publish("news", "still here", timeout=10)
+                print(news.next(10).data, [member.state for member in presence.members.values()])
+if not child:
+    sys.exit(3)
+print(session.is_closed)
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
+@pytest.mark.parametrize("how", ["exits", "goes on"])
+async def test_a_forked_child_leaves_its_parents_blocks_alone(how: str, listener: Listener) -> None:
+    """Servers, memberships and iterators: leaving them there does nothing and says nothing, and they go on in the parent."""
+    said = "3\nstill here ['parent']\nTrue\n"
+
+    assert await run(FORKS_IN_BLOCKS, listener, how) == (said, "", 0)

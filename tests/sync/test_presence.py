@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 
 import pytest
 
 import landline
 from landline import sync
+from landline.sync.bridge import Bridge
 from landline.sync.daemon import daemon
 
 pytestmark = pytest.mark.timeout(60)
@@ -42,6 +44,23 @@ def test_who_is_there_is_told_while_the_block_lasts(address: str) -> None:
         with ana.presence("g.a") as watching:
             assert watching.members == {}
             assert watching.id == ""
+
+
+def test_ctrl_c_while_it_is_left_leaves_nobody_behind(
+    address: str, interrupted: Callable[[Bridge], AbstractContextManager[None]]
+) -> None:
+    """Also who reads the changes is seen to leave; the session goes on."""
+    with sync.connect(address) as ana, sync.connect(address) as ben, ben.presence("g.a") as watching:
+        assert isinstance(watching.next(10), landline.Snapshot)
+        mine = ana.presence("g.a", "here")
+        mine.__enter__()
+        assert isinstance(mine.next(10), landline.Snapshot)
+        assert isinstance(watching.next(10), landline.Joined)
+        with interrupted(ana._bridge):
+            mine.__exit__(None, None, None)
+
+        assert isinstance(watching.next(10), landline.Left)
+        ana.flush(10)
 
 
 def test_a_group_that_is_not_there_is_refused_at_the_block(address: str) -> None:

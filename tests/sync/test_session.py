@@ -6,12 +6,14 @@ import asyncio
 import queue
 import random
 import threading
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AbstractContextManager
 
 import pytest
 
 import landline
 from landline import sync
+from landline.sync.bridge import Bridge
 
 pytestmark = pytest.mark.timeout(60)
 
@@ -39,6 +41,20 @@ def test_what_is_sent_comes_back(address: str) -> None:
         assert [session.receive(10) for _ in range(51)] == list(range(51))
         assert receipt.wait(10).is_acked
         assert receipt.outcome == landline.Outcome("acked")
+
+
+@pytest.mark.parametrize("error", [None, ValueError("mine")])
+def test_ctrl_c_while_it_is_left_leaves_no_session_open(
+    address: str, interrupted: Callable[[Bridge], AbstractContextManager[None]], error: Exception | None
+) -> None:
+    """Whether it is left in peace or not: it ends at once."""
+    session = sync.connect(address)
+    with interrupted(session._bridge), session:
+        if error is not None:
+            raise error
+
+    session.wait_closed(10)
+    assert session.state is landline.State.CLOSED
 
 
 async def test_it_works_beside_a_running_loop(address: str) -> None:

@@ -227,6 +227,9 @@ class SyncLimits:
     exit: float = limit(
         5.0, "seconds", "that an exiting interpreter waits for its blocking sessions to be closed"
     )
+    threads: int = limit(
+        32, "threads", "that look up names and open served files for the blocking sessions of a process"
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

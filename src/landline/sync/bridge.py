@@ -26,6 +26,10 @@ _TURNS: Final = 5
 """Turns of the loop that a coroutine has which may not wait: what is there is handed on by a task or two."""
 
 
+_inherited: Final[list[object]] = []
+"""What a process that was forked has left of its parent's: held, so that nothing of it is finalized here."""
+
+
 class Bridge:
     """Runs in a loop of another thread what this thread waits for.
 
@@ -104,10 +108,17 @@ class Bridge:
         try:
             yield value
         except BaseException as error:
-            if not self.run(partial(held.leave, error)):
+            if not self._leave(held, error):
                 raise
         else:
-            self.run(partial(held.leave, None))
+            self._leave(held, None)
+
+    def _leave(self, held: _Held[T], error: BaseException | None) -> bool:
+        """Return whether the manager suppressed the error."""
+        if self.is_inherited:
+            _inherited.append(held)
+            return False
+        return self.run(partial(held.leave, error))
 
     def post(self, what: Callable[[], object]) -> bool:
         """Have something done on the loop without waiting for it; return False where that cannot be any more."""
@@ -184,7 +195,8 @@ class _Hop(Generic[T]):
         if self._task.done():
             self._give_back(self._task)
         else:
-            self._task.cancel()
+            # In its turn: cancelled before its first step it would do nothing, and what it is to close would stay open.
+            self._loop.call_soon(self._task.cancel)
 
     def _ring(self, turns: int) -> None:
         if turns:
@@ -280,7 +292,6 @@ class _Items(Generic[T]):
         self._asked: asyncio.Task[T | _Over] | None = None
         self._turn = asyncio.Lock()
         self._is_closed = False
-        self._closing: asyncio.Task[None] | None = None
         _ = self._ask()  # at once: a generator looks at nothing before it is asked
 
     def _ask(self) -> asyncio.Task[T | _Over]:
@@ -303,6 +314,12 @@ class _Items(Generic[T]):
         self._back.append(item)
 
     async def close(self) -> None:
+        self.close_soon()
+        await asyncio.shield(
+            self._closing
+        )  # who is interrupted in waiting for it wants it closed all the same
+
+    async def _close(self) -> None:
         self._is_closed = True
         asked = self._asked  # whoever waits for it in another thread is told that it is over
         if asked is not None:
@@ -317,7 +334,7 @@ class _Items(Generic[T]):
 
     def close_soon(self) -> None:
         self._closing = asyncio.get_running_loop().create_task(
-            self.close(), name="landline blocking iterator"
+            self._close(), name="landline blocking iterator"
         )
 
 

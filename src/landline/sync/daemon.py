@@ -10,12 +10,36 @@ import atexit
 import logging
 import os
 import threading
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
+from typing import ParamSpec, TypeVar
 
 from ..limits import SYNC
+from ..patterns.threads import Threads
 from ..session import Session
 from .bridge import Bridge
 
+T = TypeVar("T")
+P = ParamSpec("P")
+
 log = logging.getLogger("landline.sync")
+
+
+class LoopThreads(ThreadPoolExecutor):
+    """What a loop has done in threads, where threads of the program go on after the main one: asyncio's own pool takes nothing more by then."""
+
+    def __init__(self) -> None:
+        super().__init__(1)  # for its type, which loops insist on: nothing is ever given to it
+        self._own = Threads("landline sync worker", SYNC.threads)
+
+    def submit(self, work: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:
+        """Have something done by the next thread that is free."""
+        return self._own.begin("loop", partial(work, *args, **kwargs))
+
+    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
+        """Take nothing more; nothing is waited for."""
+        self._own.close()
 
 
 class Daemon:
@@ -23,6 +47,7 @@ class Daemon:
 
     def __init__(self) -> None:
         self._loop = asyncio.new_event_loop()
+        self._loop.set_default_executor(LoopThreads())
         self._sessions: dict[Session, asyncio.Task[None]] = {}
         self._dropping: set[asyncio.Task[None]] = set()
         self._thread = threading.Thread(target=self._run, name="landline sync", daemon=True)

@@ -60,6 +60,8 @@ class Presence(Iterator[Change]):
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._changes is not None:
-            self._changes.close()
-        self._held.__exit__(kind, error, trace)
+        try:
+            if self._changes is not None:
+                self._changes.close()
+        finally:
+            self._held.__exit__(kind, error, trace)

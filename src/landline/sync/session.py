@@ -272,9 +272,15 @@ class Session(Given):
 
     def __exit__(self, *exc: object) -> None:
         if not self._bridge.is_inherited:
-            if exc[0] is None and not self.is_closed:
-                self.ack()  # who leaves in peace is done with what it took
-            self.close()
+            self._bridge.run(partial(self._leave, in_peace=exc[0] is None))
+
+    async def _leave(self, *, in_peace: bool) -> None:
+        """Ack and close, in one call: nobody can be interrupted between the two."""
+        try:
+            if in_peace and not self.is_closed:
+                self._ack()  # who leaves in peace is done with what it took
+        finally:
+            await self._close("")
 
     # Looking at it...
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import ParamSpec, TypeVar
+
+from ..threads import Threads
 
 T = TypeVar("T")
 P = ParamSpec("P")
@@ -15,11 +17,11 @@ class DiskThread:
     """Runs functions one after the other."""
 
     def __init__(self) -> None:
-        self._executor = ThreadPoolExecutor(1, thread_name_prefix="landline file")
+        self._threads = Threads("landline file", 1)
 
     def begin(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> asyncio.Future[T]:
         """Have something done after what was begun before."""
-        return asyncio.wrap_future(self._executor.submit(work, *args, **kwargs))
+        return asyncio.wrap_future(self._threads.begin("disk", partial(work, *args, **kwargs)))
 
     async def do(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Return what it returns; cancelled, what has begun is done all the same."""
@@ -28,7 +30,7 @@ class DiskThread:
     async def close(self, last: Callable[[], None]) -> None:
         """Have one last thing done, and end the thread behind it. A task that is cancelled meanwhile, however often, waits for that all the same."""
         done = self.begin(last)
-        self._executor.shutdown(wait=False)
+        self._threads.close()
         cancelled: asyncio.CancelledError | None = None
         while not done.done():
             try:

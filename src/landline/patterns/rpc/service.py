@@ -21,6 +21,7 @@ from ...sessions.flow import BareFlow
 from .. import middleware
 from ..rules import Authorize, ask
 from ..serving import Serving
+from ..threads import Threads
 from .answering import Answering
 from .arguments import Given
 from .failure import Failures, log
@@ -28,7 +29,6 @@ from .method_call import MethodCall
 from .methods import Kind, Method, Methods, make_method
 from .places import Places
 from .streaming import serve_stream
-from .threads import Threads
 
 LISTING: Final = "landline.methods"
 """The method that tells which methods there are."""
@@ -185,7 +185,7 @@ class Service:
         await self._places.take()
         try:
             if self._threads is None:
-                self._threads = Threads()
+                self._threads = Threads("landline call")
             loop = asyncio.get_running_loop()
             running = self._threads.begin(name, partial(_run_once, run))
         except BaseException:

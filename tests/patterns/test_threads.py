@@ -1,4 +1,4 @@
-"""Threads for plain methods: kept for the next, never waited for by a process that ends."""
+"""Threads for plain methods and the disk: kept for the next, never waited for by a process that ends."""
 
 from __future__ import annotations
 
@@ -8,11 +8,12 @@ import signal
 import sys
 import threading
 from asyncio.subprocess import PIPE
+from functools import partial
 
 import pytest
 
 import landline
-from landline.patterns.rpc.threads import Threads
+from landline.patterns.threads import Threads
 
 pytestmark = pytest.mark.timeout(60)
 
@@ -63,7 +64,7 @@ async def test_a_method_that_hangs_does_not_hold_up_the_end_of_its_process() -> 
 
 def test_a_thread_is_kept_for_the_next() -> None:
     """One is enough for calls that come one after the other; each that comes meanwhile has its own."""
-    threads, gate = Threads(), threading.Event()
+    threads, gate = Threads("test"), threading.Event()
 
     def name() -> str:
         return threading.current_thread().name
@@ -79,9 +80,32 @@ def test_a_thread_is_kept_for_the_next() -> None:
     threads.close()
 
 
+def test_no_more_than_are_allowed_work_at_once() -> None:
+    """What is begun beyond waits, in order."""
+    threads, gate = Threads("test", 2), threading.Event()
+    done: list[int] = []
+    began = threading.Barrier(3)
+
+    def hold() -> None:
+        began.wait(20)
+        gate.wait(20)
+
+    held = [threads.begin("held", hold) for _ in range(2)]
+    began.wait(20)
+    later = [threads.begin("later", partial(done.append, number)) for number in range(3)]
+    assert (threads.waiting, threads._threads, done) == (3, 2, [])
+    gate.set()
+    for each in (*held, *later):
+        each.result(20)
+
+    assert sorted(done) == [0, 1, 2]
+    assert threads._threads == 2
+    threads.close()
+
+
 def test_what_no_thread_could_be_started_for_is_not_run_later(monkeypatch: pytest.MonkeyPatch) -> None:
     """Whoever asked was told that it failed."""
-    threads, ran = Threads(), []
+    threads, ran = Threads("test"), []
 
     def refuse(_: threading.Thread) -> None:
         raise RuntimeError("can't start new thread")
@@ -98,7 +122,7 @@ def test_what_no_thread_could_be_started_for_is_not_run_later(monkeypatch: pytes
 
 def test_it_tells_what_runs_and_what_came_of_it() -> None:
     """A result, or what was raised; in the context that it was begun in."""
-    threads, gate = Threads(), threading.Event()
+    threads, gate = Threads("test"), threading.Event()
     word = contextvars.ContextVar("word", default="none")
     word.set("ours")
     began = threading.Barrier(3)
@@ -125,7 +149,7 @@ def test_it_tells_what_runs_and_what_came_of_it() -> None:
 
 def test_what_runs_when_it_is_closed_runs_on_and_then_its_thread_ends() -> None:
     """None is left behind."""
-    threads, gate, began = Threads(), threading.Event(), threading.Event()
+    threads, gate, began = Threads("test"), threading.Event(), threading.Event()
     at_work: list[threading.Thread] = []
 
     def wait() -> str:

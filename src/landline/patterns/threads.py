@@ -1,28 +1,34 @@
-"""Threads for methods that are no coroutines: as many as are needed at once, and kept for the next.
+"""Threads for what would block a loop: methods that are no coroutines, and the disk. As many as are needed at once, and kept for the next.
 
-They are daemons: nobody can stop a thread, and a method that hangs in one must not hold up the end of its process. So
-``concurrent.futures`` with its threads, which the interpreter waits for, is not used.
+They are daemons: nobody can stop a thread, and a method that hangs in one must not hold up the end of its process. The pools of ``concurrent.futures``
+are not used: the interpreter waits for their threads, and they take nothing more once the main thread is through, though other threads go on.
 """
 
 from __future__ import annotations
 
 import contextvars
+import math
 import queue
 import threading
 from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import Future
-from typing import Any, Final
+from typing import Any
 
 _Work = tuple[str, Callable[[], Any], "Future[Any]"]
 
-_NAME: Final = "landline call"
-
 
 class Threads:
-    """A pool without bounds of its own: whoever has it bounds what is begun."""
+    """A pool.
 
-    def __init__(self) -> None:
+    Args:
+        name: of its threads, before their numbers.
+        most: threads; what is begun beyond waits, in order. Without it whoever has the pool bounds what is begun.
+    """
+
+    def __init__(self, name: str, most: float = math.inf) -> None:
+        self._name = name
+        self._most = most
         self._work: queue.SimpleQueue[_Work | None] = queue.SimpleQueue()
         self._idle = threading.Semaphore(0)
         self._lock = threading.Lock()
@@ -44,9 +50,11 @@ class Threads:
         """Run something in a thread, in a copy of our context."""
         done: Future[Any] = Future()
         context = contextvars.copy_context()
-        if not self._idle.acquire(blocking=False):
+        if self._threads < self._most and not self._idle.acquire(blocking=False):
             # First: where no thread is to be had, nothing is left to be run later.
-            threading.Thread(target=self._serve, name=f"{_NAME} {self._threads + 1}", daemon=True).start()
+            threading.Thread(
+                target=self._serve, name=f"{self._name} {self._threads + 1}", daemon=True
+            ).start()
             self._threads += 1
         self._work.put((name, lambda: context.run(run), done))
         return done
