@@ -25,7 +25,7 @@ from .protocol.frames import CloseCode
 from .session import Session
 from .sessions.bare import BareSession
 from .sessions.caller import Caller
-from .sessions.flow import BareFlow
+from .sessions.flow import BareFlow, EarlyFlows
 from .transports import Transport
 
 log = logging.getLogger("landline.server")
@@ -88,7 +88,7 @@ class Programs:
         bare.may = partial(ask, self._authorize, bare.principal)
         session = Session(bare, partial(_hang_up, bare), sending, middlewares=self._middlewares)
         bare.takers.append(partial(self._takes, bare, session))
-        early: list[BareFlow] = []
+        early = EarlyFlows(self._limits.max_flows)
         if self._hooks.on_open:
             bare.takers.insert(0, partial(_keep, early))
         self._run(self._serve(bare, session, sending, early), f"landline session {bare.id.hex()[:8]}")
@@ -131,7 +131,7 @@ class Programs:
         task.add_done_callback(self._running.discard)
 
     async def _serve(
-        self, bare: BareSession, session: Session, sending: Sending | None, early: list[BareFlow]
+        self, bare: BareSession, session: Session, sending: Sending | None, early: EarlyFlows
     ) -> None:
         try:
             if self._hooks.on_open:
@@ -161,12 +161,12 @@ class Programs:
             finally:
                 await self._hooks.closed(session, bare.ended or bare.closing())
 
-    async def _open(self, bare: BareSession, session: Session, early: list[BareFlow]) -> None:
+    async def _open(self, bare: BareSession, session: Session, early: EarlyFlows) -> None:
         """Tell the hooks that a session begins. The flows that its client opens wait meanwhile, as its messages do, for what they find out."""
         await self._hooks.opened(session)
         del bare.takers[0]
         bare.hold_flows()
-        for flow in early:
+        for flow in early.take():
             bare.take_flow(flow)
 
     async def _serve_plain(self, caller: Caller) -> None:
@@ -183,8 +183,8 @@ class Programs:
             await caller.close()
 
 
-def _keep(early: list[BareFlow], flow: BareFlow) -> bool:
-    early.append(flow)
+def _keep(early: EarlyFlows, flow: BareFlow) -> bool:
+    early.keep(flow)
     return True
 
 

@@ -31,7 +31,7 @@ from ..protocol.frames import CloseCode, ResetCode
 from ..protocol.states import TRANSITIONS, State
 from .changes import StateChange, StateWatcher
 from .driver import Driver, log
-from .flow import BareFlow
+from .flow import BareFlow, EarlyFlows
 from .intake import Intake
 from .signal import Signal
 
@@ -383,14 +383,14 @@ class BareSession:
 
         A client may open some in its first breath, together with what begins the session.
         """
-        early: list[BareFlow] = []
-        self.on_flow = take = early.append
+        early = EarlyFlows(self.limits.max_flows)
+        self.on_flow = take = early.keep
         self._loop.call_soon(self._hand_over, early, take)
 
-    def _hand_over(self, early: list[BareFlow], take: Callable[[BareFlow], None]) -> None:
+    def _hand_over(self, early: EarlyFlows, take: Callable[[BareFlow], None]) -> None:
         if self.on_flow is take:
             self.on_flow = _refuse_flow
-        for flow in early:
+        for flow in early.take():
             if self.ended is None and flow.core.number in self.core.flows:
                 self.on_flow(flow)
 
