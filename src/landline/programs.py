@@ -9,6 +9,7 @@ from functools import partial
 from typing import Any
 
 from .errors import SessionClosed, SessionEnded, StorageError
+from .hits import Failures
 from .hooks import Hooks
 from .limits import Limits
 from .patterns.durable import Sending, settle
@@ -18,7 +19,7 @@ from .patterns.hub import Hub
 from .patterns.middleware import Middleware
 from .patterns.refresh import Refreshes
 from .patterns.rpc.service import Service
-from .patterns.rules import Authorize, ask
+from .patterns.rules import Authorize
 from .patterns.sent import Sent
 from .patterns.serving import refuse_flow
 from .protocol.frames import CloseCode
@@ -52,6 +53,7 @@ class Programs:
         service: what can be called.
         authorize: who may do what.
         middlewares: stand around the files that clients offer, the first one outermost.
+        failures: hears what fails of the program for plain callers.
     """
 
     def __init__(
@@ -67,10 +69,12 @@ class Programs:
         service: Service,
         authorize: Authorize,
         middlewares: Sequence[Middleware],
+        failures: Failures,
     ) -> None:
         self._service = service
         self._authorize = authorize
         self._middlewares = middlewares
+        self._failures = failures
         self._program = program
         self._plain = plain
         self._limits = limits
@@ -85,7 +89,7 @@ class Programs:
         """Run the program for a new session."""
         sent = self._sent
         sending = None if sent is None else Sending(bare, partial(sent.outgoing, bare))
-        bare.may = partial(ask, self._authorize, bare.principal)
+        bare.may = partial(self._authorize, bare.principal)
         session = Session(bare, partial(_hang_up, bare), sending, middlewares=self._middlewares)
         bare.takers.append(partial(self._takes, bare, session))
         early = EarlyFlows(self._limits.max_flows)
@@ -147,7 +151,7 @@ class Programs:
             if is_cancelled(error):
                 raise
             if not _is_only_the_end(bare, error):
-                log.exception("the program of a session failed")
+                bare.on_failure("the program of a session failed", error)
                 if bare.intake is not None:
                     bare.intake.fail(bare, "the server's program failed over it")
                 bare.lose(CloseCode.FAILED, "the server's program failed")
@@ -178,7 +182,7 @@ class Programs:
         except BaseException as error:
             if is_cancelled(error):
                 raise
-            log.exception("the program of a plain caller failed")
+            self._failures.log("the program of a plain caller failed", error)
         finally:
             await caller.close()
 

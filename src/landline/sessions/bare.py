@@ -56,6 +56,7 @@ class BareSession:
             misses none, see ``hold_flows``.
         takers: each takes a flow that the peer opens if it is one of its own, and says whether it did; asked in turn, before ``on_flow``.
         on_limit: told the name of a limit that it hit, and what was done about it.
+        on_failure: told what failed of the program that runs here, as a clause, and the error; it is to be logged.
         on_renewed, on_state: called when it begins again with another life of the server; when it came into another state.
         intake: gives whoever receives more than the messages, once there is something.
         may: whether the client of this session may, by a verb and what it is about; the rules of the server that it is with.
@@ -64,8 +65,8 @@ class BareSession:
 
     __slots__ = (
         "__weakref__", "_close_code", "_close_reason", "_flows", "_last_driver", "_loop", "_redirect", "_retry_in", "_state_since", "_watchers",
-        "core", "driver", "end_code", "ended", "id", "intake", "is_closing", "is_peer_closed", "limits", "may", "messages", "on_end", "on_flow",
-        "on_limit", "on_renewed", "on_room", "on_state", "over", "peer", "principal", "room", "state", "takers",
+        "core", "driver", "end_code", "ended", "id", "intake", "is_closing", "is_peer_closed", "limits", "may", "messages", "on_end", "on_failure",
+        "on_flow", "on_limit", "on_renewed", "on_room", "on_state", "over", "peer", "principal", "room", "state", "takers",
     )  # fmt: skip
 
     def __init__(self, state: core.Session, *, session_id: bytes, principal: str, limits: Limits) -> None:
@@ -79,6 +80,7 @@ class BareSession:
         self.end_code = CloseCode.NORMAL
         self.on_end: Callable[[], None] = _nothing
         self.on_limit: Callable[[str, str], object] = _nothing
+        self.on_failure: Callable[[str, BaseException], object] = _log_failure
         self.state = State.CONNECTING
         self.is_closing = False
         self.is_peer_closed = False
@@ -409,6 +411,10 @@ class BareSession:
 
 def _nothing(*facts: str) -> None:
     """Nobody asked to be told."""
+
+
+def _log_failure(what: str, error: BaseException) -> None:
+    log.error("%s", what, exc_info=error)
 
 
 def _may_all(verb: str, what: str) -> bool:
