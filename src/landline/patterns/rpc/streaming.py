@@ -65,8 +65,8 @@ async def serve_stream(
             if not leaving.has_cancelled:
                 raise
             leaving.forgive()
-        reason = flow.why_unreadable()
-        if bare.ended is not None or isinstance(reason, FlowReset):
+        is_over = bare.ended is not None or bare.is_closing or bare.is_peer_closed
+        if is_over or isinstance(flow.why_unreadable(), FlowReset):
             return  # nobody listens, whatever it was
         told = failures.told_of(error, opening.method, is_late=deadline.expired())
         try:
