@@ -494,6 +494,48 @@ async def test_a_method_that_cancels_its_task_and_returns_at_once_ends_nothing_e
         assert workers() == 1
 
 
+async def test_a_method_that_cancels_its_task_and_waits_has_failed(caplog: pytest.LogCaptureFixture) -> None:
+    """Its caller is told at once, the log tells its author, and calls go on."""
+    shop = Shop()
+
+    @shop.methods.method
+    async def odd() -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        task.cancel()
+        await asyncio.sleep(0)
+
+    async with opened(shop) as (_, client, _):
+        waiting = asyncio.create_task(client.call("wait"))
+        begun = asyncio.get_running_loop().time()
+        for _ in range(3):
+            with pytest.raises(landline.CallFailed, match="odd failed"):
+                await client.call("odd")
+        assert asyncio.get_running_loop().time() - begun < 1
+        assert "the method odd failed" in caplog.text
+        shop.may_go_on.set()
+        assert await waiting == 0
+        assert await client.call("add", 1) == 3
+
+
+async def test_calls_that_end_with_everything_else_have_not_failed(caplog: pytest.LogCaptureFixture) -> None:
+    """As where a loop ends: all tasks are cancelled in one moment, those that run calls first."""
+    async with opened() as (shop, client, _):
+        calls = [asyncio.create_task(client.call("wait", number)) for number in range(3)]
+        await turns()
+        named: dict[str, list[asyncio.Task[Any]]] = {}
+        for task in asyncio.all_tasks():
+            named.setdefault(task.get_name(), []).append(task)
+        for task in named["landline call"] + named[f"landline {CALLS_PURPOSE}"]:
+            task.cancel()
+        await turns()
+        assert shop.running == 0
+        await client.close()
+        await asyncio.wait(calls)
+        assert all(isinstance(call.exception(), landline.CallUnknown) for call in calls)
+    assert "failed" not in caplog.text
+
+
 @pytest.mark.parametrize("waits", [False, True])
 async def test_a_task_that_a_method_kept_may_be_cancelled_when_its_call_is_over(waits: bool) -> None:
     """It may be the one that takes the next call, or one that waits to; calls go on."""

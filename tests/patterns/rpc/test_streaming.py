@@ -189,6 +189,27 @@ async def test_a_method_is_cancelled_once_and_may_clean_up() -> None:
         assert await client.call("add", 1) == 3
 
 
+async def test_a_stream_whose_method_cancels_its_task_has_failed() -> None:
+    """Its caller, who has all the time in the world, is not left waiting."""
+    shop = Shop()
+
+    @shop.methods.method
+    async def odd(stream: landline.Stream) -> None:
+        await stream.send(1)
+        task = asyncio.current_task()
+        assert task is not None
+        task.cancel()
+        await asyncio.sleep(0)
+
+    async with opened(shop) as (_, client, server):
+        async with client.stream("odd") as stream:
+            assert await stream.receive() == 1
+            with pytest.raises(landline.CallFailed, match="odd was cancelled"):
+                await stream.receive()
+        await turns()
+        assert server._bare.core.flows.keys() == {0}
+
+
 async def test_a_generator_ends_where_it_ran() -> None:
     """Also where it is left while nobody reads it: in its task and its context, before the stream is over."""
     shop = Shop()

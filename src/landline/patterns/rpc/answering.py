@@ -267,7 +267,9 @@ class Answering:
             if is_cancelled(error) and call.why != TIMED_OUT:
                 if call.why == CANCELLED:
                     return
-                raise
+                if self._is_stopping or self._over.done():
+                    raise
+                # Else the method cancelled its own task: its bug, whose caller must not wait out its time.
             try:
                 kind, message, data = self._failures.told_of(
                     error, request.method, is_late=call.why == TIMED_OUT
