@@ -136,14 +136,14 @@ class Failures:
         self._log = log
         self._lines = Lines(clock)
 
-    def log(self, what: str, error: BaseException) -> None:
-        """Log what failed, as a clause, one of few; with the traceback where it is the first of its kind."""
+    def log(self, what: str, error: BaseException, about: str = "") -> None:
+        """Log what failed, as a clause, one of few; with the traceback, and ``about``, any words, where it is the first of its kind."""
         kind = type(error)
         due = self._lines.due((what, kind, _place_of(error)))
         if due is None:
             return
         if due.is_first:
-            self._log.error("%s", what, exc_info=error)
+            self._log.error("%s%s", what, about, exc_info=error)
         else:
             self._say(what, kind, due.more + 1)
 
