@@ -6,7 +6,7 @@ import logging
 
 import pytest
 
-from landline.hits import Due, Hits
+from landline.hits import Due, Failures, Hits
 from landline.hits import Lines as Allowed
 from landline.limits import HITS
 
@@ -131,3 +131,74 @@ def test_the_first_without_room_is_still_the_first_when_there_is_some() -> None:
     now += 1
 
     assert lines.due("late") == Due(1, is_first=True)
+
+
+def raised(kind: type[Exception], *, elsewhere: bool = False) -> Exception:
+    try:
+        if elsewhere:
+            raise kind("elsewhere")
+        raise kind("here")
+    except Exception as error:  # noqa: BLE001 - any
+        return error
+
+
+class Failing:
+    """Failures with a clock and a log of their own."""
+
+    def __init__(self) -> None:
+        self.now = 100.0
+        self.lines = Lines()
+        log = logging.Logger("failures", logging.INFO)  # noqa: LOG001 - nobody else's
+        log.addHandler(self.lines)
+        self.failures = Failures(log, lambda: self.now)
+
+    def fail(self, error: BaseException, what: str = "vet failed") -> list[str]:
+        """Return the lines that it makes."""
+        before = len(self.lines.texts)
+        self.failures.log(what, error)
+        return self.lines.texts[before:]
+
+
+@pytest.mark.limit("hits.interval")
+def test_of_what_fails_in_one_way_the_first_is_logged_and_then_how_many_more() -> None:
+    """What failed of something else, with another error or at another place, is another way."""
+    there = Failing()
+    assert there.fail(raised(KeyError)) == ["vet failed"]
+    assert [there.fail(raised(KeyError)) for _ in range(100)] == [[]] * 100
+    assert there.fail(raised(ValueError)) == ["vet failed"]
+    assert there.fail(raised(KeyError, elsewhere=True)) == ["vet failed"]
+    assert there.fail(raised(KeyError), "authorize failed") == ["authorize failed"]
+    assert there.fail(TypeError("never raised")) == ["vet failed"]
+    there.now += HITS.interval - 0.5
+    assert there.fail(raised(KeyError)) == []
+    there.now += 0.5
+
+    assert there.fail(raised(KeyError)) == ["vet failed: KeyError, 102 more since the last such line"]
+
+
+def test_the_first_failure_comes_with_its_traceback(caplog: pytest.LogCaptureFixture) -> None:
+    """The others do not."""
+    now = 0.0
+    failures = Failures(logging.getLogger("failures"), lambda: now)
+    for _ in range(2):
+        failures.log("vet failed", raised(KeyError))
+        now += HITS.interval
+
+    assert [record.exc_info is not None for record in caplog.records] == [True, False]
+    assert "KeyError: 'here'" in caplog.text
+
+
+@pytest.mark.limit("hits.lines")
+def test_failures_make_ten_lines_a_second_at_the_most() -> None:
+    """However many ways there are to fail; the end tells of those that were counted."""
+    there = Failing()
+    lines = [line for number in range(12) for line in there.fail(raised(KeyError), f"number {number} failed")]
+    assert len(lines) == HITS.lines
+    there.fail(raised(KeyError), "number 0 failed")
+    there.now += 1
+    there.lines.texts.clear()
+    there.failures.close()
+
+    assert there.lines.texts == [
+        f"number {number} failed: KeyError, 1 more since the last such line" for number in (0, 10, 11)
+    ]

@@ -148,6 +148,32 @@ async def test_a_hook_that_fails_disturbs_nobody(
     assert caplog.text.count("a hook of the server failed") == 2
 
 
+@pytest.mark.limit("max_flows")
+async def test_what_a_client_opens_and_gives_up_meanwhile_is_not_held() -> None:
+    """However many it opens while a hook takes its time; what it opens at last is served."""
+    server = landline.Server(limits=landline.Limits(max_flows=4))
+    held: list[int] = []
+
+    @server.method
+    async def ping() -> str:
+        return "pong"
+
+    @server.on_open
+    async def look_up(session: landline.Session) -> None:
+        early = session._bare.takers[0].args[0]  # type: ignore[attr-defined]
+        for _ in range(100):
+            await asyncio.sleep(0.1)
+            held.append(len(early))
+
+    async with server.listen(HOME), landline.connect(HOME) as session:
+        for _ in range(100):
+            flow = session._bare.open_flow("landline.stream")
+            await asyncio.sleep(0.05)
+            flow.reset()
+        assert max(held) == 8
+        assert await session.call("ping") == "pong"
+
+
 async def test_a_server_that_goes_tells_the_end_of_each() -> None:
     """Also of those whose programs have to be cancelled."""
 

@@ -1,4 +1,5 @@
-"""How often which limit was hit: counted always, logged at a bounded rate, however many callers press on a server at once.
+"""How often which limit was hit: counted always, logged at a bounded rate, however many callers press on a server at once. What failed of a
+program's own functions is logged likewise.
 
 A limit has its name from the tables (see ``limits``). Whoever enforces one adds a hit; the protocol, which counts nothing, names the limit
 in the event that ends a connection. Time comes in as a parameter.
@@ -119,3 +120,46 @@ class Hits:
         for about, more in self._lines.rest():
             limit, kind = about if isinstance(about, tuple) else ("", "")
             self._log.info("limit %s, %s: %s more since the last such line", limit, kind, f"{more:,}")
+
+
+class Failures:
+    """Logs what failed of the functions of a program that run for a peer: who makes one of them fail can do so again and again.
+
+    Of what failed at one place, in one way, the first is logged in full, and then how many more there were.
+
+    Args:
+        log: where the lines go.
+        clock: seconds of any clock that only rises.
+    """
+
+    def __init__(self, log: logging.Logger, clock: Callable[[], float]) -> None:
+        self._log = log
+        self._lines = Lines(clock)
+
+    def log(self, what: str, error: BaseException, about: str = "") -> None:
+        """Log what failed, as a clause, one of few; with the traceback, and ``about``, any words, where it is the first of its kind."""
+        kind = type(error)
+        due = self._lines.due((what, kind, _place_of(error)))
+        if due is None:
+            return
+        if due.is_first:
+            self._log.error("%s%s", what, about, exc_info=error)
+        else:
+            self._say(what, kind, due.more + 1)
+
+    def close(self) -> None:
+        """Log what was counted and not told yet."""
+        for about, more in self._lines.rest():
+            what, kind, _ = about if isinstance(about, tuple) else ("more failed", Exception, None)
+            self._say(what, kind, more)
+
+    def _say(self, what: str, kind: type[BaseException], more: int) -> None:
+        self._log.error("%s: %s, %s more since the last such line", what, kind.__qualname__, f"{more:,}")
+
+
+def _place_of(error: BaseException) -> tuple[str, int] | None:
+    """Return the line that raised it, or None for one that was never raised."""
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    return None if trace is None else (trace.tb_frame.f_code.co_filename, trace.tb_lineno)

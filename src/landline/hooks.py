@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import inspect
-import logging
 from collections.abc import Awaitable, Callable
 from typing import Any
 
 from .errors import SessionEnded
+from .hits import Failures
 from .patterns.failures import is_cancelled
 from .session import Session
-
-log = logging.getLogger("landline.server")
 
 OnOpen = Callable[[Session], "Awaitable[object] | object"]
 """Takes a session that begins; may be async, then its program waits for it."""
@@ -21,31 +19,35 @@ OnClose = Callable[[Session, SessionEnded], "Awaitable[object] | object"]
 
 
 class Hooks:
-    """The hooks of one server, called in the order in which they were added."""
+    """The hooks of one server, called in the order in which they were added.
 
-    def __init__(self) -> None:
+    Args:
+        failures: hears of those that fail.
+    """
+
+    def __init__(self, failures: Failures) -> None:
+        self._failures = failures
         self.on_open: list[OnOpen] = []
         self.on_close: list[OnClose] = []
 
     async def opened(self, session: Session) -> None:
         """Tell that a session begins."""
         for hook in self.on_open:
-            await _run(hook, session)
+            await self._run(hook, session)
 
     async def closed(self, session: Session, why: SessionEnded) -> None:
         """Tell that a session is over."""
         for hook in self.on_close:
-            await _run(hook, session, why)
+            await self._run(hook, session, why)
 
-
-async def _run(hook: Callable[..., Any], *facts: object) -> None:
-    try:
-        said = hook(*facts)
-        if inspect.isawaitable(said):
-            await said
-    except (KeyboardInterrupt, SystemExit):
-        raise
-    except BaseException as error:
-        if is_cancelled(error):
+    async def _run(self, hook: Callable[..., Any], *facts: object) -> None:
+        try:
+            said = hook(*facts)
+            if inspect.isawaitable(said):
+                await said
+        except (KeyboardInterrupt, SystemExit):
             raise
-        log.exception("a hook of the server failed")
+        except BaseException as error:
+            if is_cancelled(error):
+                raise
+            self._failures.log("a hook of the server failed", error)

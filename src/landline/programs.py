@@ -9,6 +9,7 @@ from functools import partial
 from typing import Any
 
 from .errors import SessionClosed, SessionEnded, StorageError
+from .hits import Failures
 from .hooks import Hooks
 from .limits import Limits
 from .patterns.durable import Sending, settle
@@ -18,14 +19,14 @@ from .patterns.hub import Hub
 from .patterns.middleware import Middleware
 from .patterns.refresh import Refreshes
 from .patterns.rpc.service import Service
-from .patterns.rules import Authorize, ask
+from .patterns.rules import Authorize
 from .patterns.sent import Sent
 from .patterns.serving import refuse_flow
 from .protocol.frames import CloseCode
 from .session import Session
 from .sessions.bare import BareSession
 from .sessions.caller import Caller
-from .sessions.flow import BareFlow
+from .sessions.flow import BareFlow, EarlyFlows
 from .transports import Transport
 
 log = logging.getLogger("landline.server")
@@ -52,6 +53,7 @@ class Programs:
         service: what can be called.
         authorize: who may do what.
         middlewares: stand around the files that clients offer, the first one outermost.
+        failures: hears what fails of the program for plain callers.
     """
 
     def __init__(
@@ -67,10 +69,12 @@ class Programs:
         service: Service,
         authorize: Authorize,
         middlewares: Sequence[Middleware],
+        failures: Failures,
     ) -> None:
         self._service = service
         self._authorize = authorize
         self._middlewares = middlewares
+        self._failures = failures
         self._program = program
         self._plain = plain
         self._limits = limits
@@ -85,10 +89,10 @@ class Programs:
         """Run the program for a new session."""
         sent = self._sent
         sending = None if sent is None else Sending(bare, partial(sent.outgoing, bare))
-        bare.may = partial(ask, self._authorize, bare.principal)
+        bare.may = partial(self._authorize, bare.principal)
         session = Session(bare, partial(_hang_up, bare), sending, middlewares=self._middlewares)
         bare.takers.append(partial(self._takes, bare, session))
-        early: list[BareFlow] = []
+        early = EarlyFlows(self._limits.max_flows)
         if self._hooks.on_open:
             bare.takers.insert(0, partial(_keep, early))
         self._run(self._serve(bare, session, sending, early), f"landline session {bare.id.hex()[:8]}")
@@ -131,7 +135,7 @@ class Programs:
         task.add_done_callback(self._running.discard)
 
     async def _serve(
-        self, bare: BareSession, session: Session, sending: Sending | None, early: list[BareFlow]
+        self, bare: BareSession, session: Session, sending: Sending | None, early: EarlyFlows
     ) -> None:
         try:
             if self._hooks.on_open:
@@ -147,7 +151,7 @@ class Programs:
             if is_cancelled(error):
                 raise
             if not _is_only_the_end(bare, error):
-                log.exception("the program of a session failed")
+                bare.on_failure("the program of a session failed", error)
                 if bare.intake is not None:
                     bare.intake.fail(bare, "the server's program failed over it")
                 bare.lose(CloseCode.FAILED, "the server's program failed")
@@ -161,12 +165,12 @@ class Programs:
             finally:
                 await self._hooks.closed(session, bare.ended or bare.closing())
 
-    async def _open(self, bare: BareSession, session: Session, early: list[BareFlow]) -> None:
+    async def _open(self, bare: BareSession, session: Session, early: EarlyFlows) -> None:
         """Tell the hooks that a session begins. The flows that its client opens wait meanwhile, as its messages do, for what they find out."""
         await self._hooks.opened(session)
         del bare.takers[0]
         bare.hold_flows()
-        for flow in early:
+        for flow in early.take():
             bare.take_flow(flow)
 
     async def _serve_plain(self, caller: Caller) -> None:
@@ -178,13 +182,13 @@ class Programs:
         except BaseException as error:
             if is_cancelled(error):
                 raise
-            log.exception("the program of a plain caller failed")
+            self._failures.log("the program of a plain caller failed", error)
         finally:
             await caller.close()
 
 
-def _keep(early: list[BareFlow], flow: BareFlow) -> bool:
-    early.append(flow)
+def _keep(early: EarlyFlows, flow: BareFlow) -> bool:
+    early.keep(flow)
     return True
 
 

@@ -6,12 +6,14 @@ import asyncio
 import contextlib
 import logging
 import os
+import time
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from functools import partial
 from typing import Any, Literal
 
 from .errors import AddressError, LandlineError, StorageClosed
 from .history import Gap, Position, Publication
+from .hits import Failures
 from .hooks import Hooks, OnClose, OnOpen
 from .limits import STORAGE, Limits
 from .listening import Listening
@@ -21,7 +23,7 @@ from .patterns.middleware import Middleware
 from .patterns.refresh import Refreshes
 from .patterns.rpc.methods import MethodDecorator, Methods
 from .patterns.rpc.service import Service
-from .patterns.rules import Authorize, TopicRule, allow_all, ask
+from .patterns.rules import Asking, Authorize, TopicRule, allow_all
 from .patterns.sent import Sent
 from .patterns.topics import Beginning, beginning
 from .programs import PlainProgram, Program, Programs
@@ -98,12 +100,13 @@ class Server:
         self._retry_in = retry_in
         self._redirect = None if redirect is None else str(parse_address(redirect))
         self._storage = storage
-        self._authorize = authorize
+        self._failures = Failures(log, time.monotonic)
+        self._authorize = Asking(authorize, self._failures)
         self._tls = tls
         self._needs_tls = needs_tls
         self._web = web or Web()
         self._rules: dict[str, TopicRule] = {}
-        self._hooks = Hooks()
+        self._hooks = Hooks(self._failures)
         self._middlewares: list[Middleware] = []
         self._hub: Hub | None = None
         self._group_patterns: dict[str, Pattern] = {}
@@ -402,6 +405,7 @@ class Server:
             service,
             self._authorize,
             self._middlewares,
+            self._failures,
         )
         acceptor = Acceptor(
             self._limits,
@@ -411,9 +415,10 @@ class Server:
             secure=None if self._tls is None else partial(_secure, self._tls),
             needs_tls=self._needs_tls,
             authenticate=self._authenticate,
-            may_enter=lambda principal, door: ask(self._authorize, principal, "enter", door),
+            may_enter=lambda principal, door: self._authorize(principal, "enter", door),
             redirect=self._redirect,
             records=records,
+            failures=self._failures,
         )
         groups_before, self._groups = self._groups, groups
         listeners: list[Listener] = []
@@ -461,6 +466,7 @@ class Server:
                 self._acceptors.remove(acceptor)
                 self._groups = groups_before
                 await groups.close()
+                self._failures.close()
 
 
 @contextlib.asynccontextmanager

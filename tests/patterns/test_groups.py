@@ -228,6 +228,40 @@ async def until_left(watching: Any) -> list[Any]:
     return changes
 
 
+async def test_of_whoever_is_revoked_the_others_are_told_so() -> None:
+    """And not that a line was lost."""
+    async with place() as there:
+        async with there.client("ana") as ana, ana.presence("rooms.a", 1) as here:
+            async with there.client("ben") as ben, ben.presence("rooms.a", 2):
+                await until(here, Joined)
+                assert there.server.revoke("ben") == 1
+                left = await until(here, Left)
+    assert (left.member.principal, left.reason) == ("ben", "access was revoked")
+
+
+@pytest.mark.parametrize("away", [0.5 * GRACE, 1.5 * GRACE])
+async def test_who_is_put_into_a_group_without_a_line_is_here_for_what_is_left_of_the_grace(
+    away: float,
+) -> None:
+    """It began when the line went; who is away for longer is never shown as here."""
+    async with place() as there, there.client("ana", away=4 * GRACE) as ana:
+        await turns()
+        ana.drop(4 * GRACE)
+        await asyncio.sleep(away)
+        watching = there.server.watch("rooms.a")
+        await anext(watching)
+        membership = there.server.join(there.sessions[ana.id], "rooms.a")
+        assert membership.member.is_here is (away < GRACE)
+        joined = await until(watching, Joined)
+        assert joined.member.is_here is (away < GRACE)
+        if joined.member.is_here:
+            begun = asyncio.get_running_loop().time()
+            assert not (await until(watching, Updated)).member.is_here
+            assert asyncio.get_running_loop().time() - begun == pytest.approx(GRACE - away, abs=0.1)
+        assert (await until(watching, Updated)).member.is_here
+        await watching.aclose()
+
+
 async def test_whoever_does_not_come_back_is_gone_with_their_session() -> None:
     """Reconnecting for the whole window, and then left, with the reason; in every group, and once."""
     async with place() as there:

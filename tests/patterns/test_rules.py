@@ -8,13 +8,18 @@ from typing import Any
 import pytest
 
 from landline.errors import TopicError
-from landline.patterns.rules import Rules, TopicRule, allow_all
+from landline.hits import Failures
+from landline.patterns.rules import Asking, Authorize, Rules, TopicRule, allow_all
 from landline.protocol.feed import Behind
 from landline.storage import Pattern, Retention
 
 
 def rule(pattern: str, behind: Behind = Behind.HISTORY) -> TopicRule:
     return TopicRule(Pattern(pattern), Retention(), behind)
+
+
+def asking(authorize: Authorize) -> Asking:
+    return Asking(authorize, Failures(logging.getLogger("landline.topics"), lambda: 0.0))
 
 
 def test_the_last_rule_that_selects_a_topic_counts() -> None:
@@ -50,7 +55,7 @@ def test_what_authorize_says_counts(verdict: Any, may: bool) -> None:
         asked.append(question)
         return verdict
 
-    assert Rules([], authorize).may("ana", "publish", "a.b") is may
+    assert Rules([], asking(authorize)).may("ana", "publish", "a.b") is may
     assert asked == [("ana", "publish", "a.b")]
 
 
@@ -75,7 +80,7 @@ def _says_neither(*question: str) -> Any:
 def test_nobody_may_where_authorize_does_not_say_so(authorize: Any, caplog: pytest.LogCaptureFixture) -> None:
     """One that fails lets nobody in, nor one that is asynchronous; the log tells the program's author."""
     with caplog.at_level(logging.ERROR, "landline.topics"):
-        assert Rules([], authorize).may("ana", "publish", "a.b") is False
+        assert Rules([], asking(authorize)).may("ana", "publish", "a.b") is False
 
     assert "authorize" in caplog.text
 

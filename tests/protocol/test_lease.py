@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from landline.protocol.lease import LOST, Lease
+from landline.protocol.lease import LOST, REVOKED, Lease
 from landline.protocol.states import State
 
 
@@ -69,3 +69,26 @@ def test_a_session_that_has_no_line_yet_keeps_what_it_is() -> None:
     assert lease.is_here
     assert not lease.is_over
     assert lease.timeout_at is None
+
+
+def test_who_may_no_longer_be_has_not_lost_a_line() -> None:
+    """The others are told what it was; of a session that was closed in peace nothing is said in any case."""
+    lost, closed = without_line(), without_line()
+    lost.look(State.LOST, 11.0, was_revoked=True)
+    closed.look(State.CLOSED, 11.0, was_revoked=True)
+
+    assert (lost.is_over, lost.reason) == (True, REVOKED)
+    assert (closed.is_over, closed.reason) == (True, "")
+
+
+@pytest.mark.parametrize(
+    ("now", "is_here", "timeout_at"), [(11.9, True, 12.0), (12.0, False, None), (99.0, False, None)]
+)
+def test_who_joins_without_a_line_has_what_is_left_of_the_grace(
+    now: float, is_here: bool, timeout_at: float | None
+) -> None:
+    """It counts from when the line went, and not from when somebody looks first."""
+    lease = Lease(2.0)
+    lease.look(State.RECONNECTING, now, since=10.0)
+
+    assert (lease.is_here, lease.timeout_at) == (is_here, timeout_at)

@@ -12,7 +12,7 @@ from landline.errors import FlowEnded, FlowReset, Full, SessionClosed
 from landline.patterns.messages import Messages
 from landline.protocol.frames import FrameType, ResetCode, encode_frame
 from landline.sessions.bare import BareSession
-from landline.sessions.flow import PENDING, BareFlow
+from landline.sessions.flow import PENDING, BareFlow, EarlyFlows
 
 
 class Ends:
@@ -327,3 +327,23 @@ async def test_who_waits_no_longer_for_an_outcome_is_forgotten(ends: Ends) -> No
     hearing.ack()
     await patient
     assert not ours._waiting
+
+
+@pytest.mark.limit("max_flows")
+async def test_flows_that_nobody_looks_at_are_not_held_once_they_are_over(ends: Ends) -> None:
+    """Twice as many as may be open are looked through for that; those that stand keep their order."""
+    early = EarlyFlows(2)
+    stand = []
+    for number in range(40):
+        ours, _, theirs, _ = await ends.open()
+        early.keep(theirs)
+        if number % 20:
+            ours.reset()
+            while not theirs.is_over:  # noqa: ASYNC110 - it comes without an event
+                await asyncio.sleep(0)
+        else:
+            stand.append(theirs)
+        assert len(early) <= 4
+
+    assert [flow for flow in early.take() if not flow.is_over] == stand
+    assert len(early) == 0

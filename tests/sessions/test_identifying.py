@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from typing import Any, cast
 
 import pytest
 
 import landline
+from landline.hits import Failures
 from landline.protocol.frames import CloseCode
 from landline.protocol.handshake import Refusal
 from landline.sessions.auth import Grant
@@ -31,6 +33,7 @@ class Door:
             admit=lambda driver, grant: self.log.append(("admit", driver, grant)),
             refuse=lambda driver, refusal, limit: self.refused(driver, refusal),
             charge=lambda driver, fault: self.log.append(("charge", driver, fault)),
+            failures=Failures(logging.getLogger("landline.sessions"), asyncio.get_running_loop().time),
         )
 
     def refused(self, driver: Driver, refusal: Refusal) -> None:
@@ -144,6 +147,20 @@ async def test_who_does_not_is_refused_and_charged(found: Any) -> None:
         with pytest.raises(landline.NotAllowed):
             await door.identifying.ask(driver, "ana", None)
     assert door.log == [("charge", "line", Fault.UNAUTHORIZED)]
+
+
+@pytest.mark.parametrize("is_async", [False, True])
+async def test_an_authenticate_that_fails_over_new_credentials_is_charged_a_little(is_async: bool) -> None:
+    """As at the door: whoever can make it fail could have it called without end."""
+
+    async def later(credentials: Any) -> Any:
+        return credentials["name"]
+
+    door = Door(later if is_async else lambda credentials: credentials["name"])
+    for driver in (None, cast("Driver", "line")):
+        with pytest.raises(TypeError):
+            await door.identifying.ask(driver, "ana", [1])
+    assert door.log == [("charge", "line", Fault.LEFT)]
 
 
 async def test_who_may_no_longer_come_in_is_refused() -> None:

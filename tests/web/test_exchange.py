@@ -143,6 +143,8 @@ async def test_what_goes_wrong_after_the_answer_is_only_logged(
 
     assert (await line.ask(get)).status == 200
     assert (await line.ask(get)).status == 200
+    await place.door.close()
+    assert "the application failed: ValueError, 1 more" in caplog.text
     caplog.clear()
 
 
@@ -238,3 +240,23 @@ async def test_a_small_body_that_nobody_asked_for_is_passed_over(place: Place, a
 
     assert b"connection" not in (await line.ask(POST + b"0123456789")).fields
     assert (await line.ask(POST + b"0123456789")).status == 200
+
+
+@pytest.mark.limit("hits.interval")
+async def test_an_application_that_a_caller_makes_fail_is_logged_once_and_counted(
+    place: Place, get: bytes, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Whoever asks for it again and again does not fill the log."""
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        raise KeyError(scope["path"])
+
+    await place.serve(app)
+    for _ in range(10):
+        assert (await (await place.line()).ask(get)).status == 500
+    await place.empty()
+    assert caplog.messages == ["the application failed at GET /"]
+    await place.door.close()
+
+    assert caplog.messages[1:] == ["the application failed: KeyError, 9 more since the last such line"]
+    caplog.clear()

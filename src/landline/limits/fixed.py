@@ -372,7 +372,7 @@ class HitLimits:
     interval: float = limit(
         10.0,
         "seconds",
-        "between two lines about one limit and one kind of source, or about one method that fails in one way; the second says how many more there were",
+        "between two lines about one limit and one kind of source, or about one function of a program that fails in one way; the second says how many more there were",
     )
     kinds: int = limit(1000, "things", "that such lines are told apart by; more count as one")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Callable
 
 from ..errors import DataError, LandlineError, StorageDamaged, StorageError, StorageFailed, StorageFull
 from ..protocol.handshake import clean_reason
@@ -31,12 +32,12 @@ def clause(error: Exception) -> str:
     return "the server's topics are not to be had now"
 
 
-def refusal(topic: str, error: BaseException) -> str:
-    """Return what a client is told whose publish was vetted in vain."""
+def refusal(error: BaseException, on_failure: Callable[[str, BaseException], object]) -> str:
+    """Return what a client is told whose publish was vetted in vain; what it is not told goes to ``on_failure``."""
     if isinstance(error, LandlineError | ValueError):
         try:
             return clean_reason(str(error))
         except Exception as second:  # noqa: BLE001 - the words are the program's own code, too
             error = second
-    log.error("a publication to %s could not be vetted", topic, exc_info=error)
+    on_failure("a publication could not be vetted", error)
     return "internal error"

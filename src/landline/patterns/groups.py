@@ -17,7 +17,7 @@ from msgspec.structs import replace
 
 from ..errors import NotAllowed, ProtocolError, TopicError
 from ..limits import PROTOCOL, SESSION, Limits
-from ..protocol.frames import ResetCode
+from ..protocol.frames import CloseCode, ResetCode
 from ..protocol.group import NOTHING, Group
 from ..protocol.lease import Lease
 from ..protocol.presence import (
@@ -383,7 +383,9 @@ class _Lease:
     def _look(self) -> None:
         """The session is in another state."""
         lease = self._lease
-        lease.look(self._bare.state, self._loop.time())
+        bare = self._bare
+        was_revoked = bare.end_code is CloseCode.REVOKED
+        lease.look(bare.state, self._loop.time(), since=bare.state_since, was_revoked=was_revoked)
         self._stop_timer()
         if lease.timeout_at is not None:
             self._timer = self._loop.call_at(lease.timeout_at, self._grace_is_over)

@@ -306,21 +306,21 @@ class Hub:
             else:
                 vetted = rule.vet(session, topic, data)
             if inspect.isawaitable(vetted):
-                return self._vet_later(topic, vetted)
+                return self._vet_later(bare, vetted)
             return encode_stored(vetted, self._limits.max_message)
         except (Exception, asyncio.CancelledError) as error:
             # The program's own code: its bug refuses this publish and no other.
             if is_cancelled(error):
                 raise
-            return refusal(topic, error)
+            return refusal(error, bare.on_failure)
 
-    async def _vet_later(self, topic: str, vetting: Awaitable[Any]) -> bytes | str:
+    async def _vet_later(self, bare: BareSession, vetting: Awaitable[Any]) -> bytes | str:
         try:
             return encode_stored(await vetting, self._limits.max_message)
         except (Exception, asyncio.CancelledError) as error:  # as above
             if is_cancelled(error):
                 raise
-            return refusal(topic, error)
+            return refusal(error, bare.on_failure)
 
     # ... of durable sends, which the session's program receives ...
 

@@ -12,7 +12,7 @@ from typing import Final
 from ..errors import NotAllowed
 from ..protocol.frames import ResetCode
 from ..sessions.flow import BareFlow
-from .rules import Authorize, ask
+from .rules import Authorize
 
 _WORDS: Final = {"subscribe": "subscribe to"}
 """How refusals say a verb, where not by itself."""
@@ -60,5 +60,5 @@ class Readers:
 
     def _refused(self, principal: str, name: str, verbs: tuple[str, ...]) -> str:
         """Return what somebody may not do, in words; empty where they may do all of it."""
-        refused = next((verb for verb in verbs if not ask(self._authorize, principal, verb, name)), "")
+        refused = next((verb for verb in verbs if not self._authorize(principal, verb, name)), "")
         return _WORDS.get(refused, refused)

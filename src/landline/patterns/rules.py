@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-import logging
 from collections.abc import Callable, Iterable
 from typing import Any, TypeVar
 
@@ -11,12 +10,11 @@ import msgspec
 
 from ..errors import TopicError
 from ..history import Gap, Publication
+from ..hits import Failures
 from ..protocol.feed import Behind
 from ..storage.base import Retention
 from ..storage.names import Pattern, check_topic
 from .middleware import Call
-
-log = logging.getLogger("landline.topics")
 
 P = TypeVar("P", Publication, Gap)
 
@@ -35,22 +33,35 @@ class TopicRule(msgspec.Struct, frozen=True):
     """Takes the session, the topic and the data of a client's publish; returns the data to store or an awaitable of it, or raises."""
 
 
-def ask(authorize: Authorize, principal: str, verb: str, what: str) -> bool:
-    """Return whether somebody may; not where ``authorize`` fails, or does not say so at once."""
-    try:
-        verdict: object = authorize(principal, verb, what)
-        if verdict is True or verdict is False:
-            return verdict
-        if not inspect.isawaitable(verdict):
-            return bool(verdict)
-    except (KeyboardInterrupt, SystemExit):
-        raise
-    except BaseException:  # the program's own code: its bug lets nobody in
-        log.exception("authorize failed")
-        return False
-    log.error("authorize must say at once what may be, and not later")  # else it lets everybody in
-    getattr(verdict, "close", _nothing)()
-    return False
+class Asking:
+    """A program's ``authorize``, to be asked instead of it: nobody may where that fails, or does not say so at once.
+
+    Args:
+        authorize: the program's.
+        failures: hears of it.
+    """
+
+    def __init__(self, authorize: Authorize, failures: Failures) -> None:
+        self._authorize = authorize
+        self._failures = failures
+
+    def __call__(self, principal: str, verb: str, what: str) -> bool:
+        """Return whether somebody may."""
+        try:
+            verdict: object = self._authorize(principal, verb, what)
+            if verdict is True or verdict is False:
+                return verdict
+            if not inspect.isawaitable(verdict):
+                return bool(verdict)
+            getattr(verdict, "close", _nothing)()
+            raise TypeError(
+                "authorize must say at once what may be, and not later"
+            )  # else it lets everybody in
+        except (KeyboardInterrupt, SystemExit):
+            raise
+        except BaseException as error:  # noqa: BLE001 - the program's own code: its bug lets nobody in
+            self._failures.log("authorize failed", error)
+            return False
 
 
 async def vetted_by(rule: TopicRule, call: Call) -> Any:
@@ -117,8 +128,8 @@ class Rules:
         return Behind.HISTORY if rule is None else rule.behind
 
     def may(self, principal: str, verb: str, topic: str) -> bool:
-        """Return whether somebody may, as ``ask`` does."""
-        return ask(self._authorize, principal, verb, topic)
+        """Return whether somebody may."""
+        return self._authorize(principal, verb, topic)
 
     def _find(self, topic: str) -> TopicRule | None:
         return next((rule for rule in self._rules if rule.pattern.matches(topic)), None)

@@ -17,7 +17,7 @@ from ..protocol.publish import PUBLISH_PURPOSE
 from ..protocol.subscription import SUBSCRIBE_PURPOSE
 from ..sessions.bare import BareSession
 from ..sessions.flow import BareFlow
-from .failures import clause, is_cancelled, log
+from .failures import clause, is_cancelled
 
 _OURS: Final = "landline."
 
@@ -136,14 +136,14 @@ async def serve_flow(bare: BareSession, flow: BareFlow, serving: Coroutine[Any, 
         bare.on_limit(error.limit, error.reason)
         flow.reset(ResetCode.BAD_DATA, error.reason)
     except StorageError as error:
-        log.exception("a flow cannot be served")
+        bare.on_failure("a flow cannot be served", error)
         flow.reset(ResetCode.FAILED, clause(error))
     except (KeyboardInterrupt, SystemExit):
         raise
     except BaseException as error:
         if is_cancelled(error):
             raise
-        log.exception("serving a flow failed")  # its client must not wait for ever
+        bare.on_failure("serving a flow failed", error)  # its client must not wait for ever
         flow.reset(ResetCode.FAILED, "internal error")
 
 

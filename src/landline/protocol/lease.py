@@ -9,6 +9,9 @@ from .states import State
 LOST: Final = "the line was lost"
 """Why somebody left whose session was lost."""
 
+REVOKED: Final = "access was revoked"
+"""Why, where the server ended the session because it may no longer be."""
+
 _HAS_LINE: Final = {State.CONNECTED, State.SUSPECT}
 
 
@@ -31,16 +34,28 @@ class Lease:
         self.timeout_at: float | None = None
         self._grace = grace
 
-    def look(self, state: State, now: float) -> None:
-        """The session is in this state, perhaps another one than before."""
+    def look(
+        self, state: State, now: float, *, since: float | None = None, was_revoked: bool = False
+    ) -> None:
+        """The session is in this state, perhaps another one than before.
+
+        Args:
+            state: which.
+            now: the moment.
+            since: when it came into it; by default just now.
+            was_revoked: it was lost because it may no longer be.
+        """
         if state is State.RECONNECTING:
             if self.is_here and self.timeout_at is None:
-                self.timeout_at = now + self._grace
+                self.timeout_at = (now if since is None else since) + self._grace
+                if self.timeout_at <= now:  # who joins has been away for longer already
+                    self.handle_timeout()
         elif state in _HAS_LINE:
             self.is_here, self.timeout_at = True, None
         elif state is not State.CONNECTING:
             self.is_over, self.timeout_at = True, None
-            self.reason = LOST if state is State.LOST else ""
+            if state is State.LOST:
+                self.reason = REVOKED if was_revoked else LOST
 
     def handle_timeout(self) -> None:
         """The moment of ``timeout_at`` has come: it is shown as reconnecting."""

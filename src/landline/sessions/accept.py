@@ -14,7 +14,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from ..errors import SessionClosed, TLSTimeout
-from ..hits import Hits
+from ..hits import Failures, Hits
 from ..limits import Limits
 from ..protocol.connection import Connection
 from ..protocol.credit import Pressure
@@ -80,6 +80,7 @@ class Acceptor:
         chance: from 0 to 1; spreads heartbeats, and when clients are told to come back.
         redirect: the address that clients are told to go on with, when this server goes or is full.
         records: keeps the sessions beyond this life of the server; None: they end with it.
+        failures: hears what fails of the program for somebody who came in; by default one of our own.
 
     Attributes:
         hits: how often which limit was hit.
@@ -100,6 +101,7 @@ class Acceptor:
         chance: Callable[[], float] = random.random,
         redirect: str | None = None,
         records: Records | None = None,
+        failures: Failures | None = None,
     ) -> None:
         self._limits = limits
         self._is_leaving = False
@@ -111,6 +113,7 @@ class Acceptor:
         self._redirect = redirect
         self._chance = chance
         self.hits = Hits(log, self._loop.time)
+        self._failures = failures or Failures(log, self._loop.time)
         self._admission = self.gate = Admission(limits, self._enter, self.hit)
         self._may_enter = may_enter
         self._identifying = Identifying(
@@ -120,6 +123,7 @@ class Acceptor:
             admit=self._admit,
             refuse=self._refuse,
             charge=self._charge,
+            failures=self._failures,
         )
         self._host: Host[Driver, BareSession] = Host(
             SessionTable(limits),
@@ -264,6 +268,7 @@ class Acceptor:
         if driver is not None:
             session.peer, source = driver.transport.peer, driver.transport.source
         session.on_limit = partial(self.hit, source)
+        session.on_failure = self._failures.log
         return session
 
     def _ended(self, session: BareSession) -> None:

@@ -31,7 +31,7 @@ from ..protocol.frames import CloseCode, ResetCode
 from ..protocol.states import TRANSITIONS, State
 from .changes import StateChange, StateWatcher
 from .driver import Driver, log
-from .flow import BareFlow
+from .flow import BareFlow, EarlyFlows
 from .intake import Intake
 from .signal import Signal
 
@@ -55,7 +55,9 @@ class BareSession:
         on_flow: called with each flow that the peer opens; the default takes none. A server's program that sets it before it first awaits anything
             misses none, see ``hold_flows``.
         takers: each takes a flow that the peer opens if it is one of its own, and says whether it did; asked in turn, before ``on_flow``.
+        state_since: when it came into its state.
         on_limit: told the name of a limit that it hit, and what was done about it.
+        on_failure: told what failed of the program that runs here, as a clause, and the error; it is to be logged.
         on_renewed, on_state: called when it begins again with another life of the server; when it came into another state.
         intake: gives whoever receives more than the messages, once there is something.
         may: whether the client of this session may, by a verb and what it is about; the rules of the server that it is with.
@@ -63,9 +65,9 @@ class BareSession:
     """
 
     __slots__ = (
-        "__weakref__", "_close_code", "_close_reason", "_flows", "_last_driver", "_loop", "_redirect", "_retry_in", "_state_since", "_watchers",
-        "core", "driver", "end_code", "ended", "id", "intake", "is_closing", "is_peer_closed", "limits", "may", "messages", "on_end", "on_flow",
-        "on_limit", "on_renewed", "on_room", "on_state", "over", "peer", "principal", "room", "state", "takers",
+        "__weakref__", "_close_code", "_close_reason", "_flows", "_last_driver", "_loop", "_redirect", "_retry_in", "_watchers",
+        "core", "driver", "end_code", "ended", "id", "intake", "is_closing", "is_peer_closed", "limits", "may", "messages", "on_end", "on_failure",
+        "on_flow", "on_limit", "on_renewed", "on_room", "on_state", "over", "peer", "principal", "room", "state", "state_since", "takers",
     )  # fmt: skip
 
     def __init__(self, state: core.Session, *, session_id: bytes, principal: str, limits: Limits) -> None:
@@ -79,6 +81,7 @@ class BareSession:
         self.end_code = CloseCode.NORMAL
         self.on_end: Callable[[], None] = _nothing
         self.on_limit: Callable[[str, str], object] = _nothing
+        self.on_failure: Callable[[str, BaseException], object] = _log_failure
         self.state = State.CONNECTING
         self.is_closing = False
         self.is_peer_closed = False
@@ -93,7 +96,7 @@ class BareSession:
         self.room = Signal()
         self.over = Signal()
         self._loop = asyncio.get_running_loop()
-        self._state_since = self._loop.time()
+        self.state_since = self._loop.time()
         self._watchers: list[StateWatcher] = []
         self._flows = {self.messages.core.number: self.messages}
         self._close_reason = ""
@@ -321,7 +324,7 @@ class BareSession:
         if state is not self.state and state not in TRANSITIONS[self.state]:
             raise AssertionError(f"a session cannot go from {self.state} to {state}")
         now = self._loop.time()
-        change = StateChange(state, self.state, reason, retry_in, now - self._state_since)
+        change = StateChange(state, self.state, reason, retry_in, now - self.state_since)
         if state is not self.state:
             log.debug(
                 "session %s: %s after %s%s",
@@ -330,7 +333,7 @@ class BareSession:
                 self.state.value,
                 reason and f" ({reason})",
             )
-            self.state, self._state_since = state, now
+            self.state, self.state_since = state, now
             for told in tuple(self.on_state):
                 told()
         elif retry_in is not None:
@@ -383,14 +386,14 @@ class BareSession:
 
         A client may open some in its first breath, together with what begins the session.
         """
-        early: list[BareFlow] = []
-        self.on_flow = take = early.append
+        early = EarlyFlows(self.limits.max_flows)
+        self.on_flow = take = early.keep
         self._loop.call_soon(self._hand_over, early, take)
 
-    def _hand_over(self, early: list[BareFlow], take: Callable[[BareFlow], None]) -> None:
+    def _hand_over(self, early: EarlyFlows, take: Callable[[BareFlow], None]) -> None:
         if self.on_flow is take:
             self.on_flow = _refuse_flow
-        for flow in early:
+        for flow in early.take():
             if self.ended is None and flow.core.number in self.core.flows:
                 self.on_flow(flow)
 
@@ -409,6 +412,10 @@ class BareSession:
 
 def _nothing(*facts: str) -> None:
     """Nobody asked to be told."""
+
+
+def _log_failure(what: str, error: BaseException) -> None:
+    log.error("%s", what, exc_info=error)
 
 
 def _may_all(verb: str, what: str) -> bool:

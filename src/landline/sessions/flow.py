@@ -163,3 +163,31 @@ class BareFlow:
                 heapq.heapify(self._waiting)
                 self._given_up = 0
             raise
+
+
+class EarlyFlows:
+    """Flows that the peer opened before anybody here looks at flows.
+
+    A flow that the peer abandons is over at once, and may be followed by another one: those are not held, however many come meanwhile.
+
+    Args:
+        most: how many flows the peer may have open at once.
+    """
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._flows: list[BareFlow] = []
+
+    def __len__(self) -> int:
+        return len(self._flows)
+
+    def keep(self, flow: BareFlow) -> None:
+        """Another one has come."""
+        if len(self._flows) >= 2 * self._most:  # of which half are over, at the least
+            self._flows = [each for each in self._flows if not each.is_over]
+        self._flows.append(flow)
+
+    def take(self) -> list[BareFlow]:
+        """Hand them over, oldest first."""
+        flows, self._flows = self._flows, []
+        return flows

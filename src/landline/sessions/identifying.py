@@ -12,11 +12,12 @@ from functools import partial
 from typing import Any
 
 from ..errors import NotAllowed
+from ..hits import Failures
 from ..limits import Limits
 from ..protocol.frames import CloseCode
 from ..protocol.handshake import Refusal, clean_reason
 from .auth import Answer, Authenticate, Grant, granted
-from .driver import Driver, log
+from .driver import Driver
 from .penalties import Fault
 
 _TOO_MANY = Refusal(code=CloseCode.BUSY, reason="too many are being decided about", retry_in=1.0)
@@ -41,6 +42,7 @@ class Identifying:
         admit: called with who was found, None for nobody.
         refuse: called with why somebody is not let in, and because of which limit.
         charge: called with what somebody has to answer for.
+        failures: hears where ``authenticate`` fails.
     """
 
     def __init__(
@@ -52,6 +54,7 @@ class Identifying:
         admit: Callable[[Driver, Grant | None], None],
         refuse: Callable[[Driver, Refusal, str], None],
         charge: Callable[[Driver, Fault], None],
+        failures: Failures,
     ) -> None:
         self._authenticate = authenticate
         self._may_enter = may_enter
@@ -59,6 +62,7 @@ class Identifying:
         self._admit = admit
         self._refuse = refuse
         self._charge = charge
+        self._failures = failures
         self._loop = asyncio.get_running_loop()
         self._deciding: dict[Driver, asyncio.Task[None]] = {}
         self._asked = 0
@@ -77,8 +81,8 @@ class Identifying:
         except NotAllowed as error:
             self._turn_down(driver, str(error))
             return
-        except Exception:  # noqa: BLE001 - the application's own code: its bug refuses this caller and no other
-            self._find_nobody(driver)
+        except Exception as error:  # noqa: BLE001 - the application's own code: its bug refuses this caller and no other
+            self._find_nobody(driver, error)
             return
         if inspect.isawaitable(answer):
             if len(self._deciding) >= 2 * self._limits.max_handshakes:
@@ -96,17 +100,17 @@ class Identifying:
         too_late = self._loop.call_later(self._limits.handshake_timeout, self._decides_too_long, driver)
         try:
             grant = granted(await answer)
-        except asyncio.CancelledError:
+        except asyncio.CancelledError as error:
             task = asyncio.current_task()
             if task is None or task.cancelling():
                 raise
-            self._find_nobody(driver)  # what it waited for was cancelled, and not we
+            self._find_nobody(driver, error)  # what it waited for was cancelled, and not we
         except TimeoutError:
             self._decides_too_long(driver)
         except NotAllowed as error:
             self._turn_down(driver, str(error))
-        except Exception:  # noqa: BLE001 - as above
-            self._find_nobody(driver)
+        except Exception as error:  # noqa: BLE001 - as above
+            self._find_nobody(driver, error)
         else:
             if grant is not None and number <= self._revoked.get(grant.principal, 0):
                 self._refuse(driver, _CHANGED, "")  # it was looked up before, perhaps
@@ -136,9 +140,9 @@ class Identifying:
         """Somebody may not come in, for these words."""
         self._refuse(driver, Refusal(code=CloseCode.UNAUTHORIZED, reason=clean_reason(why)), "")
 
-    def _find_nobody(self, driver: Driver) -> None:
+    def _find_nobody(self, driver: Driver, error: BaseException) -> None:
         """``authenticate`` failed. Its database may be away: that is not the caller's fault, and yet may not be had for nothing."""
-        log.exception("authentication failed")
+        self._failures.log("authentication failed", error)
         self._refuse(driver, Refusal(code=CloseCode.FAILED, reason="internal error"), "")
         self._charge(driver, Fault.LEFT)
 
@@ -150,6 +154,7 @@ class Identifying:
         Raises:
             NotAllowed: nothing.
             TimeoutError: it took too long to find out.
+            Exception: ``authenticate`` failed; nobody has logged that yet.
         """
         try:
             answer = self._authenticate(credentials)
@@ -163,9 +168,11 @@ class Identifying:
                 raise NotAllowed("the session belongs to somebody else")
             if driver is not None and not self._may_enter(principal, driver):
                 raise NotAllowed(_MAY_NOT_ENTER)
-        except NotAllowed:
-            if driver is not None:
-                self._charge(driver, Fault.UNAUTHORIZED)
+        except TimeoutError:
+            raise
+        except Exception as error:
+            if driver is not None:  # for a failure of the application's own a little, as at the door
+                self._charge(driver, Fault.UNAUTHORIZED if isinstance(error, NotAllowed) else Fault.LEFT)
             raise
         return grant
 

@@ -10,6 +10,7 @@ from functools import partial
 from typing import Any, Final
 
 from ..errors import ConnectError, ConnectTimeout, ProtocolError, Refused, SessionClosed, Untrusted
+from ..hits import Failures
 from ..limits import SESSION, Limits
 from ..protocol.events import ConnectionEnded, Event, PeerClosed
 from ..protocol.frames import CloseCode
@@ -83,6 +84,7 @@ class ClientEnd:
         answer = await self._dial_first(self._loop.time() + timeout)
         welcome = answer.welcome
         session = BareSession(self._begin(welcome), session_id=welcome.session, principal="", limits=limits)
+        session.on_failure = Failures(log, self._loop.time).log
         self._session = session
         try:
             self._attach(session, answer)

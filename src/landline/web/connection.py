@@ -20,6 +20,7 @@ from .upgrade import is_websocket, upgrade
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from ..hits import Failures
     from ..transports.base import Transport
     from ..transports.websocket import WebSocketTransport
     from .origin import Origins
@@ -37,6 +38,7 @@ class Door(Protocol):
     """What a connection asks whoever let it in."""
 
     app: App
+    failures: Failures
     origins: Origins
     path: str
     is_closed: bool
@@ -156,6 +158,7 @@ class HttpConnection:
             self._stream,
             is_last=self._is_last,
             blame=self._blame,
+            failures=self._door.failures,
         )
         return await exchange.run(self._door.app, is_secure=self._is_secure)
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
-from ..hits import Hit
+from ..hits import Failures, Hit
 from ..limits import TRANSPORT, Limits
 from ..transports.base import Transport
 from .connection import HttpConnection
@@ -39,6 +39,7 @@ class WebDoor:
 
     Attributes:
         is_closed: the server goes: answers under way are the last of their connections.
+        failures: hears where the application fails.
     """
 
     def __init__(
@@ -58,6 +59,7 @@ class WebDoor:
         self.origins = Origins(hosts, origins)
         self.path = path
         self.is_closed = False
+        self.failures = Failures(log, asyncio.get_running_loop().time)
         self._limits = limits
         self._charge = charge
         self._hit = hit
@@ -93,6 +95,7 @@ class WebDoor:
         self.abort()
         if self._running:  # an application may have to tidy up; one that heeds nothing is left behind
             await asyncio.wait(self._running.values(), timeout=LINGER)
+        self.failures.close()
 
     def abort(self) -> None:
         """Let everybody go at once."""
@@ -124,4 +127,4 @@ class WebDoor:
     def _done(self, connection: HttpConnection, task: asyncio.Task[None]) -> None:
         del self._running[connection]
         if not task.cancelled() and (error := task.exception()) is not None:
-            log.error("serving a request failed", exc_info=error)
+            self.failures.log("serving a request failed", error)

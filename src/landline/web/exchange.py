@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import Callable
 from urllib.parse import unquote
 
 import h11
 
 from ..errors import AddressError
+from ..hits import Failures
 from ..transports.address import parse_address
 from .body import RequestBody
 from .bytestream import ByteStream
 from .refusal import Refused
 from .response import Response
 from .types import App, Message, Scope
-
-log = logging.getLogger("landline.web")
 
 
 class Exchange:
@@ -26,6 +24,7 @@ class Exchange:
     Args:
         is_last: asked when the answer begins: whether the connection takes no further request.
         blame: told of a body that is refused, when it is.
+        failures: hears where the application fails.
 
     Raises:
         Refused: the request announces a body that is too large.
@@ -39,12 +38,14 @@ class Exchange:
         *,
         is_last: Callable[[], bool],
         blame: Callable[[Refused], None],
+        failures: Failures,
     ) -> None:
         self._connection = connection
         self._request = request
         self._stream = stream
         self._is_last = is_last
         self._blame = blame
+        self._failures = failures
         self._body = RequestBody(connection, request, stream)
         self._response = Response(connection, request, stream)
         self._refused: Refused | None = None
@@ -67,12 +68,13 @@ class Exchange:
                 self._receive,
                 self._send,
             )
-        except Exception:
+        except Exception as error:  # noqa: BLE001 - the application's own code
             if not self._is_excused:
-                log.exception("the application failed at %s", self._name)
+                self._failures.log("the application failed", error, f" at {self._name}")
         else:
             if not self._response.is_complete and not self._is_excused:
-                log.error("the application did not answer %s to its end", self._name)
+                unfinished = RuntimeError("it did not answer to the end")
+                self._failures.log("the application failed", unfinished, f" at {self._name}")
         if self._response.is_complete:
             return self._connection.our_state is h11.DONE and self._connection.their_state is h11.DONE
         if self._response.has_begun or self._stream.is_lost:
@@ -121,7 +123,10 @@ class Exchange:
                     is_final=not self._body.is_complete or self._is_last(),
                 )
             except TimeoutError:
-                self._blame(Refused(408, "", limit="web.write_timeout", is_fault=False))  # it may be asleep
+                self._refused = Refused(
+                    408, "", limit="web.write_timeout", is_fault=False
+                )  # it may be asleep
+                self._blame(self._refused)
                 self._stream.transport.abort()
                 raise ConnectionResetError("the caller takes nothing any more") from None
             if is_end:

@@ -186,3 +186,26 @@ async def test_offers_that_were_abandoned_are_not_held(tmp_path: Path) -> None:
             pass
         await offer.accept(tmp_path / "to")
         await sending
+
+
+@pytest.mark.limit("max_flows")
+async def test_what_is_offered_and_given_up_before_files_are_taken_is_not_held(tmp_path: Path) -> None:
+    """However many come in the moment before the program decides; the one that stands is given out."""
+    limits = replace(QUICK, max_flows=4)
+    async with pair(limits=limits) as (client, server):
+        early = server._files._early
+        most = 0
+        for _ in range(20):
+            flow = client._bare.open_flow(FILE_PURPOSE)
+            seen = server._bare.core.flows
+            while flow.core.number not in seen:  # noqa: ASYNC110 - it comes without an event
+                await asyncio.sleep(0)
+            flow.reset()
+            while flow.core.number in seen:  # noqa: ASYNC110 - likewise
+                await asyncio.sleep(0)
+            most = max(most, len(early))
+        assert most == 2 * limits.max_flows
+        sending = asyncio.create_task(client.send_file(make_file(tmp_path / "b", 5)))
+        async with server.files() as offers:
+            await (await anext(offers)).accept(tmp_path / "to")
+        await sending

@@ -17,7 +17,7 @@ import pytest
 import landline
 from landline.patterns.messages import Messages
 from landline.patterns.rpc.answering import _Running
-from landline.protocol.calls import CALLS_PURPOSE, Cancel, encode, encode_request
+from landline.protocol.calls import CALLS_PURPOSE, Cancel, Offered, encode, encode_request
 from landline.protocol.codec import BYTES
 
 from .shop import LIMITS, Shop, opened, turns
@@ -494,6 +494,48 @@ async def test_a_method_that_cancels_its_task_and_returns_at_once_ends_nothing_e
         assert workers() == 1
 
 
+async def test_a_method_that_cancels_its_task_and_waits_has_failed(caplog: pytest.LogCaptureFixture) -> None:
+    """Its caller is told at once, the log tells its author, and calls go on."""
+    shop = Shop()
+
+    @shop.methods.method
+    async def odd() -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        task.cancel()
+        await asyncio.sleep(0)
+
+    async with opened(shop) as (_, client, _):
+        waiting = asyncio.create_task(client.call("wait"))
+        begun = asyncio.get_running_loop().time()
+        for _ in range(3):
+            with pytest.raises(landline.CallFailed, match="odd failed"):
+                await client.call("odd")
+        assert asyncio.get_running_loop().time() - begun < 1
+        assert "the method odd failed" in caplog.text
+        shop.may_go_on.set()
+        assert await waiting == 0
+        assert await client.call("add", 1) == 3
+
+
+async def test_calls_that_end_with_everything_else_have_not_failed(caplog: pytest.LogCaptureFixture) -> None:
+    """As where a loop ends: all tasks are cancelled in one moment, those that run calls first."""
+    async with opened() as (shop, client, _):
+        calls = [asyncio.create_task(client.call("wait", number)) for number in range(3)]
+        await turns()
+        named: dict[str, list[asyncio.Task[Any]]] = {}
+        for task in asyncio.all_tasks():
+            named.setdefault(task.get_name(), []).append(task)
+        for task in named["landline call"] + named[f"landline {CALLS_PURPOSE}"]:
+            task.cancel()
+        await turns()
+        assert shop.running == 0
+        await client.close()
+        await asyncio.wait(calls)
+        assert all(isinstance(call.exception(), landline.CallUnknown) for call in calls)
+    assert "failed" not in caplog.text
+
+
 @pytest.mark.parametrize("waits", [False, True])
 async def test_a_task_that_a_method_kept_may_be_cancelled_when_its_call_is_over(waits: bool) -> None:
     """It may be the one that takes the next call, or one that waits to; calls go on."""
@@ -543,3 +585,36 @@ async def test_a_call_that_is_cancelled_makes_room_for_one_that_waits_for_it() -
         shop.may_go_on.set()
 
         assert await second == 9000
+
+
+@pytest.mark.limit("max_message")
+@pytest.mark.parametrize("lacks", [0, 1])
+async def test_a_caller_that_takes_no_long_messages_is_not_told_which_methods_may_run_twice(
+    lacks: int,
+) -> None:
+    """Its calls are answered all the same; one byte more, and it is told."""
+    shop = Shop()
+    for number in range(40):
+        shop.methods.method(name=f"inventory.update_item_{number}", idempotent=True)(shop.again)
+    shop.may_go_on.set()
+    most = len(encode(Offered(shop.methods.idempotent, LIMITS.max_calls))) - lacks
+
+    async with opened(
+        shop, client={"limits": dataclasses.replace(LIMITS, max_message=most, max_calls=1000)}
+    ) as (_, client, _):
+        assert await client.call("inventory.update_item_1", 7) == 7
+        calling = client._calling
+        assert calling is not None
+        assert len(calling._table.idempotent) == (0 if lacks else 41)
+        assert calling._places.most == LIMITS.max_calls
+
+
+async def test_a_caller_that_takes_next_to_nothing_is_told_nothing_first() -> None:
+    """Not even how many calls run at once."""
+    small = dataclasses.replace(LIMITS, max_message=4)
+    async with opened(limits=dataclasses.replace(LIMITS, max_calls=1000), client={"limits": small}) as at:
+        bare = at[1]._bare
+        flow = bare.open_flow(CALLS_PURPOSE)
+        bare.core.send(flow.core, BYTES, encode_request(1, 5.0, "note", [1], {}, 100))
+
+        assert msgspec.msgpack.decode(await Messages(bare, flow).receive()) == [2, 1, 1]

@@ -409,6 +409,19 @@ async def test_so_many_streams_are_open_at_once() -> None:
         assert await streams[-1].receive() > 0
 
 
+@pytest.mark.limit("max_flows")
+async def test_the_calls_of_a_session_take_the_place_of_one_stream() -> None:
+    """From the first one on, however many there are."""
+    limits = dataclasses.replace(LIMITS, max_flows=3)
+    async with opened(Streams(), limits=limits) as (_, client, _):
+        for number in range(5):
+            assert await client.call("add", number) == number + 2
+        streams = [client.stream("forever") for _ in range(2)]
+        with pytest.raises(landline.Full):
+            client.stream("forever")
+        assert [await stream.receive() > 0 for stream in streams] == [True, True]
+
+
 # A peer that breaks the rules...
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+import itertools
 import logging
 from collections.abc import AsyncIterator
 from typing import Any
@@ -188,6 +189,27 @@ async def test_a_method_is_cancelled_once_and_may_clean_up() -> None:
         assert await client.call("add", 1) == 3
 
 
+async def test_a_stream_whose_method_cancels_its_task_has_failed() -> None:
+    """Its caller, who has all the time in the world, is not left waiting."""
+    shop = Shop()
+
+    @shop.methods.method
+    async def odd(stream: landline.Stream) -> None:
+        await stream.send(1)
+        task = asyncio.current_task()
+        assert task is not None
+        task.cancel()
+        await asyncio.sleep(0)
+
+    async with opened(shop) as (_, client, server):
+        async with client.stream("odd") as stream:
+            assert await stream.receive() == 1
+            with pytest.raises(landline.CallFailed, match="odd was cancelled"):
+                await stream.receive()
+        await turns()
+        assert server._bare.core.flows.keys() == {0}
+
+
 async def test_a_generator_ends_where_it_ran() -> None:
     """Also where it is left while nobody reads it: in its task and its context, before the stream is over."""
     shop = Shop()
@@ -287,6 +309,50 @@ async def test_an_end_is_an_end_also_where_the_session_is_closed_right_behind_it
         stream.end()
         await client.close()
     assert collected == [[1]]
+
+
+@pytest.mark.parametrize("closes", ["client", "server"])
+@pytest.mark.parametrize("name", ["collect", "ticks", "has_ended"])
+async def test_a_stream_that_ends_with_its_session_has_not_failed(
+    name: str, closes: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Whether its method reads, yields or waits for something else when the session is closed: nothing is logged."""
+    shop = Shop()
+    over: list[str] = []
+
+    @shop.methods.method
+    async def collect(stream: landline.Stream) -> None:
+        try:
+            await stream.send("begun")
+            async for _ in stream:
+                pass
+        finally:
+            over.append(name)
+
+    @shop.methods.method
+    async def ticks() -> AsyncIterator[int]:
+        try:
+            for number in itertools.count():
+                yield number
+                await asyncio.sleep(0.01)
+        finally:
+            over.append(name)
+
+    @shop.methods.method
+    async def has_ended(stream: landline.Stream) -> None:
+        await stream.send("begun")
+        stream.end()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            over.append(name)
+
+    async with opened(shop) as (_, client, server):
+        await client.stream(name).receive()
+        await (client if closes == "client" else server).close()
+        await turns()
+    assert over == [name]
+    assert [record.message for record in caplog.records if record.levelname == "ERROR"] == []
 
 
 @pytest.mark.limit("max_flows")

@@ -25,7 +25,7 @@ from ...protocol.files import FILE_PURPOSE, Offer, read_from_sender, unexpected
 from ...protocol.frames import ResetCode
 from ...protocol.handshake import clean_reason
 from ...sessions.bare import BareSession
-from ...sessions.flow import BareFlow
+from ...sessions.flow import BareFlow, EarlyFlows
 from ...sessions.signal import Signal
 from .. import middleware
 from ..messages import Messages
@@ -263,7 +263,7 @@ class Files:
         self._middlewares = middlewares
         self._offers: Offers | None = None
         self._is_decided = False
-        self._early: list[BareFlow] = []
+        self._early = EarlyFlows(bare.limits.max_flows)
         self._serving: Serving | None = None
         bare.takers.append(self._takes)
 
@@ -290,13 +290,12 @@ class Files:
             return True
         if not self._early:
             asyncio.get_running_loop().call_later(FILES.undecided, self._decide)
-        self._early.append(flow)
+        self._early.keep(flow)
         return True
 
     def _decide(self) -> None:
         self._is_decided = True
-        early, self._early = self._early, []
-        for flow in early:
+        for flow in self._early.take():
             self._serve(flow)
 
     def _serve(self, flow: BareFlow) -> None:

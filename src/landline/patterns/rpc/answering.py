@@ -99,13 +99,21 @@ class Answering:
 
     async def serve(self, idempotent: list[str]) -> None:
         """Answer until the flow or the session ends; then cancel what still runs."""
-        self._say(encode(Offered(idempotent, self._most)))
+        self._offer(idempotent)
         self._begin_worker()
         try:
             await self._over
         finally:
             self._timer.stop()
             await self._stop_workers()
+
+    def _offer(self, idempotent: list[str]) -> None:
+        """Say what there is to know, as far as the caller takes such a message: without the names its calls are made once at the most."""
+        for names in (idempotent, []):
+            offered = encode(Offered(names, self._most))
+            if len(offered) <= self._core.max_message:
+                self._say(offered)
+                return
 
     async def _stop_workers(self) -> None:
         """Cancel what runs, and what has been cancelled already no second time: it may clean up in peace, unless we have no time ourselves."""
@@ -259,7 +267,9 @@ class Answering:
             if is_cancelled(error) and call.why != TIMED_OUT:
                 if call.why == CANCELLED:
                     return
-                raise
+                if self._is_stopping or self._over.done():
+                    raise
+                # Else the method cancelled its own task: its bug, whose caller must not wait out its time.
             try:
                 kind, message, data = self._failures.told_of(
                     error, request.method, is_late=call.why == TIMED_OUT

@@ -9,8 +9,8 @@ from typing import Any, Final
 
 import msgspec
 
+from ... import hits
 from ...errors import CallFailed, CallNotAllowed, CallTimeout, NotAllowed, ProtocolError
-from ...hits import Lines
 from ...protocol.calls import decode_value
 
 log = logging.getLogger("landline.calls")
@@ -31,17 +31,15 @@ def failed(kind: str, message: str, data: msgspec.Raw) -> CallFailed:
     return _CLASSES.get(kind, CallFailed)(message, type=kind, data=value)
 
 
-class Failures:
+class Failures(hits.Failures):
     """What failed of the methods of one end: what callers are told of it, and what is for the log alone.
-
-    Who calls a method that has a bug can call it again and again: of each method and kind of error the first is logged in full, and then how many more there were.
 
     Args:
         clock: seconds of any clock that only rises.
     """
 
     def __init__(self, clock: Callable[[], float]) -> None:
-        self._lines = Lines(clock)
+        super().__init__(log, clock)
 
     def told_of(self, error: BaseException, method: str, *, is_late: bool) -> tuple[str, str, Any]:
         """Return what the caller is told of a failure: type, message and data; what the program did not mean to tell is for the log alone."""
@@ -53,22 +51,3 @@ class Failures:
             return TIMED_OUT, f"{method} was stopped: its time was over", None
         self.log(f"the method {method} failed", error)
         return INTERNAL, f"{method} failed", None
-
-    def log(self, what: str, error: BaseException) -> None:
-        """Log what a method did, as a clause with its name in it, with the traceback where it is the first of its kind."""
-        kind = type(error)
-        due = self._lines.due((what, kind))
-        if due is None:
-            return
-        if due.is_first:
-            log.error("%s", what, exc_info=error)
-        else:
-            log.error(
-                "%s: %s, %s more since the last such line", what, kind.__qualname__, f"{due.more + 1:,}"
-            )
-
-    def close(self) -> None:
-        """Log what was counted and not told yet."""
-        for about, more in self._lines.rest():
-            what, kind = about if isinstance(about, tuple) else ("methods failed", Exception)
-            log.error("%s: %s, %s more since the last such line", what, kind.__qualname__, f"{more:,}")

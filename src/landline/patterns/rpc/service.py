@@ -19,7 +19,7 @@ from ...protocol.frames import ResetCode
 from ...sessions.bare import BareSession
 from ...sessions.flow import BareFlow
 from .. import middleware
-from ..rules import Authorize, ask
+from ..rules import Authorize
 from ..serving import Serving
 from ..threads import Threads
 from .answering import Answering
@@ -150,7 +150,7 @@ class Service:
         method = self._listing if name == LISTING else self._methods.get(name)
         if method is None:
             raise CallFailed(f"there is no method {name!r}", type="unknown method")
-        if name != LISTING and not ask(self._authorize, principal, "call", name):
+        if name != LISTING and not self._authorize(principal, "call", name):
             raise CallNotAllowed(f"you may not call {name!r}")
         return method
 
@@ -198,9 +198,7 @@ class Service:
     def list_for(self, principal: str) -> list[dict[str, Any]]:
         """Return what somebody may call: for programs and people that look at a server."""
         return [
-            describe(method)
-            for method in self._methods
-            if ask(self._authorize, principal, "call", method.name)
+            describe(method) for method in self._methods if self._authorize(principal, "call", method.name)
         ]
 
 

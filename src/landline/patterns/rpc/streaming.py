@@ -61,12 +61,14 @@ async def serve_stream(
         raise
     except BaseException as error:  # the method's own code: its bug ends this stream and nothing else
         leaving.stop()
+        is_over = bare.ended is not None or bare.is_closing or bare.is_peer_closed
         if is_cancelled(error):
             if not leaving.has_cancelled:
+                if not is_over:  # by the method itself, whose caller must not wait for ever
+                    flow.reset(ResetCode.FAILED, f"{opening.method} was cancelled")
                 raise
             leaving.forgive()
-        reason = flow.why_unreadable()
-        if bare.ended is not None or isinstance(reason, FlowReset):
+        if is_over or isinstance(flow.why_unreadable(), FlowReset):
             return  # nobody listens, whatever it was
         told = failures.told_of(error, opening.method, is_late=deadline.expired())
         try:

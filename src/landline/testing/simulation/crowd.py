@@ -140,7 +140,7 @@ class Seat:
         lease = self.lease
         if lease is None:
             return
-        lease.look(self.end.state, self.end.node.now)
+        lease.look(self.end.state, self.end.node.now, since=self.down_since)
         self._stop_timer()
         if lease.timeout_at is not None:
             self._timer = self.end.node.after(
