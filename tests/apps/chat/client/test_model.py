@@ -261,7 +261,7 @@ def test_a_gap_is_told_as_a_sentence_in_its_place() -> None:
     )
     gap(8, 9, DAMAGED)
 
-    damaged = events.Unreachable("lobby", "Some lines in between cannot be told: damaged.")
+    damaged = events.Unreachable("lobby", "Some lines are damaged on the server's disk and cannot be shown.")
     assert client.events() == [
         damaged,
         events.Heard("lobby", line(4, "ben", "four"), own=False, old=True),

@@ -13,7 +13,7 @@ import landline
 from landline.apps.chat import wire
 from landline.apps.chat.limits import ChatLimits
 from landline.apps.chat.server import calls
-from landline.apps.chat.server.history import History
+from landline.apps.chat.server.history import History, Recent
 from landline.apps.chat.server.house import House
 from landline.apps.chat.server.people import Listener, Person, Refusal
 from landline.errors import StorageError
@@ -220,20 +220,20 @@ class Chat:
         if calls.unanswered(call):
             self.hit(person, "chat.ring_timeout", "a call was not answered")
 
-    async def recent(self, person: Listener, room_name: str) -> list[wire.Line]:
+    async def recent(self, person: Listener, room_name: str) -> Recent:
         """Return the last lines of a room that the person just joined; what is said after them they are told."""
         room = person.rooms[room_name]
         while True:
             to = self.history.told
             try:
-                lines = await self.history.recent(room.name, self.limits.recent, to)
+                recent = await self.history.recent(room.name, self.limits.recent, to)
             except StorageError:
-                lines = []
+                recent = Recent([], "")
             else:
                 if room.last > to.offset:
                     continue
             self.house.rooms.listen(person, room)
-            return lines
+            return recent
 
     def _tell(self, room_name: str, line: wire.Line, speaker: Person | None) -> int:
         room = self.house.rooms.get(room_name)
