@@ -91,6 +91,15 @@ def test_a_taken_name_is_told() -> None:
     assert client.name == "ana-2"
 
 
+def test_a_name_that_cannot_be_one_is_not_called_taken() -> None:
+    """What the server says of it is told instead."""
+    client = new_client()
+    client.opened(0.0)
+    client.heard(wire.Entered("a-b", "e1", "There cannot be a space in a name."), 0.0)
+
+    assert client.events() == [events.Named("a-b"), events.Said("There cannot be a space in a name.")]
+
+
 def test_history_on_joining_is_shown_as_old() -> None:
     """What was said before we came is shown, marked old, and nothing counts as missed."""
     client = new_client()
