@@ -44,8 +44,8 @@ async def test_people_are_told_apart_where_there_is_little_room(tmp_path: Path) 
     """Of the name and what is said about it, the name is whole."""
     async with served_chat(tmp_path) as chat, a_browser() as browser:
         ana = await somebody(browser, viewport={"width": 1100, "height": 760})
-        await ana.come(chat.page, "ana")
         await chat.nc("plain-caller")
+        await ana.come(chat.page, "ana")
         name = ana.page.locator("#people-list bdi", has_text="plain-caller")
         await expect(name).to_be_visible()
 

@@ -49,7 +49,7 @@ async def test_a_name_is_theirs_when_they_come_back_after_a_restart() -> None:
         assert [person.name for person in served.chat.house.names] == ["eva", "EVA-2"]
         await ben.ask(wire.Whisper(1, "eva", "psst"))
         assert (await ben.hear_until(wire.Sorry)).why == (
-            "eva is not back yet since the server was started again; try again when they are."
+            "Since the server was started again eva is not back yet; try again when they are."
         )
         eva = await served.enter("ana", client=7)
         await ben.ask(wire.Whisper(2, "ana", "psst"))

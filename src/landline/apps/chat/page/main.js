@@ -73,8 +73,9 @@ function shown(client, invite) {
 }
 
 function askName() {
-  const about = "To go, press Leave. Where you only close the tab, your name stays yours, and others read “line down”, for some minutes.";
-  return ask({ title: "Welcome", about, label: "What shall we call you?", button: "Come in", most: 32, isNeeded: true, check: whyNoName });
+  const hint = "To go, press Leave: where you only close the tab, your name stays yours for some minutes, and others read “line down”.";
+  const more = [make("p", { class: "hint" }, hint)];
+  return ask({ title: "Welcome", more, label: "What shall we call you?", button: "Come in", most: 32, isNeeded: true, check: whyNoName });
 }
 
 /** @param {string} reason why the server let nobody in */

@@ -202,7 +202,7 @@ class House:
             raise Refusal("That is you: nobody else heard it.")
         if isinstance(other, Absent):
             raise Refusal(
-                f"{other.name} is not back yet since the server was started again; try again when they are."
+                f"Since the server was started again {other.name} is not back yet; try again when they are."
             )
         other.tell(Telling(wire.Whispered(person.name, line)))
         return other
