@@ -54,7 +54,7 @@ async def test_a_name_that_cannot_be_one_is_told_before_one_comes_in(tmp_path: P
         await expect(ana.page.locator("#why")).to_have_text(
             "There cannot be a space in a name: letters, digits and - _ . ' can."
         )
-        await expect(ana.page.locator("dialog[open]")).to_contain_text("To go, press Leave.")
+        await expect(ana.page.locator("dialog[open]")).to_contain_text("To go, press Leave:")
         await ana.page.fill("#asked", "ana")
         await ana.page.keyboard.press("Enter")
         await ana.connected()
