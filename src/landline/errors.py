@@ -198,7 +198,8 @@ class SessionInterrupted(LandlineError, ConnectionError):
 
     def __str__(self) -> str:
         were = "was" if self.unacked == 1 else "were"
-        return f"the session was interrupted ({self.reason}); {self.unacked} of our messages {were} not acknowledged"
+        ours = f"{self.unacked} of our messages {were} not acknowledged"
+        return f"the session was interrupted ({self.reason}) and goes on: receive again; what the server had sent before may be missing, and {ours}"
 
 
 class FlowEnded(LandlineError, ConnectionError):

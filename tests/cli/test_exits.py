@@ -270,3 +270,12 @@ def test_other_reasons_not_to_listen_have_their_advice() -> None:
 def test_one_message_is_counted_in_the_singular(count: int, words: str) -> None:
     """The sentence of a lost session, as a person would say it."""
     assert words in sentence(errors.SessionLost("gone", 0, count))
+    assert words in sentence(errors.SessionInterrupted("gone", count))
+
+
+def test_an_interruption_says_what_may_be_missing_and_how_to_go_on() -> None:
+    """Also where everything of ours was acknowledged."""
+    told = str(errors.SessionInterrupted("the server was restarted"))
+
+    assert "goes on: receive again" in told
+    assert "what the server had sent before may be missing" in told

@@ -76,8 +76,8 @@ def flip(path: Path, marker: bytes) -> None:
     path.write_bytes(content)
 
 
-async def test_a_rotten_publication_is_a_gap(tmp_path: Path) -> None:
-    """It is named and never handed out; the rest is served, and nothing is renumbered."""
+async def test_a_rotten_publication_is_a_gap(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """It is named and never handed out; the rest is served, nothing is renumbered, and the log says once where to look."""
     storage = SQLiteStorage(tmp_path / "store.db")
     async with storage:
         await storage.write([Append("a", b"first!"), Append("a", b"second!"), Append("a", b"third!")])
@@ -89,6 +89,9 @@ async def test_a_rotten_publication_is_a_gap(tmp_path: Path) -> None:
         assert [one.data for one in page.publications] == [b"first!", b"third!"]
         assert page.gaps == [Gap("a", Position(epoch, 1), Position(epoch, 2), "damaged")]
         assert (await storage.append("a", b"fourth")).offset == 4
+        await storage.read("a")
+    (record,) = caplog.records
+    assert record.getMessage().endswith(f"landline integrity {storage.path}")
 
 
 async def test_a_rotten_value_is_an_error_for_who_needs_it(tmp_path: Path) -> None:

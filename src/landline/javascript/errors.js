@@ -117,7 +117,7 @@ export class SessionInterrupted extends LandlineError {
    * @param {number} unacked how many of our messages have no ack; each receipt says `failed` or `unknown`
    */
   constructor(reason, unacked = 0) {
-    super(`the session was interrupted (${reason}); ${unackedClause(unacked)}`);
+    super(`the session was interrupted (${reason}) and goes on: receive again; what the server had sent before may be missing, and ${unackedClause(unacked)}`);
     this.reason = reason;
     this.unacked = unacked;
   }

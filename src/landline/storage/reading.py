@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import heapq
+import logging
 import sqlite3
 import zlib
 from collections.abc import Iterable, Iterator
@@ -22,6 +23,8 @@ from .epochs import Epochs
 from .names import Pattern
 from .opening import translated
 from .pages import Row, Span, page_backward, page_forward
+
+log = logging.getLogger("landline.storage")
 
 _MERGED_TOPICS: Final = STORAGE.merged
 _SCANNED_ROWS: Final = STORAGE.scanned
@@ -54,6 +57,7 @@ class Reader:
         self._connection = connection
         self._path = path
         self._epochs = epochs
+        self._has_told = False
 
     def read(
         self, pattern: str, after: Position | None, to: Position | None, limit: int, max_bytes: int
@@ -129,7 +133,21 @@ class Reader:
             crc, data = self._connection.execute(
                 "SELECT crc, data FROM records WHERE offset = ?", (offset,)
             ).fetchone()
-            yield Row(offset, topic, data if crc == checksum(offset, topic, data) else None)
+            is_whole = crc == checksum(offset, topic, data)
+            if not is_whole:
+                self._tell(offset, topic)
+            yield Row(offset, topic, data if is_whole else None)
+
+    def _tell(self, offset: int, topic: str) -> None:
+        """Log that something is damaged: once, for whoever reads it again comes upon it again."""
+        if not self._has_told:
+            self._has_told = True
+            log.error(
+                "publication %d of %s is damaged, and readers are told a gap in its place; to see all that is damaged, stop this program and run: landline integrity %s",
+                offset,
+                topic,
+                self._path,
+            )
 
     def _matching_topics(self, pattern: Pattern) -> list[tuple[int, str]] | None:
         """Return ids and names of the topics that match, or None if those are too many to go through."""

@@ -171,6 +171,14 @@ def test_commands_about_files_that_are_wrong_say_how_they_go(line: str) -> None:
     assert "needs a session" in parse(line).why  # type: ignore[union-attr]
 
 
+@pytest.mark.parametrize("line", ['/send "my file.pdf', '/send "my file.pdf @ben', "/send 'x", '/send "'])
+def test_a_quote_that_is_not_closed_is_told(line: str) -> None:
+    """Else the file would be looked for with the quote in its name."""
+    mistake = parse(line, with_session=True)
+    assert isinstance(mistake, Mistake)
+    assert "is not closed" in mistake.why
+
+
 def test_the_longest_drop_and_more() -> None:
     """Ten minutes are fine, a moment more is explained."""
     assert parse("/drop 600", with_session=True) == Drop(600.0)

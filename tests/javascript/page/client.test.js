@@ -28,6 +28,14 @@ test("who wished for a taken name is told both", () => {
   assert.deepEqual(texts(client), ["ana is taken, so you are ana-2; /nick changes it."]);
 });
 
+test("a name that cannot be one is not called taken", () => {
+  const client = newClient();
+  client.opened(0, []);
+  client.heard({ t: "entered", name: "a-b", epoch: "e1", notice: "There cannot be a space in a name." }, 0);
+
+  assert.deepEqual(texts(client), ["You are a-b.", "There cannot be a space in a name."]);
+});
+
 test("history is shown when it is there whole, and counts as read", () => {
   const client = newClient();
   client.opened(0, []);
@@ -254,7 +262,10 @@ test("a gap says what is missing", () => {
   const { reading } = client.rooms.get("lobby");
   client.read("lobby", reading, { position: { epoch: "e1", offset: 9 }, gap: "expired" }, 1);
 
-  assert.equal(texts(client).at(-1), "Some lines of #lobby cannot be shown: Older lines than these are no longer kept.");
+  assert.equal(texts(client).at(-1), "#lobby: Older lines than these are no longer kept.");
+  client.read("lobby", reading, { position: { epoch: "e1", offset: 10 }, gap: "damaged" }, 1);
+
+  assert.equal(texts(client).at(-1), "#lobby: Some lines are damaged on the server's disk and cannot be shown.");
 });
 
 // ... elsewhere...

@@ -8,7 +8,7 @@ import test from "node:test";
 
 import { parse } from "../../../src/landline/apps/chat/page/commands.js";
 import { pieces } from "../../../src/landline/apps/chat/page/links.js";
-import { oneLine, roomName, safeText, validLine } from "../../../src/landline/apps/chat/page/text.js";
+import { oneLine, roomName, safeText, validLine, whyNoName } from "../../../src/landline/apps/chat/page/text.js";
 import { dayOf, timeOf } from "../../../src/landline/apps/chat/page/times.js";
 import { draw63, lineOf, sayOf, topicOf } from "../../../src/landline/apps/chat/page/wire.js";
 import { Sha256 } from "../../../src/landline/javascript/sha256.js";
@@ -31,6 +31,17 @@ test("a line at its limits is said, and one past them is not", () => {
   assert.throws(() => validLine("x\n".repeat(100) + "x"), /101, and 100 is the most/);
   assert.throws(() => validLine(" \n\u200b "), /nothing to say/);
   assert.equal(validLine("\n  code \n"), "  code");
+});
+
+test("what cannot be a name is said before one comes in", () => {
+  for (const name of ["ana", " Zoë ", "o'brien", "李雷", "अनीता", "guests", "7up"]) assert.equal(whyNoName(name), "");
+  assert.equal(whyNoName("a b"), "There cannot be a space in a name: letters, digits and - _ . ' can.");
+  assert.match(whyNoName("a@b"), /the character @ in a name/);
+  assert.match(whyNoName("a\u200bb"), /the character U\+200B in a name/);
+  assert.match(whyNoName("-ana"), /first character/);
+  assert.match(whyNoName("Host"), /reserved/);
+  assert.match(whyNoName("guest-7"), /given by the server/);
+  assert.match(whyNoName("  "), /empty/);
 });
 
 test("commands are read as in the terminal", () => {

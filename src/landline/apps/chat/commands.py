@@ -228,6 +228,8 @@ def _file_and_name(rest: str) -> Command | None:
     if _is_quoted(rest) or not (path.strip() and last.startswith("@") and len(last) > 1):
         path, last = rest, ""
     path = path.strip()
+    if path[:1] in ("'", '"') and path.count(path[0]) == 1:
+        return Mistake(f"The quote {path[0]} before the file is not closed: /send {path}{path[0]}.")
     path = path[1:-1] if _is_quoted(path) else path
     return Send(path, last[1:]) if path else None
 

@@ -9,12 +9,13 @@ from collections.abc import Sequence
 from typing import Final
 
 from landline.apps.chat import wire
-from landline.storage import EXPIRED, HISTORY_REPLACED
+from landline.storage import DAMAGED, EXPIRED, HISTORY_REPLACED
 
 SHOWN_NAMES: Final = 50
 """Names in one list; more would push everything else off the screen."""
 SHOWN_ROOMS: Final = 50
 SENTENCES: Final = {
+    DAMAGED: "Some lines are damaged on the server's disk and cannot be shown.",
     EXPIRED: "Older lines than these are no longer kept.",
     HISTORY_REPLACED: "This server's history is not the one that you knew, so what was missed cannot be told.",
 }

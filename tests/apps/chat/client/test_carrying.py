@@ -254,6 +254,15 @@ def test_what_is_no_file_is_told(tmp_path: Path) -> None:
             find_file(typed)
 
 
+def test_a_name_without_its_at_is_noticed(tmp_path: Path) -> None:
+    """Where what stands before it is a file; else nothing is guessed."""
+    path = make_file(tmp_path / "my report.pdf", 1)
+    with pytest.raises(ValueError, match=rf"Did you mean /send {path} @ben\?$"):
+        find_file(f"{path} ben")
+    with pytest.raises(ValueError, match=r"no such file or directory\.$"):
+        find_file(f"{path.parent} ben")
+
+
 def test_a_file_is_found_where_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """From here, or from home; of a name that is too long, the end."""
     path = make_file(tmp_path / f"{'x' * 246}.txt", 3)

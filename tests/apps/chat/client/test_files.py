@@ -49,6 +49,17 @@ def offering(typed: str = "/send a.bin @ben") -> tuple[Client, int]:
     return client, request.file
 
 
+def test_whom_a_file_is_for_is_the_servers_business_where_the_name_is_the_houses() -> None:
+    """It knows whether somebody is called so, and takes files; other names that cannot be are refused here."""
+    client = sitting()
+    client.typed("/send a.bin @host", 1.0)
+    client.typed("/send a.bin @a$b", 1.0)
+    assert [request.to for request in sent(client, wire.OfferFile)] == ["host"]
+    assert [said.text for said in told(client, events.Said)] == [
+        "There cannot be the character $ in a name: letters, digits and - _ . ' can."
+    ]
+
+
 def accepting() -> Client:
     """A client that has accepted what ben offers."""
     client = sitting()

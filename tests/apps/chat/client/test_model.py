@@ -91,6 +91,15 @@ def test_a_taken_name_is_told() -> None:
     assert client.name == "ana-2"
 
 
+def test_a_name_that_cannot_be_one_is_not_called_taken() -> None:
+    """What the server says of it is told instead."""
+    client = new_client()
+    client.opened(0.0)
+    client.heard(wire.Entered("a-b", "e1", "There cannot be a space in a name."), 0.0)
+
+    assert client.events() == [events.Named("a-b"), events.Said("There cannot be a space in a name.")]
+
+
 def test_history_on_joining_is_shown_as_old() -> None:
     """What was said before we came is shown, marked old, and nothing counts as missed."""
     client = new_client()
@@ -261,7 +270,7 @@ def test_a_gap_is_told_as_a_sentence_in_its_place() -> None:
     )
     gap(8, 9, DAMAGED)
 
-    damaged = events.Unreachable("lobby", "Some lines in between cannot be told: damaged.")
+    damaged = events.Unreachable("lobby", "Some lines are damaged on the server's disk and cannot be shown.")
     assert client.events() == [
         damaged,
         events.Heard("lobby", line(4, "ben", "four"), own=False, old=True),

@@ -178,6 +178,11 @@ def test_many_members_are_counted() -> None:
 @pytest.mark.parametrize(
     ("event", "told"),
     [
+        (
+            events.Unreachable("tea", "Some lines are damaged on the server's disk and cannot be shown."),
+            "· #tea: Some lines are damaged on the server's disk and cannot be shown.\n",
+        ),
+        (events.Unreachable("tea", "it is away"), "· #tea: it is away.\n"),
         (events.CallMissed("ben"), "☎ Missed call from ben.\n"),
         (events.NoCall("ben", "they declined"), "☎ No call with ben: they declined.\n"),
         (

@@ -44,6 +44,24 @@ async def test_whoever_leaves_is_told_what_did_not_go_out(tmp_path: Path) -> Non
         assert ana.errors == []
 
 
+async def test_a_name_that_cannot_be_one_is_told_before_one_comes_in(tmp_path: Path) -> None:
+    """The question stays until there is one that can; it says what closing the tab is."""
+    async with served_chat(tmp_path) as chat, a_browser() as browser:
+        ana = await somebody(browser)
+        await ana.page.goto(chat.page)
+        await ana.page.fill("#asked", "a b")
+        await ana.page.keyboard.press("Enter")
+        await expect(ana.page.locator("#why")).to_have_text(
+            "There cannot be a space in a name: letters, digits and - _ . ' can."
+        )
+        await expect(ana.page.locator("dialog[open]")).to_contain_text("To go, press Leave:")
+        await ana.page.fill("#asked", "ana")
+        await ana.page.keyboard.press("Enter")
+        await ana.connected()
+        await expect(ana.page.locator("#me")).to_have_text("ana")
+        assert ana.errors == []
+
+
 async def test_escape_closes_a_list_and_does_nothing_else(tmp_path: Path) -> None:
     """Whoever has scrolled back stays there, and goes to the newest line with the next one."""
     async with served_chat(tmp_path, lines=60) as chat, a_browser() as browser:

@@ -8,6 +8,8 @@ import pytest
 
 pytest.importorskip("playwright", reason="needs playwright: make setup-browser")
 
+from playwright.async_api import expect
+
 from tests.apps.chat.page.browsing import a_browser, somebody
 from tests.apps.chat.page.served import served_chat
 
@@ -36,6 +38,18 @@ async def test_two_pages_a_terminal_and_nc_read_the_same_room(tmp_path: Path) ->
         people = await ana.page.inner_text("#people-list")
         assert [name for name in ("ana", "ben", "cleo", "dan") if name not in people] == []
         assert ana.errors + ben.errors == []
+
+
+async def test_people_are_told_apart_where_there_is_little_room(tmp_path: Path) -> None:
+    """Of the name and what is said about it, the name is whole."""
+    async with served_chat(tmp_path) as chat, a_browser() as browser:
+        ana = await somebody(browser, viewport={"width": 1100, "height": 760})
+        await chat.nc("plain-caller")
+        await ana.come(chat.page, "ana")
+        name = ana.page.locator("#people-list bdi", has_text="plain-caller")
+        await expect(name).to_be_visible()
+
+        assert await name.evaluate("(node) => node.scrollWidth <= node.clientWidth")
 
 
 async def test_what_is_said_in_private_reaches_one_person(tmp_path: Path) -> None:

@@ -61,7 +61,7 @@ async def test_what_is_said_while_the_past_is_read_is_part_of_the_past(listener:
         assert storage.asked
         await chat.say(ana, "lobby", "between")
         storage.gate.set()
-        lines = await reading
+        lines, _ = await reading
         await chat.say(ana, "lobby", "after")
 
         assert [line.text for line in lines] == ["between"]
@@ -82,7 +82,7 @@ async def test_where_the_past_cannot_be_read_the_present_goes_on(listener: Liste
         ana = listener()
         await enter(chat, ana, "ana")
 
-        assert await chat.recent(ana, "lobby") == []
+        assert await chat.recent(ana, "lobby") == ([], "")
         ben = listener()
         await enter(chat, ben, "ben")
         await chat.say(ben, "lobby", "hello")

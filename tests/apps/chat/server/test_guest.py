@@ -13,6 +13,7 @@ from landline.apps.chat.limits import ChatLimits
 from landline.apps.chat.plain.caller import Refused
 from landline.apps.chat.server import calls
 from landline.apps.chat.server.guest import Desk, Guest
+from landline.apps.chat.server.history import Recent
 from tests.apps.chat.reading import Said
 
 Lining = Callable[[], Any]
@@ -53,6 +54,25 @@ async def test_a_guest_is_shown_a_few_lines_only(open_chat_with: Any, written_li
     await Guest(line, served.chat).enter()
 
     assert line.calls()[-1][-1] == [("ana", "1"), ("ana", "2")]
+
+
+async def test_a_guest_is_told_that_lines_are_damaged(
+    open_chat_with: Any, written_line: Lining, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In the room that they come into, and in the one that they go to."""
+    served, line = await open_chat_with(), written_line()
+    missing = "Some lines are damaged."
+
+    async def recent(*args: Any) -> Recent:
+        return Recent([], missing)
+
+    monkeypatch.setattr(served.chat.history, "recent", recent)
+    guest = Guest(line, served.chat)
+    await guest.enter()
+    assert line.calls()[-1] == ("noticed", missing)
+    await guest.do(commands.Join("tea"))
+
+    assert line.calls()[-2:] == [("recalled", []), ("noticed", missing)]
 
 
 async def test_a_guest_in_a_full_chat_or_lobby_is_refused_and_leaves_nothing_behind(

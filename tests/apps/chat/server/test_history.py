@@ -6,7 +6,10 @@ import asyncio
 import contextlib
 import gc
 import itertools
+import sqlite3
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import closing
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,7 +20,17 @@ from landline.apps.chat.limits import ChatLimits
 from landline.apps.chat.server.history import ROOM_KEYS, Beginning, History, Tell
 from landline.apps.chat.topics import ROOMS, topic_of
 from landline.errors import StorageError, StorageFull
-from landline.storage import DAMAGED, Change, Gap, MemoryStorage, Page, Position, Retention
+from landline.storage import (
+    DAMAGED,
+    Change,
+    Gap,
+    MemoryStorage,
+    Page,
+    Position,
+    Retention,
+    SQLiteStorage,
+    Storage,
+)
 
 Listening = Callable[..., Any]
 
@@ -61,7 +74,7 @@ _numbers = itertools.count()
 
 
 @contextlib.asynccontextmanager
-async def opened(storage: MemoryStorage, teller: Tell | None = None, **limits: Any) -> AsyncIterator[History]:
+async def opened(storage: Storage, teller: Tell | None = None, **limits: Any) -> AsyncIterator[History]:
     """One life of a server with the topics of rooms, and the history in it."""
     server = landline.Server(storage=storage)
     server.topic(ROOMS, history_age=None)
@@ -308,7 +321,7 @@ async def test_a_room_that_gave_way_is_forgotten_and_its_lines_stay(listener: Li
         await history.refresh()
 
         assert await storage.get(ROOM_KEYS + "tea") is None
-        assert [line.text for line in await history.recent("tea", 9, history.told)] == ["hello"]
+        assert [line.text for line in (await history.recent("tea", 9, history.told)).lines] == ["hello"]
 
 
 class RacingStorage(SlowStorage):
@@ -393,10 +406,10 @@ async def test_the_last_lines_are_of_this_room_alone(listener: Listening) -> Non
     async with opened(MemoryStorage()) as history:
         await said(history, listener, 5)
         await said(history, listener, 5, "tea")
-        lines = await history.recent("lobby", 2, history.told)
+        lines, _ = await history.recent("lobby", 2, history.told)
 
         assert [line.text for line in lines] == ["lobby 3", "lobby 4"]
-        assert await history.recent("lobby", 0, history.told) == []
+        assert await history.recent("lobby", 0, history.told) == ([], "")
 
 
 @pytest.mark.parametrize(("wanted", "after", "until"), [(2, 3, 5), (5, 0, 5), (9, 0, 5)])
@@ -454,6 +467,26 @@ async def test_what_is_behind_a_damaged_line_is_history_too(listener: Listening)
         assert await history.beginning("lobby", last) == Beginning(last, 0, "")
 
 
+@pytest.mark.parametrize("offsets", [(1,), (2,), (3,), (1, 2, 3)])
+async def test_lines_that_are_damaged_are_told_as_missing(
+    listener: Listening, tmp_path: Path, offsets: tuple[int, ...]
+) -> None:
+    """Wherever they are, to whoever is shown the last lines and to whoever reads them; their room is not forgotten for it."""
+    path = tmp_path / "chat.db"
+    async with opened(SQLiteStorage(path)) as history:
+        await said(history, listener, 3)
+    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        connection.executemany("UPDATE records SET data = x'00' WHERE offset = ?", [(at,) for at in offsets])
+    async with opened(SQLiteStorage(path)) as history:
+        lines, missing = await history.recent("lobby", 3, history.told)
+        assert [line.offset for line in lines] == [at for at in (1, 2, 3) if at not in offsets]
+        assert missing == "Some lines are damaged on the server's disk and cannot be shown."
+        after, until, _ = await history.beginning("lobby", None)
+        assert (after.offset, until) == (0, 3)
+        await history.refresh()
+        assert list(history.rooms) == ["lobby"]
+
+
 async def test_what_was_seen_in_an_earlier_life_of_the_server_counts(listener: Listening) -> None:
     """A restart of the server makes no gap."""
     storage = MemoryStorage()
@@ -498,7 +531,7 @@ async def test_what_is_no_line_is_left_out(listener: Listening) -> None:
         await storage.append(topic_of("lobby"), b"\xc1more of it")
         await said(history, listener, 1)
 
-        assert [line.text for line in await history.recent("lobby", 9, history.told)] == ["lobby 0"]
+        assert [line.text for line in (await history.recent("lobby", 9, history.told)).lines] == ["lobby 0"]
 
 
 # Looking further back.

@@ -36,13 +36,22 @@ def find_file(typed: str) -> tuple[Path, str, int]:
                 pass
     except (OSError, RuntimeError, ValueError) as error:
         why = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-        raise ValueError(f"{typed} cannot be read: {why.lower()}.") from None
+        raise ValueError(f"{typed} cannot be read: {why.lower()}.{_hint(typed)}") from None
     if stat.S_ISDIR(about.st_mode):
         raise ValueError(f"{typed} is a folder; `landline send` sends folders.")
     if not stat.S_ISREG(about.st_mode):
         raise ValueError(f"{typed} is no file.")
     name = path.name.encode(errors="replace").decode()
     return path, name[-TEXT.file_name :], about.st_size
+
+
+def _hint(typed: str) -> str:
+    """Return what was meant where the last word is somebody's name: it has no @ before it."""
+    file, _, name = typed.rpartition(" ")
+    with contextlib.suppress(OSError, RuntimeError, ValueError):
+        if file and Path(file).expanduser().is_file():
+            return f" Did you mean /send {file} @{name}?"
+    return ""
 
 
 class FileCarriers:

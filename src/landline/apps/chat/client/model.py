@@ -266,7 +266,9 @@ class Client(Typist):
         self._epoch = told.epoch
         self._line_back(now, restarted=restarted)
         if told.name != self._wished or not again:
-            self._tell(events.Named(told.name, self._wished if told.name != self._wished else ""))
+            # Where the notice says why it is another name, it is not for somebody who has the one that was wished for.
+            is_taken = told.name != self._wished and not told.notice
+            self._tell(events.Named(told.name, self._wished if is_taken else ""))
         elif told.name != self.name:
             self._tell(events.Named(told.name))
         self.name = self._wished = told.name

@@ -243,7 +243,7 @@ def _words(event: events.Event, client: Client) -> str:
         case events.LookedBack():
             return _looked_back(event)
         case events.Unreachable(room, why):
-            return f"Some lines of #{_one(room)} cannot be shown: {_one(why)}."
+            return f"#{_one(room)}: {_one(why).rstrip('.')}."
         case events.Named(name, wished):
             return (
                 f"{_one(wished)} is taken, so you are {_one(name)}; /nick changes it."

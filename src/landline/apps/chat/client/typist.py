@@ -148,7 +148,8 @@ class Typist(ABC):
     ) -> None:
         match command:
             case commands.Send(path, to):
-                to = text.valid_name(to) if to else aim.call
+                # A reserved name is refused by whoever knows whether somebody is called that.
+                to = (to if text.is_reserved(to) else text.valid_name(to)) if to else aim.call
                 self.files.offer(path, to, "" if to else aim.room, now)
             case commands.Accept(number):
                 self.files.accept(number, now)

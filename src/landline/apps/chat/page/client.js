@@ -282,7 +282,9 @@ export class Client extends Typist {
     const restarted = again && told.epoch !== this._epoch;
     this._epoch = told.epoch;
     this._lineBack(now, restarted);
-    if (told.name !== this.wished || !again) this.tell("line", words.named(told.name, told.name === this.wished ? "" : this.wished));
+    // Where the notice says why it is another name, it is not for somebody who has the one that was wished for.
+    const taken = told.name === this.wished || told.notice ? "" : this.wished;
+    if (told.name !== this.wished || !again) this.tell("line", words.named(told.name, taken));
     else if (told.name !== this.name) this.tell("line", words.named(told.name, ""));
     this.name = this.wished = told.name;
     if (told.notice) this.tell("plain", words.sentence(told.notice));

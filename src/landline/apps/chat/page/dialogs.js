@@ -3,7 +3,7 @@
  * keyboard in.
  */
 
-import { apart, byId, make } from "./dom.js";
+import { apart, byId, make, setText } from "./dom.js";
 import { VERBS } from "./commands.js";
 import { oneLine } from "./text.js";
 
@@ -17,17 +17,21 @@ import { oneLine } from "./text.js";
  * @param {string} [about.value]
  * @param {string} [about.about] more words
  * @param {number} [about.most] characters
+ * @param {(answer: string) => string} [about.check] says why an answer will not do, as a sentence; empty when it does
  * @param {boolean} [about.isNeeded] there is no way around it
  * @param {Node[]} [about.more]
  * @param {(dialog: HTMLDialogElement) => void} [about.opened]
  * @returns {Promise<string>} empty when it was closed
  */
-export function ask({ title, label, button, value = "", about = "", most = 200, isNeeded = false, more = [], opened }) {
+export function ask({ title, label, button, value = "", about = "", most = 200, check = () => "", isNeeded = false, more = [], opened }) {
   const field = make("input", { id: "asked", type: "text", value, maxLength: most, required: true, autocomplete: "off", spellcheck: false });
+  const why = make("p", { id: "why", class: "why", role: "alert" });
+  field.setAttribute("aria-describedby", "why");
   const { dialog, closed } = open(title, [
     about ? make("p", {}, about) : null,
     make("label", { htmlFor: "asked" }, label),
     field,
+    why,
     ...more,
     make(
       "div",
@@ -39,8 +43,11 @@ export function ask({ title, label, button, value = "", about = "", most = 200, 
   let answer = "";
   dialog.querySelector("form")?.addEventListener("submit", (event) => {
     event.preventDefault();
-    answer = field.value.trim();
-    if (answer) dialog.close();
+    const typed = field.value.trim();
+    setText(why, typed && check(typed));
+    if (!typed || why.textContent) return;
+    answer = typed;
+    dialog.close();
   });
   if (isNeeded) keepOpen(dialog);
   opened?.(dialog);

@@ -13,7 +13,7 @@ import { findIdentity, holdWith } from "./identity.js";
 import { inviteIn, keepInvite, takeInvites } from "./invite.js";
 import { keptBy, storageOf } from "./kept.js";
 import { Link } from "./link.js";
-import { oneLine } from "./text.js";
+import { oneLine, whyNoName } from "./text.js";
 import { View } from "./view.js";
 import { draw63 } from "./wire.js";
 
@@ -73,7 +73,9 @@ function shown(client, invite) {
 }
 
 function askName() {
-  return ask({ title: "Welcome", label: "What shall we call you?", button: "Come in", most: 32, isNeeded: true });
+  const hint = "To go, press Leave: where you only close the tab, your name stays yours for some minutes, and others read “line down”.";
+  const more = [make("p", { class: "hint" }, hint)];
+  return ask({ title: "Welcome", more, label: "What shall we call you?", button: "Come in", most: 32, isNeeded: true, check: whyNoName });
 }
 
 /** @param {string} reason why the server let nobody in */

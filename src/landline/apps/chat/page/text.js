@@ -21,6 +21,11 @@ const BROKEN = /[\p{Cs}\p{Noncharacter_Code_Point}]/u;
 // The joiners (Persian, Indic scripts, families of emoji) and the number signs that are drawn like letters.
 const FORMAT_KEPT = /[\u200c\u200d\u0600-\u0605\u06dd\u070f\u0890\u0891\u08e2\u{110bd}\u{110cd}]/u;
 
+const NAME_CHARACTER = /[\p{L}\p{M}\p{Nd}\-_.']/u;
+const SEEN = /[\p{N}\p{P}\p{S}]/u;
+const RESERVED = new Set(["host", "server", "landline", "system", "operator", "everyone", "nobody", "you", "me", "webhook"]);
+const GUEST = /^guest([-_.']+[0-9]*)*$/i;
+
 /**
  * Text without anything that could disturb what stands around it.
  *
@@ -103,6 +108,25 @@ export function roomName(text) {
 export function shortEnough(text, most) {
   if (text.length > most) throw new RangeError(`That is far too long for a name: ${counted(text.length)} characters.`);
   return text;
+}
+
+/**
+ * Why this cannot be somebody's name, as far as that is known here; the server says the rest. Empty when it may be one.
+ *
+ * @param {string} text
+ */
+export function whyNoName(text) {
+  const name = text.trim().normalize("NFC");
+  if (!name) return "An empty line cannot be a name.";
+  const wrong = [...name].find((char) => !NAME_CHARACTER.test(char));
+  if (wrong) {
+    const code = (wrong.codePointAt(0) ?? 0).toString(16).toUpperCase().padStart(4, "0");
+    const shown = wrong === " " ? "a space" : `the character ${SEEN.test(wrong) ? wrong : `U+${code}`}`;
+    return `There cannot be ${shown} in a name: letters, digits and - _ . ' can.`;
+  }
+  if (!/^[\p{L}\p{Nd}]/u.test(name)) return "The first character of a name is a letter or a digit.";
+  if (RESERVED.has(name.toLowerCase())) return `The name ${name} is reserved; please take another one.`;
+  return GUEST.test(name) ? "The names of guests are given by the server; please take another one." : "";
 }
 
 /** Whether two names are surely the same. @param {string} one @param {string} other */

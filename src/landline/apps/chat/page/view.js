@@ -9,6 +9,7 @@ import { Log } from "./log.js";
 import { Sides } from "./sides.js";
 import { Status } from "./status.js";
 import { Transfers } from "./transfers.js";
+import { whyNoName } from "./text.js";
 import { CALL } from "./typist.js";
 import { left } from "./words.js";
 
@@ -154,7 +155,7 @@ export class View {
   }
 
   async _rename() {
-    const name = await ask({ title: "Change your name", label: "Name", button: "Change", value: this._client.name, most: 32 });
+    const name = await ask({ title: "Change your name", label: "Name", button: "Change", value: this._client.name, most: 32, check: whyNoName });
     if (name) this._act(() => this._client.rename(name, this._now()));
   }
 

@@ -10,6 +10,7 @@ const NAMES_SHOWN = 12; // when one enters a room; the people's list names them 
 
 /** Why lines are missing, by the reason of the gap. @type {Record<string, string>} */
 const MISSING = {
+  damaged: "Some lines are damaged on the server's disk and cannot be shown.",
   expired: "Older lines than these are no longer kept.",
   "history replaced": "This server's history is not the one that you knew, so what was missed cannot be told.",
 };
@@ -21,7 +22,7 @@ export function missing(reason) {
 
 /** @param {string} room @param {string} why */
 export function unreachable(room, why) {
-  return `Some lines of #${oneLine(room)} cannot be shown: ${oneLine(why).replace(/\.$/, "")}.`;
+  return `#${oneLine(room)}: ${sentence(why)}`;
 }
 
 /** @param {number} count */

@@ -13,7 +13,8 @@ import landline
 from landline.apps.chat import wire
 from landline.apps.chat.limits import ChatLimits
 from landline.apps.chat.server import calls
-from landline.apps.chat.server.history import History
+from landline.apps.chat.server.absences import Absences
+from landline.apps.chat.server.history import History, Recent
 from landline.apps.chat.server.house import House
 from landline.apps.chat.server.people import Listener, Person, Refusal
 from landline.errors import StorageError
@@ -58,9 +59,11 @@ class Chat:
         limits: see there.
         clock: the wall clock in seconds since 1970, for people to read.
         farewell: what everybody is told when the server closes.
+        window: seconds for which a name is held for whoever has not come back since the server was started again.
 
     Attributes:
         farewell: see there.
+        absences: holds these.
         hits: how often people hit which limit of the chat.
         speakers: who vets the lines of which session, by its id: who it is.
     """
@@ -73,6 +76,7 @@ class Chat:
         clock: Callable[[], float] = time.time,
         *,
         farewell: str = "",
+        window: float = 0.0,
     ) -> None:
         self.farewell = farewell
         self.limits = limits or ChatLimits()
@@ -80,26 +84,31 @@ class Chat:
         self.speakers: dict[str, Speaker] = {}
         self._loop = asyncio.get_running_loop()
         self.house = House(self.limits, self.history.rooms, self._loop.time, self._left)
+        self.absences = Absences(storage, self.house, window)
         self.hits = Hits(logger, self._loop.time)
         self._server = server
         self._storage = storage
-        self._watching: asyncio.Task[None] | None = None
+        self._running: list[asyncio.Task[None]] = []
         self._expiry: asyncio.TimerHandle | None = None
 
     async def open(self) -> None:
-        """Learn what was said before; the server need not listen yet."""
+        """Learn what was said before, and who may come back; the server need not listen yet."""
         await self.history.open()
+        await self.absences.open()
 
     def start(self) -> None:
         """Tell what is said, and whose line is down, now that the server listens."""
         self.history.start()
-        self._watching = asyncio.create_task(self._watch(), name="watching who is here")
+        self._running = [
+            asyncio.create_task(self._watch(), name="watching who is here"),
+            asyncio.create_task(self.absences.run(), name="waiting for who may come back"),
+        ]
 
     async def close(self) -> None:
         """Tell nothing more: the server does not listen any more."""
-        if self._watching is not None:
-            self._watching.cancel()
-            await asyncio.wait([self._watching])
+        for task in self._running:
+            task.cancel()
+        await asyncio.gather(*self._running, return_exceptions=True)
         if self._expiry is not None:
             self._expiry.cancel()
         await self.history.close()
@@ -220,20 +229,20 @@ class Chat:
         if calls.unanswered(call):
             self.hit(person, "chat.ring_timeout", "a call was not answered")
 
-    async def recent(self, person: Listener, room_name: str) -> list[wire.Line]:
+    async def recent(self, person: Listener, room_name: str) -> Recent:
         """Return the last lines of a room that the person just joined; what is said after them they are told."""
         room = person.rooms[room_name]
         while True:
             to = self.history.told
             try:
-                lines = await self.history.recent(room.name, self.limits.recent, to)
+                recent = await self.history.recent(room.name, self.limits.recent, to)
             except StorageError:
-                lines = []
+                recent = Recent([], "")
             else:
                 if room.last > to.offset:
                     continue
             self.house.rooms.listen(person, room)
-            return lines
+            return recent
 
     def _tell(self, room_name: str, line: wire.Line, speaker: Person | None) -> int:
         room = self.house.rooms.get(room_name)

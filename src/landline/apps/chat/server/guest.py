@@ -14,6 +14,7 @@ from landline.apps.chat.plain import caller as plain_caller
 from landline.apps.chat.server import calls
 from landline.apps.chat.server.chat import Chat
 from landline.apps.chat.server.founding import source
+from landline.apps.chat.server.history import Recent
 from landline.apps.chat.server.people import Listener, Refusal, Telling
 from landline.apps.chat.words import listed_members, listed_rooms, news
 from landline.settings import DEFAULT_ROOM
@@ -99,7 +100,8 @@ class Guest(Listener):
             self._house.leave(self)
             raise
         others = [person.name for person in room.members if person is not self]
-        self.line.welcome(self.name, room.name, others, [(line.name, line.text) for line in recent])
+        self.line.welcome(self.name, room.name, others, [(line.name, line.text) for line in recent.lines])
+        self._missing(recent)
 
     def _claim_name(self) -> None:
         self._house.enter_as_guest(self)
@@ -188,11 +190,16 @@ class Guest(Listener):
             raise Refusal(f"You are in {before} already.")
         self._house.rooms.leave(self, before)
         self.line.moved(room.name)
-        lines = await self._chat.recent(self, room.name)
+        recent = await self._chat.recent(self, room.name)
         others = [person.as_member() for person in room.members if person is not self]
         company = listed_members(room.name, others) if others else "Nobody else is there."
         self.line.told(f"You are in {room.name} now. {company}")
-        self.line.recalled([(line.name, line.text) for line in lines])
+        self.line.recalled([(line.name, line.text) for line in recent.lines])
+        self._missing(recent)
+
+    def _missing(self, recent: Recent) -> None:
+        if recent.missing:
+            self.line.noticed(recent.missing)
 
     @contextmanager
     def _refusals(self) -> Iterator[None]:

@@ -19,7 +19,7 @@ from landline.apps.chat.server.people import Person
 from landline.apps.chat.topics import ROOMS, room_of, said_room, topic_of
 from landline.apps.chat.words import SENTENCES
 from landline.errors import StorageClosed, StorageError
-from landline.storage import HISTORY_REPLACED, Gap, Page, Position, Storage
+from landline.storage import DAMAGED, HISTORY_REPLACED, Gap, Page, Position, Storage
 
 logger = logging.getLogger("landline.apps.chat")
 
@@ -37,6 +37,14 @@ class Beginning(NamedTuple):
     after: wire.Seen
     until: int
     missing: str
+
+
+class Recent(NamedTuple):
+    """What whoever joins a room is told of what was said there."""
+
+    lines: list[wire.Line]
+    missing: str
+    """Why some among them cannot be told."""
 
 
 class _Saying(NamedTuple):
@@ -122,9 +130,9 @@ class History:
         return names
 
     async def _last(self, room: str, to: Position | None = None) -> int:
-        """Return the offset of a room's last line, up to a position, or 0."""
-        publications = (await self._storage.last(topic_of(room), 1, to=to)).publications
-        return publications[-1].position.offset if publications else 0
+        """Return the offset of a room's last line, up to a position, or 0; one that is damaged counts, since it is told as missing."""
+        places = _places(await self._storage.last(topic_of(room), 1, to=to))
+        return places[-1].offset if places else 0
 
     async def close(self) -> None:
         """Tell nothing more, now that the server does not listen any more: everything said is stored."""
@@ -230,11 +238,13 @@ class History:
 
     # ... and looking back.
 
-    async def recent(self, room: str, count: int, to: Position) -> list[wire.Line]:
+    async def recent(self, room: str, count: int, to: Position) -> Recent:
         """Return the last lines of a room up to a position."""
         if count < 1:
-            return []
-        return _lines(await self._server.last(topic_of(room), count, to=to))
+            return Recent([], "")
+        page = await self._server.last(topic_of(room), count, to=to)
+        is_damaged = any(gap.reason == DAMAGED for gap in page.gaps)
+        return Recent(_lines(page), SENTENCES[DAMAGED] if is_damaged else "")
 
     async def earlier(self, request: wire.Earlier, room: str) -> wire.EarlierLines:
         """Return the lines of a room that somebody who is in it looks back at.
@@ -264,10 +274,10 @@ class History:
                 return Beginning(seen, end if page.publications or end > page.end.offset else 0, "")
             missing = SENTENCES[HISTORY_REPLACED]
         count = self._limits.history
-        lines = (await self._server.last(topic, count, to=to)).publications if count else []
-        if not lines:
+        places = _places(await self._server.last(topic, count, to=to)) if count else []
+        if not places:
             return Beginning(wire.Seen(to.epoch, to.offset), 0, missing)
-        first, last = lines[0].position, lines[-1].position
+        first, last = places[0], places[-1]
         return Beginning(wire.Seen(first.epoch, first.offset - 1), last.offset, missing)
 
 
@@ -281,6 +291,13 @@ def _lines(page: Page) -> list[wire.Line]:
         else:
             lines.append(kept.line(publication.position.offset))
     return lines
+
+
+def _places(page: Page) -> list[Position]:
+    """Return where the lines of a page are, those that are damaged included."""
+    damaged = [gap.to for gap in page.gaps if gap.reason == DAMAGED]
+    lines = [publication.position for publication in page.publications]
+    return sorted(damaged + lines, key=lambda place: place.offset)
 
 
 def _starts_over(gap: Gap) -> bool:

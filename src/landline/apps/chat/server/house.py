@@ -15,7 +15,7 @@ from landline.apps.chat.server import calls
 from landline.apps.chat.server.calls import Call
 from landline.apps.chat.server.files import FileOffers
 from landline.apps.chat.server.names import Names
-from landline.apps.chat.server.people import Person, Refusal, Telling
+from landline.apps.chat.server.people import Absent, Person, Refusal, Telling
 from landline.apps.chat.server.rooms import Rooms, valid_room
 
 
@@ -30,6 +30,7 @@ class House:
 
     Attributes:
         operator: who sits at the server's terminal, if anybody.
+        is_closing: everybody goes at once, and may come back to the next life of the server.
     """
 
     def __init__(
@@ -45,7 +46,7 @@ class House:
         self.files = FileOffers(limits, clock, self.by_client, self._in_room)
         self.operator: Person | None = None
         self._clients: dict[int, Person] = {}
-        self._is_closing = False
+        self.is_closing = False
 
     # Coming...
 
@@ -95,6 +96,12 @@ class House:
         self.names.claim_reserved(person, name)
         self.operator = person
 
+    def expect(self, person: Absent) -> None:
+        """Hold the name of somebody who may come back; they ``leave`` when they do not. Where there is no room for them it is free."""
+        if len(self.names) < self.limits.people and not self.names.is_taken(person.name):
+            self.names.claim_reserved(person, person.name)
+            self._clients[person.client] = person
+
     def _has_room(self) -> None:
         if len(self.names) >= self.limits.people:
             raise Refusal(
@@ -122,11 +129,11 @@ class House:
             self.names.release(person)
         if self._clients.get(person.client) is person:
             del self._clients[person.client]
-            if not self._is_closing:
+            if not self.is_closing:
                 self.files.gone(person.client, why)
         if self.operator is person:
             self.operator = None
-        if self._is_closing:
+        if self.is_closing:
             person.rooms.clear()  # everybody goes at once: nobody needs to be told of each
             return
         calls.gone(person)
@@ -134,7 +141,7 @@ class House:
 
     def close(self, notice: str) -> None:
         """Tell everybody that the house closes; from here on nobody is told who goes."""
-        self._is_closing = True
+        self.is_closing = True
         telling = Telling(wire.Notice(notice))
         for person in self.names:
             person.tell(telling)
@@ -159,7 +166,7 @@ class House:
 
     def set_away(self, person: Person, away: bool) -> None:
         """The person's line went down, or is back; everything of theirs is held meanwhile."""
-        if person.away != away and self.is_here(person) and not self._is_closing:
+        if person.away != away and self.is_here(person) and not self.is_closing:
             person.away = away
             self.rooms.tell_acquaintances(person, wire.Away(person.name, away), besides=person)
 
@@ -193,6 +200,10 @@ class House:
         other = self.names.find(to)
         if other is person:
             raise Refusal("That is you: nobody else heard it.")
+        if isinstance(other, Absent):
+            raise Refusal(
+                f"Since the server was started again {other.name} is not back yet; try again when they are."
+            )
         other.tell(Telling(wire.Whispered(person.name, line)))
         return other
 

@@ -104,6 +104,7 @@ class Member(Speaker):
             await asyncio.wait([relays])
             if self._closing is not None:
                 await self._closing
+            await self._chat.absences.forget(self.client)
 
     async def _first(self) -> wire.Enter | None:
         """Wait for them to say who they are; None when they do not, and the session is closed."""
@@ -132,6 +133,7 @@ class Member(Speaker):
             self._refused(refusal)
             await self._session.close(str(refusal))
             return False
+        await self._chat.absences.keep(self.client, self.name)
         await self._send(wire.Entered(self.name, self._chat.history.told.epoch, notice))
         await self._enter_rooms(list(request.rooms.items()))
         self._house.files.came(self)
@@ -250,6 +252,7 @@ class Member(Speaker):
                 house.rooms.leave(self, room)
             case wire.Rename(id, name):
                 house.rename(self, name)
+                await self._chat.absences.keep(self.client, self.name)
             case wire.ListRooms(id):
                 await self._send(wire.RoomList(id, house.rooms.listed()))
                 return

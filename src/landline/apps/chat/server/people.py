@@ -87,6 +87,20 @@ class Person(ABC):
         return f"<{type(self).__name__} {self.name!r}>"
 
 
+class Absent(Person):
+    """Somebody who was here in an earlier life of the server, and may come back: their name is held, and they can be told nothing."""
+
+    kind: ClassVar[str] = "session"
+
+    def __init__(self, client: int, name: str) -> None:
+        super().__init__(client)
+        self.name = name
+        self.away = True
+
+    def tell(self, telling: Telling) -> None:
+        """They do not hear it."""
+
+
 class Listener(Person):
     """Somebody who cannot read the rooms' topics, and is told what is said."""
 

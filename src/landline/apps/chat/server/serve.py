@@ -158,7 +158,7 @@ async def open_chat(
             app=serve_page, hosts=doors.hosts, origins=doors.origins, metrics_token=doors.metrics_token
         ),
     )
-    chat = Chat(server, storage, limits, farewell=CLOSING)
+    chat = Chat(server, storage, limits, farewell=CLOSING, window=connection.resume_window)
     desk = Desk(chat)
     files = None if doors.files is None else Files(doors.files, under=f"{FILES}/")
     site = Site(Webhook(chat, doors.webhook_token), files)
