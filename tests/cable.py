@@ -52,6 +52,8 @@ class Cable:
         )
         for space, end, address in ((self.server, ends[0], HERE), (self.other, ends[1], THERE)):
             ip("-n", space, "address", "add", f"{address}/24", "dev", end)
+            # Without an IPv6 address of its own: it would be good only a second or two later, and a browser then drops what it loads.
+            ip("-n", space, "link", "set", end, "addrgenmode", "none")
             ip("-n", space, "link", "set", end, "up")
             ip("-n", space, "route", "add", "default", "dev", end)
 

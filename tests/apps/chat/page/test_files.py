@@ -9,6 +9,8 @@ import pytest
 
 pytest.importorskip("playwright", reason="needs playwright: make setup-browser")
 
+from playwright.async_api import expect
+
 from tests.apps.chat.page.browsing import BOUND, Reader, a_browser, somebody
 from tests.apps.chat.page.served import served_chat
 from tests.patterns.files.house import content, make_file
@@ -84,8 +86,8 @@ async def test_a_dropped_file_is_offered_and_can_be_refused(tmp_path: Path) -> N
         await ben.page.click("#files >> text=Refuse")
 
         await ana.sees("ben does not want <b>x</b>gpj.exe.")
-        assert await ben.page.is_hidden("#files")
+        await expect(ben.page.locator("#files")).to_be_hidden(timeout=BOUND)
         assert await ben.page.locator("#files b").count() == 0
         await ana.page.click("#files >> text=Take back")
-        assert await ana.page.is_hidden("#files")
+        await expect(ana.page.locator("#files")).to_be_hidden(timeout=BOUND)
         assert ana.errors + ben.errors == []
