@@ -1,7 +1,7 @@
 """A server that takes files into a folder, and a client that sends one: whole or not at all, and on from where it stopped.
 
-python examples/files.py                     a server; it prints its address
-python examples/files.py ADDRESS FILE        sends a file there
+.venv/bin/python examples/files.py                     a server; it prints its address
+.venv/bin/python examples/files.py ADDRESS FILE        sends a file there
 """
 
 from __future__ import annotations

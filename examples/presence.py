@@ -1,8 +1,8 @@
 """Who is here: a server with one group, and clients that join it, say how they are, and watch each other.
 
-    python examples/presence.py serve
-    python examples/presence.py join ana
-    python examples/presence.py join ben
+    .venv/bin/python examples/presence.py serve
+    .venv/bin/python examples/presence.py join ana
+    .venv/bin/python examples/presence.py join ben
 
 What you type becomes your state; an end of input leaves. Kill one of them (``kill -9``): the others see that it is reconnecting, and after
 ten seconds that it has left. ``LANDLINE_PORT`` chooses another port.
