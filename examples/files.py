@@ -42,4 +42,7 @@ async def send(address: str, path: str) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(send(*sys.argv[1:]) if len(sys.argv) > 1 else serve())
+    try:
+        asyncio.run(send(*sys.argv[1:]) if len(sys.argv) > 1 else serve())
+    except landline.LandlineError as error:
+        sys.exit(str(error))

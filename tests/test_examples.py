@@ -288,7 +288,7 @@ def test_a_file_is_sent_to_a_server_that_takes_files(tmp_path: Path) -> None:
             [sys.executable, program, address, "folder"],
             cwd=tmp_path, capture_output=True, text=True, timeout=30, check=False,
         )  # fmt: skip
-        assert "TransferRefused: no folders, please" in refused.stderr
+        assert refused.stderr == "no folders, please\n"
     finally:
         server.kill()
         server.wait()
@@ -404,3 +404,23 @@ def test_the_programs_to_move_from_are_shown_as_they_are() -> None:
         path.read_text(encoding="utf-8") for path in MOVING
     )
     assert {name: importlib.metadata.version(name) for name, _ in versions} == dict(versions)
+
+
+@pytest.mark.parametrize(
+    "words", [["prices_server.py"], ["presence.py", "serve"], ["files.py", "nowhere", "x"]]
+)
+def test_what_keeps_an_example_from_its_work_is_one_sentence(words: list[str], tmp_path: Path) -> None:
+    """No traceback: the port is taken by another example, say, or the address is none."""
+    with socket.create_server(("localhost", 0)) as taken:
+        ended = subprocess.run(
+            [sys.executable, ROOT / "examples" / words[0], *words[1:]],
+            env=os.environ | {"LANDLINE_PORT": str(taken.getsockname()[1])},
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            timeout=50,
+            check=False,
+        )
+
+    assert ended.returncode == 1
+    assert re.fullmatch(r"(cannot listen|'nowhere' is not an address).*\n", ended.stderr)
