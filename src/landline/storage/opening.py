@@ -149,7 +149,7 @@ def check_header(path: Path) -> None:
         try:
             with path.open("rb") as file:
                 header = file.read(100)
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):  # the latter is told by who makes the folder
             return
     if not header:
         return
