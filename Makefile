@@ -132,7 +132,7 @@ setup-javascript:
 		cp tests/javascript/package.json tests/javascript/package-lock.json tests/javascript/.npmrc $(JAVASCRIPT)/ && \
 		npm ci --prefix $(JAVASCRIPT) --silent --no-audit --no-fund && touch $(JAVASCRIPT)/node_modules/.package-lock.json; }
 
-# Playwright, which drives the machine's own Chromium; it stands beside the tests' tools, since the tests use both.
+# Playwright, which drives the machine's own Chromium, /usr/bin/chromium (Debian's package `chromium`); it stands beside the tests' tools, since the tests use both.
 setup-browser: setup-test setup-javascript
 	@$(BIN)/python -c 'import playwright' 2>/dev/null || { uv=$$(command -v uv || echo $(BIN)/uv); \
 		$$uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements/browser.txt; }

@@ -1,6 +1,6 @@
 """A program without async and await: it asks a server in threads, as many scripts, notebooks and old programs do.
 
-    python3 examples/blocking_client.py
+    .venv/bin/python examples/blocking_client.py
 
 It has its server with it, which is a plain function, too: it runs in a thread for each session.
 """

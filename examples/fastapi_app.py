@@ -1,6 +1,7 @@
 """Sessions inside a FastAPI application: whoever subscribes sees every item that is posted, history first.
 
-    uvicorn examples.fastapi_app:app
+    make setup-test     # brings FastAPI and uvicorn, as `pip install fastapi uvicorn` does beside an installed landline
+    .venv/bin/uvicorn examples.fastapi_app:app
     curl -X POST "http://127.0.0.1:8000/items?name=first"
 
 Programs and browsers have their sessions below ``/live/``: ``landline.connect("ws://127.0.0.1:8000/live/")``, and then

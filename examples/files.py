@@ -1,7 +1,7 @@
 """A server that takes files into a folder, and a client that sends one: whole or not at all, and on from where it stopped.
 
-python examples/files.py                     a server; it prints its address
-python examples/files.py ADDRESS FILE        sends a file there
+.venv/bin/python examples/files.py                     a server; it prints its address
+.venv/bin/python examples/files.py ADDRESS FILE        sends a file there
 """
 
 from __future__ import annotations
@@ -42,4 +42,7 @@ async def send(address: str, path: str) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(send(*sys.argv[1:]) if len(sys.argv) > 1 else serve())
+    try:
+        asyncio.run(send(*sys.argv[1:]) if len(sys.argv) > 1 else serve())
+    except landline.LandlineError as error:
+        sys.exit(str(error))

@@ -1,8 +1,8 @@
 """Who is here: a server with one group, and clients that join it, say how they are, and watch each other.
 
-    python examples/presence.py serve
-    python examples/presence.py join ana
-    python examples/presence.py join ben
+    .venv/bin/python examples/presence.py serve
+    .venv/bin/python examples/presence.py join ana
+    .venv/bin/python examples/presence.py join ben
 
 What you type becomes your state; an end of input leaves. Kill one of them (``kill -9``): the others see that it is reconnecting, and after
 ten seconds that it has left. ``LANDLINE_PORT`` chooses another port.
@@ -20,7 +20,7 @@ ADDRESS = f"tcp://localhost:{os.environ.get('LANDLINE_PORT', '12345')}"
 
 
 async def serve() -> None:
-    server = landline.Server(authenticate=str, limits=landline.Limits(resume_window=10.0))
+    server = landline.Server(authenticate=lambda name: name, limits=landline.Limits(resume_window=10.0))
     server.presence("lobby")
     async with server.listen(ADDRESS) as listening:
         print(f"Waiting at {listening.addresses[0]}.", flush=True)
@@ -58,10 +58,13 @@ def tell(change: landline.Change) -> None:
 
 
 if __name__ == "__main__":
-    match sys.argv[1:]:
-        case ["serve"]:
-            asyncio.run(serve())
-        case ["join", name]:
-            asyncio.run(join(name))
-        case _:
-            sys.exit(__doc__)
+    try:
+        match sys.argv[1:]:
+            case ["serve"]:
+                asyncio.run(serve())
+            case ["join", name]:
+                asyncio.run(join(name))
+            case _:
+                sys.exit(__doc__)
+    except landline.LandlineError as error:
+        sys.exit(str(error))

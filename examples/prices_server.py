@@ -1,8 +1,11 @@
-"""A server with topics and a method, to try `landline publish`, `subscribe` and `rpc` on. What is published is kept in prices.db, in the current folder."""
+"""A server with topics and a method, to try `landline publish`, `subscribe` and `rpc` on. What is published is kept in prices.db, in the current folder.
+
+LANDLINE_PORT chooses another port than 23456.
+"""
 
 import asyncio
-import contextlib
 import os
+import sys
 
 import landline
 
@@ -22,5 +25,9 @@ async def main():
         await asyncio.Event().wait()
 
 
-with contextlib.suppress(KeyboardInterrupt):
+try:
     asyncio.run(main())
+except KeyboardInterrupt:
+    pass
+except landline.LandlineError as error:  # the port is taken, or prices.db
+    sys.exit(str(error))

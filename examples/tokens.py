@@ -1,6 +1,6 @@
 """Signed tokens that run out: a client fetches a new one in time by itself, over the live session, until the server takes its access back.
 
-    python3 examples/tokens.py
+    .venv/bin/python examples/tokens.py
 
 The tokens are made with the standard library here; those of your single sign-on are checked by the same two functions.
 """

@@ -312,3 +312,9 @@ async def test_what_was_published_and_not_answered_is_seen_by_the_next_session()
         assert await landline.count_unanswered(storage) == 0
         async with landline.connect("memory://kept", storage=storage) as third:
             assert third.earlier == []
+
+
+def test_what_is_not_awaited_is_no_session() -> None:
+    """Who forgets ``await`` is told so, by whatever name they wanted of the session."""
+    with pytest.raises(AttributeError, match=r"no session yet, and has no send: `session = await connect"):
+        landline.connect(TCP).send(1)  # type: ignore[attr-defined]

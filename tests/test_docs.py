@@ -77,7 +77,7 @@ def test_every_task_that_is_named_exists(document: Path) -> None:
     """``make X`` in a document is a target of the Makefile."""
     named = set(
         re.findall(
-            r"(?:^\$ |`|^[A-Z_]+=\w+ )(?:[A-Z_]+=\S+ )?make ([a-z]+)",
+            r"(?:^\$ |`|^[A-Z_]+=\w+ )(?:[A-Z_]+=\S+ )?make ([a-z-]+)",
             document.read_text("utf-8"),
             re.MULTILINE,
         )

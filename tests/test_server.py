@@ -6,10 +6,11 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import gc
 import logging
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable
 from contextlib import AsyncExitStack, suppress
 from pathlib import Path
 from typing import Any
@@ -721,3 +722,63 @@ async def test_a_vet_that_waits_when_its_client_goes_is_cancelled_and_asked_agai
 
         assert len(asked) == 2
         assert [item.data for item in (await server.last("t")).publications] == ["once"]
+
+
+async def coroutine(session: landline.Session) -> None:
+    await session.wait_closed()
+
+
+@functools.wraps(coroutine)
+def wrapper(session: landline.Session) -> Any:
+    return coroutine(session)
+
+
+def annotated(session: landline.Session) -> Awaitable[None]:
+    return session.wait_closed()
+
+
+def plain(session):  # type: ignore[no-untyped-def]
+    pass
+
+
+def generator(session):  # type: ignore[no-untyped-def]
+    yield
+
+
+async def asynchronous_generator(session):  # type: ignore[no-untyped-def]
+    yield
+
+
+@pytest.mark.parametrize(
+    ("program", "words"),
+    [
+        ("tcp://localhost:1", "an async function that takes a session, and not 'tcp"),
+        (landline.Server(), "an async function that takes a session, and not <"),
+        (plain, "plain is a plain one: landline.sync.serve runs those"),
+        (generator, "does not yield"),
+        (asynchronous_generator, "does not yield"),
+    ],
+)
+async def test_what_is_no_program_is_refused_at_once(program: Any, words: str) -> None:
+    """Before anybody could connect, and find out."""
+    with pytest.raises(TypeError, match=words):
+        async with landline.serve(program, "memory://none"):
+            pass
+
+
+@pytest.mark.parametrize(
+    "program",
+    [
+        None,
+        coroutine,
+        wrapper,
+        annotated,
+        lambda session: session.wait_closed(),
+        functools.partial(coroutine),
+    ],
+)
+async def test_what_may_return_an_awaitable_is_a_program(program: Any) -> None:
+    """Not every program is written ``async def``."""
+    async with landline.Server(program, methods=landline.Methods()).listen("memory://some"):
+        async with landline.connect("memory://some") as session:
+            await session.flush()

@@ -463,3 +463,15 @@ async def test_nothing_is_left_of_a_session(pair: Pair) -> None:
     gc.collect()
 
     assert pair.listening.sessions == 0
+
+
+@pytest.mark.parametrize(
+    ("seconds", "error"), [("a", TypeError), (None, TypeError), (-1, ValueError), (float("nan"), ValueError)]
+)
+async def test_a_line_stays_away_for_a_number_of_seconds(seconds: Any, error: type[Exception]) -> None:
+    """What is none is refused before the line is dropped."""
+    async with landline.serve(landline.Session.wait_closed, "memory://away"):
+        async with landline.connect("memory://away") as session:
+            with pytest.raises(error, match="seconds"):
+                session.drop(seconds)
+            assert session.state is State.CONNECTED

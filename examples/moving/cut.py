@@ -1,6 +1,8 @@
 """What arrives of the same small program when lines drop: with python-socketio, with bare websockets, and with landline.
 
-    python3 examples/moving/cut.py [socketio | websockets | landline] …
+    .venv/bin/python examples/moving/cut.py [socketio | websockets | landline] …
+
+The first two need packages that `make setup-test` brings.
 
 Each has a server, somebody who watches and somebody who adds, as processes of their own, each behind a proxy that cuts lines. The watcher's line is
 away while three are added; the adder's line is cut when the server has added its number and the answer is on its way.
@@ -8,11 +10,13 @@ away while three are added; the adder's line is cut when the server has added it
 
 import asyncio
 import contextlib
+import importlib.util
 import sys
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 HOST = "localhost"
+NEEDS = {"socketio": ["socketio", "aiohttp"], "websockets": ["websockets"], "landline": ["landline"]}
 
 
 class Line:
@@ -97,20 +101,21 @@ async def play(name):
         listening = asyncio.create_task(listen())
         totals = 0
 
-        async def add():
+        async def add(number=1):
             nonlocal totals
-            totals += 1
-            adder.stdin.write(b"1\n")
-            assert await heard(server) == ["added", "1"]
+            totals += number
+            adder.stdin.write(b"%d\n" % number)
+            assert await heard(server) == ["added", str(number)]
 
-        async def add_in_peace():
-            await add()
+        async def add_in_peace(number=1):
+            await add(number)
             return await heard(adder)
 
         async def add_until_watcher_hears():
+            await add_in_peace()
             while totals not in told:
-                await add_in_peace()
                 await asyncio.sleep(0.1)  # whoever was away comes back when it likes
+                await add_in_peace(0)  # tells the total again, and leaves it as it is
 
         await add_until_watcher_hears()
 
@@ -129,7 +134,11 @@ async def play(name):
 
 
 async def main(names):
-    for name in names or ("socketio", "websockets", "landline"):
+    for name in names or NEEDS:
+        missing = [each for each in NEEDS[name] if importlib.util.find_spec(each) is None]
+        if missing:
+            print(f"{name:10}  needs {' and '.join(missing)}: `make setup-test` brings what is missing")
+            continue
         away, arrived, answer = await play(name)
         print(
             f"{name:10}  while the watcher was away: {away}  it was told: {arrived}  the adder was told: {answer}"

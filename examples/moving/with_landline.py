@@ -1,8 +1,8 @@
 """A counter with landline: whoever adds is told the total, and whoever watches is told each new one.
 
-python3 examples/moving/with_landline.py serve [PORT]
-python3 examples/moving/with_landline.py watch PORT
-python3 examples/moving/with_landline.py add PORT
+.venv/bin/python examples/moving/with_landline.py serve [PORT]
+.venv/bin/python examples/moving/with_landline.py watch PORT
+.venv/bin/python examples/moving/with_landline.py add PORT
 """
 
 import asyncio

@@ -1,8 +1,8 @@
 """A counter with python-socketio: whoever adds is told the total, and whoever watches is told each new one.
 
-python3 examples/moving/with_socketio.py serve [PORT]
-python3 examples/moving/with_socketio.py watch PORT
-python3 examples/moving/with_socketio.py add PORT
+.venv/bin/python examples/moving/with_socketio.py serve [PORT]
+.venv/bin/python examples/moving/with_socketio.py watch PORT
+.venv/bin/python examples/moving/with_socketio.py add PORT
 """
 
 import asyncio

@@ -1,8 +1,8 @@
 """A counter with bare websockets: whoever adds is told the total, and whoever watches is told each new one.
 
-python3 examples/moving/with_websockets.py serve [PORT]
-python3 examples/moving/with_websockets.py watch PORT
-python3 examples/moving/with_websockets.py add PORT
+.venv/bin/python examples/moving/with_websockets.py serve [PORT]
+.venv/bin/python examples/moving/with_websockets.py watch PORT
+.venv/bin/python examples/moving/with_websockets.py add PORT
 """
 
 import asyncio

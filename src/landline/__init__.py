@@ -75,7 +75,7 @@ from .patterns.presence import Presence
 from .patterns.rpc.methods import Methods
 from .patterns.rpc.stream import Stream
 from .patterns.rules import Authorize
-from .patterns.topics import Beginning, Earlier, Subscription
+from .patterns.topics import Beginning, Earlier, Subscription, keep_publish
 from .programs import PlainProgram, Program
 from .protocol.presence import Change, Joined, Left, Member, Snapshot, Updated
 from .protocol.redial import Pause
@@ -189,6 +189,7 @@ __all__ = [
     "exec_with",
     "forget_received",
     "full_jitter",
+    "keep_publish",
     "lifespan",
     "make_certificate",
     "passed_sockets",

@@ -8,7 +8,7 @@ import os
 import secrets
 from collections.abc import Generator
 from functools import partial
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from .errors import AddressError, ConnectTimeout
 from .limits import Limits
@@ -129,6 +129,13 @@ class connect:  # noqa: N801 - used like the function it replaces: `async with c
             await open_outboxes(storage, PUBLISHES, secrets.token_bytes(OUTBOX_ID_SIZE)),
             await open_outboxes(storage, SENDS, secrets.token_bytes(OUTBOX_ID_SIZE)),
         )
+
+    if not TYPE_CHECKING:  # else checkers would allow any name
+
+        def __getattr__(self, name: str) -> Any:
+            raise AttributeError(
+                f"connect(…) is no session yet, and has no {name}: `session = await connect(…)`, or `async with connect(…) as session`"
+            )
 
     def __await__(self) -> Generator[Any, None, Session]:
         return self._connect().__await__()

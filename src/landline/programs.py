@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 import logging
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from functools import partial
@@ -36,6 +37,33 @@ Program = Callable[[Session], Awaitable[None]]
 
 PlainProgram = Callable[[Caller], Awaitable[None]]
 """What runs for each caller at the plain-text door; its return hangs up."""
+
+
+def checked(program: Program | None) -> Program | None:
+    """Return the program; what would fail in each session is refused before there is one.
+
+    What is a function and not ``async`` may return an awaitable all the same, as a ``lambda`` or one that is annotated so does.
+
+    Raises:
+        TypeError: it is no program for an ``async`` server.
+    """
+    if program is None or inspect.iscoroutinefunction(program):
+        return program
+    if not callable(program):
+        raise TypeError(f"a program is an async function that takes a session, and not {program!r}")
+    plain = inspect.unwrap(program)
+    if inspect.isgeneratorfunction(plain) or inspect.isasyncgenfunction(plain):
+        raise TypeError(f"a program returns when its session is over, and does not yield: {program!r}")
+    if (
+        (inspect.isfunction(plain) or inspect.ismethod(plain))
+        and not inspect.iscoroutinefunction(plain)
+        and plain.__name__ != "<lambda>"
+        and plain.__annotations__.get("return") in (None, "None")
+    ):
+        raise TypeError(
+            f"a program is an async function, and {plain.__qualname__} is a plain one: landline.sync.serve runs those"
+        )
+    return program
 
 
 class Programs:

@@ -26,7 +26,7 @@ from .patterns.rpc.service import Service
 from .patterns.rules import Asking, Authorize, TopicRule, allow_all
 from .patterns.sent import Sent
 from .patterns.topics import Beginning, beginning
-from .programs import PlainProgram, Program, Programs
+from .programs import PlainProgram, Program, Programs, checked
 from .protocol.feed import Behind
 from .protocol.presence import Change, Member
 from .session import Session
@@ -76,6 +76,7 @@ class Server:
 
     Raises:
         AddressError: ``redirect`` cannot be read.
+        TypeError: the program is none.
     """
 
     def __init__(
@@ -93,7 +94,7 @@ class Server:
         web: Web | None = None,
         methods: Methods | None = None,
     ) -> None:
-        self._program = program
+        self._program = checked(program)
         self._plain: PlainProgram | None = None
         self._authenticate = authenticate
         self._limits = limits or Limits()

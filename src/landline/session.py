@@ -10,6 +10,7 @@ from typing import Any, Self
 
 from .errors import LandlineError
 from .history import Position
+from .limits import as_seconds
 from .patterns.durable import Sending, settle
 from .patterns.files.offers import FileOffer, Files, Offers
 from .patterns.files.progress import SentFile, Watch, watch_nothing
@@ -443,7 +444,13 @@ class Session(Given):
     # Trying it...
 
     def drop(self, seconds: float = 0.0) -> None:
-        """Hang up beneath the session, as a bad line would; a client then stays away that long. To see what happens."""
+        """Hang up beneath the session, as a bad line would; a client then stays away that long. To see what happens.
+
+        Raises:
+            ValueError, TypeError: it is below 0, or no number of seconds.
+        """
+        if not as_seconds(seconds) >= 0:
+            raise ValueError(f"a line stays away for 0 seconds or longer, and not for {seconds!r}")
         self._drop(seconds)
 
     def __repr__(self) -> str:

@@ -105,3 +105,10 @@ def test_what_may_be_asked_for(asked: list[Persistent]) -> None:
         (None, BENCH.exchanges, False),
         ("tcp://localhost:5000", 500, True),
     ]
+
+
+def test_a_count_is_a_whole_number(capsys: pytest.CaptureFixture[str]) -> None:
+    """What is none is told so, in words."""
+    assert main(["bench", "persistent", "--count", "x"]) == 2
+
+    assert "'x' is not a valid whole number" in capsys.readouterr().err

@@ -111,3 +111,17 @@ def test_nobody_there_is_exit_3(
     err = capsys.readouterr().err
     assert err.startswith(f"landline: cannot connect to tcp://{address}: ")
     assert err.endswith("; is a server running there? `landline serve` starts one\n")
+
+
+@pytest.mark.parametrize(
+    ("place", "is_good"), [("file", False), ("file/in", False), (".", True), ("new/x", True)]
+)
+def test_downloads_go_into_a_folder(
+    called: Calls, place: str, is_good: bool, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What is none is refused at the start, and not when a file comes; one that is missing is made then."""
+    Path("file").touch()
+
+    assert main(["chat", "example.org", "--downloads", place]) == (0 if is_good else 2)
+    assert ("is no folder" in capsys.readouterr().err) != is_good
+    assert not Path("new").exists()

@@ -10,6 +10,7 @@ import click
 import pytest
 
 from landline import errors
+from landline.apps.chat.credentials import NO_CLIENT
 from landline.cli import port_owner
 from landline.cli.exits import TABLE, Exit, Started, ending
 from landline.cli.port_owner import Owner
@@ -279,3 +280,24 @@ def test_an_interruption_says_what_may_be_missing_and_how_to_go_on() -> None:
 
     assert "goes on: receive again" in told
     assert "what the server had sent before may be missing" in told
+
+
+@pytest.mark.parametrize(
+    ("command", "from_make", "advice"),
+    [
+        ("serve", False, "; --data FOLDER keeps everything in another folder"),
+        ("serve", True, "; `LANDLINE_DATA=FOLDER make run` keeps everything in another folder"),
+        ("publish", False, "x"),
+    ],
+)
+def test_a_store_that_is_something_else(command: str, from_make: bool, advice: str) -> None:
+    """What to do is in the error; the chat's programs have theirs in a folder that can be chosen."""
+    assert sentence(errors.StorageForeign("x"), from_make=from_make, command=command).endswith(advice)
+
+
+@pytest.mark.parametrize("command", ["publish", "rpc", "bench", "send", "connect"])
+def test_a_chat_server_says_itself_what_it_is(command: str) -> None:
+    """No advice about tokens follows."""
+    error = errors.Refused(ADDRESS, NO_CLIENT, "unauthorized")
+
+    assert sentence(error, command=command).endswith("`landline chat` joins it")

@@ -117,3 +117,16 @@ def test_on_a_terminal_it_shows_how_far_it_is(store: Path) -> None:
     child.close()
 
     assert child.exitstatus == 0
+
+
+def test_a_name_that_is_wrong_is_told_the_stores_that_are_there(
+    store: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """With 2: the chat's store has a port in its name where that is not the usual one."""
+    wrong = str(store.with_name("chat.db"))
+    assert main(["integrity", wrong]) == Exit.USAGE
+    assert f"there is no {wrong}; in {store.parent} there is store.db" in capsys.readouterr().err
+
+    store.unlink()
+    assert main(["integrity", wrong]) == Exit.USAGE
+    assert f"there is no {wrong};" in capsys.readouterr().err

@@ -155,7 +155,9 @@ async def test_the_chat_server_refuses_in_its_words(programs: Programs) -> None:
     code, _, errors = await programs.run("publish", address, "room.lobby", "x")
 
     assert code == 4
-    assert "these are no credentials of a chat client" in errors
+    assert errors.endswith(
+        "refused: this is a chat server, and these are no credentials of a chat client: `landline chat` joins it\n"
+    )
 
 
 def test_json_needs_a_topic(capsys: pytest.CaptureFixture[str]) -> None:
@@ -199,3 +201,13 @@ async def test_what_is_not_answered_is_kept_and_goes_out_with_the_next_run(progr
         assert (code, errors) == (0, "")
         assert json.loads(out)["earlier"] is True
         assert await all_of(server, "prices.a") == ["x"]
+
+
+def test_a_storage_is_put_into_a_folder_that_is_there(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """None is made: a path that is mistyped would be kept at, and found by nobody."""
+    assert main(["publish", "1", "a", "b", "--storage", f"{tmp_path}/nope/x.db"]) == 2
+
+    assert f"there is no folder {tmp_path}/nope" in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []

@@ -213,9 +213,36 @@ def test_what_is_there_is_no_address(
     (tmp_path / "b").touch()
 
     assert main(["send", "a", "b"]) == 2
-    assert "the address to send to stands last" in capsys.readouterr().err
+    assert "b is a file: ADDRESS stands last" in capsys.readouterr().err
     assert main(["send", "a", "unix:///nowhere#secret=hush"]) == 3
     said = capsys.readouterr().err
     assert "receive` is what has to run there" in said
     assert "hush" not in said
     assert main(["send", "missing", "unix:///nowhere"]) == 3
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["report.pdf"], "report.pdf is a file: ADDRESS stands last"),
+        (["folder"], "folder is a folder: ADDRESS stands last"),
+        (["report.pdf", "folder"], "folder is a folder: ADDRESS stands last"),
+        (["report.pdf", ""], "ADDRESS is empty"),
+        (["localhost:1"], "FILE is missing"),
+        ([], "Missing argument 'ADDRESS'"),
+    ],
+)
+def test_what_is_missing_is_named(
+    arguments: list[str],
+    words: str,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The address, or what is to be sent; with 2."""
+    monkeypatch.chdir(tmp_path)
+    Path("report.pdf").touch()
+    Path("folder").mkdir()
+    assert main(["send", *arguments]) == 2
+
+    assert words in capsys.readouterr().err

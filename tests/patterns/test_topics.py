@@ -14,6 +14,7 @@ import landline
 from landline.errors import (
     DataError,
     FlowReset,
+    Full,
     LandlineError,
     NotAllowed,
     ProtocolError,
@@ -402,3 +403,43 @@ async def test_as_many_as_allowed_begin_with_what_was_kept() -> None:
 
         for subscription in subscriptions:
             assert [(await anext(subscription)).data for _ in range(3)] == [0, 1, 2]  # type: ignore[union-attr]
+
+
+# What is kept for a client that is not connected...
+
+
+async def test_what_is_kept_goes_out_with_the_next_client() -> None:
+    """Once, in the order in which it was kept, and as what was published earlier."""
+    mine = Disk()
+    await mine.open()
+    for number in (1, 2):
+        await landline.keep_publish(mine, "t", number)
+
+    address = f"memory://topics-{next(_numbers)}"
+    server = landline.Server()
+    server.topic("t")
+    async with server.listen(address):
+        async with landline.connect(address, storage=mine) as session:
+            assert [earlier.data for earlier in session.earlier] == [1, 2]
+            for earlier in session.earlier:
+                await earlier.position()
+        async with landline.connect(address, storage=mine) as session:
+            assert session.earlier == []
+        assert [found.data for found in (await server.read("t")).publications] == [1, 2]
+
+
+async def test_what_cannot_be_published_is_not_kept() -> None:
+    """A bad name, data that no message takes, and more than a client has unanswered."""
+    mine = Disk()
+    await mine.open()
+    with pytest.raises(TopicError):
+        await landline.keep_publish(mine, "t.", 1)
+    with pytest.raises(DataError):
+        await landline.keep_publish(mine, "t", object())
+    limits = landline.Limits(outbox_bytes=1)
+    for _ in range(PROTOCOL.outboxes // 2):
+        await landline.keep_publish(mine, "t", "x", limits=limits)
+    with pytest.raises(Full):
+        await landline.keep_publish(mine, "t", "x", limits=limits)
+
+    assert await landline.count_unanswered(mine) == PROTOCOL.outboxes // 2

@@ -363,3 +363,13 @@ def test_a_file_system_that_does_not_sync_folders_has_to_do(
     fail_to_sync(monkeypatch, errno.EINVAL)
 
     open_it(path)
+
+
+async def test_what_is_not_ours_gets_no_lock_beside_it(tmp_path: Path) -> None:
+    """Its folder is left as it was."""
+    path = tmp_path / "README.md"
+    path.write_text("not a store " * 20)
+    with pytest.raises(StorageForeign, match="move it away, put a backup in its place, or use another file"):
+        await SQLiteStorage(path).open()
+
+    assert list(tmp_path.iterdir()) == [path]

@@ -125,3 +125,12 @@ def test_ctrl_c_at_any_moment_leaves_no_session() -> None:
     )
 
     assert (done.stdout, done.stderr) == ("0 0 True\n", "")
+
+
+async def test_a_server_on_the_loop_of_this_very_thread_cannot_answer() -> None:
+    """Waiting blocks it: the time-out says what to do instead."""
+    async with landline.serve(landline.Session.wait_closed, "tcp://127.0.0.1:0") as listening:
+        with pytest.raises(
+            landline.ConnectTimeout, match=r"stood still meanwhile.*`await landline\.connect`"
+        ):
+            sync.connect(listening.addresses[0], connect_timeout=0.1)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+from typing import Any
 
 import pytest
 
@@ -156,3 +157,33 @@ def test_what_ends_the_block_comes_out_of_it(error: BaseException, caplog: pytes
     assert caplog.text == ""
     with sync.serve(landline.sync.Session.wait_closed, "memory://left"):
         sync.connect("memory://left").close()
+
+
+async def asynchronous(session: landline.Session) -> None: ...
+
+
+@pytest.mark.parametrize(
+    ("program", "words"),
+    [
+        (landline.Server(), "makes the server itself"),
+        ("memory://none", "a plain function that takes a session, and not 'memory"),
+        (asynchronous, "landline.serve runs those"),
+        (lambda session: (yield), "does not yield"),
+    ],
+)
+def test_what_is_no_plain_function_is_refused_at_once(program: Any, words: str) -> None:
+    """Before anybody could connect, and find out."""
+    with pytest.raises(TypeError, match=words), sync.serve(program, "memory://none"):
+        pass
+
+
+def test_methods_may_be_all_that_there_is() -> None:
+    """Without a program, as with ``landline.Server``; a plain method runs in a thread."""
+    methods = landline.Methods()
+
+    @methods.method
+    def double(number: int) -> int:
+        return 2 * number
+
+    with sync.serve(None, "memory://methods", methods=methods), sync.connect("memory://methods") as session:
+        assert session.call("double", 4, timeout=10) == 8

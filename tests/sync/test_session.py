@@ -8,6 +8,7 @@ import random
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractContextManager
+from typing import Any
 
 import pytest
 
@@ -395,3 +396,19 @@ async def test_both_kinds_of_code_may_receive_in_turn() -> None:
             await session.flush()
 
     assert got == [0, 1, 2, 3]
+
+
+def test_a_timeout_is_a_number() -> None:
+    """Wherever there is one, in words that say so; the session goes on."""
+    with sync.serve(sync.Session.wait_closed, "memory://timeouts"):
+        with sync.connect("memory://timeouts") as session:
+            wait: Any = "a"
+            for blocking in (
+                lambda: session.receive(timeout=wait),
+                lambda: session.flush(timeout=wait),
+                lambda: session.send_many([1], timeout=wait),
+                lambda: session.drop(wait),
+            ):
+                with pytest.raises(TypeError, match="a number of seconds, and not 'a'"):
+                    blocking()
+            session.flush(timeout=10)

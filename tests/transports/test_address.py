@@ -103,3 +103,12 @@ def test_any_text_is_an_address_or_an_address_error(text: str) -> None:
         return
 
     assert parse_address(str(address)) == address
+
+
+@pytest.mark.parametrize("given", [23461, None, b"tcp://a:1", ["tcp://a:1", "tcp://b:2"]])
+def test_an_address_is_text(given: object) -> None:
+    """Whatever else is given is told so; a list, that several are several arguments."""
+    with pytest.raises(AddressError, match="an address is text, as 'tcp://host:port', and not ") as raised:
+        parse_address(given)  # type: ignore[arg-type]
+
+    assert ("several arguments" in str(raised.value)) == isinstance(given, list | bytes)

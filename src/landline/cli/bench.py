@@ -7,7 +7,7 @@ from typing import Any, Final
 import click
 
 from landline.apps.bench.limits import BENCH
-from landline.cli.dialling import server_of, server_options
+from landline.cli.dialling import Count, server_of, server_options
 from landline.cli.options import Invocation
 from landline.cli.piping import show_steps
 from landline.cli.run import run
@@ -25,7 +25,7 @@ def bench() -> None:
 @server_options("bench", is_address_needed=False)
 @click.option(
     "--count",
-    type=click.IntRange(1, BENCH.exchanges),
+    type=Count(1, BENCH.exchanges),
     default=_COUNT,
     metavar="NUMBER",
     help=f"Of exchanges in each way.  [default: {_COUNT}]",

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import click
 import msgspec
 
 from landline.cli.options import Invocation, setting_options
 from landline.cli.run import Main, run
+from landline.errors import SettingsError
 from landline.settings import DEFAULT_HOST, WILDCARDS, whole_address
 
 
@@ -28,6 +31,7 @@ def chat(context: click.Context, /, *, plain: str | None, **params: object) -> i
     """
     settings = context.ensure_object(Invocation).load(params).settings
     if plain is None:
+        _check_folder(settings.chat.downloads)
         from landline.apps.chat.client import terminal
 
         main: Main = lambda stop: terminal.run(settings, stop)  # noqa: E731 - one of two
@@ -44,3 +48,10 @@ def chat(context: click.Context, /, *, plain: str | None, **params: object) -> i
 
         main = lambda stop: plain_call.run(settings, stop)  # noqa: E731
     return run(main, loop=settings.loop)
+
+
+def _check_folder(folder: Path) -> None:
+    """See that files can be put there once some come: it is made then, where it is missing."""
+    there = next(path for path in (folder, *folder.absolute().parents) if path.exists())
+    if not there.is_dir():
+        raise SettingsError(f"--downloads {folder}: {there} is no folder", key="chat.downloads")

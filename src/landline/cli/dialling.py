@@ -21,8 +21,16 @@ if TYPE_CHECKING:
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 
+class Count(click.IntRange):
+    """How many."""
+
+    name = "whole number"
+
+
 class Seconds(click.FloatRange):
     """A time to wait: more than nothing, and an end to it."""
+
+    name = "number"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         """Return it as a number."""

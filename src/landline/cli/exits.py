@@ -128,7 +128,9 @@ def _connect_advice(error: errors.ConnectError, started: Started) -> str:
 
 
 def _refused_advice(error: errors.Refused, started: Started) -> str:
-    if error.code != "unauthorized":
+    from landline.apps.chat.credentials import NO_CLIENT
+
+    if error.code != "unauthorized" or NO_CLIENT in error.reason:
         return ""
     if started.command == "send":
         return (
@@ -137,6 +139,18 @@ def _refused_advice(error: errors.Refused, started: Started) -> str:
     if started.command not in PROGRAM_COMMANDS:
         return ""
     return "who we are is the token in LANDLINE_TOKEN, or in the file that LANDLINE_TOKEN_FILE names"
+
+
+def _foreign_advice(_error: errors.StorageForeign, started: Started) -> str:
+    if started.command not in ("serve", "chat"):
+        return ""
+    return (
+        "`LANDLINE_DATA=FOLDER make "
+        + ("run" if started.command == "serve" else "chat")
+        + "` keeps everything in another folder"
+        if started.from_make
+        else "--data FOLDER keeps everything in another folder"
+    )
 
 
 def _trust_advice(error: errors.Untrusted, started: Started) -> str:
@@ -212,6 +226,7 @@ TABLE: Final[tuple[Row, ...]] = (
     Row(errors.TransferError, Exit.FAILURE),
     Row(errors.StorageDamaged, Exit.INTEGRITY),
     Row(errors.StorageLocked, Exit.FAILURE),
+    Row(errors.StorageForeign, Exit.FAILURE, _foreign_advice),
     Row(errors.StorageError, Exit.FAILURE, "check the folder that it is in"),
     Row(errors.LandlineError, Exit.FAILURE),
     Row(TimeoutError, Exit.TIMED_OUT),

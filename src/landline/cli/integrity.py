@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 import time
 from pathlib import Path
@@ -24,7 +25,7 @@ _SHOWN_INTERVAL: Final = 0.1
 
 
 @click.command()
-@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
 @common_options
 @click.pass_context
 def integrity(context: click.Context, /, file: Path) -> int:
@@ -33,6 +34,8 @@ def integrity(context: click.Context, /, file: Path) -> int:
     Says what is in it, and which publications and values are not as they were written. Stop the server that
     uses it first, or check a copy that was made while it was stopped. Ends with 0 when all is well, with 6 when something is damaged.
     """
+    if not file.exists():
+        raise click.BadParameter(_not_there(file), context, param_hint="FILE")
     # Here, so that who asks for nothing of a store does not load SQLite.
     from landline.storage.integrity import examine
 
@@ -48,6 +51,14 @@ def integrity(context: click.Context, /, file: Path) -> int:
     for damage in report.damages[:shown]:
         print(safe_line(f"  damaged: {damage}"))
     return _conclude(report, len(report.damages[:shown]))
+
+
+def _not_there(file: Path) -> str:
+    """Return which files there are instead: a chat server on another port than the usual one has its port in the name of its store."""
+    with contextlib.suppress(OSError):
+        if others := sorted(path.name for path in file.parent.glob("*.db"))[:_SHOWN]:
+            return f"there is no {file}; in {file.parent} there is {', '.join(others)}"
+    return f"there is no {file}"
 
 
 def lines(report: Report) -> list[str]:

@@ -47,6 +47,8 @@ def publish(
     settings = invocation.load(params).settings
     if as_json and topic is None:
         raise click.UsageError("--json goes with TOPIC: without it, each line is JSON anyway", context)
+    if storage is not None and not storage.absolute().parent.is_dir():
+        raise click.UsageError(f"--storage {storage}: there is no folder {storage.parent}", context)
     show_steps(invocation.verbose)
     from landline.apps.program import publish as app
 

@@ -14,7 +14,7 @@ from landline.cli.run import run
 
 @click.command()
 @setting_options("send")
-@click.argument("paths", metavar="FILE...", nargs=-1, required=True)
+@click.argument("paths", metavar="FILE...", nargs=-1)
 @click.argument("address", metavar="ADDRESS")
 @click.pass_context
 def send(context: click.Context, /, *, paths: tuple[str, ...], address: str, **params: object) -> int:
@@ -25,8 +25,16 @@ def send(context: click.Context, /, *, paths: tuple[str, ...], address: str, **p
     """
     invocation = context.ensure_object(Invocation)
     settings = invocation.load(params).settings
-    if Path(address).exists() and "#" not in address and ":" not in address:
-        raise click.UsageError(f"{address} is a file: the address to send to stands last", context)
+    if not address:
+        raise click.UsageError("ADDRESS is empty: `landline receive` prints it", context)
+    is_there = "#" not in address and ":" not in address and Path(address).exists()
+    if is_there:
+        kind = "folder" if Path(address).is_dir() else "file"
+        raise click.UsageError(
+            f"{address} is a {kind}: ADDRESS stands last, as `landline receive` prints it", context
+        )
+    if not paths:
+        raise click.UsageError("FILE is missing: what to send stands before ADDRESS", context)
     show_steps(invocation.verbose)
     keep_freed_memory()
     from landline.apps.transfer import send as app

@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from landline.cli.dialling import SECONDS, server_of, server_options
+from landline.cli.dialling import SECONDS, Count, server_of, server_options
 from landline.cli.options import Invocation
 from landline.cli.piping import show_steps
 from landline.cli.run import run
@@ -21,7 +21,7 @@ from landline.cli.run import run
     default="now",
     help="Begin with all that is kept, with the newest of each topic, with what comes from now on, or after a position.  [default: now]",
 )
-@click.option("--count", type=click.IntRange(min=1), metavar="NUMBER", help="End after so many publications.")
+@click.option("--count", type=Count(min=1), metavar="NUMBER", help="End after so many publications.")
 @click.option(
     "--timeout",
     type=SECONDS,

@@ -50,7 +50,7 @@ export class Flows {
    * @throws {Full} the peer lets us have no more at once, or the session has used up its numbers
    */
   begin(purpose, window) {
-    if (this.#opened >= this.#mostOfOurs) throw new Full(`${this.#opened} flows are open, and the server allows no more`);
+    if (this.#opened >= this.#mostOfOurs) throw new Full(`${this.#opened} flows are open, and the server allows no more (its max_flows)`);
     if (this.#next > LAST_NUMBER) throw new Full("this session has no more numbers for flows");
     const flow = new Flow(this.#next, window, FIRST_CREDIT, purpose);
     flow.openedAt = Infinity; // it was not written yet

@@ -31,7 +31,7 @@ from .fixed import (
     WebLimits,
 )
 from .sessions import Limits
-from .table import FIXED, MOST, Limit, LimitGroup, limit, rows
+from .table import FIXED, MOST, Limit, LimitGroup, as_seconds, limit, rows
 
 __all__ = [
     "FILES",
@@ -60,6 +60,7 @@ __all__ = [
     "SyncLimits",
     "TransportLimits",
     "WebLimits",
+    "as_seconds",
     "limit",
     "rows",
 ]

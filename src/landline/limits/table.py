@@ -47,3 +47,16 @@ def rows(table: type, prefix: str = "") -> tuple[Limit, ...]:
 
 FIXED: Final = "fixed"
 """How a group of limits is set that cannot be."""
+
+
+def as_seconds(value: float) -> float:
+    """Return what was given as a number of seconds, whether that is in range or not.
+
+    Raises:
+        TypeError: it is something else, in words that say so.
+    """
+    try:
+        _ = value > 0
+    except TypeError:
+        raise TypeError(f"it takes a number of seconds, and not {value!r}") from None
+    return value

@@ -10,19 +10,22 @@ from typing import Any, Literal, Self
 from ..errors import (
     FlowEnded,
     FlowReset,
+    Full,
     NotAllowed,
     ProtocolError,
     SessionClosed,
     TopicError,
 )
 from ..history import Gap, Position, Publication
+from ..limits import Limits
 from ..protocol.frames import ResetCode
 from ..protocol.publish import OUTBOX_ID_SIZE, PUBLISH_PURPOSE, Answer, Publisher
 from ..protocol.subscription import SUBSCRIBE_PURPOSE, After, Place
 from ..sessions.bare import BareSession
+from ..storage.base import Storage
 from ..storage.names import Pattern, check_topic
 from .messages import Messages
-from .outbox import KeptOutbox
+from .outbox import PUBLISHES, KeptOutbox, open_outboxes
 from .outgoing import Outgoing, chain, is_renewed
 from .publications import encode_stored, heard, lenient, position_of, say, unpacked
 
@@ -102,6 +105,30 @@ class Publishing:
             return position_of(await asyncio.shield(answer))
         finally:
             self.outgoing.no_longer_awaited(number)
+
+
+async def keep_publish(storage: Storage, topic: str, data: Any, *, limits: Limits | None = None) -> None:
+    """Put a publication into the storage of a client that is not connected; it goes out once, with the next ``connect`` that has this storage.
+
+    Args:
+        storage: an open one, with no session on it now.
+        topic: as for ``Session.publish``.
+        data: likewise.
+        limits: those of the client to come.
+
+    Raises:
+        TopicError: the topic is no good name.
+        DataError: the data cannot be sent.
+        Full: the storage holds as much already as a client may have unanswered.
+        StorageError: it is not kept.
+    """
+    limits = limits or Limits()
+    check_topic(topic)
+    stored = encode_stored(data, limits.max_message)
+    kept = (await open_outboxes(storage, PUBLISHES, secrets.token_bytes(OUTBOX_ID_SIZE)))[-1]
+    if not (kept.publisher.has_room and kept.publisher.size < limits.outbox_bytes):
+        raise Full("the storage holds as much already as a client may have unanswered")
+    await kept.keep(kept.publisher.publish(topic, stored))
 
 
 class Subscription:

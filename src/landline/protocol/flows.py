@@ -68,7 +68,7 @@ class Flows:
             Full: the peer lets us have no more at once, or the session has used up its numbers.
         """
         if self._opened >= self._most_of_peer:
-            raise Full(f"{self._opened} flows are open, and the peer allows no more")
+            raise Full(f"{self._opened} flows are open, and the peer allows no more (its max_flows)")
         if self._next > LAST_NUMBER:
             raise Full("this session has no more numbers for flows")
         flow = self.open[self._next] = Flow(self._next, window, FIRST_CREDIT, purpose=purpose)

@@ -20,7 +20,7 @@ from ..history import Position
 from ..limits import STORAGE
 from .base import Append, Change, Delete, Put, Retention, Write
 from .epochs import Epochs
-from .opening import Lock, log_of, open_file, translated
+from .opening import Lock, check_header, log_of, open_file, translated
 from .reading import Reader, checksum
 
 CHECKPOINT_BYTES: Final = STORAGE.log_bytes
@@ -69,6 +69,7 @@ class Database:
         self._retention = retention
         self._topics: dict[str, _Topic] = {}
         self._failure: StorageError | None = None
+        check_header(path)  # what is not ours is given no lock beside it, either
         self._lock = Lock(path)
         try:
             self._connection = open_file(path)

@@ -143,13 +143,13 @@ def check_header(path: Path) -> None:
     Raises:
         StorageForeign, StorageNewer, StorageDenied: as it says.
     """
-    if path.with_name(path.name + "-journal").exists():
-        return  # its first transaction was interrupted: the file says nothing before SQLite has undone that
     with _denied(path):
+        if path.with_name(path.name + "-journal").exists():
+            return  # its first transaction was interrupted: the file says nothing before SQLite has undone that
         try:
             with path.open("rb") as file:
                 header = file.read(100)
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):  # the latter is told by who makes the folder
             return
     if not header:
         return
@@ -158,11 +158,11 @@ def check_header(path: Path) -> None:
         header = _header_in_log(path)
     if not header:
         raise StorageForeign(
-            f"{path} is not a landline store, or it is damaged from its first byte on; use another file"
+            f"{path} is not a landline store, or it is damaged from its first byte on; move it away, put a backup in its place, or use another file"
         )
     schema_cookie, version, application = (int.from_bytes(header[at : at + 4]) for at in (40, 60, 68))
     if application != APPLICATION_ID and (application or version or schema_cookie):
-        raise StorageForeign(f"{path} is a database of another program; use another file")
+        raise StorageForeign(f"{path} is a database of another program; move it away, or use another file")
     _check_version(version, path)
 
 
@@ -212,7 +212,9 @@ def _prepare(connection: sqlite3.Connection, path: Path) -> None:
     connection.execute("PRAGMA locking_mode = EXCLUSIVE")
     if ask("PRAGMA application_id") != APPLICATION_ID:
         if ask("SELECT count(*) FROM sqlite_schema"):
-            raise StorageForeign(f"{path} is a database of another program; use another file")
+            raise StorageForeign(
+                f"{path} is a database of another program; move it away, or use another file"
+            )
         connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
     version = int(ask("PRAGMA user_version"))
     _check_version(version, path)

@@ -16,6 +16,7 @@ from functools import partial
 from typing import Any, Final, Generic, Self, TypeVar
 
 from ..errors import LandlineError
+from ..limits import as_seconds
 
 T = TypeVar("T")
 
@@ -28,6 +29,16 @@ _TURNS: Final = 5
 
 _inherited: Final[list[object]] = []
 """What a process that was forked has left of its parent's: held, so that nothing of it is finalized here."""
+
+
+def check_timeout(timeout: float) -> None:
+    """See that a time-out is one; it may be over already.
+
+    Raises:
+        ValueError, TypeError: it is no number.
+    """
+    if not (as_seconds(timeout) > 0 or timeout <= 0):
+        raise ValueError(f"a timeout is a number of seconds, and not {timeout!r}")
 
 
 class Bridge:
@@ -66,9 +77,8 @@ class Bridge:
             LandlineError: this would wait for ever: the loop is the one that calls, is closed, or runs in another process.
             ValueError, TypeError: the time-out is no number.
         """
-        # Found here: what is no number would upset all timers of the loop.
-        if timeout is not None and not (timeout > 0 or timeout <= 0):
-            raise ValueError(f"a timeout is a number of seconds, and not {timeout!r}")
+        if timeout is not None:  # found here: what is no number would upset all timers of the loop
+            check_timeout(timeout)
         hop = _Hop(self._loop, work, timeout, unclaimed)
         try:
             self._begin(hop)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import inspect
 from collections.abc import Callable
 from typing import ParamSpec
 
 from ..client import connect as _connect
+from ..errors import ConnectTimeout
 from ..session import Session as _Session
 from .daemon import daemon
 from .session import Session
@@ -29,7 +31,13 @@ def _as(opening: Callable[P, _connect]) -> Callable[P, Session]:
             home.keep(session)
             return session
 
-        return Session(home.bridge, home.bridge.run(opened, None, home.drop))
+        try:
+            return Session(home.bridge, home.bridge.run(opened, None, home.drop))
+        except ConnectTimeout as error:
+            if asyncio._get_running_loop() is None:
+                raise
+            why = f"{error.reason}; the loop of this thread stood still meanwhile: a server on it is dialled by `await landline.connect`, or from another thread"
+            raise ConnectTimeout(error.address, why) from error
 
     connect.__module__ = "landline.sync"
     connect.__qualname__ = "connect"

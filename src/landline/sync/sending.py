@@ -11,7 +11,7 @@ from typing import Any
 from ..errors import NotAllSent, SendTimeout, SessionEnded
 from ..limits import SYNC
 from ..session import Session
-from .bridge import Bridge
+from .bridge import Bridge, check_timeout
 
 
 def send_many(bridge: Bridge, session: Session, values: Iterable[Any], timeout: float | None) -> int:
@@ -41,6 +41,8 @@ class _Ahead:
     def __init__(self, bridge: Bridge, session: Session, timeout: float | None) -> None:
         self._bridge = bridge
         self._session = session
+        if timeout is not None:
+            check_timeout(timeout)
         self._timeout = timeout
         self._until = None if timeout is None else time.monotonic() + timeout
         self._waiting: deque[Any] = deque()

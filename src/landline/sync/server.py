@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import contextvars
+import inspect
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
@@ -61,6 +62,24 @@ def in_threads(program: Program, most: int) -> _Program:
     return run
 
 
+def _plain(program: Program) -> Program:
+    """Return the program; what would fail in each session is refused before there is one."""
+    if isinstance(program, Server):
+        raise TypeError(
+            "sync.serve makes the server itself, of a plain function and the options of landline.Server; one that is made already listens in async code"
+        )
+    if not callable(program):
+        raise TypeError(f"a program is a plain function that takes a session, and not {program!r}")
+    plain = inspect.unwrap(program)
+    if inspect.iscoroutinefunction(plain) or inspect.isasyncgenfunction(plain):
+        raise TypeError(
+            f"a program for threads is a plain function, and not async as {program!r}: landline.serve runs those"
+        )
+    if inspect.isgeneratorfunction(plain):
+        raise TypeError(f"a program returns when its session is over, and does not yield: {program!r}")
+    return program
+
+
 def _run(program: Program, session: Session, context: contextvars.Context) -> BaseException | None:
     """Run a program to its end; return what it raised."""
     try:
@@ -78,13 +97,13 @@ def _run(program: Program, session: Session, context: contextvars.Context) -> Ba
 
 
 def _as(
-    make: Callable[Concatenate[_Program, P], Server],
-) -> Callable[Concatenate[Program, str | Sequence[str], P], AbstractContextManager[Listening]]:
+    make: Callable[Concatenate[_Program | None, P], Server],
+) -> Callable[Concatenate[Program | None, str | Sequence[str], P], AbstractContextManager[Listening]]:
     """Return what serves blocking programs, with the same options."""
 
     @contextlib.contextmanager
     def serve(
-        program: Program, addresses: str | Sequence[str], /, *args: P.args, **options: P.kwargs
+        program: Program | None, addresses: str | Sequence[str], /, *args: P.args, **options: P.kwargs
     ) -> Iterator[Listening]:
         """Serve a plain function until the block is left: for each session it runs in a thread, with that session for blocking code.
 
@@ -92,17 +111,18 @@ def _as(
         when its session is closed is waited for ``limits.close_timeout`` seconds, and then left to itself.
 
         Args:
-            program: what runs.
+            program: what runs; None where the methods are all that there is.
             addresses: where to listen, one or several.
             *args: none.
             **options: those of ``landline.Server``.
 
         Raises:
             AddressError, ListenError, StorageError: as for ``landline.Server.listen``.
+            TypeError: the program is no plain function.
         """
         limits = options.get("limits")
         most = (limits if isinstance(limits, Limits) else Limits()).program_threads
-        server = make(in_threads(program, most), *args, **options)
+        server = make(None if program is None else in_threads(_plain(program), most), *args, **options)
         where = (addresses,) if isinstance(addresses, str) else tuple(addresses)
         with daemon().bridge.hold(server.listen(*where)) as listening:
             yield listening

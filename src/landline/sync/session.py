@@ -23,7 +23,7 @@ from ..protocol.states import State
 from ..session import Session as _Session
 from ..sessions.changes import StateChange
 from .ahead import NOTHING, Ahead
-from .bridge import Bridge, Iteration
+from .bridge import Bridge, Iteration, check_timeout
 from .files import Offers
 from .presence import Presence
 from .sending import send_many
@@ -169,6 +169,8 @@ class Session(Given):
 
     def receive(self, timeout: float | None = None) -> Any:
         """Return the next message; with a time-out of 0 only one that is there. Asking for it acks the one before."""
+        if timeout is not None:
+            check_timeout(timeout)
         until = None if timeout is None else time.monotonic() + timeout
         while (value := self._ahead.next()) is NOTHING:  # again: another thread may be faster
             self._bridge.run(self._ahead.fill, None if until is None else max(until - time.monotonic(), 0.0))

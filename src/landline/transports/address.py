@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from typing import Final
 
 import msgspec
@@ -55,6 +56,10 @@ def parse_address(text: str | Address) -> Address:
     """
     if isinstance(text, Address):
         return text
+    given: object = text  # by programs without types, too
+    if not isinstance(given, str):
+        several = "; several of them are several arguments" if isinstance(given, Iterable) else ""
+        raise AddressError(f"an address is text, as 'tcp://host:port', and not {given!r}{several}")
     scheme, separator, rest = text.partition("://")
     if not separator:
         raise AddressError(

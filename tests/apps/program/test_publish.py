@@ -219,3 +219,36 @@ async def test_what_an_earlier_run_left_goes_out_first(standard: Standard, tmp_p
 
     first, second = standard.said()
     assert (first["topic"], first["earlier"], second["topic"]) == ("prices.old", True, "prices.new")
+
+
+async def test_data_is_kept_before_anybody_is_dialled(
+    standard: Standard, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Where nobody listens: it is said, and it goes out with the next run, once and before what comes then."""
+    mine = tmp_path / "mine.db"
+    with pytest.raises(landline.ConnectError):
+        await published(topic="prices.acme", data="1", storage=mine)
+    assert (
+        capsys.readouterr().err
+        == f"It is kept in {mine}, and goes out with the next run that reaches a server.\n"
+    )
+
+    server = landline.Server()
+    server.topic("prices.*")
+    async with server.listen(ADDRESS):
+        assert await published(topic="prices.acme", data="2", storage=mine) == 0
+        assert await published(storage=mine) == 0
+        assert await kept(server) == ["1", "2"]
+
+    assert [said.get("earlier", False) for said in standard.said()] == [True, False]
+
+
+async def test_lines_are_not_read_before_somebody_answered(
+    standard: Standard, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """So nothing of them is kept, which is said."""
+    standard.give(b"a\n")
+    with pytest.raises(landline.ConnectError):
+        await published(topic="prices.acme", storage=tmp_path / "mine.db")
+
+    assert "Nothing was read from standard input, and nothing of it is kept." in capsys.readouterr().err

@@ -520,3 +520,16 @@ async def test_nothing_is_left_of_calls() -> None:
 
     assert asyncio.all_tasks() == before
     assert sorted(shop.book[:1000]) == list(range(1000))
+
+
+@pytest.mark.parametrize("kind", ["call", "stream"])
+async def test_a_wrong_argument_goes_over_no_wire(kind: str) -> None:
+    """A name that is no text, and a time-out that is no number: in words, at once."""
+    async with opened() as (_, client, _):
+        for method, timeout, words in (
+            (5, None, "called by its name"),
+            ("add", "5", "a number of seconds, and not '5'"),
+        ):
+            with pytest.raises(TypeError, match=words):
+                await getattr(client, kind)(method, timeout=timeout)
+        assert await client.call("add", 1, 3) == 4

@@ -10,6 +10,11 @@ from landline.apps.chat.limits import TEXT
 
 _CLIENTS: Final = 1 << 63
 
+NO_CLIENT: Final = (
+    "this is a chat server, and these are no credentials of a chat client: `landline chat` joins it"
+)
+"""What whoever else comes is told."""
+
 
 class Credentials(msgspec.Struct, frozen=True, omit_defaults=True):
     """Who wants in."""
@@ -35,7 +40,7 @@ def read(credentials: object) -> Credentials:
     try:
         found = msgspec.convert(credentials, Credentials)
     except msgspec.ValidationError as error:
-        raise ValueError(f"these are no credentials of a chat client: {error}") from None
+        raise ValueError(NO_CLIENT) from error
     if len(found.invite) > TEXT.invite:
         raise ValueError(
             f"an invite has {TEXT.invite} characters at most, and the client shows more: copy the address anew"

@@ -7,12 +7,12 @@ import contextlib
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from pathlib import Path
 from typing import Any, Final
 
 import msgspec
 
 import landline
+from landline.storage import Storage
 
 from ..drops import told_of_drops
 from ..stopping import unless_stopped
@@ -47,7 +47,7 @@ class Server(msgspec.Struct, frozen=True, kw_only=True):
 
 @asynccontextmanager
 async def opened(
-    server: Server, stop: asyncio.Event, *, storage: Path | None = None
+    server: Server, stop: asyncio.Event, *, storage: Storage | None = None
 ) -> AsyncIterator[landline.Session]:
     """Within the block there is a session, and a person hears of its drops.
 
@@ -62,7 +62,7 @@ async def opened(
         yield session
 
 
-async def _connect(server: Server, storage: Path | None) -> landline.Session:
+async def _connect(server: Server, storage: Storage | None) -> landline.Session:
     return await landline.connect(
         server.address, credentials=server.credentials, tls=server.tls, limits=LIMITS, storage=storage
     )

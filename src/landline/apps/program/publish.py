@@ -16,8 +16,9 @@ import msgspec
 
 import landline
 from landline.errors import DataError, PublishFailed, PublishUnknown, TopicError
+from landline.storage import SQLiteStorage
 
-from ..standard import Sink, standard_output
+from ..standard import PipeError, Sink, standard_output
 from . import values
 from .limits import PROGRAM
 from .lines import InputError, lines_until
@@ -49,6 +50,11 @@ class Publish(msgspec.Struct, frozen=True, kw_only=True):
     storage: Path | None = None
     timeout: float | None = None
 
+    @property
+    def keeps_data(self) -> bool:
+        """Whether the one thing is in the storage before anybody is dialled."""
+        return self.data is not None and self.storage is not None
+
 
 class Item(msgspec.Struct, frozen=True):
     """Something to publish."""
@@ -75,7 +81,24 @@ async def run(wanted: Publish, stop: asyncio.Event) -> int:
     # What a person typed is looked at before anybody is dialled.
     only = None if wanted.data is None else _only(wanted, wanted.data)
     sink = Sink(standard_output())
-    async with opened(wanted.server, stop, storage=wanted.storage) as session:
+    async with contextlib.AsyncExitStack() as stack:
+        storage = None
+        if wanted.storage is not None:
+            storage = await stack.enter_async_context(SQLiteStorage(wanted.storage))
+            if (
+                only is not None
+            ):  # on the disk before anybody is dialled: it goes out one day, whatever happens now
+                await landline.keep_publish(storage, only.topic, only.data)
+        try:
+            session = await stack.enter_async_context(opened(wanted.server, stop, storage=storage))
+        except (landline.ConnectError, PipeError):
+            if storage is not None:
+                wanted.server.say(
+                    "Nothing was read from standard input, and nothing of it is kept."
+                    if only is None
+                    else f"It is kept in {wanted.storage}, and goes out with the next run that reaches a server."
+                )
+            raise
         await _Publishing(session, wanted, sink).run(_items(wanted, only, stop), stop)
     return 0
 
@@ -150,18 +173,20 @@ class _Publishing:
     # ... and what comes back.
 
     async def _land_earlier(self) -> None:
-        """Print what an earlier run left in the storage, and is answered now."""
-        for earlier in self._session.earlier:
+        """Print what is answered now of what the storage held: what earlier runs left, and last what this one put there."""
+        left = self._session.earlier
+        for number, earlier in enumerate(left, 1):
+            is_ours = self._wanted.keeps_data and number == len(left)
             try:
                 async with asyncio.timeout(self._wanted.timeout):
                     position = await earlier.position()
             except TimeoutError:
-                raise TimeoutError(self._late("what an earlier run left")) from None
+                raise TimeoutError(self._late("it" if is_ours else "what an earlier run left")) from None
             except (PublishFailed, PublishUnknown) as error:
                 self._errors.append(error)
             else:
-                entry = {"topic": earlier.topic, "position": position_text(position), "earlier": True}
-                await self._sink.write(values.line(entry))
+                entry = {"topic": earlier.topic, "position": position_text(position)}
+                await self._sink.write(values.line(entry if is_ours else entry | {"earlier": True}))
 
     async def _land(self) -> None:
         """Wait for the oldest answer, and print it with those that are there as well: one write for all of them."""
@@ -193,7 +218,8 @@ class _Publishing:
 async def _items(wanted: Publish, only: Item | None, stop: asyncio.Event) -> AsyncGenerator[Item, None]:
     """Yield what is to be published."""
     if only is not None:
-        yield only
+        if not wanted.keeps_data:
+            yield only
         return
     async with contextlib.aclosing(lines_until(stop)) as lines:
         async for number, line in lines:

@@ -15,7 +15,7 @@ from ...errors import (
     LandlineError,
     ProtocolError,
 )
-from ...limits import LONGEST
+from ...limits import LONGEST, as_seconds
 from ...protocol.calls import (
     CALLS_PURPOSE,
     Asked,
@@ -65,6 +65,7 @@ class Calling:
         self, method: str, args: Sequence[Any], named: Mapping[str, Any], timeout: float | None
     ) -> Any:
         """Have the other end run a method; return its result. See ``Session.call``."""
+        check_method(method)
         seconds = check_timeout(self._bare.limits.call_timeout if timeout is None else timeout)
         until = self._loop.time() + seconds
         if not self._places.take_nowait():
@@ -228,13 +229,23 @@ class _Told(Signal):
         self._call()
 
 
+def check_method(name: object) -> None:
+    """See that a method is asked for by its name.
+
+    Raises:
+        TypeError: it is not.
+    """
+    if not isinstance(name, str):
+        raise TypeError(f"a method is called by its name, which is text, and not by {name!r}")
+
+
 def check_timeout(seconds: float) -> float:
     """Return how long a call may take.
 
     Raises:
-        ValueError: it is nothing, or no number, or over 31 days.
+        ValueError, TypeError: it is nothing, or no number, or over 31 days.
     """
-    if not 0 < seconds <= LONGEST:
+    if not 0 < as_seconds(seconds) <= LONGEST:
         raise ValueError(f"a timeout is above 0 and at most {LONGEST:.0f} seconds, and not {seconds!r}")
     return seconds
 

@@ -37,7 +37,7 @@ from ...protocol.frames import ResetCode
 from ...sessions.bare import BareSession
 from ...sessions.flow import RENEWED, BareFlow
 from ..messages import Messages
-from .calling import check_timeout
+from .calling import check_method, check_timeout
 from .failure import failed
 from .methods import StreamGiven
 
@@ -206,6 +206,7 @@ def open_stream(
     bare: BareSession, method: str, args: Sequence[Any], named: Mapping[str, Any], seconds: float | None
 ) -> Stream:
     """Begin a stream; see ``Session.stream``."""
+    check_method(method)
     if seconds is not None:
         check_timeout(seconds)
     opening = encode_opening(seconds, method, args, named, bare.core.max_message)
