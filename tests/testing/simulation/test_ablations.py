@@ -30,6 +30,8 @@ SLOW = {
     "every method is asked for again",
     "what may have run before is forgotten",
     "a request keeps its place of the flow before",
+    "a reset calls all that arrived handled",
+    "a name that was taken is not seen on the disk",
 }
 """Take more worlds than a test should."""
 
