@@ -168,6 +168,7 @@ class _Trap:
         self._point = point
         self._left = count
         self._is_open = False
+        self._is_doomed = False
         self._pause = random.random() * LONGEST_DURING
 
     def install(self) -> None:
@@ -195,6 +196,7 @@ class _Trap:
         if when == "before" and self._is_it():
             die()
         if when == "during" and self._is_it():
+            self._is_doomed = True
             threading.Thread(target=self._die_soon, daemon=True).start()
         return when in {"after", "written"} and self._is_it()
 
@@ -219,7 +221,7 @@ class _Trap:
         def plain(*args: Any, **options: Any) -> Any:
             is_it = self._begins()
             result = function(*args, **options)
-            if is_it:
+            if is_it or self._is_doomed:  # it was faster than its death, and the process may end by itself next
                 self._ended()
             return result
 
@@ -227,7 +229,7 @@ class _Trap:
         async def waiting(*args: Any, **options: Any) -> Any:
             is_it = self._begins()
             result = await function(*args, **options)
-            if is_it:
+            if is_it or self._is_doomed:
                 self._ended()
             return result
 
