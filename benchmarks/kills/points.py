@@ -221,7 +221,9 @@ class _Trap:
         def plain(*args: Any, **options: Any) -> Any:
             is_it = self._begins()
             result = function(*args, **options)
-            if is_it or self._is_doomed:  # it was faster than its death, and the process may end by itself next
+            if (
+                is_it or self._is_doomed
+            ):  # it was faster than its death, and the process may end by itself next
                 self._ended()
             return result
 
