@@ -77,13 +77,13 @@ def test_frames_that_differ_in_their_payloads_alone_come_together() -> None:
     stream = b"".join(encode_frame(FrameType.BYTES, number, b"%d" % number) for number in (1, 1, 2, 1, 1, 1))
     stream += encode_frame(FrameType.TEXT, 1, b"text")
 
-    assert list(decoder.runs(stream + stream[:9])) == [
+    assert list(decoder.series(stream + stream[:9])) == [
         (FrameType.BYTES, 1, [b"1", b"1"]),
         (FrameType.BYTES, 2, [b"2"]),
         (FrameType.BYTES, 1, [b"1", b"1", b"1"]),
         (FrameType.TEXT, 1, [b"text"]),
     ]
-    assert [(kind, number, list(run)) for kind, number, run in decoder.runs(stream[9:20])] == [
+    assert [(kind, number, list(payloads)) for kind, number, payloads in decoder.series(stream[9:20])] == [
         (FrameType.BYTES, 1, [b"1"]),
         (FrameType.BYTES, 1, [b"1"]),
     ]
@@ -91,15 +91,15 @@ def test_frames_that_differ_in_their_payloads_alone_come_together() -> None:
 
 def test_what_came_before_a_size_that_is_over_the_limit_comes_out() -> None:
     """And then the error."""
-    runs = iter(
-        FrameDecoder(100).runs(
+    series = iter(
+        FrameDecoder(100).series(
             2 * encode_frame(FrameType.BYTES, 0, b"x") + HEADER.pack(5000, FrameType.BYTES, 0)
         )
     )
 
-    assert next(runs) == (FrameType.BYTES, 0, [b"x", b"x"])
+    assert next(series) == (FrameType.BYTES, 0, [b"x", b"x"])
     with pytest.raises(ProtocolError, match="5000"):
-        next(runs)
+        next(series)
 
 
 def test_frames_come_out_of_single_bytes() -> None:

@@ -41,7 +41,7 @@ def test_frames_that_come_together_are_as_frames_that_come_one_by_one(
 ) -> None:
     """What is received, what is refused and at which frame, and what is to be told to the peer."""
 
-    def received(*runs: list[bytes]) -> tuple[Any, ...]:
+    def received(*series: list[bytes]) -> tuple[Any, ...]:
         session = attached(role=Role.SERVER)
         if flow != "never":
             receive(session, *about(1))
@@ -52,8 +52,8 @@ def test_frames_that_come_together_are_as_frames_that_come_one_by_one(
             session.abandon_flow(session.flows[1], ResetCode.CANCELLED)
         error = ""
         try:
-            for run in runs:
-                session.receive(kind, 1, run)
+            for each in series:
+                session.receive(kind, 1, each)
         except ProtocolError as raised:
             error = str(raised)
         inbox = [

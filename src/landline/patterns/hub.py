@@ -22,7 +22,7 @@ from ..errors import (
 from ..history import Gap, Position, Publication
 from ..limits import PROTOCOL, STORAGE, Limits
 from ..protocol.board import Board
-from ..protocol.feed import Entry, Feed, fitting, frame_of
+from ..protocol.feed import Entry, Feed, fits, fitting, frame_of
 from ..protocol.handshake import clean_reason
 from ..protocol.intake import SEND_PURPOSE
 from ..protocol.publish import (
@@ -428,7 +428,7 @@ def _answered(future: asyncio.Future[Answer], answer: Answer) -> None:
 
 def _take(flow: BareFlow, number: int, most: int, entry: Entry) -> bool:
     """Tell a subscriber what was just published, if it takes more now and can take this."""
-    return entry.fits(most) and flow.offer(entry.frame(number))
+    return fits(entry.data, most) and flow.offer(entry.frame(number))
 
 
 async def _has_room(bare: BareSession, flow: BareFlow) -> None:

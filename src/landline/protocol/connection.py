@@ -129,7 +129,7 @@ class Connection(Greeting):
         if phase is not self._accepting[0]:
             self._accepting = (phase, ACCEPTED[self.role, phase])
         accepted = self._accepting[1]
-        for kind, number, payloads in decoder.runs(data):
+        for kind, number, payloads in decoder.series(data):
             if kind not in accepted:
                 raise ProtocolError(why_not(kind, phase))
             if kind >= FIRST_COUNTED and session is not None:  # every phase that accepts these has one

@@ -68,10 +68,6 @@ class Entry:
             self._position = Position(epoch, self.offset)
         return self._position
 
-    def fits(self, most: int) -> bool:
-        """Whether a message of ``most`` bytes can carry it."""
-        return len(self.data) + PROTOCOL.publish_overhead <= most
-
 
 Part = Entry | Publication | Gap | Position
 """What a subscriber is told: something just published, something of the log, a gap, or a position up to which everything was told."""
@@ -90,6 +86,11 @@ def frame_of(part: Part, number: int) -> bytes:
             return _frame(Mark(part.epoch, part.offset), number)
 
 
+def fits(data: bytes, most: int) -> bool:
+    """Whether a message of ``most`` bytes can carry a publication of this data."""
+    return len(data) + PROTOCOL.publish_overhead <= most
+
+
 def fitting(part: Part, most: int, epoch: str) -> Part:
     """Return the part, or the gap in place of a publication that is too large for messages of ``most`` bytes.
 
@@ -98,7 +99,7 @@ def fitting(part: Part, most: int, epoch: str) -> Part:
         most: the largest message that the subscriber takes, in bytes.
         epoch: of what is published now.
     """
-    if not isinstance(part, Entry | Publication) or len(part.data) + PROTOCOL.publish_overhead <= most:
+    if not isinstance(part, Entry | Publication) or fits(part.data, most):
         return part
     end = Position(epoch, part.offset) if isinstance(part, Entry) else part.position
     return Gap(part.topic, Position(end.epoch, end.offset - 1), end, TOO_LARGE)

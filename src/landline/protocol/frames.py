@@ -76,7 +76,7 @@ LAST_DATA: Final = int(FrameType.PACKED)
 Frame = tuple[int, int, bytes]
 """Type, number, payload."""
 
-Run = tuple[int, int, Sequence[bytes]]
+Series = tuple[int, int, Sequence[bytes]]
 """Type and number of frames that follow each other, and their payloads."""
 
 
@@ -225,12 +225,12 @@ class FrameDecoder:
         self.needed = HEADER.size
 
     def feed(self, data: bytes) -> Iterator[Frame]:
-        """Yield the frames that ``data`` completes; see ``runs``."""
-        for kind, number, payloads in self.runs(data):
+        """Yield the frames that ``data`` completes; see ``series``."""
+        for kind, number, payloads in self.series(data):
             for payload in payloads:
                 yield kind, number, payload
 
-    def runs(self, data: bytes) -> Iterable[Run]:
+    def series(self, data: bytes) -> Iterable[Series]:
         """Return the frames that ``data`` completes, those together that follow each other and differ in their payloads alone.
 
         The iterator must be run to its end, or the decoder be dropped.
@@ -249,7 +249,7 @@ class FrameDecoder:
                 )  # one whole frame, as where they come one at a time
         return self._cut(data)
 
-    def _cut(self, data: bytes) -> Iterator[Run]:
+    def _cut(self, data: bytes) -> Iterator[Series]:
         at, header_size = 0, HEADER.size
         if self.held:
             if self.held < header_size:
@@ -264,8 +264,8 @@ class FrameDecoder:
             yield self._finish()
         unpack, small = HEADER.unpack_from, self._small
         end = len(data)
-        run: list[bytes] = []
-        run_kind, run_number, error = -1, -1, None
+        payloads: list[bytes] = []
+        its_kind, its_number, error = -1, -1, None
         while end - at >= header_size:
             length, kind, number = unpack(data, at)
             if length > small and length > self._most(kind):
@@ -278,15 +278,15 @@ class FrameDecoder:
                 self.needed = stop - at
                 at = start
                 break
-            if kind == run_kind and number == run_number:
-                run.append(data[start:stop])
+            if kind == its_kind and number == its_number:
+                payloads.append(data[start:stop])
             else:
-                if run:
-                    yield run_kind, run_number, run
-                run_kind, run_number, run = kind, number, [data[start:stop]]
+                if payloads:
+                    yield its_kind, its_number, payloads
+                its_kind, its_number, payloads = kind, number, [data[start:stop]]
             at = stop
-        if run:
-            yield run_kind, run_number, run
+        if payloads:
+            yield its_kind, its_number, payloads
         if error is not None:
             raise error
         if at < end:
@@ -314,7 +314,7 @@ class FrameDecoder:
             self._pieces.append(bytearray(part))
         self.held += len(part)
 
-    def _finish(self) -> Run:
+    def _finish(self) -> Series:
         """Return the frame that was unfinished, and keep nothing of it."""
         _, kind, number = HEADER.unpack(self._head)
         payload = b"".join(self._pieces)
