@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import ctypes
 import os
 import resource
 import subprocess
@@ -23,6 +24,8 @@ LONGEST = 240.0
 """Seconds that a client may take."""
 PRIORITY = -10
 """So that what else the machine does takes a tenth of the core, and not half of it."""
+_SAME_PLACES = 0x0040000
+"""``ADDR_NO_RANDOMIZE`` of ``personality(2)``."""
 GOES_WITHIN = 15.0
 """Seconds that a server may take to go."""
 
@@ -76,7 +79,13 @@ def cores_for(count: int) -> list[int]:
 
 
 def _pin(core: int) -> None:
-    """Keep to one core, before others there as far as we may, and with as many files as the system lets us have."""
+    """Keep to one core, before others there as far as we may, and with as many files as the system lets us have.
+
+    All have their code at the same addresses. Two processes that take turns on a core, as no client and server that matter do, else throw
+    each other's predicted branches away: a round trip between two interpreters took 41 µs that way, and takes 30.
+    """
+    with contextlib.suppress(OSError, AttributeError):  # Linux alone has it
+        ctypes.CDLL(None).personality(_SAME_PLACES)
     with contextlib.suppress(OSError):  # root alone may
         os.setpriority(os.PRIO_PROCESS, 0, PRIORITY)
     with contextlib.suppress(OSError, ValueError):  # macOS has no number for "all that you want"

@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 from urllib.parse import urlsplit
 
-from .halls import Hall, Line
+from .halls import COUNTS, Hall, Line
 from .load import talking, web
 from .peer import Peer, Play
 
@@ -28,7 +28,10 @@ async def serve_messages() -> AsyncIterator[str]:
         hall.everybody.append(socket)
         try:
             async for message in socket:
-                await hall.answer(socket, message.data, socket.send_bytes)
+                if message.data in COUNTS:
+                    await hall.tell(message.data)
+                else:
+                    await socket.send_bytes(message.data)
         finally:
             hall.everybody.remove(socket)
         return socket

@@ -68,7 +68,7 @@ class _Answering(_Receiving):
 
     def data_received(self, data: bytes) -> None:
         if data in COUNTS:
-            _run(self._hall.answer(self._transport, data, self._transport.write))
+            _run(self._hall.tell(data))
             return
         for at in range(0, len(data), len(MESSAGE)):
             self._transport.write(data[at : at + len(MESSAGE)])

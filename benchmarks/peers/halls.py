@@ -24,20 +24,15 @@ class Line(Protocol):
 
 
 class Hall:
-    """Everybody connected to a server, and what it does with a message."""
+    """Everybody connected to a server, and how all of them are told something."""
 
     def __init__(self, broadcast: Callable[[list[Any], bytes], Any]) -> None:
         self.everybody: list[Any] = []
         self._broadcast = broadcast
 
-    async def answer(self, line: Any, data: bytes, reply: Callable[[bytes], Any]) -> None:
-        """Echo, or send a round to everybody."""
-        if data in COUNTS:
-            for _ in range(COUNTS[data]):
-                sent = self._broadcast(self.everybody, MESSAGE)
-                if isinstance(sent, Awaitable):
-                    await sent
-        else:
-            sent = reply(data)
+    async def tell(self, order: bytes) -> None:
+        """Send everybody what was ordered: a message, or a round."""
+        for _ in range(COUNTS[order]):
+            sent = self._broadcast(self.everybody, MESSAGE)
             if isinstance(sent, Awaitable):
                 await sent

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 import landline
 
-from .halls import Hall, Line
+from .halls import COUNTS, Hall, Line
 from .load import Talk, session, talking
 from .peer import MESSAGE, Caller, Calls, Copier, Peer, Play, Pourer, Publisher, Reader
 from .secure import certified
@@ -66,7 +66,10 @@ async def serve_messages(scheme: str) -> AsyncIterator[str]:
         hall.everybody.append(session)
         try:
             async for message in session:
-                await hall.answer(session, message, session.send)
+                if message in COUNTS:
+                    await hall.tell(message)
+                else:
+                    _ = await session.send(message)
         finally:
             hall.everybody.remove(session)
 

@@ -36,7 +36,10 @@ async def serve() -> AsyncIterator[str]:
 
     @server.event  # type: ignore[untyped-decorator, unused-ignore]
     async def message(sid: str, data: bytes) -> None:
-        await hall.answer(sid, data, partial(server.emit, "message", to=sid))
+        if data in COUNTS:
+            await hall.tell(data)
+        else:
+            await server.emit("message", data, to=sid)
 
     @server.event  # type: ignore[untyped-decorator, unused-ignore]
     async def echo(sid: str, data: bytes) -> bytes:

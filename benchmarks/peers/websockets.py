@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 from urllib.parse import urlsplit
 
-from .halls import Hall, Line
+from .halls import COUNTS, Hall, Line
 from .load import talking, web
 from .peer import Peer, Play
 
@@ -22,7 +22,10 @@ async def serve_messages() -> AsyncIterator[str]:
         hall.everybody.append(socket)
         try:
             async for message in socket:
-                await hall.answer(socket, message, socket.send)
+                if message in COUNTS:
+                    await hall.tell(message)
+                else:
+                    await socket.send(message)
         finally:
             hall.everybody.remove(socket)
 
