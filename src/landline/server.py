@@ -102,7 +102,9 @@ class Server:
         self._redirect = None if redirect is None else str(parse_address(redirect))
         self._storage = storage
         self._failures = Failures(log, time.monotonic)
-        self._authorize = Asking(authorize, self._failures)
+        self._authorize: Authorize = (
+            authorize if authorize is allow_all else Asking(authorize, self._failures)
+        )
         self._tls = tls
         self._needs_tls = needs_tls
         self._web = web or Web()

@@ -6,8 +6,10 @@ import pytest
 
 from landline.limits import Limits
 from landline.protocol.codec import encode_data
+from landline.protocol.events import Event, RoomMade
 from landline.protocol.flow import Flow
 from landline.protocol.frames import FRAME_COST, HEADER, FrameType, ResetCode
+from landline.protocol.news import take_news
 from landline.protocol.session import Session
 from tests.protocol.lines import frames_of, make_session, say
 
@@ -178,7 +180,7 @@ def test_frames_of_a_flow_have_their_own_count() -> None:
 def test_what_is_written_of_a_flow_makes_room_in_it() -> None:
     """Whether the peer has received it or not; of the messages only what it has received."""
     session, (flow,) = talking(1)
-    session.made_room = False
+    session.is_room_wanted = True
     put(session, session.messages, "a")
     session.data_to_send(0.0, ALL)
     assert not session.made_room
@@ -186,6 +188,31 @@ def test_what_is_written_of_a_flow_makes_room_in_it() -> None:
     session.data_to_send(0.0, ALL)
 
     assert session.made_room
+
+
+def test_room_is_told_of_to_those_who_were_told_that_there_is_none() -> None:
+    """Once; else each write and each ack would be told, mostly to nobody."""
+    session = make_session(Limits(outbox_messages=1), peer_window=ALL)
+    session.attach(0)
+    told: list[Event] = []
+
+    def exchange(number: int) -> list[Event]:
+        put(session, session.messages, "a")
+        session.data_to_send(0.0, ALL)
+        session.receive_ack(number, 0)
+        told.clear()
+        take_news(session, told)
+        return told
+
+    assert session.has_room_in(session.messages)
+    assert exchange(1) == []
+    put(session, session.messages, "a")
+    assert not session.has_room_in(session.messages)
+    session.data_to_send(0.0, ALL)
+    session.receive_ack(2, 0)
+    take_news(session, told)
+    assert told == [RoomMade()]
+    assert exchange(3) == []
 
 
 def test_what_was_written_of_all_flows_is_bounded_in_bytes() -> None:

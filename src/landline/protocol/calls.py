@@ -118,7 +118,7 @@ T = TypeVar("T")
 
 
 def _read(decode: Callable[[Any], T], payload: Any) -> T:
-    if not isinstance(payload, bytes | msgspec.Raw):
+    if not isinstance(payload, (bytes, msgspec.Raw)):  # a union takes three times as long
         raise ProtocolError("what calls carry is bytes", "bad-data")
     try:
         return decode(payload)

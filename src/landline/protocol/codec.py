@@ -103,7 +103,7 @@ def _encode(value: Any) -> tuple[int, bytes]:
             return TEXT, value.encode()
         except UnicodeEncodeError as error:
             raise DataError(f"text that is not valid Unicode cannot be sent: {error.reason}") from error
-    if isinstance(value, bytes | bytearray | memoryview):
+    if isinstance(value, (bytes, bytearray, memoryview)):  # a union takes three times as long
         return BYTES, bytes(value)
     try:
         return PACKED, _pack(value)

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from .events import Event, FlowAbandoned, FlowOpened, MessagesReceived, OutcomesKnown, RoomMade, Stalled
-from .flows import MESSAGES
 from .session import Session
 
-_MESSAGES_RECEIVED = MessagesReceived(MESSAGES)
-"""By far the commonest: made once."""
+_RECEIVED: Final = tuple(map(MessagesReceived, range(64)))
+"""By far the commonest, by flow: made once."""
+
+_ROOM_MADE: Final = RoomMade()
 
 
 def take_news(session: Session, events: list[Event]) -> None:
     """Add what happened in ``session`` since the last call to ``events``."""
     if session.arrived:
-        if len(session.arrived) == 1 and MESSAGES in session.arrived:
-            events.append(_MESSAGES_RECEIVED)
-        else:
-            events += [MessagesReceived(number) for number in sorted(session.arrived)]
+        events += [
+            _RECEIVED[number] if number < len(_RECEIVED) else MessagesReceived(number)
+            for number in sorted(session.arrived)
+        ]
         session.arrived.clear()
     if session.handled:
         events += [
@@ -32,8 +35,8 @@ def take_news(session: Session, events: list[Event]) -> None:
         events += [FlowOpened(flow.number, flow.purpose) for flow in session.opened]
         session.opened.clear()
     if session.made_room:
-        session.made_room = False
-        events.append(RoomMade())
+        session.made_room = session.is_room_wanted = False
+        events.append(_ROOM_MADE)
     if session.stall.is_on and not session.stall.is_told:
         session.stall.is_told = True
         events.append(Stalled())

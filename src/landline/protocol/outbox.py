@@ -14,7 +14,7 @@ from ..limits import Limits
 from .credit import Pressure
 from .flow import Flow
 from .flows import MESSAGES, Flows
-from .frames import FIRST_CREDIT, LARGE, LAST_DATA, DataFrame, LargeFrame, encode_data_frame, kind_of
+from .frames import FIRST_CREDIT, HEADER, LARGE, LAST_DATA, DataFrame, LargeFrame, encode_data_frame, kind_of
 from .stall import Stall
 from .states import Role
 
@@ -30,14 +30,16 @@ class Outbox:
         on_room: called when room was made otherwise than by the peer, whom our connection reports.
         sent: how many counted frames were written at least once.
         outbox_bytes, outbox_frames: what was sent and not yet received by the peer; of flows besides the messages only what was written.
+        filled: the flows that have something to write, by number.
         stall: who waits for whose credit.
-        made_room: the outbox became shorter, and nobody was told yet.
+        is_room_wanted: somebody was told that there is no room, and is to be told when some is made.
+        made_room: some was made, and nobody was told yet.
         is_cut_short: ``data_to_send`` stopped at its budget.
     """
 
     __slots__ = (
         "_about", "_about_unreceived", "_ending", "_flows", "_is_woken", "_replay", "_replaying", "_turn",
-        "_written", "flows", "is_cut_short", "limits", "made_room", "messages", "on_room", "outbox_bytes",
+        "_written", "filled", "flows", "is_cut_short", "is_room_wanted", "limits", "made_room", "messages", "on_room", "outbox_bytes",
         "outbox_frames", "pressure", "sent", "stall", "wake",
     )  # fmt: skip
 
@@ -56,12 +58,14 @@ class Outbox:
         self.sent = 0
         self.outbox_bytes = 0
         self.outbox_frames = 0
+        self.is_room_wanted = False
         self.made_room = False
         self.is_cut_short = False
         self._replay: list[DataFrame] = []
         self._replaying: list[DataFrame] = []  # the last is written first
         self._about: list[tuple[int, bytes]] = []
         self._about_unreceived = 0
+        self.filled: dict[int, Flow] = {}
         self._ending: dict[int, Flow] = {}
         self.stall = Stall(limits.stalled_after)
         self._written = 0
@@ -78,7 +82,7 @@ class Outbox:
         limits = self.limits
         if flow is self.messages:
             held, pressure = self.outbox_bytes, self.pressure
-            return (
+            if (
                 held < limits.outbox_bytes
                 and self.outbox_frames < limits.outbox_messages
                 and (
@@ -86,14 +90,17 @@ class Outbox:
                     or (pressure.used < pressure.limit and not pressure.is_on)
                     or not pressure.holds_back(self)
                 )
-            )
-        written = self.outbox_bytes - self.messages.pending_bytes
-        return (
+            ):
+                return True
+        elif (
             flow.pending_bytes < limits.flow_outbox
-            and written < limits.outbox_bytes
+            and self.outbox_bytes - self.messages.pending_bytes < limits.outbox_bytes
             and self.outbox_frames - len(self.messages.pending) < limits.outbox_messages
             and (flow.pending_bytes < FIRST_CREDIT or not self.pressure.holds_back(self))
-        )
+        ):
+            return True
+        self.is_room_wanted = True
+        return False
 
     def full_limit(self, flow: Flow) -> str:
         """Return the name of the limit that keeps a flow from taking another message."""
@@ -106,11 +113,16 @@ class Outbox:
 
     def send(self, flow: Flow, kind: int, payload: bytes) -> int:
         """Queue one frame; return its index within the flow. The caller has seen to ``has_room_in``."""
-        return self.send_frame(flow, encode_data_frame(kind, flow.number, payload))
+        size = len(payload)
+        if size >= LARGE:
+            return self.send_frame(flow, encode_data_frame(kind, flow.number, payload))
+        return self.send_frame(flow, HEADER.pack(size, kind, flow.number) + payload)
 
     def send_frame(self, flow: Flow, frame: DataFrame) -> int:
         """Queue one whole data frame of a flow, which others may share, as ``send`` does."""
         size = len(frame)
+        if not flow.pending:
+            self.filled[flow.number] = flow
         flow.pending.append(frame)
         flow.pending_bytes += size
         flow.queued += 1
@@ -132,10 +144,7 @@ class Outbox:
         """Whether ``data_to_send`` would have more, its budget aside."""
         if self._replaying or self._about:
             return True
-        for flow in self.flows.values():  # noqa: SIM110 - asked with every write, mostly of one flow
-            if flow.pending and flow.sent_cost < flow.credit:
-                return True
-        return False
+        return any(flow.sent_cost < flow.credit for flow in self.filled.values())
 
     def _add_in_turns(self, out: list[bytes], budget: int) -> int:
         """Add what was never written, where it is of several flows; return what is left of ``budget``."""
@@ -167,12 +176,11 @@ class Outbox:
     def _add_turns(self, out: list[bytes], budget: int) -> int:
         """Have several flows write in turns, so that none waits for another's end."""
         ready = []
-        for flow in self.flows.values():
-            if flow.pending:
-                if flow.sent_cost < flow.credit:
-                    ready.append(flow)
-                else:
-                    self.stall.wait(flow)
+        for flow in self.filled.values():
+            if flow.sent_cost < flow.credit:
+                ready.append(flow)
+            else:
+                self.stall.wait(flow)
         if len(ready) == 1:  # the usual case
             budget -= self._add_frames(out, ready.pop(), budget)
         elif ready:
@@ -210,8 +218,10 @@ class Outbox:
         if flow.number != MESSAGES:
             self.outbox_frames += count
             self.outbox_bytes += size
-            self.made_room = True
-        if flow.pending and flow.is_waiting:
+            self.made_room = self.is_room_wanted
+        if not flow.pending:
+            del self.filled[flow.number]
+        elif flow.is_waiting:
             self.stall.wait(flow)
         return size
 
@@ -255,7 +265,7 @@ class Outbox:
             self._about_unreceived -= sum(kind_of(frame) > LAST_DATA for frame in gone)
         self.outbox_frames -= count
         self.outbox_bytes -= size
-        self.made_room = True
+        self.made_room = self.is_room_wanted
         self.pressure.used -= size
         if self.pressure.is_on:
             self.pressure.eased()
@@ -263,6 +273,7 @@ class Outbox:
     def _drop(self, flow: Flow) -> None:
         """Let go of what waits in a flow that was abandoned."""
         self.pressure.used -= flow.pending_bytes
+        self.filled.pop(flow.number, None)
         flow.pending.clear()
         flow.pending_bytes = 0
         flow.is_ending = False
@@ -279,7 +290,7 @@ class Outbox:
     @property
     def held(self) -> int:
         """Bytes of what this end sends that count as pressure."""
-        waiting = sum(flow.pending_bytes for flow in self.flows.values() if flow is not self.messages)
+        waiting = sum(flow.pending_bytes for flow in self.filled.values() if flow is not self.messages)
         return self.outbox_bytes + waiting + sum(len(frame) for _, frame in self._about)
 
     def _wake(self) -> None:

@@ -163,10 +163,11 @@ class Session(Inbox):
             if not self._replaying and (self._news or self._asks):
                 self.tell_now()  # about flows whose OPEN was only now written here
         if budget > 0:
-            if self._about or len(self.flows) > 1:
+            if self._about or self._ending or len(self.filled) > 1:
                 budget = self._add_in_turns(out, budget)
-            elif self.messages.pending:
-                budget -= self._add_frames(out, self.messages, budget)
+            elif self.filled:
+                (flow,) = self.filled.values()  # the usual case
+                budget -= self._add_frames(out, flow, budget)
         self.is_cut_short = budget <= 0 and self.can_write_more
         if self.stall.is_waiting:
             out += self.stall.data_to_send(now)
@@ -194,9 +195,7 @@ class Session(Inbox):
     @property
     def has_unsent(self) -> bool:
         """Whether something was sent by the program that this transport has not carried yet."""
-        return bool(self._replaying or self._about or self._ending) or any(
-            flow.pending for flow in self.flows.values()
-        )
+        return bool(self._replaying or self._about or self._ending or self.filled)
 
     @property
     def is_everything_handled(self) -> bool:

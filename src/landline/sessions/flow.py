@@ -70,7 +70,7 @@ class BareFlow:
         """Return why no more can be taken, or None when something may come."""
         if self._reset is not None:
             return self._reset
-        if self.core.is_read_out:
+        if self.core.theirs and self.core.is_read_out:
             return FlowEnded("the other end has sent everything")
         return None
 
@@ -87,11 +87,10 @@ class BareFlow:
     @property
     def takes_more(self) -> bool:
         """Whether little of it waits to be written: who has much to send keeps that to itself, and may still change its mind."""
-        return (
-            self.core.pending_bytes < PENDING
-            and self.why_unwritable() is None
-            and self._session.has_room_in(self.core)
-        )
+        if self.core.pending_bytes >= PENDING:
+            self._session.is_room_wanted = True
+            return False
+        return self.why_unwritable() is None and self._session.has_room_in(self.core)
 
     def put(self, frame: DataFrame) -> None:
         """Queue a whole data frame of this flow; nothing happens when it takes none any more. The caller has seen to the room."""

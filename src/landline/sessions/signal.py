@@ -14,9 +14,10 @@ _NOBODY: Final[list[asyncio.Future[None]]] = []
 class Signal:
     """Something that many can wait for; waking wakes all who wait now."""
 
-    __slots__ = ("_sweep_at", "_waiters")
+    __slots__ = ("_loop", "_sweep_at", "_waiters")
 
     def __init__(self) -> None:
+        self._loop: asyncio.AbstractEventLoop | None = None
         self._waiters = _NOBODY
         self._sweep_at = _MANY
 
@@ -29,7 +30,9 @@ class Signal:
         elif len(waiters) >= self._sweep_at:  # of those who gave up waiting nobody told us
             self._waiters = waiters = [waiter for waiter in waiters if not waiter.done()]
             self._sweep_at = max(_MANY, 2 * len(waiters))  # seldom enough to cost each who waits little
-        waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        if self._loop is None:
+            self._loop = asyncio.get_running_loop()  # not each time: up to Python 3.11 that is a system call
+        waiter: asyncio.Future[None] = self._loop.create_future()
         waiters.append(waiter)
         return waiter
 

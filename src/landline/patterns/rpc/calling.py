@@ -66,7 +66,7 @@ class Calling:
     ) -> Any:
         """Have the other end run a method; return its result. See ``Session.call``."""
         check_method(method)
-        seconds = check_timeout(self._bare.limits.call_timeout if timeout is None else timeout)
+        seconds = self._bare.limits.call_timeout if timeout is None else check_timeout(timeout)
         until = self._loop.time() + seconds
         if not self._places.take_nowait():
             await self._wait_for_place(method, args, named, until)
@@ -105,11 +105,12 @@ class Calling:
     def _ask(
         self, flow: BareFlow, method: str, args: Sequence[Any], named: Mapping[str, Any], until: float
     ) -> Asked:
+        core, loop = self._core, self._loop
         id = self._table.next_id()
-        left = max(until - self._loop.time(), _SOONEST)
-        payload = encode_request(id, left, method, args, named, self._core.max_message)
-        asked = Asked(id, method, payload, until, self._loop.create_future())
-        self._table.asked(asked, self._core.send(flow.core, BYTES, payload))
+        left = max(until - loop.time(), _SOONEST)
+        payload = encode_request(id, left, method, args, named, core.max_message)
+        asked = Asked(id, method, payload, until, loop.create_future())
+        self._table.asked(asked, core.send(flow.core, BYTES, payload))
         self._timer.add(until, id)
         return asked
 

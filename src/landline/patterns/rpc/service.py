@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import inspect
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from functools import cached_property, partial
 from typing import Any, Final
 
@@ -154,10 +154,11 @@ class Service:
             raise CallNotAllowed(f"you may not call {name!r}")
         return method
 
-    async def run(self, call: MethodCall) -> Any:
-        """Run a method, and return what it returns: the one place that every call and every stream passes."""
-        if not self._middlewares:
-            return await self._run(call)
+    def run(self, call: MethodCall) -> Coroutine[Any, Any, Any]:
+        """Run a method; to be awaited for what it returns: the one place that every call and every stream passes."""
+        return self._run_within(call) if self._middlewares else self._run(call)
+
+    async def _run_within(self, call: MethodCall) -> Any:
         arguments = call.method.arguments
         asked = middleware.Call(
             call.session, "call", call.method.name, arguments.by_name(call.args, call.named)

@@ -11,6 +11,7 @@ from ...protocol.flows import Flows
 from ...protocol.frames import FrameType, ResetCode
 from ...protocol.handshake import Reset, decode_payload, encode_payload
 from ...protocol.inbox import Inbox
+from ...protocol.outbox import Outbox
 from ...protocol.session import Session
 from ...protocol.shortage import Shortage
 from .switched_off import Ablation
@@ -99,6 +100,17 @@ def _receive_without_counting(session: Session, kind: int, number: int, payload:
     session.received -= 1
 
 
+def _unwanted(session: Session) -> bool:
+    """Take it that nobody waits for room."""
+    del session
+    return False
+
+
+def _forget_wish(session: Session, is_wanted: bool) -> None:
+    """Do not remember who was told that there is no room."""
+    del session, is_wanted
+
+
 FLOW_ABLATIONS: tuple[Ablation, ...] = (
     Ablation("unfinished frames are not counted", ((Inbox, "gather", _uncounted),)),
     Ablation("nobody is hung up on for unfinished frames", ((Shortage, "_hang_up_on_unfinished", _spared),)),
@@ -119,5 +131,6 @@ FLOW_ABLATIONS: tuple[Ablation, ...] = (
     Ablation("a flow is forgotten when one end is through", ((Flow, "is_over", property(_forget_at_our_end)),)),
     Ablation("totals of a flow before its OPEN", ((Flows, "begin", _tell_of_the_unheard),)),
     Ablation("the end of a flow overtakes its data", ((Session, "end_flow", _end_before_the_data),)),
+    Ablation("room that is made is told nobody", ((Outbox, "is_room_wanted", property(_unwanted, _forget_wish)),)),
     Ablation("frames about flows are not counted", ((Inbox, "_receive_about", _receive_without_counting),)),
 )  # fmt: skip

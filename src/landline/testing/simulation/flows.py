@@ -18,7 +18,10 @@ def is_writable(flow: Flow) -> bool:
 
 def takes_more(core: Session, flow: Flow) -> bool:
     """Whether little of it waits to be written."""
-    return flow.pending_bytes < _PENDING and is_writable(flow) and core.has_room_in(flow)
+    if flow.pending_bytes >= _PENDING:
+        core.is_room_wanted = True
+        return False
+    return is_writable(flow) and core.has_room_in(flow)
 
 
 def say(end: End, flow: Flow, payload: bytes) -> None:
