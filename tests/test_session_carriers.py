@@ -364,9 +364,11 @@ async def test_a_sessions_line_is_read_more_at_a_time(
     widened: list[StreamTransport] = []
     monkeypatch.setattr(StreamTransport, "widen", lambda transport: widened.append(transport))  # noqa: PLW0108 - a method
 
-    async def wait(session: landline.Session) -> None:
-        await session.wait_closed()
+    async def take(session: landline.Session) -> None:
+        async for _ in session:
+            pass
 
-    await roads.open(wait)
-    async with landline.connect(roads.direct(scheme), tls=roads._trust):
+    await roads.open(take)
+    async with landline.connect(roads.direct(scheme), tls=roads._trust) as session:
+        assert (await (await session.send("here"))).is_acked
         assert len(set(map(id, widened))) == 2
