@@ -23,6 +23,7 @@ import pytest
 import landline
 from landline.testing.ledger import Ledger
 from landline.testing.network import Faults, Proxy, bad_network
+from landline.transports.stream import StreamTransport
 
 LIMITS = landline.Limits(redial_min=0.001, redial_max=0.01)
 SCHEMES = ("tcp", "unix", "ws", "tls", "wss")
@@ -353,3 +354,21 @@ async def test_where_only_http_passes_a_session_goes_on_over_wss(
     assert border.turned_away[:1] == [b"\xfe"]  # the magic, under TLS
     assert up.faults() == down.faults() == CLEAN
     assert len(up.delivered) == len(down.delivered) == up.acked == down.acked == count
+
+
+@pytest.mark.parametrize("scheme", SCHEMES)
+async def test_a_sessions_line_is_read_more_at_a_time(
+    scheme: str, roads: Roads, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Over every carrier, at both ends: its credit bounds what comes."""
+    widened: list[StreamTransport] = []
+    monkeypatch.setattr(StreamTransport, "widen", lambda transport: widened.append(transport))  # noqa: PLW0108 - a method
+
+    async def take(session: landline.Session) -> None:
+        async for _ in session:
+            pass
+
+    await roads.open(take)
+    async with landline.connect(roads.direct(scheme), tls=roads._trust) as session:
+        assert (await (await session.send("here"))).is_acked
+        assert len(set(map(id, widened))) == 2

@@ -61,6 +61,8 @@ class Paper:
 
     def hold(self, is_held: bool) -> None: ...
 
+    def widen(self) -> None: ...
+
     def write(self, *pieces: bytes) -> None:
         self.written.append(b"".join(pieces))
 

@@ -147,17 +147,23 @@ async def test_what_was_read_is_not_read_over(accepted: Accepted) -> None:
     assert accepted.hears.chunks == [b"one", b"two"]
 
 
-@pytest.mark.limit("transport.read")
+@pytest.mark.limit("transport.read", "transport.session_read")
 async def test_a_read_takes_so_much_and_leaves_the_rest(accepted: Accepted) -> None:
-    """Whatever the loop asks for: 64 KiB are told at once when they came at once, and the next byte is a read of its own."""
+    """However much has come, and whatever the loop asks for; with a session on the line it takes more than one without ever does."""
     loop = asyncio.get_running_loop()
-    sending = loop.create_task(loop.sock_sendall(accepted.peer, bytes(4 * TRANSPORT.read)))
-    await accepted.hears.until(lambda: len(accepted.hears.data) == 4 * TRANSPORT.read)
-    await sending
-
-    assert max(map(len, accepted.hears.chunks)) <= TRANSPORT.read
+    hears, size = accepted.hears, 4 << 20
     assert isinstance(accepted.transport, stream.StreamTransport)
-    assert len(accepted.transport.get_buffer(8 * TRANSPORT.read)) == TRANSPORT.read
+
+    for most, least in ((TRANSPORT.read, TRANSPORT.read), (TRANSPORT.session_read, TRANSPORT.read + 1)):
+        hears.chunks.clear()
+        hears.data.clear()
+        sending = loop.create_task(loop.sock_sendall(accepted.peer, bytes(size)))
+        await hears.until(lambda: len(hears.data) == size)
+        await sending
+
+        assert least <= max(map(len, hears.chunks)) <= most
+        assert len(accepted.transport.get_buffer(8 * most)) == most
+        accepted.transport.widen()
 
 
 async def test_a_read_takes_no_more_memory_than_what_arrived(accepted: Accepted) -> None:
@@ -173,4 +179,4 @@ async def test_a_read_takes_no_more_memory_than_what_arrived(accepted: Accepted)
     finally:
         tracemalloc.stop()
 
-    assert peak < stream.READ_SIZE // 2
+    assert peak < TRANSPORT.read // 2

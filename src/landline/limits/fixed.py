@@ -105,7 +105,9 @@ class SessionLimits:
         "that a server which goes waits for those who came this very moment: their greeting is on its way",
     )
     caller_bytes: int = limit(
-        64 << 10, "bytes", "received from a plain caller and not taken; then the line is not read"
+        64 << 10,
+        "bytes",
+        "received from a plain caller and not taken, and one read more; then nothing is read",
     )
     changes: int = limit(
         64, "changes", "of a session's state that one watcher has not looked at; the oldest go"
@@ -135,7 +137,12 @@ class TransportLimits:
     backlog: int = limit(
         256 << 10, "bytes", "waiting to be written; then a transport is not writable until they are fewer"
     )
-    read: int = limit(256 << 10, "bytes", "one read; all sockets of a thread are read into one buffer")
+    read: int = limit(64 << 10, "bytes", "one read of a line without a session, which is held only after it")
+    session_read: int = limit(
+        256 << 10,
+        "bytes",
+        "one read of a session's line, whose credit bounds what comes; all of a thread are read into one buffer",
+    )
     linger: float = limit(
         2.0, "seconds", "for the peer to end its direction after we ended ours; then a reset"
     )

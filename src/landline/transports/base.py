@@ -74,6 +74,9 @@ class Transport(Protocol):
     def hold(self, is_held: bool) -> None:
         """Read no more for now, or read on: back-pressure for doors that have no credit."""
 
+    def widen(self) -> None:
+        """Read more at a time from now on, where that is quicker: for who bounds by credit what comes, and never holds the line."""
+
     def write(self, *pieces: bytes) -> None:
         """Write all of them, in the end, and together: as one message, where the carrier has messages. Dropped when the transport is gone."""
 

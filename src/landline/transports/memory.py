@@ -103,6 +103,9 @@ class MemoryTransport:
         self._is_held = is_held
         self._loop.call_soon(self._deliver)
 
+    def widen(self) -> None:
+        """Nothing is read here: what was written comes as it was."""
+
     def write(self, *pieces: bytes) -> None:
         """Hand them to the other end on the next tick."""
         data = joined(pieces)

@@ -25,8 +25,6 @@ _AT_ONCE: Final = struct.pack("ii", 1, 0)
 
 HIGH_WATER: Final = TRANSPORT.backlog
 
-READ_SIZE: Final = TRANSPORT.read
-
 
 _LEARNT: Final = 4 << 20
 """Bytes that are allocated and freed once, untouched, so that glibc learns that blocks of messages come and go.
@@ -44,7 +42,8 @@ class _Reading(threading.local):
     """
 
     def __init__(self) -> None:
-        self.buffer = memoryview(bytearray(READ_SIZE))
+        self.wide = memoryview(bytearray(TRANSPORT.session_read))
+        self.narrow = self.wide[: TRANSPORT.read]
         bytes(_LEARNT)
 
 
@@ -72,6 +71,7 @@ class StreamTransport(asyncio.BufferedProtocol):
         self._linger: asyncio.TimerHandle | None = None
         self._early = b""
         self._is_held = False
+        self._is_wide = False
         self.is_writable = True
         self._is_closing = False
         self._has_ended = False
@@ -103,6 +103,10 @@ class StreamTransport(asyncio.BufferedProtocol):
                 self._loop.call_soon(self._read_on)
             else:
                 self._transport.resume_reading()
+
+    def widen(self) -> None:
+        """Read as much at a time as for a session."""
+        self._is_wide = True
 
     def write(self, *pieces: bytes) -> None:
         """Write all of them, in the end."""
@@ -181,15 +185,15 @@ class StreamTransport(asyncio.BufferedProtocol):
 
     def get_buffer(self, sizehint: int) -> memoryview:
         """Asyncio is about to read."""
-        return _reading.buffer
+        return _reading.wide if self._is_wide else _reading.narrow
 
     def buffer_updated(self, nbytes: int) -> None:
         """Asyncio read something."""
         receiver = self._receiver
         if receiver is None:
-            self.data_received(bytes(_reading.buffer[:nbytes]))
+            self.data_received(bytes(_reading.wide[:nbytes]))
         elif not self._is_closing:
-            receiver.data_received(bytes(_reading.buffer[:nbytes]))
+            receiver.data_received(bytes(_reading.wide[:nbytes]))
 
     def data_received(self, data: bytes) -> None:
         """These bytes arrived."""

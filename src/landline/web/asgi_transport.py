@@ -96,6 +96,9 @@ class AsgiTransport:
         else:
             self._may_read.clear()
 
+    def widen(self) -> None:
+        """Nothing is read here: what was written comes as it was."""
+
     def write(self, *pieces: bytes) -> None:
         """Send them."""
         data = joined(pieces)

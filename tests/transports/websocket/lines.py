@@ -26,6 +26,9 @@ class FakeLine:
     def hold(self, is_held: bool) -> None:
         self.done.append("hold" if is_held else "let go")
 
+    def widen(self) -> None:
+        self.done.append("widen")
+
     def write(self, *pieces: bytes) -> None:
         self.written += b"".join(pieces)
 

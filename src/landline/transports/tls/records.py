@@ -27,7 +27,7 @@ class _Plain(threading.local):
     """What a thread's loop decrypts into, as it reads into one buffer: what one read brings, and a record whose beginning was there before."""
 
     def __init__(self) -> None:
-        self.buffer = memoryview(bytearray(TRANSPORT.read + _RECORD))
+        self.buffer = memoryview(bytearray(TRANSPORT.session_read + _RECORD))
 
 
 _plain = _Plain()

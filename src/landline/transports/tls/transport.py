@@ -150,6 +150,10 @@ class TlsTransport:
         else:
             self._loop.call_soon(self._tell_what_waits)
 
+    def widen(self) -> None:
+        """Have more read at a time."""
+        self._inner.widen()
+
     def write(self, *pieces: bytes) -> None:
         """Write all of them, in the end."""
         data = joined(pieces)

@@ -120,6 +120,10 @@ class WebSocketTransport:
         elif not self._is_closing:
             self._inner.hold(is_held)
 
+    def widen(self) -> None:
+        """Have more read at a time."""
+        self._inner.widen()
+
     def write(self, *pieces: bytes) -> None:
         """Send them as one message; nothing is none."""
         data = joined(pieces)
