@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import random
 import tracemalloc
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from landline.errors import ProtocolError
@@ -69,6 +70,64 @@ def test_frames_do_not_depend_on_the_chunks(frames: list[Frame], data: st.DataOb
     chunks = [stream[start:stop] for start, stop in zip([0, *places], [*places, len(stream)], strict=True)]
 
     assert decode_in(chunks) == frames
+
+
+@settings(max_examples=60)
+@given(st.data())
+def test_nothing_is_kept_of_what_is_lent(data: st.DataObject) -> None:
+    """Frames large and small, cut anywhere, some of it lent in a buffer that the next bytes are read into: the same frames come out."""
+    sizes = st.sampled_from([0, 5, LARGE - 1, LARGE, LARGE + 1, 3 * LARGE, 70_000])
+    kinds = st.sampled_from([FrameType.BYTES, FrameType.TEXT])
+    drawn = data.draw(st.lists(st.tuples(kinds, st.integers(0, 3), sizes), max_size=12))
+    frames = [
+        (kind, number, random.Random(at).randbytes(size)) for at, (kind, number, size) in enumerate(drawn)
+    ]
+    stream = b"".join(encode_frame(*frame) for frame in frames)
+    places = sorted(data.draw(st.lists(st.integers(0, len(stream)), max_size=8)))
+    decoder = FrameDecoder(1 << 20)
+    buffer = bytearray(len(stream))
+    found = []
+    for start, stop in zip([0, *places], [*places, len(stream)], strict=True):
+        if data.draw(st.booleans()):
+            buffer[: stop - start] = stream[start:stop]
+            found += list(decoder.feed(memoryview(buffer)[: stop - start]))
+            buffer[:] = bytes(len(buffer))
+        else:
+            found += list(decoder.feed(stream[start:stop]))
+
+    assert found == frames
+    assert (decoder.held, decoder.needed) == (0, HEADER.size)
+
+
+def test_a_large_frame_that_is_lent_whole_is_copied_once() -> None:
+    """Into what the program is given; one that is lent in two parts, the first of them twice."""
+    payload = bytes(1 << 20)
+    stream = memoryview(bytearray(encode_frame(FrameType.BYTES, 0, payload)))
+    for parts, most in ((1, 1.1), (2, 1.6)):
+        decoder = FrameDecoder(len(payload))
+        tracemalloc.start()
+        try:
+            at = len(stream) // parts
+            found = [*decoder.feed(stream[:at]), *decoder.feed(stream[at:])]
+            _, peak = tracemalloc.get_traced_memory()
+        finally:
+            tracemalloc.stop()
+        assert found == [(FrameType.BYTES, 0, payload)]
+        assert peak < most * len(payload)
+
+
+@pytest.mark.parametrize("kind", [FrameType.BYTES, FrameType.OPEN])
+def test_what_is_lent_and_over_its_limit_is_an_error(kind: FrameType) -> None:
+    """At once, and whether it is here as a whole or not; what was before it comes out."""
+    size = LARGE if kind is FrameType.OPEN else 2 * LARGE + 1
+    stream = encode_frame(FrameType.BYTES, 0, bytes(LARGE)) + encode_frame(kind, 0, bytes(size))
+    for lent in (stream, stream[: LARGE + 2 * HEADER.size]):
+        decoder = FrameDecoder(2 * LARGE)
+        found = iter(decoder.feed(memoryview(lent)))
+        assert next(found)[2] == bytes(LARGE)
+        with pytest.raises(ProtocolError, match="over the limit") as raised:
+            next(found)
+        assert raised.value.code == "too-large"
 
 
 def test_frames_that_differ_in_their_payloads_alone_come_together() -> None:

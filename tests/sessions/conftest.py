@@ -17,6 +17,7 @@ import landline
 from landline.protocol.frames import COUNT, COUNTS, MAGIC, FrameDecoder, FrameType, encode_frame
 from landline.protocol.handshake import Close, Hello, Refusal, Resume, Welcome, decode_payload, encode_payload
 from landline.transports import Transport, open_transport, parse_address
+from landline.transports.base import Lend
 
 BOUND = 20.0
 """Seconds that anything here may take before a test counts as failed."""
@@ -244,7 +245,7 @@ class FromAfar:
 
     def hold(self, is_held: bool) -> None: ...
 
-    def widen(self) -> None: ...
+    def widen(self, lend: Lend) -> None: ...
 
     def write(self, *pieces: bytes) -> None: ...
 

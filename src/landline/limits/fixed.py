@@ -139,7 +139,7 @@ class TransportLimits:
     )
     read: int = limit(64 << 10, "bytes", "one read of a line without a session, which is held only after it")
     session_read: int = limit(
-        256 << 10,
+        (256 << 10) + 1024,
         "bytes",
         "one read of a session's line, whose credit bounds what comes; all of a thread are read into one buffer",
     )

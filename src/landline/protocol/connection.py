@@ -93,7 +93,7 @@ class Connection(Greeting):
 
     # Bytes come in...
 
-    def receive_data(self, data: bytes, now: float) -> None:
+    def receive_data(self, data: bytes | memoryview, now: float) -> None:
         """Take what arrived, in any chunks; events follow. Never raises: a broken rule ends the connection."""
         if self.phase is _CLOSED:
             return
@@ -120,7 +120,7 @@ class Connection(Greeting):
         if self.phase is not _CLOSED:
             self._end(CloseCode.DEAD, "the line dropped", local=False)
 
-    def _receive_frames(self, data: bytes, now: float) -> None:
+    def _receive_frames(self, data: bytes | memoryview, now: float) -> None:
         if self.session is None and self.role is Role.SERVER:
             self._preauth_left -= len(data)
             if self._preauth_left < 0:

@@ -224,20 +224,23 @@ class FrameDecoder:
         self.held = 0
         self.needed = HEADER.size
 
-    def feed(self, data: bytes) -> Iterator[Frame]:
+    def feed(self, data: bytes | memoryview) -> Iterator[Frame]:
         """Yield the frames that ``data`` completes; see ``series``."""
         for kind, number, payloads in self.series(data):
             for payload in payloads:
                 yield kind, number, payload
 
-    def series(self, data: bytes) -> Iterable[Series]:
+    def series(self, data: bytes | memoryview) -> Iterable[Series]:
         """Return the frames that ``data`` completes, those together that follow each other and differ in their payloads alone.
 
-        The iterator must be run to its end, or the decoder be dropped.
+        The iterator must be run to its end, or the decoder be dropped. A ``memoryview`` is only lent: nothing of it is kept, and what is
+        large in it is copied once.
 
         Raises:
             ProtocolError: a header declares more than the limit (``too-large``); while the frames before it are taken, not at once.
         """
+        if type(data) is memoryview:
+            return self._cut_lent(data)
         if self.held + len(data) < self.needed:  # little arrived: there is nothing to cut yet
             self._keep(data)
             return ()
@@ -257,11 +260,12 @@ class FrameDecoder:
                 self._keep(data[:at])
                 self._learn(self._head)
             stop = at + self.needed - self.held
-            self._keep(_part(data, at, stop))
-            if self.held < self.needed:
+            part = _part(data, at, stop)
+            if self.held + len(part) < self.needed:
+                self._keep(part)
                 return
             at = stop
-            yield self._finish()
+            yield self._finish(part)
         unpack, small = HEADER.unpack_from, self._small
         end = len(data)
         payloads: list[bytes] = []
@@ -292,6 +296,33 @@ class FrameDecoder:
         if at < end:
             self._keep(_part(data, at, end))
 
+    def _cut_lent(self, data: memoryview) -> Iterator[Series]:
+        at, end = 0, len(data)
+        while at < end:
+            if self.held >= HEADER.size:
+                stop = at + self.needed - self.held
+                if stop > end:
+                    self._keep(bytes(data[at:]))
+                    return
+                yield self._finish(data[at:stop])
+                at = stop
+                continue
+            length, kind, number = (
+                (0, 0, 0) if self.held or end - at < HEADER.size else HEADER.unpack_from(data, at)
+            )
+            if length < LARGE:
+                yield from self.series(bytes(data[at:]))
+                return
+            start = at + HEADER.size
+            stop = start + length
+            if stop <= end and length <= self._most(kind):
+                yield kind, number, (bytes(data[start:stop]),)
+                at = stop
+            else:
+                self._keep(bytes(data[at:start]))
+                self._learn(self._head)
+                at = start
+
     def _learn(self, head: bytes) -> None:
         """Learn from a whole header how much is needed."""
         length, kind, _ = HEADER.unpack(head)
@@ -314,10 +345,10 @@ class FrameDecoder:
             self._pieces.append(bytearray(part))
         self.held += len(part)
 
-    def _finish(self) -> Series:
-        """Return the frame that was unfinished, and keep nothing of it."""
+    def _finish(self, last: bytes | memoryview) -> Series:
+        """Return the frame of which this is the last part, and keep nothing of it."""
         _, kind, number = HEADER.unpack(self._head)
-        payload = b"".join(self._pieces)
+        payload = b"".join((*self._pieces, last))
         self._head, self._pieces, self.held, self.needed = b"", [], 0, HEADER.size
         return kind, number, (payload,)
 

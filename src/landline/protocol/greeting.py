@@ -128,7 +128,7 @@ class Greeting:
 
     # Bytes of it come in...
 
-    def _receive_magic(self, data: bytes) -> bytes:
+    def _receive_magic(self, data: bytes | memoryview) -> bytes | memoryview:
         head = self._head + data
         try:
             self._is_magic_seen = is_magic(head)

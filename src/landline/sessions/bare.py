@@ -112,7 +112,7 @@ class BareSession:
         """Go on over this connection, which has begun to carry our ``core``."""
         self.driver = self._last_driver = driver
         driver.deliver_news = self.deliver
-        driver.transport.widen()
+        driver.transport.widen(driver.data_received)
         self.peer = driver.transport.peer
         self.core.wake = driver.schedule
         driver.schedule()

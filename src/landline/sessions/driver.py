@@ -133,7 +133,7 @@ class Driver:
 
     # The transport tells...
 
-    def data_received(self, data: bytes) -> None:
+    def data_received(self, data: bytes | memoryview) -> None:
         """Bytes arrived: events now, answers at the end of the tick, together with what the events cause to be sent."""
         connection = self.connection
         connection.receive_data(data, self._loop.time())

@@ -186,6 +186,19 @@ class TransportConformance:
         assert line.hears.data == there
         assert hears.data == back
 
+    async def test_what_is_lent_comes_in_its_order(self, line: Line) -> None:
+        """Who takes more at a time is told the same; lent or not."""
+        heard = line.hears
+        said = b"".join(number.to_bytes(4, "big") for number in range(1 << 18))
+        line.theirs.widen(lambda lent: heard.data_received(bytes(lent)))
+        for at in range(0, len(said), 300_001):
+            line.ours.write(said[at : at + 7])
+            line.ours.write(said[at + 7 : at + 300_001])
+
+        await heard.until(lambda: len(heard.data) == len(said))
+
+        assert heard.data == said
+
     async def test_nothing_is_told_before_the_start(self, line: Line, hears: Recorder) -> None:
         """What arrived before waits for the receiver, the end included."""
         line.theirs.write(b"early")

@@ -15,7 +15,7 @@ import threading
 from typing import Final, cast
 
 from ..limits import TRANSPORT
-from .base import LARGE, Accept, Receiver, nothing
+from .base import LARGE, Accept, Lend, Receiver, nothing
 
 log = logging.getLogger("landline.transports")
 
@@ -71,7 +71,7 @@ class StreamTransport(asyncio.BufferedProtocol):
         self._linger: asyncio.TimerHandle | None = None
         self._early = b""
         self._is_held = False
-        self._is_wide = False
+        self._lend: Lend | None = None
         self.is_writable = True
         self._is_closing = False
         self._has_ended = False
@@ -104,9 +104,9 @@ class StreamTransport(asyncio.BufferedProtocol):
             else:
                 self._transport.resume_reading()
 
-    def widen(self) -> None:
-        """Read as much at a time as for a session."""
-        self._is_wide = True
+    def widen(self, lend: Lend) -> None:
+        """Read as much at a time as for a session, and lend it where it is much."""
+        self._lend = lend
 
     def write(self, *pieces: bytes) -> None:
         """Write all of them, in the end."""
@@ -185,7 +185,7 @@ class StreamTransport(asyncio.BufferedProtocol):
 
     def get_buffer(self, sizehint: int) -> memoryview:
         """Asyncio is about to read."""
-        return _reading.wide if self._is_wide else _reading.narrow
+        return _reading.narrow if self._lend is None else _reading.wide
 
     def buffer_updated(self, nbytes: int) -> None:
         """Asyncio read something."""
@@ -193,7 +193,10 @@ class StreamTransport(asyncio.BufferedProtocol):
         if receiver is None:
             self.data_received(bytes(_reading.wide[:nbytes]))
         elif not self._is_closing:
-            receiver.data_received(bytes(_reading.wide[:nbytes]))
+            if self._lend is not None and nbytes >= LARGE:
+                self._lend(_reading.wide[:nbytes])
+            else:
+                receiver.data_received(bytes(_reading.wide[:nbytes]))
 
     def data_received(self, data: bytes) -> None:
         """These bytes arrived."""

@@ -67,12 +67,12 @@ class Records:
         """The other end's certificate in DER; empty where it showed none, or not yet."""
         return self._certificate
 
-    def receive(self, data: bytes) -> tuple[list[bytes], ssl.SSLError | None]:
+    def receive(self, data: bytes | memoryview) -> tuple[list[bytes | memoryview], ssl.SSLError | None]:
         """Take bytes of the line; return what they decrypt to, in one piece or few, and what was wrong with the rest.
 
-        To begin, a client receives nothing.
+        A ``memoryview`` among them is good until anything else is received. To begin, a client receives nothing.
         """
-        found: list[bytes] = []
+        found: list[bytes | memoryview] = []
         broken: ssl.SSLError | None = None
         at = size = 0
         while broken is None and not self.has_ended:
@@ -85,7 +85,7 @@ class Records:
             if at >= len(data):
                 break
         if size:
-            found.append(bytes(_plain.buffer[:size]))
+            found.append(_plain.buffer[:size])
         return found, broken
 
     def to_send(self) -> bytes:
@@ -135,7 +135,7 @@ class Records:
             self.is_unjudged = _has_certificate(self._last_flight)
         return None
 
-    def _decrypt(self, found: list[bytes], size: int) -> tuple[int, ssl.SSLError | None]:
+    def _decrypt(self, found: list[bytes | memoryview], size: int) -> tuple[int, ssl.SSLError | None]:
         """Decrypt all that arrived into the buffer, which holds ``size`` bytes, and when that is full into ``found``; return its size then."""
         buffer = _plain.buffer
         try:

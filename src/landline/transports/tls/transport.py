@@ -14,7 +14,7 @@ from typing import Final
 
 from ...errors import TLSError, TLSTimeout
 from ...limits import TRANSPORT
-from ..base import Receiver, Transport, joined, nothing, unheeded
+from ..base import LARGE, Lend, Receiver, Transport, joined, nothing, unheeded
 from ..stream import HIGH_WATER, LINGER
 from .reasons import CHATTERED, CUT_OFF, HUNG_UP, NOT_TAKEN, breaks_rules, why_broken
 from .records import Records
@@ -78,6 +78,7 @@ class TlsTransport:
         self._chatter = self._untaken = 0
         self._since_asked = -1  # bytes that came since we showed our certificate to a server that wants one
         self._is_held = self._is_inner_held = False
+        self._lend: Lend | None = None
         self._has_told_end = False
         self._has_said_all = self._wants_close = False
         self._has_told_loss = False
@@ -150,9 +151,10 @@ class TlsTransport:
         else:
             self._loop.call_soon(self._tell_what_waits)
 
-    def widen(self) -> None:
-        """Have more read at a time."""
-        self._inner.widen()
+    def widen(self, lend: Lend) -> None:
+        """Have more read at a time, and lend what it decrypts to where that is much."""
+        self._lend = lend
+        self._inner.widen(self.data_received)
 
     def write(self, *pieces: bytes) -> None:
         """Write all of them, in the end."""
@@ -239,7 +241,7 @@ class TlsTransport:
 
     # Bytes come...
 
-    def data_received(self, data: bytes) -> None:
+    def data_received(self, data: bytes | memoryview) -> None:
         """Bytes arrived: what they decrypt to is told at once, in one piece."""
         if self._first:
             data, self._first = self._first + data, b""
@@ -303,13 +305,15 @@ class TlsTransport:
 
     # The receiver is told...
 
-    def _tell(self, data: bytes) -> None:
+    def _tell(self, data: bytes | memoryview) -> None:
         if self._phase is not _Phase.OPEN:
             return
         if self._receiver is None or self._is_held or self._untold:
             self._untold += data
+        elif self._lend is not None and type(data) is memoryview and len(data) >= LARGE:
+            self._lend(data)
         else:
-            self._receiver.data_received(data)
+            self._receiver.data_received(bytes(data))
 
     def _tell_what_waits(self) -> None:
         """There is a receiver, or it wants to be told again."""

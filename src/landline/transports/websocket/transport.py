@@ -14,7 +14,7 @@ from typing import Final
 
 from ...errors import ProtocolError
 from ...limits import TRANSPORT
-from ..base import Receiver, Transport, joined, nothing, unheeded
+from ..base import Lend, Receiver, Transport, joined, nothing, unheeded
 from .frames import (
     BINARY,
     CLOSE,
@@ -120,9 +120,10 @@ class WebSocketTransport:
         elif not self._is_closing:
             self._inner.hold(is_held)
 
-    def widen(self) -> None:
-        """Have more read at a time."""
-        self._inner.widen()
+    def widen(self, lend: Lend) -> None:
+        """Have more read at a time; messages are put together here anyway."""
+        del lend
+        self._inner.widen(lambda data: self.data_received(bytes(data)))
 
     def write(self, *pieces: bytes) -> None:
         """Send them as one message; nothing is none."""
