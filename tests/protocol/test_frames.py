@@ -72,6 +72,31 @@ def test_frames_do_not_depend_on_the_chunks(frames: list[Frame], data: st.DataOb
     assert decode_in(chunks) == frames
 
 
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from([FrameType.BYTES, FrameType.TEXT]),
+            st.integers(0, 1),
+            st.sampled_from([0, 1, 64, 300]),
+            st.integers(1, 60),
+        ),
+        max_size=8,
+    ),
+    st.integers(0, 80),
+)
+def test_many_frames_of_one_size_are_cut_as_others_are(
+    runs: list[tuple[FrameType, int, int, int]], cut: int
+) -> None:
+    """However many follow each other, and whatever comes after them, a part of a frame included."""
+    chance = random.Random(0)
+    frames = [
+        (kind, number, chance.randbytes(size)) for kind, number, size, count in runs for _ in range(count)
+    ]
+    stream = b"".join(encode_frame(*frame) for frame in frames)
+
+    assert decode_in([stream[: len(stream) - cut], stream[max(len(stream) - cut, 0) :]]) == frames
+
+
 @settings(max_examples=60)
 @given(st.data())
 def test_nothing_is_kept_of_what_is_lent(data: st.DataObject) -> None:

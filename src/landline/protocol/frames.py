@@ -37,6 +37,9 @@ MAX_CONTROL: Final = PROTOCOL.control
 LARGE: Final = 16 << 10
 """Payloads from this size on are worth more care than frames: header and payload are written as they are, not as one copy."""
 
+_ALIKE: Final = 16
+"""Frames of one size that may follow each other before it is worth a look how many do: it costs about as much as three of them."""
+
 _PIECE: Final = 4096
 """Parts of a frame that are smaller than this are gathered, larger ones are kept as they came."""
 
@@ -269,7 +272,7 @@ class FrameDecoder:
         unpack, small = HEADER.unpack_from, self._small
         end = len(data)
         payloads: list[bytes] = []
-        its_kind, its_number, error = -1, -1, None
+        its_kind, its_number, its_length, error = -1, -1, -1, None
         while end - at >= header_size:
             length, kind, number = unpack(data, at)
             if length > small and length > self._most(kind):
@@ -283,12 +286,19 @@ class FrameDecoder:
                 at = start
                 break
             if kind == its_kind and number == its_number:
-                payloads.append(data[start:stop])
+                size = stop - at
+                if length == its_length and end - at >= _ALIKE * size:
+                    stop = at + _alike(data, at, size) * size
+                    payloads += [
+                        data[place : place + length] for place in range(start, stop + header_size, size)
+                    ]
+                else:
+                    payloads.append(data[start:stop])
             else:
                 if payloads:
                     yield its_kind, its_number, payloads
                 its_kind, its_number, payloads = kind, number, [data[start:stop]]
-            at = stop
+            at, its_length = stop, length
         if payloads:
             yield its_kind, its_number, payloads
         if error is not None:
@@ -351,6 +361,16 @@ class FrameDecoder:
         payload = b"".join((*self._pieces, last))
         self._head, self._pieces, self.held, self.needed = b"", [], 0, HEADER.size
         return kind, number, (payload,)
+
+
+def _alike(data: bytes, at: int, size: int) -> int:
+    """Return how many whole frames of that size have the same header as the one at ``at``, without a look at each."""
+    stop = at + (len(data) - at) // size * size
+    counts = []
+    for place in range(at, at + HEADER.size):
+        column = data[place:stop:size]
+        counts.append(len(column) - len(column.lstrip(column[:1])))
+    return min(counts)
 
 
 def _part(data: bytes, at: int, stop: int) -> bytes | memoryview:
