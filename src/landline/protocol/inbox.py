@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Sequence
 from typing import Any
 
@@ -12,7 +13,7 @@ from ..errors import ProtocolError
 from ..limits import PROTOCOL, Limits
 from .codec import BYTES, Packed, decode_data
 from .credit import Pressure
-from .flow import ENDED, RESET, Flow
+from .flow import ENDED, NOTHING, RESET, Flow
 from .flows import MESSAGES
 from .frames import FRAME_COST, LAST_DATA, FrameType
 from .outbox import Outbox
@@ -95,6 +96,8 @@ class Inbox(Outbox):
                         raise
                     self._receive_each(kind, number, payloads)
                     return
+                if flow.inbox is NOTHING:
+                    flow.inbox = deque()
                 if count == 1:
                     flow.inbox.append((values[0], cost))
                 else:
@@ -191,6 +194,8 @@ class Inbox(Outbox):
             flow.handled = flow.taken
             if not flow.is_news or flow.handled_told < flow.asked:
                 self.took(flow)
+        if not flow.inbox:
+            flow.inbox = NOTHING
         if flow.theirs and flow.is_read_out:
             self._flows.finish(flow)
             self._wake()
@@ -204,7 +209,7 @@ class Inbox(Outbox):
 
     def _drop(self, flow: Flow) -> None:
         cost = sum(cost for _, cost in flow.inbox)
-        flow.inbox.clear()
+        flow.inbox = NOTHING
         flow.taken_cost = flow.received_cost
         flow.handled = flow.taken = flow.received
         self.inbox_bytes -= cost
