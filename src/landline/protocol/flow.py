@@ -11,6 +11,7 @@ from collections import deque
 from typing import Any, Final
 
 from ..errors import ProtocolError
+from .empty import EMPTY_DEQUE, EMPTY_LIST
 from .frames import FRAME_COST, HEADER, DataFrame
 from .handshake import Reset
 
@@ -25,9 +26,6 @@ RESET: Final = 4
 
 _MORE: Final = FRAME_COST - HEADER.size
 """What a frame costs besides its bytes on the wire."""
-
-NOTHING: Final[deque[tuple[Any, int]]] = deque(maxlen=0)
-"""The inbox of a flow that nothing waits in: an empty deque of its own would be a third of what an idle session takes."""
 
 UNKNOWN: Final = 1 << 63
 """The place of an OPEN that was not written yet."""
@@ -48,7 +46,7 @@ class Flow:
         is_ending: END follows what is pending.
         handled_by_peer: how many of ours the peer's program is done with.
         reach: how many of ours may have come into the peer's hands; the same as ``sent`` until an ended session knows better.
-        inbox: ``(value, cost)`` received and not yet taken by the program; a new one begins with what arrives after ``NOTHING`` was left.
+        inbox: ``(value, cost)`` received and not yet taken by the program.
         received, taken, handled: how many of the peer's arrived, were returned to the program, and are done with.
         window: how far beyond ``taken_cost`` the peer is granted now.
         asked: the peer wants to hear at once when this many are handled.
@@ -70,7 +68,7 @@ class Flow:
         self.theirs = 0
         self.reset: Reset | None = None
         # Sending...
-        self.pending: list[DataFrame] = []
+        self.pending: list[DataFrame] = EMPTY_LIST
         self.pending_bytes = 0
         self.queued = 0
         self.sent = 0
@@ -82,7 +80,7 @@ class Flow:
         self.reach = 0
         self.wanted = 0
         # Receiving...
-        self.inbox = NOTHING
+        self.inbox: deque[tuple[Any, int]] = EMPTY_DEQUE
         self.received = 0
         self.received_cost = 0
         self.taken = 0
@@ -103,7 +101,7 @@ class Flow:
         size, count, last = self.pending_bytes, len(pending), len(pending[-1])
         cost = size + count * _MORE
         if size - last < budget and self.sent_cost + cost - last - _MORE < self.credit:
-            popped, self.pending = pending, []  # all of it: the usual case
+            popped, self.pending = pending, EMPTY_LIST  # all of it: the usual case
         else:
             size = cost = count = 0
             while size < budget and self.sent_cost + cost < self.credit:

@@ -196,11 +196,11 @@ class Host(Generic[C, E]):
         session_id, token = self._draw(ID_SIZE), self._draw(TOKEN_SIZE)
         end = self._make_end(core, session_id, principal, carrier)
         record = Record(session_id, principal, core, attempt=1, current=hash_token(token), born_at=now)
-        kept = self.kept[session_id] = Kept[C, E](record, end, source)
+        kept: Kept[C, E] = Kept(record, end, source)
+        self.kept[session_id] = kept
         self._table.add(record)
-        self._commit(
-            kept, carrier, now, partial(self._carry, kept, carrier, token, core.sent)
-        )  # who is new lacks nothing
+        # Who is new lacks nothing.
+        self._commit(kept, carrier, now, partial(self._carry, kept, carrier, token, core.sent))
 
     # ... or with one that we know.
 
@@ -256,8 +256,10 @@ class Host(Generic[C, E]):
             return
         record = Record.decode(session_id, data, self._limits, self.pressure)
         record.born_at = now
-        end = self._make_end(record.session, session_id, record.principal, None)
-        kept = self.kept[session_id] = Kept[C, E](record, end, "")
+        kept: Kept[C, E] = Kept(
+            record, self._make_end(record.session, session_id, record.principal, None), ""
+        )
+        self.kept[session_id] = kept
         kept.is_restored = True
         self._table.add(record)
         self._table.detached(record, now)

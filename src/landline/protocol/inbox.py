@@ -13,7 +13,8 @@ from ..errors import ProtocolError
 from ..limits import PROTOCOL, Limits
 from .codec import BYTES, Packed, decode_data
 from .credit import Pressure
-from .flow import ENDED, NOTHING, RESET, Flow
+from .empty import EMPTY_DEQUE, EMPTY_DICT, EMPTY_LIST
+from .flow import ENDED, RESET, Flow
 from .flows import MESSAGES
 from .frames import FRAME_COST, LAST_DATA, FrameType
 from .outbox import Outbox
@@ -48,11 +49,11 @@ class Inbox(Outbox):
         self.ack_due_at: float | None = None
         self._is_ack_wanted = False
         self._is_ack_late = False
-        self._news: list[Flow] = []
-        self.arrived: dict[int, Flow] = {}
-        self.handled: dict[int, Flow] = {}
-        self.opened: list[Flow] = []
-        self.reset: list[Flow] = []
+        self._news: list[Flow] = EMPTY_LIST
+        self.arrived: dict[int, Flow] = EMPTY_DICT
+        self.handled: dict[int, Flow] = EMPTY_DICT
+        self.opened: list[Flow] = EMPTY_LIST
+        self.reset: list[Flow] = EMPTY_LIST
 
     @property
     def memory(self) -> int:
@@ -96,7 +97,7 @@ class Inbox(Outbox):
                         raise
                     self._receive_each(kind, number, payloads)
                     return
-                if flow.inbox is NOTHING:
+                if flow.inbox is EMPTY_DEQUE:
                     flow.inbox = deque()
                 if count == 1:
                     flow.inbox.append((values[0], cost))
@@ -108,7 +109,7 @@ class Inbox(Outbox):
                 flow.received_cost += cost
                 self.inbox_bytes += cost
                 self.pressure.used += cost
-                self.arrived[number] = flow
+                self._has_arrived(flow)
         self.received += count
         self._received_cost += cost
         if self._received_cost >= self.limits.window >> 1:
@@ -117,6 +118,16 @@ class Inbox(Outbox):
         elif self.ack_due_at is None and not self._is_ack_wanted:
             self._is_ack_wanted = True
             self._wake()
+
+    def _has_arrived(self, flow: Flow) -> None:
+        if self.arrived is EMPTY_DICT:
+            self.arrived = {}
+        self.arrived[flow.number] = flow
+
+    def _was_handled(self, flow: Flow) -> None:
+        if self.handled is EMPTY_DICT:
+            self.handled = {}
+        self.handled[flow.number] = flow
 
     def _receive_each(self, kind: int, number: int, payloads: Sequence[bytes]) -> None:
         for payload in payloads:
@@ -130,22 +141,26 @@ class Inbox(Outbox):
                 raise ProtocolError("the peer opens flows, and acks nothing", limit="protocol.flow_frames")
             flow = self._flows.begun(number, payload)
             flow.window = self.limits.window  # more than it begins with: that is news, and worked out then
+            if self.opened is EMPTY_LIST:
+                self.opened = []
             self.opened.append(flow)
             self.took(flow)
             return
         flow = self._flows.get(number)
         if kind == FrameType.RESET:
             self._flows.was_abandoned(flow, payload)
+            if self.reset is EMPTY_LIST:
+                self.reset = []
             self.reset.append(flow)
             self._wake()
         elif payload:
             raise ProtocolError("a frame about a flow that has more to say than its type")
         elif kind == FrameType.END:
             self._flows.was_ended(flow)
-            self.arrived[number] = flow
+            self._has_arrived(flow)
         else:
             self._flows.was_finished(flow)
-            self.handled[number] = flow
+            self._was_handled(flow)
 
     # The program receives...
 
@@ -178,6 +193,8 @@ class Inbox(Outbox):
         """See that what was taken and handled is told to the peer in time."""
         if not flow.is_news:
             flow.is_news = True
+            if self._news is EMPTY_LIST:
+                self._news = []
             self._news.append(flow)
         if flow.is_news_urgent:
             self._is_ack_late = True
@@ -195,7 +212,7 @@ class Inbox(Outbox):
             if not flow.is_news or flow.handled_told < flow.asked:
                 self.took(flow)
         if not flow.inbox:
-            flow.inbox = NOTHING
+            flow.inbox = EMPTY_DEQUE
         if flow.theirs and flow.is_read_out:
             self._flows.finish(flow)
             self._wake()
@@ -209,7 +226,7 @@ class Inbox(Outbox):
 
     def _drop(self, flow: Flow) -> None:
         cost = sum(cost for _, cost in flow.inbox)
-        flow.inbox = NOTHING
+        flow.inbox = EMPTY_DEQUE
         flow.taken_cost = flow.received_cost
         flow.handled = flow.taken = flow.received
         self.inbox_bytes -= cost

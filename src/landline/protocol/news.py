@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from .empty import EMPTY_DICT, EMPTY_LIST
 from .events import Event, FlowAbandoned, FlowOpened, MessagesReceived, OutcomesKnown, RoomMade, Stalled
 from .flows import MESSAGES
 from .session import Session
@@ -17,20 +18,20 @@ def take_news(session: Session, events: list[Event]) -> None:
             events.append(_MESSAGES_RECEIVED)
         else:
             events += [MessagesReceived(number) for number in sorted(session.arrived)]
-        session.arrived.clear()
+        session.arrived = EMPTY_DICT
     if session.handled:
         events += [
             OutcomesKnown(number, flow.handled_by_peer) for number, flow in sorted(session.handled.items())
         ]
-        session.handled.clear()
+        session.handled = EMPTY_DICT
     if session.reset:
         for flow in session.reset:
             assert flow.reset is not None
             events.append(FlowAbandoned(flow.number, flow.reset.code, flow.reset.reason))
-        session.reset.clear()
+        session.reset = EMPTY_LIST
     if session.opened:  # after what ended: a flow that ends may make room for one that begins
         events += [FlowOpened(flow.number, flow.purpose) for flow in session.opened]
-        session.opened.clear()
+        session.opened = EMPTY_LIST
     if session.made_room:
         session.made_room = False
         events.append(RoomMade())

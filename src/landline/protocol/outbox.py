@@ -12,6 +12,7 @@ from typing import Final
 from ..errors import ProtocolError
 from ..limits import Limits
 from .credit import Pressure
+from .empty import EMPTY_DICT, EMPTY_LIST
 from .flow import Flow
 from .flows import MESSAGES, Flows
 from .frames import FIRST_CREDIT, LARGE, LAST_DATA, DataFrame, LargeFrame, encode_data_frame, kind_of
@@ -58,11 +59,11 @@ class Outbox:
         self.outbox_frames = 0
         self.made_room = False
         self.is_cut_short = False
-        self._replay: list[DataFrame] = []
-        self._replaying: list[DataFrame] = []  # the last is written first
-        self._about: list[tuple[int, bytes]] = []
+        self._replay: list[DataFrame] = EMPTY_LIST
+        self._replaying: list[DataFrame] = EMPTY_LIST  # the last is written first
+        self._about: list[tuple[int, bytes]] = EMPTY_LIST
         self._about_unreceived = 0
-        self._ending: dict[int, Flow] = {}
+        self._ending: dict[int, Flow] = EMPTY_DICT
         self.stall = Stall(limits.stalled_after)
         self._written = 0
         self._turn = 0
@@ -111,6 +112,8 @@ class Outbox:
     def send_frame(self, flow: Flow, frame: DataFrame) -> int:
         """Queue one whole data frame of a flow, which others may share, as ``send`` does."""
         size = len(frame)
+        if flow.pending is EMPTY_LIST:
+            flow.pending = []
         flow.pending.append(frame)
         flow.pending_bytes += size
         flow.queued += 1
@@ -198,7 +201,10 @@ class Outbox:
         waiting = flow.pending_bytes
         frames = flow.pop(budget)
         count, size = len(frames), waiting - flow.pending_bytes
-        self._replay += frames
+        if self._replay is EMPTY_LIST:
+            self._replay = frames
+        else:
+            self._replay += frames
         if not flow.has_large:
             out += frames  # type: ignore[arg-type]  # none of them is a large one
         else:
@@ -216,6 +222,8 @@ class Outbox:
         return size
 
     def _write_one(self, out: list[bytes], frame: bytes) -> None:
+        if self._replay is EMPTY_LIST:
+            self._replay = []
         self._replay.append(frame)
         self._about_unreceived += 1
         out.append(frame)
@@ -229,7 +237,7 @@ class Outbox:
     def _rewind(self, received: int) -> None:
         """Begin on a new transport: what the peer has not received is written again before anything new."""
         self._forget(received, self.sent)
-        self._replaying = self._replay[::-1]
+        self._replaying = self._replay[::-1] or EMPTY_LIST
         self._written = self.sent - len(self._replay)
 
     # Letting go...
@@ -248,8 +256,11 @@ class Outbox:
         count = received - base
         if not count:
             return
-        gone = self._replay[:count]
-        del self._replay[:count]
+        if count == len(self._replay):
+            gone, self._replay = self._replay, EMPTY_LIST
+        else:
+            gone = self._replay[:count]
+            del self._replay[:count]
         size = sum(map(len, gone))
         if self._about_unreceived:
             self._about_unreceived -= sum(kind_of(frame) > LAST_DATA for frame in gone)
@@ -263,7 +274,7 @@ class Outbox:
     def _drop(self, flow: Flow) -> None:
         """Let go of what waits in a flow that was abandoned."""
         self.pressure.used -= flow.pending_bytes
-        flow.pending.clear()
+        flow.pending = EMPTY_LIST
         flow.pending_bytes = 0
         flow.is_ending = False
         self._ending.pop(flow.number, None)
@@ -272,6 +283,8 @@ class Outbox:
         self.on_room()  # who waits to send in it is told that nothing can be
 
     def _write_about(self, number: int, frame: bytes) -> None:
+        if self._about is EMPTY_LIST:
+            self._about = []
         self._about.append((number, frame))
         self.pressure.used += len(frame)
         self._wake()

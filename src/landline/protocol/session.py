@@ -9,6 +9,7 @@ from __future__ import annotations
 from ..errors import ProtocolError
 from ..limits import Limits
 from .credit import Pressure, window_for
+from .empty import EMPTY_DICT, EMPTY_LIST
 from .flow import ENDED, RESET, Flow, is_finished
 from .flows import MESSAGES
 from .frames import (
@@ -66,7 +67,7 @@ class Session(Inbox):
         self.max_message = peer_max_message
         self.max_flows = peer_max_flows
         self._received_told = 0
-        self._asks: dict[int, Flow] = {}
+        self._asks: dict[int, Flow] = EMPTY_DICT
         if self.pressure.holds_back(self):
             self.messages.window = self.messages.granted = min(FIRST_CREDIT, limits.window)
 
@@ -76,8 +77,13 @@ class Session(Inbox):
         """Have the peer told that we wait for everything queued so far to be handled."""
         if flow.wanted < flow.queued:
             flow.wanted = flow.queued
-            self._asks[flow.number] = flow
+            self._ask(flow)
             self._wake()
+
+    def _ask(self, flow: Flow) -> None:
+        if self._asks is EMPTY_DICT:
+            self._asks = {}
+        self._asks[flow.number] = flow
 
     # The program opens and leaves flows...
 
@@ -94,6 +100,8 @@ class Session(Inbox):
         """Send no more: the peer is told after what is queued."""
         if not flow.ours & (ENDED | RESET):
             flow.is_ending = True
+            if self._ending is EMPTY_DICT:
+                self._ending = {}
             self._ending[flow.number] = flow
             self._wake()
 
@@ -117,7 +125,7 @@ class Session(Inbox):
             flow.handled_told = -1  # totals are repeated after a resume
             flow.asked = 0
             if flow.wanted > flow.handled_by_peer:
-                self._asks[flow.number] = flow
+                self._ask(flow)
         self.stall.begin_anew()
         self._received_told = -1
         self.ack_due_at = None
@@ -210,14 +218,15 @@ class Session(Inbox):
         if self.received != self._received_told:
             self._received_told = self.received
             out.append(encode_frame(FrameType.ACK, 0, COUNTS.pack(self.received, self._written)))
-        news, self._news = self._news, []
+        news, self._news = self._news, EMPTY_LIST
         is_alone = len(self.flows) == 1
         committed = 0 if is_alone else sum(flow.committed for flow in self.flows.values())
         for flow in news:
             if flow.opened_at >= self._written:
-                self._news.append(
-                    flow
-                )  # the peer has yet to hear of it: its OPEN is still to be written here
+                # The peer has yet to hear of it: its OPEN is still to be written here.
+                if self._news is EMPTY_LIST:
+                    self._news = []
+                self._news.append(flow)
                 continue
             flow.is_news = False
             if not is_finished(flow.ours):
@@ -237,10 +246,10 @@ class Session(Inbox):
             out.append(encode_frame(FrameType.CREDIT, flow.number, COUNT.pack(flow.granted)))
 
     def _add_asks(self, out: list[bytes]) -> None:
-        asks, self._asks = self._asks, {}
+        asks, self._asks = self._asks, EMPTY_DICT
         for number, flow in sorted(asks.items()):
             if flow.opened_at >= self._written:
-                self._asks[number] = flow  # as for its acks
+                self._ask(flow)  # as for its acks
             elif not is_finished(flow.theirs):
                 out.append(encode_frame(FrameType.ASK, number, COUNT.pack(flow.wanted)))
 
@@ -256,7 +265,7 @@ class Session(Inbox):
         """The peer's program is done with ``count`` of a flow."""
         flow = self._flows.find(number)
         if flow is not None and flow.was_handled(count):
-            self.handled[number] = flow
+            self._was_handled(flow)
 
     def receive_credit(self, number: int, credit: int) -> None:
         """The peer grants a flow this total."""
