@@ -177,11 +177,7 @@ def _refresh(bare: BareSession, end: ClientEnd, credentials: Any) -> Refreshing:
     def welcomed() -> None:
         refreshing.welcomed(end.expires_in)
 
-    def ended() -> None:
-        refreshing.stop()
-        end.stop()
-
-    end.on_welcome, bare.on_end = welcomed, ended
+    end.on_welcome, end.on_end = welcomed, refreshing.stop
     welcomed()
     return refreshing
 

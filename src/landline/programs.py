@@ -20,7 +20,6 @@ from .patterns.hub import Hub
 from .patterns.middleware import Middleware
 from .patterns.refresh import Refreshes
 from .patterns.rpc.service import Service
-from .patterns.rules import Authorize
 from .patterns.sent import Sent
 from .patterns.serving import refuse_flow
 from .protocol.frames import CloseCode
@@ -79,7 +78,6 @@ class Programs:
         hooks: told of each session.
         refreshes: takes new credentials.
         service: what can be called.
-        authorize: who may do what.
         middlewares: stand around the files that clients offer, the first one outermost.
         failures: hears what fails of the program for plain callers.
     """
@@ -95,12 +93,10 @@ class Programs:
         hooks: Hooks,
         refreshes: Refreshes,
         service: Service,
-        authorize: Authorize,
         middlewares: Sequence[Middleware],
         failures: Failures,
     ) -> None:
         self._service = service
-        self._authorize = authorize
         self._middlewares = middlewares
         self._failures = failures
         self._program = program
@@ -117,7 +113,6 @@ class Programs:
         """Run the program for a new session."""
         sent = self._sent
         sending = None if sent is None else Sending(bare, partial(sent.outgoing, bare))
-        bare.may = partial(self._authorize, bare.principal)
         session = Session(bare, partial(_hang_up, bare), sending, middlewares=self._middlewares)
         bare.takers.append(partial(self._takes, bare, session))
         early = EarlyFlows(self._limits.max_flows)

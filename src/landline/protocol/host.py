@@ -256,10 +256,8 @@ class Host(Generic[C, E]):
             return
         record = Record.decode(session_id, data, self._limits, self.pressure)
         record.born_at = now
-        kept: Kept[C, E] = Kept(
-            record, self._make_end(record.session, session_id, record.principal, None), ""
-        )
-        self.kept[session_id] = kept
+        end = self._make_end(record.session, session_id, record.principal, None)
+        kept = self.kept[session_id] = Kept[C, E](record, end, "")
         kept.is_restored = True
         self._table.add(record)
         self._table.detached(record, now)

@@ -33,6 +33,7 @@ from .changes import StateChange, StateWatcher
 from .driver import Driver, log
 from .flow import BareFlow, EarlyFlows
 from .intake import Intake
+from .keeper import ALONE, Keeper
 from .signal import Signal
 
 _CHANGES_KEPT = SESSION.changes
@@ -48,40 +49,46 @@ class BareSession:
 
     Attributes:
         core: the protocol's state of it.
+        keeper: is told of what it does not deal with itself.
+        source: whom it counts for in limits per source; empty for who is not counted.
         driver: the connection that carries it now, if any.
         ended: the error that ended it, once it has.
         messages: the flow of its messages.
-        on_end: called when it ends.
         on_flow: called with each flow that the peer opens; the default takes none. A server's program that sets it before it first awaits anything
             misses none, see ``hold_flows``.
         takers: each takes a flow that the peer opens if it is one of its own, and says whether it did; asked in turn, before ``on_flow``.
         state_since: when it came into its state.
-        on_limit: told the name of a limit that it hit, and what was done about it.
-        on_failure: told what failed of the program that runs here, as a clause, and the error; it is to be logged.
         on_renewed, on_state: called when it begins again with another life of the server; when it came into another state.
         intake: gives whoever receives more than the messages, once there is something.
-        may: whether the client of this session may, by a verb and what it is about; the rules of the server that it is with.
         on_room: called when there may be room again in a flow's outbox, by who fills it by itself.
     """
 
     __slots__ = (
         "__weakref__", "_close_code", "_close_reason", "_flows", "_last_driver", "_loop", "_redirect", "_retry_in", "_watchers",
-        "core", "driver", "end_code", "ended", "id", "intake", "is_closing", "is_peer_closed", "limits", "may", "messages", "on_end", "on_failure",
-        "on_flow", "on_limit", "on_renewed", "on_room", "on_state", "over", "peer", "principal", "room", "state", "state_since", "takers",
+        "core", "driver", "end_code", "ended", "id", "intake", "is_closing", "is_peer_closed", "keeper", "limits", "messages",
+        "on_flow", "on_renewed", "on_room", "on_state", "over", "peer", "principal", "room", "source", "state", "state_since", "takers",
     )  # fmt: skip
 
-    def __init__(self, state: core.Session, *, session_id: bytes, principal: str, limits: Limits) -> None:
+    def __init__(
+        self,
+        state: core.Session,
+        *,
+        session_id: bytes,
+        principal: str,
+        limits: Limits,
+        keeper: Keeper[BareSession] = ALONE,
+        source: str = "",
+    ) -> None:
         self.core = state
         self.id = session_id
         self.principal = principal
         self.limits = limits
+        self.keeper = keeper
+        self.source = source
         self.peer = ""
         self.driver: Driver | None = None
         self.ended: SessionEnded | None = None
         self.end_code = CloseCode.NORMAL
-        self.on_end: Callable[[], None] = _nothing
-        self.on_limit: Callable[[str, str], object] = _nothing
-        self.on_failure: Callable[[str, BaseException], object] = _log_failure
         self.state = State.CONNECTING
         self.is_closing = False
         self.is_peer_closed = False
@@ -91,7 +98,6 @@ class BareSession:
         self.on_renewed: list[Callable[[], None]] = []
         self.on_state: list[Callable[[], None]] = []
         self.intake: Intake | None = None
-        self.may: Callable[[str, str], bool] = _may_all
         self.on_room: dict[BareFlow, Callable[[], None]] = {}
         self.room = Signal()
         self.over = Signal()
@@ -105,6 +111,20 @@ class BareSession:
         self._redirect: str | None = None
         self._last_driver: Driver | None = None
         state.on_room = self._made_room
+
+    # Who keeps it is told...
+
+    def on_limit(self, limit: str, what: str) -> None:
+        """It hit the limit of that name; what was done about it."""
+        self.keeper.hit(self, limit, what)
+
+    def on_failure(self, what: str, error: BaseException) -> None:
+        """Something failed of the program that runs here, as a clause; it is logged."""
+        self.keeper.failed(what, error)
+
+    def may(self, verb: str, what: str) -> bool:
+        """Whether the client of this session may, by the rules of the server that it is with."""
+        return self.keeper.may(self, verb, what)
 
     # A connection comes and goes...
 
@@ -308,7 +328,7 @@ class BareSession:
             flow.settle()
         self.room.wake()
         self.over.wake()
-        self.on_end()
+        self.keeper.ended(self)
 
     def drained(self) -> None:
         """The program has handled all of a flow: if that is all that came before the peer's close, say so, and end."""
@@ -410,18 +430,8 @@ class BareSession:
         self.room.wake()
 
 
-def _nothing(*facts: str) -> None:
+def _nothing() -> None:
     """Nobody asked to be told."""
-
-
-def _log_failure(what: str, error: BaseException) -> None:
-    log.error("%s", what, exc_info=error)
-
-
-def _may_all(verb: str, what: str) -> bool:
-    """There are no rules."""
-    del verb, what
-    return True
 
 
 def _refuse_flow(flow: BareFlow) -> None:

@@ -1,0 +1,35 @@
+"""Who keeps a session at its end, and is told of what it does not deal with itself.
+
+A server's sessions have one keeper in common, the acceptor; a client's has its own. Functions of its own for each session would
+take more memory than the rest of what an idle session does here.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final, Generic, TypeVar
+
+from .driver import log
+
+S = TypeVar("S")
+
+
+class Keeper(Generic[S]):
+    """Keeps a session that stands alone: what is told is let go, and failures are logged."""
+
+    def ended(self, session: S) -> None:
+        """It is over."""
+
+    def hit(self, session: S, limit: str, what: str) -> None:
+        """It came up against the limit of that name, and that was done about it."""
+
+    def failed(self, what: str, error: BaseException) -> None:
+        """Something of the program that runs here failed, as a clause; it is to be logged."""
+        log.error("%s", what, exc_info=error)
+
+    def may(self, session: S, verb: str, what: str) -> bool:
+        """Whether its client may, by the rules of the server that it is with."""
+        del session, verb, what
+        return True
+
+
+ALONE: Final = Keeper[Any]()
