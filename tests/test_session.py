@@ -347,7 +347,7 @@ async def test_a_cancelled_wait_leaves_the_session_whole(pair: Pair, what: str) 
     assert await theirs.receive() == "third"
     for signal in (ours._bare.messages.arrived, ours._bare.room, ours._bare.over):
         assert not [waiter for waiter in signal._waiters if not waiter.done()]
-    assert ours._bare._watchers == []
+    assert ours._bare._watchers == ()
 
 
 async def test_a_cancelled_close_ends_the_session_at_once(pair: Pair) -> None:

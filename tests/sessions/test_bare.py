@@ -70,7 +70,7 @@ async def test_each_watcher_sees_every_change_from_its_beginning(bare: BareSessi
         (State.RECONNECTING, "the line dropped", 4),
         (State.CLOSED, "done", 0),
     ]
-    assert bare._watchers == []
+    assert bare._watchers == ()
 
 
 async def test_a_session_ends_once(bare: BareSession) -> None:
@@ -161,7 +161,7 @@ def make_state() -> Session:
 async def test_another_life_of_the_server_begins_both_directions_again(bare: BareSession) -> None:
     """Flows end as renewed and wake who waits in them; who sends goes on at once; the old state counts no more."""
     renewed: list[str] = []
-    bare.on_renewed.append(lambda: renewed.append("told"))
+    bare.on_renewed = [lambda: renewed.append("told")]
     talk, messages, old = bare.open_flow("talk"), bare.messages, bare.core
     bare.core.send(talk.core, 0x20, b"unsaid")
     bare.core.send(messages.core, 0x20, b"unsaid")

@@ -104,7 +104,7 @@ class Messages:
         self._is_own = held is None
         self._before: list[tuple[Session, Flow]] = []
         if held is None:
-            bare.on_renewed.append(self._renew)
+            bare.on_renewed = (*bare.on_renewed, self._renew)
 
     def _renew(self) -> None:
         """The session's own messages begin again, with another life of the server; what arrived before is handed out first."""

@@ -7,12 +7,13 @@ out first, unless this end closed.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Sequence
 from typing import Final
 
 from ..errors import SessionClosed, SessionEnded, SessionLost
 from ..limits import SESSION, Limits
 from ..protocol import session as core
+from ..protocol.empty import EMPTY_DICT
 from ..protocol.events import (
     ConnectionEnded,
     Event,
@@ -33,7 +34,7 @@ from .changes import StateChange, StateWatcher
 from .driver import Driver, log
 from .flow import BareFlow, EarlyFlows
 from .intake import Intake
-from .keeper import ALONE, Keeper
+from .keeper import ALONE, Keeper, Ward
 from .signal import Signal
 
 _CHANGES_KEPT = SESSION.changes
@@ -44,13 +45,11 @@ STALLED: Final = (
 )
 
 
-class BareSession:
+class BareSession(Ward):
     """One end of a session on the loop.
 
     Attributes:
         core: the protocol's state of it.
-        keeper: is told of what it does not deal with itself.
-        source: whom it counts for in limits per source; empty for who is not counted.
         driver: the connection that carries it now, if any.
         ended: the error that ended it, once it has.
         messages: the flow of its messages.
@@ -60,13 +59,12 @@ class BareSession:
         state_since: when it came into its state.
         on_renewed, on_state: called when it begins again with another life of the server; when it came into another state.
         intake: gives whoever receives more than the messages, once there is something.
-        on_room: called when there may be room again in a flow's outbox, by who fills it by itself.
     """
 
     __slots__ = (
-        "__weakref__", "_close_code", "_close_reason", "_flows", "_last_driver", "_loop", "_redirect", "_retry_in", "_watchers",
-        "core", "driver", "end_code", "ended", "id", "intake", "is_closing", "is_peer_closed", "keeper", "limits", "messages",
-        "on_flow", "on_renewed", "on_room", "on_state", "over", "peer", "principal", "room", "source", "state", "state_since", "takers",
+        "__weakref__", "_close_code", "_close_reason", "_flows", "_last_driver", "_loop", "_on_room", "_redirect", "_retry_in", "_watchers",
+        "core", "driver", "end_code", "ended", "id", "intake", "is_closing", "is_peer_closed", "limits", "messages",
+        "on_flow", "on_renewed", "on_state", "over", "peer", "room", "state", "state_since", "takers",
     )  # fmt: skip
 
     def __init__(
@@ -81,10 +79,8 @@ class BareSession:
     ) -> None:
         self.core = state
         self.id = session_id
-        self.principal = principal
+        super().__init__(keeper, principal, source)
         self.limits = limits
-        self.keeper = keeper
-        self.source = source
         self.peer = ""
         self.driver: Driver | None = None
         self.ended: SessionEnded | None = None
@@ -95,36 +91,22 @@ class BareSession:
         self.messages = BareFlow(state, state.messages)
         self.takers: list[Callable[[BareFlow], bool]] = []
         self.on_flow: Callable[[BareFlow], None] = _refuse_flow
-        self.on_renewed: list[Callable[[], None]] = []
-        self.on_state: list[Callable[[], None]] = []
+        self.on_renewed: Sequence[Callable[[], None]] = ()
+        self.on_state: Sequence[Callable[[], None]] = ()
         self.intake: Intake | None = None
-        self.on_room: dict[BareFlow, Callable[[], None]] = {}
+        self._on_room: dict[BareFlow, Callable[[], None]] | None = None
         self.room = Signal()
         self.over = Signal()
         self._loop = asyncio.get_running_loop()
         self.state_since = self._loop.time()
-        self._watchers: list[StateWatcher] = []
-        self._flows = {self.messages.core.number: self.messages}
+        self._watchers: Sequence[StateWatcher] = ()
+        self._flows: dict[int, BareFlow] = EMPTY_DICT
         self._close_reason = ""
         self._close_code = CloseCode.NORMAL
         self._retry_in: float | None = None
         self._redirect: str | None = None
         self._last_driver: Driver | None = None
         state.on_room = self._made_room
-
-    # Who keeps it is told...
-
-    def on_limit(self, limit: str, what: str) -> None:
-        """It hit the limit of that name; what was done about it."""
-        self.keeper.hit(self, limit, what)
-
-    def on_failure(self, what: str, error: BaseException) -> None:
-        """Something failed of the program that runs here, as a clause; it is logged."""
-        self.keeper.failed(what, error)
-
-    def may(self, verb: str, what: str) -> bool:
-        """Whether the client of this session may, by the rules of the server that it is with."""
-        return self.keeper.may(self, verb, what)
 
     # A connection comes and goes...
 
@@ -148,9 +130,9 @@ class BareSession:
         state.on_room = self._made_room
         old.wake = _nothing
         old.release()
-        flows, self.messages = self._flows, BareFlow(state, state.messages)
-        self._flows = {self.messages.core.number: self.messages}
-        for flow in flows.values():
+        flows = self._all_flows
+        self.messages, self._flows = BareFlow(state, state.messages), EMPTY_DICT
+        for flow in flows:
             flow.was_renewed()
         for renewed in self.on_renewed:
             renewed()
@@ -170,14 +152,15 @@ class BareSession:
         if self.ended is not None:
             return
         if type(event) is MessagesReceived:  # the commonest first
-            flow = self._flows.get(event.flow)
+            flow = self._flows.get(event.flow) if event.flow else self.messages
             if flow is not None:
                 flow.arrived.wake()
         elif type(event) is RoomMade:
             self._made_room()
         elif isinstance(event, OutcomesKnown):
-            if event.flow in self._flows:
-                self._flows[event.flow].was_handled(event.handled)
+            flow = self._flows.get(event.flow) if event.flow else self.messages
+            if flow is not None:
+                flow.was_handled(event.handled)
         elif isinstance(event, FlowOpened):
             self._flow_opened(event.flow)
         elif isinstance(event, FlowAbandoned):
@@ -204,9 +187,16 @@ class BareSession:
 
     def _made_room(self) -> None:
         self.room.wake()
-        if self.on_room:
-            for fill in tuple(self.on_room.values()):
+        if self._on_room:
+            for fill in tuple(self._on_room.values()):
                 fill()
+
+    @property
+    def on_room(self) -> dict[BareFlow, Callable[[], None]]:
+        """What is called when there may be room again in a flow's outbox, of who fills it by itself."""
+        if self._on_room is None:  # most sessions have nobody who does
+            self._on_room = {}
+        return self._on_room
 
     def _peer_closed(self, reason: str) -> None:
         self.is_peer_closed = True
@@ -324,7 +314,7 @@ class BareSession:
             State.CLOSED if isinstance(error, SessionClosed) else State.LOST, getattr(error, "reason", "")
         )
         self.core.release()
-        for flow in self._flows.values():
+        for flow in self._all_flows:
             flow.settle()
         self.room.wake()
         self.over.wake()
@@ -354,7 +344,7 @@ class BareSession:
                 reason and f" ({reason})",
             )
             self.state, self.state_since = state, now
-            for told in tuple(self.on_state):
+            for told in self.on_state:
                 told()
         elif retry_in is not None:
             log.debug("session %s: dials again in %.1f s", self.id.hex()[:8], retry_in)
@@ -368,7 +358,7 @@ class BareSession:
     async def states(self) -> AsyncGenerator[StateChange, None]:
         """Yield every change from now on; ends with the session."""
         watcher = StateWatcher()
-        self._watchers.append(watcher)
+        self._watchers = (*self._watchers, watcher)
         try:
             while True:
                 while watcher.changes:
@@ -377,7 +367,7 @@ class BareSession:
                     return
                 await watcher.signal.wait()
         finally:
-            self._watchers.remove(watcher)
+            self._watchers = tuple(each for each in self._watchers if each is not watcher)
 
     # Flows besides the messages...
 
@@ -418,14 +408,20 @@ class BareSession:
                 self.on_flow(flow)
 
     def _hold(self, flow: BareFlow) -> BareFlow:
+        if self._flows is EMPTY_DICT:
+            self._flows = {}
         over = [number for number in self._flows if number not in self.core.flows]
         for number in over:
             del self._flows[number]
         self._flows[flow.core.number] = flow
         return flow
 
+    @property
+    def _all_flows(self) -> list[BareFlow]:
+        return [self.messages, *self._flows.values()]
+
     def _wake_all(self) -> None:
-        for flow in self._flows.values():
+        for flow in self._all_flows:
             flow.arrived.wake()
         self.room.wake()
 

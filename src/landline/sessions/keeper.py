@@ -32,4 +32,33 @@ class Keeper(Generic[S]):
         return True
 
 
+class Ward:
+    """What is kept: says to its keeper what there is to say.
+
+    Attributes:
+        keeper: is told of what it does not deal with itself.
+        principal: who its client is.
+        source: whom it counts for in limits per source; empty for who is not counted.
+    """
+
+    __slots__ = ("keeper", "principal", "source")
+
+    def __init__(self, keeper: Keeper[Any], principal: str, source: str) -> None:
+        self.keeper = keeper
+        self.principal = principal
+        self.source = source
+
+    def on_limit(self, limit: str, what: str) -> None:
+        """It hit the limit of that name, and that was done about it."""
+        self.keeper.hit(self, limit, what)
+
+    def on_failure(self, what: str, error: BaseException) -> None:
+        """Something failed of the program that runs here, as a clause; it is logged."""
+        self.keeper.failed(what, error)
+
+    def may(self, verb: str, what: str) -> bool:
+        """Whether its client may, by the rules of the server that it is with."""
+        return self.keeper.may(self, verb, what)
+
+
 ALONE: Final = Keeper[Any]()
