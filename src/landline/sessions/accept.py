@@ -141,6 +141,7 @@ class Acceptor(Keeper[BareSession]):
             redirect=redirect,
             store=None if records is None else records.store,
         )
+        self._delivers = self._deliver  # one bound method is enough for all connections
         self._timer: asyncio.TimerHandle | None = None
         self._timer_at = 0.0
         if records is not None:
@@ -217,7 +218,7 @@ class Acceptor(Keeper[BareSession]):
     def greet(self, transport: Transport, head: bytes = b"") -> None:
         """Expect a session on a transport."""
         connection = Connection(Role.SERVER, self._limits, self._loop.time(), jitter=self._chance())
-        driver = Driver(connection, transport, self._deliver)
+        driver = Driver(connection, transport, self._delivers)
         self._host.greet(driver, transport.source)
         driver.start(head)
 
