@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextvars
 import inspect
 import logging
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
@@ -108,9 +109,10 @@ class Programs:
         self._hooks = hooks
         self._refreshes = refreshes
         self._running: set[asyncio.Task[None]] = set()
-        # Of bound methods one for all sessions is enough.
+        # One for all sessions is enough.
         self._takes = self._take
         self._over = self._running.discard
+        self._context = contextvars.copy_context()
 
     def begin(self, bare: BareSession) -> None:
         """Run the program for a new session."""
@@ -161,7 +163,7 @@ class Programs:
     def _run(self, program: Coroutine[Any, Any, None], name: str) -> None:
         task = asyncio.get_running_loop().create_task(program, name=name)
         self._running.add(task)
-        task.add_done_callback(self._over)
+        task.add_done_callback(self._over, context=self._context)
 
     async def _serve(
         self, bare: BareSession, session: Session, sending: Sending | None, early: EarlyFlows | None

@@ -7,8 +7,7 @@ forgotten. All of these are counted frames: they are replayed like data, so both
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Final
+from typing import Final, Protocol
 
 from ..errors import Full, ProtocolError
 from ..limits import Limits
@@ -23,12 +22,21 @@ MESSAGES: Final = 0
 LAST_NUMBER: Final = (1 << 32) - 1
 
 
+class Queue(Protocol):
+    """Where what is said about flows goes."""
+
+    def write_about(self, number: int, frame: bytes) -> None:
+        """Queue a counted frame about a flow, which waits for no credit and goes before all data."""
+
+    def drop(self, flow: Flow) -> None:
+        """Let go of everything that waits in a flow, sent or received."""
+
+
 class Flows:
     """The flows of one session at one end.
 
     Args:
-        write: queues a counted frame about a flow, which waits for no credit and goes before all data.
-        drop: lets go of everything that waits in a flow, sent or received.
+        queue: takes what is said about them.
         most_of_peer: how many the peer lets us have open at once.
 
     Attributes:
@@ -36,7 +44,7 @@ class Flows:
     """
 
     __slots__ = (
-        "_drop", "_highest_of_peer", "_limits", "_most_of_peer", "_next", "_opened", "_opened_by_peer", "_write",
+        "_highest_of_peer", "_limits", "_most_of_peer", "_next", "_opened", "_opened_by_peer", "_queue",
         "open",
     )  # fmt: skip
 
@@ -47,14 +55,12 @@ class Flows:
         limits: Limits,
         *,
         most_of_peer: int,
-        write: Callable[[int, bytes], None],
-        drop: Callable[[Flow], None],
+        queue: Queue,
     ) -> None:
         self.open: dict[int, Flow] = {MESSAGES: messages}
         self._limits = limits
         self._most_of_peer = most_of_peer
-        self._write = write
-        self._drop = drop
+        self._queue = queue
         self._next = 1 if role is Role.CLIENT else 2
         self._highest_of_peer = 0 if role is Role.CLIENT else -1
         self._opened = self._opened_by_peer = 0
@@ -75,7 +81,7 @@ class Flows:
         flow.opened_at = UNKNOWN
         self._next += 2
         self._opened += 1
-        self._write(
+        self._queue.write_about(
             flow.number, encode_payload(FrameType.OPEN, Open(purpose=purpose, window=window), flow.number)
         )
         return flow
@@ -91,7 +97,7 @@ class Flows:
         """Everything of the peer's, the end included, is handled: say so, once."""
         if not flow.ours & (DONE | RESET):
             flow.ours |= DONE
-            self._write(flow.number, encode_frame(FrameType.DONE, flow.number))
+            self._queue.write_about(flow.number, encode_frame(FrameType.DONE, flow.number))
             self._forget_if_over(flow)
 
     def abandon(self, flow: Flow, code: ResetCode, reason: str) -> None:
@@ -100,8 +106,8 @@ class Flows:
             return
         reset = Reset(code=code, handled=flow.handled, taken=flow.taken, reason=clean_reason(reason))
         flow.ours |= RESET
-        self._drop(flow)
-        self._write(flow.number, encode_payload(FrameType.RESET, reset, flow.number))
+        self._queue.drop(flow)
+        self._queue.write_about(flow.number, encode_payload(FrameType.RESET, reset, flow.number))
         self._forget_if_over(flow)
 
     # The peer does...

@@ -224,7 +224,8 @@ class Inbox(Outbox):
 
     # Letting go...
 
-    def _drop(self, flow: Flow) -> None:
+    def drop(self, flow: Flow) -> None:
+        """Let go of what waits in a flow that was abandoned, in both directions."""
         cost = sum(cost for _, cost in flow.inbox)
         flow.inbox = EMPTY_DEQUE
         flow.taken_cost = flow.received_cost
@@ -232,4 +233,4 @@ class Inbox(Outbox):
         self.inbox_bytes -= cost
         self.pressure.used -= cost
         self.stall.peer_goes_on(flow)
-        super()._drop(flow)
+        super().drop(flow)

@@ -16,7 +16,7 @@ from .empty import EMPTY_DICT, EMPTY_LIST
 from .flow import Flow
 from .flows import MESSAGES, Flows
 from .frames import FIRST_CREDIT, LARGE, LAST_DATA, DataFrame, LargeFrame, encode_data_frame, kind_of
-from .stall import Stall
+from .stall import CALM, Stall
 from .states import Role
 
 _TURN: Final = 16 << 10
@@ -50,9 +50,7 @@ class Outbox:
         self.wake: Callable[[], None] = _nothing
         self.on_room: Callable[[], None] = _nothing
         self.messages = messages
-        self._flows = Flows(
-            messages, role, limits, most_of_peer=peer_max_flows, write=self._write_about, drop=self._drop
-        )
+        self._flows = Flows(messages, role, limits, most_of_peer=peer_max_flows, queue=self)
         self.flows = self._flows.open
         self.sent = 0
         self.outbox_bytes = 0
@@ -64,7 +62,7 @@ class Outbox:
         self._about: list[tuple[int, bytes]] = EMPTY_LIST
         self._about_unreceived = 0
         self._ending: dict[int, Flow] = EMPTY_DICT
-        self.stall = Stall(limits.stalled_after)
+        self.stall = CALM
         self._written = 0
         self._turn = 0
         self._is_woken = False
@@ -175,7 +173,7 @@ class Outbox:
                 if flow.sent_cost < flow.credit:
                     ready.append(flow)
                 else:
-                    self.stall.wait(flow)
+                    self._stalling.wait(flow)
         if len(ready) == 1:  # the usual case
             budget -= self._add_frames(out, ready.pop(), budget)
         elif ready:
@@ -218,7 +216,7 @@ class Outbox:
             self.outbox_bytes += size
             self.made_room = True
         if flow.pending and flow.is_waiting:
-            self.stall.wait(flow)
+            self._stalling.wait(flow)
         return size
 
     def _write_one(self, out: list[bytes], frame: bytes) -> None:
@@ -271,7 +269,7 @@ class Outbox:
         if self.pressure.is_on:
             self.pressure.eased()
 
-    def _drop(self, flow: Flow) -> None:
+    def drop(self, flow: Flow) -> None:
         """Let go of what waits in a flow that was abandoned."""
         self.pressure.used -= flow.pending_bytes
         flow.pending = EMPTY_LIST
@@ -282,12 +280,20 @@ class Outbox:
         self.pressure.eased()
         self.on_room()  # who waits to send in it is told that nothing can be
 
-    def _write_about(self, number: int, frame: bytes) -> None:
+    def write_about(self, number: int, frame: bytes) -> None:
+        """Queue a counted frame about a flow."""
         if self._about is EMPTY_LIST:
             self._about = []
         self._about.append((number, frame))
         self.pressure.used += len(frame)
         self._wake()
+
+    @property
+    def _stalling(self) -> Stall:
+        """Who waits, where somebody is about to."""
+        if self.stall is CALM:
+            self.stall = Stall(self.limits.stalled_after)
+        return self.stall
 
     @property
     def held(self) -> int:

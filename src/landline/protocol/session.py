@@ -24,6 +24,7 @@ from .frames import (
     number_of,
 )
 from .inbox import Inbox
+from .stall import CALM
 from .states import Role
 
 
@@ -126,7 +127,8 @@ class Session(Inbox):
             flow.asked = 0
             if flow.wanted > flow.handled_by_peer:
                 self._ask(flow)
-        self.stall.begin_anew()
+        if self.stall is not CALM:
+            self.stall.begin_anew()
         self._received_told = -1
         self.ack_due_at = None
         self.tell_now()
@@ -274,7 +276,9 @@ class Session(Inbox):
             self._wake()
             self.stall.go_on(flow)
             if flow.is_waiting:
-                self.stall.wait(flow)  # one frame may cost more than was granted: from now on it waits anew
+                self._stalling.wait(
+                    flow
+                )  # one frame may cost more than was granted: from now on it waits anew
 
     def receive_ask(self, number: int, count: int) -> None:
         """The peer wants to hear at once when ``count`` of a flow are handled."""
@@ -288,4 +292,4 @@ class Session(Inbox):
         """The peer has waited long for more than this total of a flow's credit."""
         flow = self._flows.find(number)
         if flow is not None and not flow.ours & RESET:  # what we abandoned, it need not wait for
-            self.stall.peer_waits(flow, credit)
+            self._stalling.peer_waits(flow, credit)

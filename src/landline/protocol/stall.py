@@ -5,6 +5,8 @@ When both have been told, neither program takes what the other sent: the session
 
 from __future__ import annotations
 
+from typing import Final
+
 from .empty import EMPTY_DICT, EMPTY_LIST
 from .flow import Flow
 from .frames import COUNT, FrameType, encode_frame
@@ -100,3 +102,7 @@ class Stall:
         self.is_on = bool(self._told) and bool(self._peer)
         if not self.is_on:
             self.is_told = False
+
+
+CALM: Final = Stall(0.0)
+"""Nobody waits. Never changed: whoever is the first to wait has one made for its session."""

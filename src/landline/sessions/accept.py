@@ -88,6 +88,8 @@ class Acceptor(Keeper[BareSession]):
         gate: says, before anything is made of a connection, whether it may come in.
     """
 
+    may_renew = False
+
     def __init__(
         self,
         limits: Limits,

@@ -28,13 +28,12 @@ class Driver:
 
     Attributes:
         deliver_news: called instead with those that concern only the session which is carried, while there is one.
-        gone: done when the transport is.
         has_crashed: what the peer sent made our own code fail.
     """
 
     __slots__ = (
-        "_alarms", "_booked", "_due_at", "_is_over", "_is_scheduled", "_loop", "connection", "deliver",
-        "deliver_news", "gone", "has_crashed", "transport",
+        "_alarms", "_booked", "_due_at", "_gone", "_is_gone", "_is_over", "_is_scheduled", "_loop", "connection", "deliver",
+        "deliver_news", "has_crashed", "transport",
     )  # fmt: skip
 
     def __init__(
@@ -51,7 +50,17 @@ class Driver:
         self._is_scheduled = False
         self._is_over = False
         self.has_crashed = False
-        self.gone: asyncio.Future[None] = self._loop.create_future()
+        self._gone: asyncio.Future[None] | None = None
+        self._is_gone = False
+
+    @property
+    def gone(self) -> asyncio.Future[None]:
+        """Done when the transport is; made for whoever waits for that."""
+        if self._gone is None:
+            self._gone = self._loop.create_future()
+            if self._is_gone:
+                self._gone.set_result(None)
+        return self._gone
 
     def start(self, first: bytes = b"") -> None:
         """Begin; ``first`` is what was read already."""
@@ -155,7 +164,8 @@ class Driver:
 
     def lost(self, error: Exception | None) -> None:
         """The transport is gone."""
-        if not self.gone.done():
-            self.gone.set_result(None)
+        self._is_gone = True
+        if self._gone is not None and not self._gone.done():
+            self._gone.set_result(None)
         self.connection.receive_end()
         self.schedule()

@@ -14,7 +14,13 @@ S = TypeVar("S")
 
 
 class Keeper(Generic[S]):
-    """Keeps a session that stands alone: what is told is let go, and failures are logged."""
+    """Keeps a session that stands alone: what is told is let go, and failures are logged.
+
+    Attributes:
+        may_renew: the session may begin again, with another life of its server.
+    """
+
+    may_renew = True
 
     def ended(self, session: S) -> None:
         """It is over."""
