@@ -89,6 +89,7 @@ class Acceptor(Keeper[BareSession]):
     """
 
     may_renew = False
+    waits_for_lines = True
 
     def __init__(
         self,

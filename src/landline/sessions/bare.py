@@ -7,6 +7,7 @@ out first, unless this end closed.
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import AsyncGenerator, Callable, Sequence
 from typing import Final
 
@@ -261,7 +262,8 @@ class BareSession(Ward):
                 # Who is to come back is told just that: what the session kept on disk may be waiting for it there.
                 code = self._close_code if self._close_code.resumable else CloseCode.EXPIRED
                 self.lose(code, "closed before everything was delivered")
-            self.end(SessionClosed(reason))
+            if self.ended is None:
+                self.end(SessionClosed(reason))
         await self._see_line_gone()
 
     @property
@@ -270,8 +272,8 @@ class BareSession(Ward):
         return self.core.outbox_frames > 0 or self.core.has_unsent
 
     async def _see_line_gone(self) -> None:
-        """Wait a moment for the last socket to be closed, so that a loop which ends now leaves none behind."""
-        if self._last_driver is not None:
+        """Wait a moment for the last socket to be closed, so that a loop which ends now leaves none behind; a server waits for all of them at its end."""
+        if self._last_driver is not None and not self.keeper.waits_for_lines:
             await asyncio.wait([self._last_driver.gone], timeout=FAREWELL)
 
     def closing(self) -> SessionClosed:
@@ -334,21 +336,17 @@ class BareSession(Ward):
         if state is not self.state and state not in TRANSITIONS[self.state]:
             raise AssertionError(f"a session cannot go from {self.state} to {state}")
         now = self._loop.time()
-        change = StateChange(state, self.state, reason, retry_in, now - self.state_since)
+        if self._watchers:
+            self._tell(StateChange(state, self.state, reason, retry_in, now - self.state_since))
         if state is not self.state:
-            log.debug(
-                "session %s: %s after %s%s",
-                self.id.hex()[:8],
-                state.value,
-                self.state.value,
-                reason and f" ({reason})",
-            )
+            if log.isEnabledFor(logging.DEBUG):  # its words cost more than the rest
+                why = reason and f" ({reason})"
+                log.debug("session %s: %s after %s%s", self.id.hex()[:8], state.value, self.state.value, why)
             self.state, self.state_since = state, now
             for told in self.on_state:
                 told()
         elif retry_in is not None:
             log.debug("session %s: dials again in %.1f s", self.id.hex()[:8], retry_in)
-        self._tell(change)
 
     def _tell(self, change: StateChange) -> None:
         for watcher in self._watchers:

@@ -18,9 +18,11 @@ class Keeper(Generic[S]):
 
     Attributes:
         may_renew: the session may begin again, with another life of its server.
+        waits_for_lines: who closes the session need not wait until its line is gone, too.
     """
 
     may_renew = True
+    waits_for_lines = False
 
     def ended(self, session: S) -> None:
         """It is over."""
