@@ -82,7 +82,7 @@ class Inbox(Outbox):
                 return
             self._receive_about(kind, number, payloads[0])
         else:
-            flow = self.flows.get(number)
+            flow = self._flows.others.get(number) if number else self.messages
             if flow is None or flow.theirs & (ENDED | RESET):
                 raise ProtocolError(f"flow {number} {'is not open' if flow is None else 'had ended'}")
             if not flow.ours & RESET:  # what we abandoned is counted, and nothing else

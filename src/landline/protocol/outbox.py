@@ -38,7 +38,7 @@ class Outbox:
 
     __slots__ = (
         "_about", "_about_unreceived", "_ending", "_flows", "_is_woken", "_replay", "_replaying", "_turn",
-        "_written", "flows", "is_cut_short", "limits", "made_room", "messages", "on_room", "outbox_bytes",
+        "_written", "is_cut_short", "limits", "made_room", "messages", "on_room", "outbox_bytes",
         "outbox_frames", "pressure", "sent", "stall", "wake",
     )  # fmt: skip
 
@@ -51,7 +51,6 @@ class Outbox:
         self.on_room: Callable[[], None] = _nothing
         self.messages = messages
         self._flows = Flows(messages, role, limits, most_of_peer=peer_max_flows, queue=self)
-        self.flows = self._flows.open
         self.sent = 0
         self.outbox_bytes = 0
         self.outbox_frames = 0
@@ -66,6 +65,16 @@ class Outbox:
         self._written = 0
         self._turn = 0
         self._is_woken = False
+
+    @property
+    def others(self) -> dict[int, Flow]:
+        """The flows besides the messages that are not over, by number."""
+        return self._flows.others
+
+    @property
+    def flows(self) -> dict[int, Flow]:
+        """All flows that are not over by now, the messages first."""
+        return {MESSAGES: self.messages, **self._flows.others}
 
     # The program sends...
 
@@ -133,10 +142,10 @@ class Outbox:
         """Whether ``data_to_send`` would have more, its budget aside."""
         if self._replaying or self._about:
             return True
-        for flow in self.flows.values():  # noqa: SIM110 - asked with every write, mostly of one flow
-            if flow.pending and flow.sent_cost < flow.credit:
-                return True
-        return False
+        messages = self.messages
+        return (bool(messages.pending) and messages.sent_cost < messages.credit) or any(
+            flow.pending and flow.sent_cost < flow.credit for flow in self._flows.others.values()
+        )
 
     def _add_in_turns(self, out: list[bytes], budget: int) -> int:
         """Add what was never written, where it is of several flows; return what is left of ``budget``."""
@@ -158,7 +167,7 @@ class Outbox:
     def _add_about(self, out: list[bytes], budget: int) -> int:
         while self._about and budget > 0:
             number, frame = self._about.pop(0)
-            flow = self.flows.get(number)
+            flow = self._flows.others.get(number)
             if flow is not None and flow.opened_at > self.sent:
                 flow.opened_at = self.sent
             self._write_one(out, frame)
@@ -298,7 +307,7 @@ class Outbox:
     @property
     def held(self) -> int:
         """Bytes of what this end sends that count as pressure."""
-        waiting = sum(flow.pending_bytes for flow in self.flows.values() if flow is not self.messages)
+        waiting = sum(flow.pending_bytes for flow in self._flows.others.values())
         return self.outbox_bytes + waiting + sum(len(frame) for _, frame in self._about)
 
     def _wake(self) -> None:

@@ -137,9 +137,10 @@ class Session(Inbox):
         """Settle what may have reached the peer, now that nothing more will be heard."""
         if peer_received is not None and self.sent - len(self._replay) <= peer_received <= self.sent:
             self._forget(peer_received, self.sent)
+            flows = self.flows
             for frame in self._replay:
-                if kind_of(frame) <= LAST_DATA and number_of(frame) in self.flows:
-                    self.flows[number_of(frame)].reach -= 1
+                if kind_of(frame) <= LAST_DATA and number_of(frame) in flows:
+                    flows[number_of(frame)].reach -= 1
         if peer_handled is not None and self.messages.handled_by_peer < peer_handled <= self.messages.reach:
             self.messages.handled_by_peer = peer_handled
 
@@ -173,7 +174,7 @@ class Session(Inbox):
             if not self._replaying and (self._news or self._asks):
                 self.tell_now()  # about flows whose OPEN was only now written here
         if budget > 0:
-            if self._about or len(self.flows) > 1:
+            if self._about or self._flows.others:
                 budget = self._add_in_turns(out, budget)
             elif self.messages.pending:
                 budget -= self._add_frames(out, self.messages, budget)
@@ -204,14 +205,17 @@ class Session(Inbox):
     @property
     def has_unsent(self) -> bool:
         """Whether something was sent by the program that this transport has not carried yet."""
-        return bool(self._replaying or self._about or self._ending) or any(
-            flow.pending for flow in self.flows.values()
+        return bool(self._replaying or self._about or self._ending or self.messages.pending) or any(
+            flow.pending for flow in self._flows.others.values()
         )
 
     @property
     def is_everything_handled(self) -> bool:
         """Whether the program is done with all that arrived."""
-        return all(flow.handled == flow.received for flow in self.flows.values())
+        messages = self.messages
+        return messages.handled == messages.received and all(
+            flow.handled == flow.received for flow in self._flows.others.values()
+        )
 
     def _add_acks(self, out: list[bytes]) -> None:
         self._is_ack_wanted = self._is_ack_late = False
@@ -221,7 +225,7 @@ class Session(Inbox):
             self._received_told = self.received
             out.append(encode_frame(FrameType.ACK, 0, COUNTS.pack(self.received, self._written)))
         news, self._news = self._news, EMPTY_LIST
-        is_alone = len(self.flows) == 1
+        is_alone = not self._flows.others
         committed = 0 if is_alone else sum(flow.committed for flow in self.flows.values())
         for flow in news:
             if flow.opened_at >= self._written:

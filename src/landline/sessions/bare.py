@@ -183,8 +183,8 @@ class BareSession(Ward):
             self._peer_closed(event.reason)
 
     def _flow_opened(self, number: int) -> None:
-        if number in self.core.flows:  # the peer may have abandoned it in the same breath
-            self.take_flow(self._hold(BareFlow(self.core, self.core.flows[number])))
+        if number in self.core.others:  # the peer may have abandoned it in the same breath
+            self.take_flow(self._hold(BareFlow(self.core, self.core.others[number])))
 
     def _made_room(self) -> None:
         self.room.wake()
@@ -384,7 +384,7 @@ class BareSession(Ward):
 
     def take_flow(self, flow: BareFlow) -> None:
         """Have a flow that the peer opened taken; nothing happens where it is over by now."""
-        if self.ended is not None or flow.core.number not in self.core.flows:
+        if self.ended is not None or flow.core.number not in self.core.others:
             return
         if not any(takes(flow) for takes in self.takers):
             self.on_flow(flow)
@@ -402,13 +402,13 @@ class BareSession(Ward):
         if self.on_flow is take:
             self.on_flow = _refuse_flow
         for flow in early.take():
-            if self.ended is None and flow.core.number in self.core.flows:
+            if self.ended is None and flow.core.number in self.core.others:
                 self.on_flow(flow)
 
     def _hold(self, flow: BareFlow) -> BareFlow:
         if self._flows is EMPTY_DICT:
             self._flows = {}
-        over = [number for number in self._flows if number not in self.core.flows]
+        over = [number for number in self._flows if number not in self.core.others]
         for number in over:
             del self._flows[number]
         self._flows[flow.core.number] = flow
