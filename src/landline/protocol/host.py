@@ -188,7 +188,7 @@ class Host(Generic[C, E]):
         core = Session(
             self._limits,
             peer_window=hello.window,
-            peer_max_message=min(hello.max_message, self._limits.max_message),
+            peer_max_message=min(self._limits.max_message, hello.max_message),
             peer_max_flows=hello.max_flows,
             role=Role.SERVER,
             pressure=self.pressure,

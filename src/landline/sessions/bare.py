@@ -114,7 +114,7 @@ class BareSession(Ward):
     def attach(self, driver: Driver) -> None:
         """Go on over this connection, which has begun to carry our ``core``."""
         self.driver = self._last_driver = driver
-        driver.deliver_news = self.deliver
+        driver.carried = self
         self.peer = driver.transport.peer
         self.core.wake = driver.schedule
         driver.schedule()
@@ -143,7 +143,7 @@ class BareSession(Ward):
         """The line is gone, the session is not; nothing happens where there was none."""
         if self.driver is None:
             return
-        self.driver.deliver_news = None
+        self.driver.carried = None
         self.driver = None
         if not self.is_closing and not self.is_peer_closed:
             self.set_state(State.RECONNECTING, reason, retry_in)
@@ -309,7 +309,7 @@ class BareSession(Ward):
         self.core.wake = _nothing
         driver, self.driver = self.driver, None
         if driver is not None:
-            driver.deliver_news = None
+            driver.carried = None
             driver.connection.close(CloseCode.NORMAL, "", self._loop.time())
             driver.schedule()
         self.set_state(

@@ -59,6 +59,11 @@ class StreamTransport(asyncio.BufferedProtocol):
         accept: told about the transport as soon as it is connected, at the accepting end.
     """
 
+    __slots__ = (
+        "__weakref__", "_accept", "_early", "_has_ended", "_has_said_all", "_is_closing", "_is_held", "_linger", "_loop",
+        "_receiver", "_transport", "is_writable", "on_lost", "peer", "source",
+    )  # fmt: skip
+
     wrapping = 0
 
     def __init__(self, peer: str = "", accept: Accept | None = None) -> None:

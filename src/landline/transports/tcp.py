@@ -61,6 +61,8 @@ class TcpTransport(StreamTransport):
         accept: told about the transport as soon as asyncio has it, at the accepting end.
     """
 
+    __slots__ = ()
+
     def __init__(self, peer: str, *, source: str = "", accept: Accept | None = None) -> None:
         super().__init__(peer, accept)
         self.source = source
