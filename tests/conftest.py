@@ -22,6 +22,7 @@ import hypothesis
 import pytest
 from hypothesis.database import DirectoryBasedExampleDatabase
 
+from landline.protocol.empty import EMPTY_DICT, EMPTY_LIST
 from landline.testing.clock import VirtualLoop
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -107,6 +108,13 @@ def no_left_overs() -> Iterator[None]:
     yield
     gc.collect()
     gc.freeze()
+
+
+@pytest.fixture(autouse=True, scope="module")
+def empty_for_all() -> Iterator[None]:
+    """What all sessions share because it is empty is still empty: nobody has put in theirs."""
+    yield
+    assert not (EMPTY_LIST or EMPTY_DICT)
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

@@ -346,8 +346,8 @@ async def test_a_cancelled_wait_leaves_the_session_whole(pair: Pair, what: str) 
     await ours.send("third")
     assert await theirs.receive() == "third"
     for signal in (ours._bare.messages.arrived, ours._bare.room, ours._bare.over):
-        assert not [waiter for waiter in signal._waiters if not waiter.done()]
-    assert ours._bare._watchers == []
+        assert not [waiter for waiter in (signal._first, *signal._others) if waiter and not waiter.done()]
+    assert ours._bare._watchers == ()
 
 
 async def test_a_cancelled_close_ends_the_session_at_once(pair: Pair) -> None:

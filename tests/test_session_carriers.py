@@ -362,7 +362,7 @@ async def test_a_sessions_line_is_read_more_at_a_time(
 ) -> None:
     """Over every carrier, at both ends: its credit bounds what comes."""
     widened: list[StreamTransport] = []
-    monkeypatch.setattr(StreamTransport, "widen", lambda transport, lend: widened.append(transport))
+    monkeypatch.setattr(StreamTransport, "widen", lambda transport, borrower: widened.append(transport))
 
     async def take(session: landline.Session) -> None:
         async for _ in session:

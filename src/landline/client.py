@@ -105,7 +105,7 @@ class connect:  # noqa: N801 - used like the function it replaces: `async with c
             service = Service(self._methods, allow_all, self._limits)
             held = None if sends is None else stack.pop_all()
             session = Session(bare, end.drop, sending, Publishing(bare, publishes), held, refreshing, service)
-            bare.takers += [partial(service.takes, bare, session), refuse_flow]
+            bare.takers += [session._takes_file, partial(service.takes, bare, session), refuse_flow]
             if sends is not None:
                 try:
                     await sending.go_on()
@@ -177,11 +177,7 @@ def _refresh(bare: BareSession, end: ClientEnd, credentials: Any) -> Refreshing:
     def welcomed() -> None:
         refreshing.welcomed(end.expires_in)
 
-    def ended() -> None:
-        refreshing.stop()
-        end.stop()
-
-    end.on_welcome, bare.on_end = welcomed, ended
+    end.on_welcome, end.on_end = welcomed, refreshing.stop
     welcomed()
     return refreshing
 

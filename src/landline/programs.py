@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextvars
 import inspect
 import logging
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
@@ -20,7 +21,6 @@ from .patterns.hub import Hub
 from .patterns.middleware import Middleware
 from .patterns.refresh import Refreshes
 from .patterns.rpc.service import Service
-from .patterns.rules import Authorize
 from .patterns.sent import Sent
 from .patterns.serving import refuse_flow
 from .protocol.frames import CloseCode
@@ -79,7 +79,6 @@ class Programs:
         hooks: told of each session.
         refreshes: takes new credentials.
         service: what can be called.
-        authorize: who may do what.
         middlewares: stand around the files that clients offer, the first one outermost.
         failures: hears what fails of the program for plain callers.
     """
@@ -95,12 +94,10 @@ class Programs:
         hooks: Hooks,
         refreshes: Refreshes,
         service: Service,
-        authorize: Authorize,
         middlewares: Sequence[Middleware],
         failures: Failures,
     ) -> None:
         self._service = service
-        self._authorize = authorize
         self._middlewares = middlewares
         self._failures = failures
         self._program = program
@@ -112,26 +109,32 @@ class Programs:
         self._hooks = hooks
         self._refreshes = refreshes
         self._running: set[asyncio.Task[None]] = set()
+        # One for all sessions is enough.
+        self._takes = self._take
+        self._over = self._running.discard
+        self._context = contextvars.copy_context()
 
     def begin(self, bare: BareSession) -> None:
         """Run the program for a new session."""
         sent = self._sent
         sending = None if sent is None else Sending(bare, partial(sent.outgoing, bare))
-        bare.may = partial(self._authorize, bare.principal)
-        session = Session(bare, partial(_hang_up, bare), sending, middlewares=self._middlewares)
-        bare.takers.append(partial(self._takes, bare, session))
-        early = EarlyFlows(self._limits.max_flows)
+        session = Session(bare, sending=sending, middlewares=self._middlewares)
+        bare.takers = [_Taking(self._takes, session)]
+        early = None
         if self._hooks.on_open:
+            early = EarlyFlows(self._limits.max_flows)
             bare.takers.insert(0, partial(_keep, early))
         self._run(self._serve(bare, session, sending, early), f"landline session {bare.id.hex()[:8]}")
         if sending is not None and sent is not None and sent.has(bare):
             self._run(_go_on(bare, sending), f"landline outbox {bare.id.hex()[:8]}")
         bare.hold_flows()
 
-    def _takes(self, bare: BareSession, session: Session, flow: BareFlow) -> bool:
+    def _take(self, session: Session, flow: BareFlow) -> bool:
         """Have a flow that the client opened taken by the pattern that it is of."""
+        bare = session._bare
         return (
-            (self._hub is not None and self._hub.takes(bare, session, flow))
+            session._takes_file(flow)
+            or (self._hub is not None and self._hub.takes(bare, session, flow))
             or self._groups.takes(bare, flow)
             or self._service.takes(bare, session, flow)
             or self._refreshes.takes(bare, flow)
@@ -160,13 +163,13 @@ class Programs:
     def _run(self, program: Coroutine[Any, Any, None], name: str) -> None:
         task = asyncio.get_running_loop().create_task(program, name=name)
         self._running.add(task)
-        task.add_done_callback(self._running.discard)
+        task.add_done_callback(self._over, context=self._context)
 
     async def _serve(
-        self, bare: BareSession, session: Session, sending: Sending | None, early: EarlyFlows
+        self, bare: BareSession, session: Session, sending: Sending | None, early: EarlyFlows | None
     ) -> None:
         try:
-            if self._hooks.on_open:
+            if early is not None:
                 await self._open(bare, session, early)
             if self._program is not None:
                 await self._program(session)
@@ -215,6 +218,19 @@ class Programs:
             await caller.close()
 
 
+class _Taking:
+    """Takes what the client of one session opens; ``functools.partial`` would be five times its size."""
+
+    __slots__ = ("_session", "_takes")
+
+    def __init__(self, takes: Callable[[Session, BareFlow], bool], session: Session) -> None:
+        self._takes = takes
+        self._session = session
+
+    def __call__(self, flow: BareFlow) -> bool:
+        return self._takes(self._session, flow)
+
+
 def _keep(early: EarlyFlows, flow: BareFlow) -> bool:
     early.keep(flow)
     return True
@@ -237,9 +253,3 @@ def _is_only_the_end(bare: BareSession, error: BaseException) -> bool:
     return isinstance(error, SessionEnded) and (
         error is bare.ended or (isinstance(error, SessionClosed) and (bare.is_closing or bare.is_peer_closed))
     )
-
-
-def _hang_up(bare: BareSession, seconds: float) -> None:
-    del seconds  # it is the client that dials again
-    if bare.driver is not None:
-        bare.driver.abort()

@@ -406,7 +406,6 @@ class Server:
             self._hooks,
             refreshes,
             service,
-            self._authorize,
             self._middlewares,
             self._failures,
         )
@@ -418,7 +417,7 @@ class Server:
             secure=None if self._tls is None else partial(_secure, self._tls),
             needs_tls=self._needs_tls,
             authenticate=self._authenticate,
-            may_enter=lambda principal, door: self._authorize(principal, "enter", door),
+            authorize=self._authorize,
             redirect=self._redirect,
             records=records,
             failures=self._failures,
@@ -433,7 +432,7 @@ class Server:
             hosts=self._web.hosts,
             origins=self._web.origins,
             charge=acceptor.blame,
-            hit=acceptor.hit,
+            hit=acceptor.count,
         )
         self._acceptors.append(acceptor)
         try:

@@ -24,9 +24,11 @@ from .patterns.rpc.calling import Calling
 from .patterns.rpc.service import Service
 from .patterns.rpc.stream import Stream, open_stream
 from .patterns.topics import Beginning, Earlier, Publishing, Subscription
+from .protocol.files import FILE_PURPOSE
 from .protocol.states import State
 from .sessions.bare import BareSession
 from .sessions.changes import StateChange
+from .sessions.flow import BareFlow
 
 
 class Session(Given):
@@ -46,20 +48,21 @@ class Session(Given):
         "_bare",
         "_calling",
         "_drop",
-        "_files",
+        "_file_taker",
+        "_info",
         "_letting_go",
         "_messages",
+        "_middlewares",
         "_publishing",
         "_refreshing",
         "_sending",
         "_service",
-        "info",
     )
 
     def __init__(
         self,
         bare: BareSession,
-        drop: Callable[[float], None],
+        drop: Callable[[float], None] | None = None,
         sending: Sending | None = None,
         publishing: Publishing | None = None,
         held: contextlib.AsyncExitStack | None = None,
@@ -67,19 +70,31 @@ class Session(Given):
         service: Service | None = None,
         middlewares: Sequence[Middleware] = (),
     ) -> None:
-        self.info: dict[str, Any] = {}
+        self._info: dict[str, Any] | None = None
         self._bare = bare
         self._drop = drop
         self._messages = Messages(bare)
         self._calling: Calling | None = None
         self._service = service
-        self._files = Files(bare, self, middlewares)
+        self._file_taker: Files | None = None
+        self._middlewares = middlewares
         self._sending = sending
         self._publishing = publishing
         self._refreshing = refreshing
         self._letting_go = (
             None if held is None else asyncio.create_task(self._let_go(held), name="landline outboxes")
         )
+
+    @property
+    def info(self) -> dict[str, Any]:
+        """What the program at this end wants to know of the session."""
+        if self._info is None:  # many programs want to know nothing
+            self._info = {}
+        return self._info
+
+    @info.setter
+    def info(self, info: dict[str, Any]) -> None:
+        self._info = info
 
     # Sending...
 
@@ -321,6 +336,15 @@ class Session(Given):
         """
         return self._files.open(quota or Quota())
 
+    @property
+    def _files(self) -> Files:
+        if self._file_taker is None:  # most sessions carry none
+            self._file_taker = Files(self._bare, self, self._middlewares)
+        return self._file_taker
+
+    def _takes_file(self, flow: BareFlow) -> bool:
+        return flow.purpose == FILE_PURPOSE and self._files.takes(flow)
+
     async def pass_on(
         self, offer: FileOffer, *, name: str | None = None, progress: Watch = watch_nothing
     ) -> None:
@@ -451,7 +475,10 @@ class Session(Given):
         """
         if not as_seconds(seconds) >= 0:
             raise ValueError(f"a line stays away for 0 seconds or longer, and not for {seconds!r}")
-        self._drop(seconds)
+        if self._drop is not None:
+            self._drop(seconds)
+        elif self._bare.driver is not None:
+            self._bare.driver.abort()
 
     def __repr__(self) -> str:
         return f"<landline.Session {self.id[:8]} {self.state.value} with {self.peer}>"

@@ -302,7 +302,7 @@ async def test_who_does_not_come_back_after_a_restart_is_no_ghost() -> None:
         await asyncio.sleep(TICK)
         assert book.words() == ["there: ana", "ben joined: 0", "cleo joined: 0"]
         await there.crash()
-        ben._bare.on_end()  # it dials no more: its process was killed, too
+        ben._bare.keeper.ended(ben._bare)  # it dials no more: its process was killed, too
         await there.open()
         begun = asyncio.get_running_loop().time()
         await asyncio.sleep(1.0)

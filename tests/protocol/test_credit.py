@@ -58,7 +58,7 @@ def test_what_a_flow_has_taken_is_free_for_others() -> None:
     assert window_for(flow.committed, LIMITS, is_pressed=False) == FIRST_CREDIT
 
     session = Session(LIMITS, peer_window=0, peer_max_message=0)
-    session.flows[1] = flow
+    session._flows._add(flow)
     session.receive(FrameType.BYTES, 1, (bytes(LIMITS.credit),))
     session.take(flow)
 

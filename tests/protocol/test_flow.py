@@ -36,7 +36,7 @@ def take(flow: Flow) -> Any:
 def accept(flow: Flow, payload: bytes = b"") -> None:
     """Likewise."""
     session = make_session()
-    session.flows[flow.number] = flow
+    session.messages = flow
     session.receive(FrameType.BYTES, flow.number, (payload,))
 
 

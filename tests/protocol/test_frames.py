@@ -94,7 +94,9 @@ def test_many_frames_of_one_size_are_cut_as_others_are(
     ]
     stream = b"".join(encode_frame(*frame) for frame in frames)
 
-    assert decode_in([stream[: len(stream) - cut], stream[max(len(stream) - cut, 0) :]]) == frames
+    place = max(len(stream) - cut, 0)
+
+    assert decode_in([stream[:place], stream[place:]]) == frames
 
 
 @settings(max_examples=60)

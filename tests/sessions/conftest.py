@@ -17,7 +17,7 @@ import landline
 from landline.protocol.frames import COUNT, COUNTS, MAGIC, FrameDecoder, FrameType, encode_frame
 from landline.protocol.handshake import Close, Hello, Refusal, Resume, Welcome, decode_payload, encode_payload
 from landline.transports import Transport, open_transport, parse_address
-from landline.transports.base import Lend
+from landline.transports.base import Borrower
 
 BOUND = 20.0
 """Seconds that anything here may take before a test counts as failed."""
@@ -245,7 +245,7 @@ class FromAfar:
 
     def hold(self, is_held: bool) -> None: ...
 
-    def widen(self, lend: Lend) -> None: ...
+    def widen(self, borrower: Borrower) -> None: ...
 
     def write(self, *pieces: bytes) -> None: ...
 

@@ -15,8 +15,22 @@ from landline.protocol.session import Session
 from landline.protocol.states import TRANSITIONS, State
 from landline.sessions.bare import BareSession
 from landline.sessions.flow import PENDING, RENEWED
+from landline.sessions.keeper import Keeper
 
 VIRTUAL_TIME = True
+
+
+class Told(Keeper[BareSession]):
+    """Remembers what it is told."""
+
+    def __init__(self) -> None:
+        self.told: list[str] = []
+
+    def ended(self, session: BareSession) -> None:
+        self.told.append("ended")
+
+    def hit(self, session: BareSession, limit: str, what: str) -> None:
+        self.told.append(limit)
 
 
 @pytest.fixture
@@ -56,13 +70,12 @@ async def test_each_watcher_sees_every_change_from_its_beginning(bare: BareSessi
         (State.RECONNECTING, "the line dropped", 4),
         (State.CLOSED, "done", 0),
     ]
-    assert bare._watchers == []
+    assert bare._watchers == ()
 
 
 async def test_a_session_ends_once(bare: BareSession) -> None:
     """The first end is the one that everybody is told, and who keeps it is told once."""
-    ended: list[str] = []
-    bare.on_end = lambda: ended.append("told")
+    keeper = bare.keeper = Told()
     bare.lose(CloseCode.EXPIRED, "first")
     bare.end(SessionClosed("second"))
     bare.lose(CloseCode.FAILED, "third")
@@ -71,7 +84,7 @@ async def test_a_session_ends_once(bare: BareSession) -> None:
     assert isinstance(bare.ended, SessionLost)
     assert bare.ended.reason == "first"
     assert bare.state is State.LOST
-    assert ended == ["told"]
+    assert keeper.told == ["ended"]
 
 
 async def test_a_close_has_its_time(bare: BareSession) -> None:
@@ -114,8 +127,7 @@ async def test_a_close_with_nothing_to_deliver_does_not_wait_for_long(bare: Bare
 
 async def test_a_close_waits_for_what_waits_in_any_flow(bare: BareSession) -> None:
     """Also for what was never written, because the peer had given no credit; then it is a loss, and a hit."""
-    hits: list[str] = []
-    bare.on_limit = lambda limit, what: hits.append(limit)
+    keeper = bare.keeper = Told()
     bare.set_state(State.CONNECTED)
     bare.core.send(bare.open_flow("talk").core, 0x20, b"unsaid")
     begun = asyncio.get_running_loop().time()
@@ -123,13 +135,12 @@ async def test_a_close_waits_for_what_waits_in_any_flow(bare: BareSession) -> No
 
     assert asyncio.get_running_loop().time() - begun == Limits().close_timeout
     assert isinstance(bare.ended, SessionLost)
-    assert hits == ["close_timeout"]
+    assert keeper.told == ["close_timeout", "ended"]
 
 
 async def test_a_close_that_a_loss_overtakes_hit_no_limit(bare: BareSession) -> None:
     """It ended for another reason, and had time left."""
-    hits: list[str] = []
-    bare.on_limit = lambda limit, what: hits.append(limit)
+    keeper = bare.keeper = Told()
     bare.set_state(State.CONNECTED)
     bare.core.send(bare.core.messages, 0x20, b"unsaid")
     closing = asyncio.ensure_future(bare.close("bye"))
@@ -137,7 +148,7 @@ async def test_a_close_that_a_loss_overtakes_hit_no_limit(bare: BareSession) -> 
     bare.lose(CloseCode.REVOKED, "stolen")
     await closing
 
-    assert hits == []
+    assert keeper.told == ["ended"]
 
 
 # Another life of the server...
@@ -150,7 +161,7 @@ def make_state() -> Session:
 async def test_another_life_of_the_server_begins_both_directions_again(bare: BareSession) -> None:
     """Flows end as renewed and wake who waits in them; who sends goes on at once; the old state counts no more."""
     renewed: list[str] = []
-    bare.on_renewed.append(lambda: renewed.append("told"))
+    bare.on_renewed = [lambda: renewed.append("told")]
     talk, messages, old = bare.open_flow("talk"), bare.messages, bare.core
     bare.core.send(talk.core, 0x20, b"unsaid")
     bare.core.send(messages.core, 0x20, b"unsaid")

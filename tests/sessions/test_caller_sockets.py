@@ -21,20 +21,21 @@ BOUND = 20.0
 class Holding:
     """Has a transport, and learns when it is held."""
 
-    def __init__(self) -> None:
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.transport: Transport
         self.held: asyncio.Event = asyncio.Event()
+        self._monkeypatch = monkeypatch
 
     def watch(self, transport: Transport) -> None:
         self.transport = transport
-        hold = transport.hold
+        hold = type(transport).hold
 
-        def held(is_held: bool) -> None:
-            hold(is_held)
+        def held(transport: Transport, is_held: bool) -> None:
+            hold(transport, is_held)
             if is_held:
                 self.held.set()
 
-        transport.hold = held  # type: ignore[method-assign]
+        self._monkeypatch.setattr(type(transport), "hold", held)
 
 
 def plain(transport: Transport) -> Callable[[], int]:
@@ -50,10 +51,10 @@ def web(transport: Transport) -> Callable[[], int]:
 @pytest.mark.limit("session.caller_bytes", "web.ahead")
 @pytest.mark.parametrize(("read", "most"), [(plain, HELD_ABOVE + 2 * CHUNK_COST), (web, WEB.ahead)])
 async def test_who_is_not_read_is_held_after_one_read_more(
-    tmp_path: Path, read: Callable[[Transport], Callable[[], int]], most: int
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, read: Callable[[Transport], Callable[[], int]], most: int
 ) -> None:
     """However much lies in the kernel already: a read of such a line is a small one."""
-    holding, sizes = Holding(), []
+    holding, sizes = Holding(monkeypatch), []
 
     def accept(transport: Transport) -> None:
         holding.watch(transport)

@@ -22,7 +22,7 @@ from landline.protocol.session import Session
 from landline.protocol.states import Role
 from landline.sessions.driver import Driver
 from landline.testing.simulation.wrappings import check_whole
-from landline.transports.base import Lend
+from landline.transports.base import Borrower
 from landline.transports.memory import MemoryTransport
 
 if TYPE_CHECKING:
@@ -62,7 +62,7 @@ class Paper:
 
     def hold(self, is_held: bool) -> None: ...
 
-    def widen(self, lend: Lend) -> None: ...
+    def widen(self, borrower: Borrower) -> None: ...
 
     def write(self, *pieces: bytes) -> None:
         self.written.append(b"".join(pieces))

@@ -29,7 +29,7 @@ async def test_those_who_gave_up_waiting_are_forgotten() -> None:
     for _ in range(1000):
         signal.wait().cancel()
 
-    assert len(signal._waiters) < 20
+    assert len(signal._others) < 20
     signal.wake()
     assert patient.done()
 
@@ -38,12 +38,12 @@ async def test_who_waits_costs_as_much_however_many_wait() -> None:
     """They are looked through when there are twice as many, and not for each; after a wake as at first."""
     signal = Signal()
     for _ in range(2):
-        looks, waiters = 0, signal._waiters
+        looks, waiters = 0, signal._others
         waits = []
         for _ in range(1000):
             waits.append(signal.wait())
-            looks += signal._waiters is not waiters
-            waiters = signal._waiters
+            looks += signal._others is not waiters
+            waiters = signal._others
         assert looks < 12
         signal.wake()
         assert all(wait.done() for wait in waits)

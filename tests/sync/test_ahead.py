@@ -140,9 +140,9 @@ async def test_what_cannot_be_read_ends_the_session_where_it_stands(
     there = await peer.session.get()
     for value in ("first", "second", {"third": 3}, "fourth"):
         _ = await there.send(value)
-    inbox = client._session._messages._flow.inbox
-    while len(inbox) < 4:
+    while len(client._session._messages._flow.inbox) < 4:
         await asyncio.to_thread(client._bridge.run, partial(asyncio.sleep, 0.001))
+    inbox = client._session._messages._flow.inbox
     third, cost = inbox[2]
     third._payload = b"\xc1"  # no msgpack
     inbox[2] = (third, cost)

@@ -163,7 +163,7 @@ async def test_a_read_takes_so_much_and_leaves_the_rest(accepted: Accepted) -> N
 
         assert least <= max(map(len, hears.chunks)) <= most
         assert len(accepted.transport.get_buffer(8 * most)) == most
-        accepted.transport.widen(lambda lent: hears.data_received(bytes(lent)))
+        accepted.transport.widen(hears)
 
 
 async def test_a_read_takes_no_more_memory_than_what_arrived(accepted: Accepted) -> None:

@@ -361,7 +361,7 @@ class _Lease:
         self._forget = forget
         self._loop = asyncio.get_running_loop()
         self._timer: asyncio.TimerHandle | None = None
-        bare.on_state.append(self._look)
+        bare.on_state = (*bare.on_state, self._look)
         self._look()
 
     @property
@@ -377,7 +377,7 @@ class _Lease:
         """Look no more."""
         self._stop_timer()
         if self._look in self._bare.on_state:
-            self._bare.on_state.remove(self._look)
+            self._bare.on_state = tuple(told for told in self._bare.on_state if told != self._look)
             self._forget(self._bare)
 
     def _look(self) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from typing import Any, Final, Literal
 
 import msgspec
@@ -102,13 +102,13 @@ class Messages:
         self._held = bare.messages if held is None else held
         self._flow = self._held.core
         self._is_own = held is None
-        self._before: list[tuple[Session, Flow]] = []
-        if held is None:
-            bare.on_renewed.append(self._renew)
+        self._before: Sequence[tuple[Session, Flow]] = ()
+        if held is None and bare.keeper.may_renew:
+            bare.on_renewed = (*bare.on_renewed, self._renew)
 
     def _renew(self) -> None:
         """The session's own messages begin again, with another life of the server; what arrived before is handed out first."""
-        self._before.append((self._core, self._flow))
+        self._before = (*self._before, (self._core, self._flow))
         self._core, self._held = self._bare.core, self._bare.messages
         self._flow = self._held.core
 
@@ -204,7 +204,7 @@ class Messages:
         if self._before:
             core, flow = self._before[0]
         if not flow.inbox:
-            self._before.pop(0)
+            self._before = self._before[1:]
             raise SessionInterrupted(RESTARTED, flow.queued - flow.handled_by_peer)
         try:
             return core.take(flow)

@@ -74,7 +74,7 @@ class Outgoing:
         if kept is not None:
             loop = asyncio.get_running_loop()
             self.answers.update((number, loop.create_future()) for number in outbox.unanswered)
-            bare.on_renewed.append(self._renewed)
+            bare.on_renewed = (*bare.on_renewed, self._renewed)
 
     async def add(
         self, topic: str, stored: bytes, on_kept: Callable[[], object] | None = None

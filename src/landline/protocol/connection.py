@@ -28,6 +28,9 @@ _DRAINING: Final = Phase.DRAINING
 _CLOSED: Final = Phase.CLOSED
 _TALKING: Final = (_OPEN, _CLOSING, _DRAINING)
 
+_ACCEPTING: Final = {(role, phase): (phase, kinds) for (role, phase), kinds in ACCEPTED.items()}
+"""The same, with the phase that it is for."""
+
 _ACK, _HANDLED = int(FrameType.ACK), int(FrameType.HANDLED)
 _CREDIT, _ASK, _WAITING = int(FrameType.CREDIT), int(FrameType.ASK), int(FrameType.WAITING)
 _TALK: Final = frozenset({_ACK, _HANDLED, _CREDIT, _ASK, _WAITING})
@@ -51,7 +54,7 @@ class Connection(Greeting):
     def __init__(self, role: Role, limits: Limits, now: float, *, jitter: float = 0.0) -> None:
         super().__init__(role, limits, now, jitter=jitter)
         self._is_pong_due = False
-        self._accepting = (self.phase, ACCEPTED[role, self.phase])
+        self._accepting = _ACCEPTING[role, self.phase]
         self.has_more_to_send = False
         self.is_quiet = False
         self.frame_began_at = now
@@ -127,7 +130,7 @@ class Connection(Greeting):
                 raise ProtocolError("too many bytes before being let in", "too-large", limit="preauth_bytes")
         kind, phase, decoder, session, is_quiet = -1, self.phase, self._decoder, self.session, True
         if phase is not self._accepting[0]:
-            self._accepting = (phase, ACCEPTED[self.role, phase])
+            self._accepting = _ACCEPTING[self.role, phase]
         accepted = self._accepting[1]
         for kind, number, payloads in decoder.series(data):
             if kind not in accepted:

@@ -11,6 +11,7 @@ from collections import deque
 from typing import Any, Final
 
 from ..errors import ProtocolError
+from .empty import EMPTY_DEQUE, EMPTY_LIST
 from .frames import FRAME_COST, HEADER, DataFrame
 from .handshake import Reset
 
@@ -67,7 +68,7 @@ class Flow:
         self.theirs = 0
         self.reset: Reset | None = None
         # Sending...
-        self.pending: list[DataFrame] = []
+        self.pending: list[DataFrame] = EMPTY_LIST
         self.pending_bytes = 0
         self.queued = 0
         self.sent = 0
@@ -79,7 +80,7 @@ class Flow:
         self.reach = 0
         self.wanted = 0
         # Receiving...
-        self.inbox: deque[tuple[Any, int]] = deque()
+        self.inbox: deque[tuple[Any, int]] = EMPTY_DEQUE
         self.received = 0
         self.received_cost = 0
         self.taken = 0
@@ -100,7 +101,7 @@ class Flow:
         size, count, last = self.pending_bytes, len(pending), len(pending[-1])
         cost = size + count * _MORE
         if size - last < budget and self.sent_cost + cost - last - _MORE < self.credit:
-            popped, self.pending = pending, []  # all of it: the usual case
+            popped, self.pending = pending, EMPTY_LIST  # all of it: the usual case
         else:
             size = cost = count = 0
             while size < budget and self.sent_cost + cost < self.credit:

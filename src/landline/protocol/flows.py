@@ -7,11 +7,11 @@ forgotten. All of these are counted frames: they are replayed like data, so both
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Final
+from typing import Final, Protocol
 
 from ..errors import Full, ProtocolError
 from ..limits import Limits
+from .empty import EMPTY_DICT
 from .flow import DONE, ENDED, RESET, UNKNOWN, Flow, is_finished
 from .frames import FIRST_CREDIT, FrameType, ResetCode, encode_frame
 from .handshake import Open, Reset, clean_reason, decode_payload, encode_payload
@@ -23,21 +23,30 @@ MESSAGES: Final = 0
 LAST_NUMBER: Final = (1 << 32) - 1
 
 
+class Queue(Protocol):
+    """Where what is said about flows goes."""
+
+    def write_about(self, number: int, frame: bytes) -> None:
+        """Queue a counted frame about a flow, which waits for no credit and goes before all data."""
+
+    def drop(self, flow: Flow) -> None:
+        """Let go of everything that waits in a flow, sent or received."""
+
+
 class Flows:
     """The flows of one session at one end.
 
     Args:
-        write: queues a counted frame about a flow, which waits for no credit and goes before all data.
-        drop: lets go of everything that waits in a flow, sent or received.
+        queue: takes what is said about them.
         most_of_peer: how many the peer lets us have open at once.
 
     Attributes:
-        open: those that are not over, by number; the messages are always among them.
+        others: those besides the messages that are not over, by number.
     """
 
     __slots__ = (
-        "_drop", "_highest_of_peer", "_limits", "_most_of_peer", "_next", "_opened", "_opened_by_peer", "_write",
-        "open",
+        "_highest_of_peer", "_limits", "_messages", "_most_of_peer", "_next", "_opened", "_opened_by_peer", "_queue",
+        "others",
     )  # fmt: skip
 
     def __init__(
@@ -47,14 +56,13 @@ class Flows:
         limits: Limits,
         *,
         most_of_peer: int,
-        write: Callable[[int, bytes], None],
-        drop: Callable[[Flow], None],
+        queue: Queue,
     ) -> None:
-        self.open: dict[int, Flow] = {MESSAGES: messages}
+        self.others: dict[int, Flow] = EMPTY_DICT
+        self._messages = messages
         self._limits = limits
         self._most_of_peer = most_of_peer
-        self._write = write
-        self._drop = drop
+        self._queue = queue
         self._next = 1 if role is Role.CLIENT else 2
         self._highest_of_peer = 0 if role is Role.CLIENT else -1
         self._opened = self._opened_by_peer = 0
@@ -71,11 +79,11 @@ class Flows:
             raise Full(f"{self._opened} flows are open, and the peer allows no more (its max_flows)")
         if self._next > LAST_NUMBER:
             raise Full("this session has no more numbers for flows")
-        flow = self.open[self._next] = Flow(self._next, window, FIRST_CREDIT, purpose=purpose)
+        flow = self._add(Flow(self._next, window, FIRST_CREDIT, purpose=purpose))
         flow.opened_at = UNKNOWN
         self._next += 2
         self._opened += 1
-        self._write(
+        self._queue.write_about(
             flow.number, encode_payload(FrameType.OPEN, Open(purpose=purpose, window=window), flow.number)
         )
         return flow
@@ -91,7 +99,7 @@ class Flows:
         """Everything of the peer's, the end included, is handled: say so, once."""
         if not flow.ours & (DONE | RESET):
             flow.ours |= DONE
-            self._write(flow.number, encode_frame(FrameType.DONE, flow.number))
+            self._queue.write_about(flow.number, encode_frame(FrameType.DONE, flow.number))
             self._forget_if_over(flow)
 
     def abandon(self, flow: Flow, code: ResetCode, reason: str) -> None:
@@ -100,8 +108,8 @@ class Flows:
             return
         reset = Reset(code=code, handled=flow.handled, taken=flow.taken, reason=clean_reason(reason))
         flow.ours |= RESET
-        self._drop(flow)
-        self._write(flow.number, encode_payload(FrameType.RESET, reset, flow.number))
+        self._queue.drop(flow)
+        self._queue.write_about(flow.number, encode_payload(FrameType.RESET, reset, flow.number))
         self._forget_if_over(flow)
 
     # The peer does...
@@ -119,7 +127,7 @@ class Flows:
                 f"more than {self._limits.max_flows} flows were opened at once", limit="max_flows"
             )
         opening = decode_payload(Open, payload)
-        flow = self.open[number] = Flow(number, FIRST_CREDIT, opening.window, purpose=opening.purpose)
+        flow = self._add(Flow(number, FIRST_CREDIT, opening.window, purpose=opening.purpose))
         self._highest_of_peer = number
         self._opened_by_peer += 1
         return flow
@@ -156,12 +164,12 @@ class Flows:
     # Which flow is it...
 
     def get(self, number: int) -> Flow:
-        """Return the flow of a counted frame.
+        """Return the flow that a counted frame is about.
 
         Raises:
             ProtocolError: it is not open.
         """
-        flow = self.open.get(number)
+        flow = self.others.get(number)
         if flow is None:
             raise ProtocolError(f"flow {number} is not open")
         return flow
@@ -172,9 +180,17 @@ class Flows:
         Raises:
             ProtocolError: it was never open.
         """
-        flow = self.open.get(number)
+        if number == MESSAGES:
+            return self._messages
+        flow = self.others.get(number)
         if flow is None and not self._was_open(number):
             raise ProtocolError(f"flow {number} is not open")
+        return flow
+
+    def _add(self, flow: Flow) -> Flow:
+        if self.others is EMPTY_DICT:
+            self.others = {}
+        self.others[flow.number] = flow
         return flow
 
     def _was_open(self, number: int) -> bool:
@@ -182,7 +198,7 @@ class Flows:
         return number < self._next if is_ours else number <= self._highest_of_peer
 
     def _forget_if_over(self, flow: Flow) -> None:
-        if flow.number != MESSAGES and flow.is_over and self.open.pop(flow.number, None) is not None:
+        if flow.is_over and self.others.pop(flow.number, None) is not None:
             if flow.number % 2 == self._next % 2:
                 self._opened -= 1
             else:

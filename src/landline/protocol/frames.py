@@ -13,6 +13,7 @@ from typing import Final
 
 from ..errors import ProtocolError
 from ..limits import PROTOCOL
+from .empty import EMPTY_LIST
 
 VERSION: Final = 1
 MAGIC: Final = b"\xfeLNDLN\x00" + bytes([VERSION])
@@ -223,7 +224,7 @@ class FrameDecoder:
         self._max_message = max_message
         self._small = min(max_message, MAX_CONTROL)  # no frame is over its limit with this
         self._head = b""
-        self._pieces: list[bytes | bytearray | memoryview] = []
+        self._pieces: list[bytes | bytearray | memoryview] = EMPTY_LIST
         self.held = 0
         self.needed = HEADER.size
 
@@ -345,6 +346,8 @@ class FrameDecoder:
 
     def _keep(self, part: bytes | memoryview) -> None:
         """Keep a part of the unfinished frame: of its header, or of its payload once that is whole."""
+        if self._pieces is EMPTY_LIST:
+            self._pieces = []
         if self.held < HEADER.size:
             self._head += part
         elif len(part) >= _PIECE:
@@ -359,7 +362,7 @@ class FrameDecoder:
         """Return the frame of which this is the last part, and keep nothing of it."""
         _, kind, number = HEADER.unpack(self._head)
         payload = b"".join((*self._pieces, last))
-        self._head, self._pieces, self.held, self.needed = b"", [], 0, HEADER.size
+        self._head, self._pieces, self.held, self.needed = b"", EMPTY_LIST, 0, HEADER.size
         return kind, number, (payload,)
 
 

@@ -188,7 +188,7 @@ class Host(Generic[C, E]):
         core = Session(
             self._limits,
             peer_window=hello.window,
-            peer_max_message=min(hello.max_message, self._limits.max_message),
+            peer_max_message=min(self._limits.max_message, hello.max_message),
             peer_max_flows=hello.max_flows,
             role=Role.SERVER,
             pressure=self.pressure,
@@ -196,11 +196,11 @@ class Host(Generic[C, E]):
         session_id, token = self._draw(ID_SIZE), self._draw(TOKEN_SIZE)
         end = self._make_end(core, session_id, principal, carrier)
         record = Record(session_id, principal, core, attempt=1, current=hash_token(token), born_at=now)
-        kept = self.kept[session_id] = Kept[C, E](record, end, source)
+        kept: Kept[C, E] = Kept(record, end, source)
+        self.kept[session_id] = kept
         self._table.add(record)
-        self._commit(
-            kept, carrier, now, partial(self._carry, kept, carrier, token, core.sent)
-        )  # who is new lacks nothing
+        # Who is new lacks nothing.
+        self._commit(kept, carrier, now, partial(self._carry, kept, carrier, token, core.sent))
 
     # ... or with one that we know.
 

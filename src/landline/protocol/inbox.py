@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Sequence
 from typing import Any
 
@@ -12,6 +13,7 @@ from ..errors import ProtocolError
 from ..limits import PROTOCOL, Limits
 from .codec import BYTES, Packed, decode_data
 from .credit import Pressure
+from .empty import EMPTY_DEQUE, EMPTY_DICT, EMPTY_LIST
 from .flow import ENDED, RESET, Flow
 from .flows import MESSAGES
 from .frames import FRAME_COST, LAST_DATA, FrameType
@@ -27,12 +29,14 @@ class Inbox(Outbox):
         inbox_bytes: the cost of what was received and not yet taken, in all flows.
         unfinished: the bytes that are here of a frame that is still arriving.
         ack_due_at: when the peer is told what arrived and was handled, at the latest.
-        arrived, handled: flows with news for the program, by number.
+        have_messages_arrived: there are some that the program was not told of.
+        arrived: such other flows, by number.
+        handled: flows of which the peer has handled something more, by number.
         opened, reset: flows that the peer opened or abandoned, and nobody was told of yet.
     """
 
     __slots__ = (
-        "_is_ack_late", "_is_ack_wanted", "_news", "_received_cost", "ack_due_at", "arrived", "handled", "inbox_bytes", "opened", "received", "reset",
+        "_is_ack_late", "_is_ack_wanted", "_news", "_received_cost", "ack_due_at", "arrived", "handled", "have_messages_arrived", "inbox_bytes", "opened", "received", "reset",
         "unfinished",
     )  # fmt: skip
 
@@ -47,11 +51,12 @@ class Inbox(Outbox):
         self.ack_due_at: float | None = None
         self._is_ack_wanted = False
         self._is_ack_late = False
-        self._news: list[Flow] = []
-        self.arrived: dict[int, Flow] = {}
-        self.handled: dict[int, Flow] = {}
-        self.opened: list[Flow] = []
-        self.reset: list[Flow] = []
+        self._news: list[Flow] = EMPTY_LIST
+        self.have_messages_arrived = False
+        self.arrived: dict[int, Flow] = EMPTY_DICT
+        self.handled: dict[int, Flow] = EMPTY_DICT
+        self.opened: list[Flow] = EMPTY_LIST
+        self.reset: list[Flow] = EMPTY_LIST
 
     @property
     def memory(self) -> int:
@@ -80,7 +85,7 @@ class Inbox(Outbox):
                 return
             self._receive_about(kind, number, payloads[0])
         else:
-            flow = self.flows.get(number)
+            flow = self._flows.others.get(number) if number else self.messages
             if flow is None or flow.theirs & (ENDED | RESET):
                 raise ProtocolError(f"flow {number} {'is not open' if flow is None else 'had ended'}")
             if not flow.ours & RESET:  # what we abandoned is counted, and nothing else
@@ -95,6 +100,8 @@ class Inbox(Outbox):
                         raise
                     self._receive_each(kind, number, payloads)
                     return
+                if flow.inbox is EMPTY_DEQUE:
+                    flow.inbox = deque()
                 if count == 1:
                     flow.inbox.append((values[0], cost))
                 else:
@@ -105,7 +112,10 @@ class Inbox(Outbox):
                 flow.received_cost += cost
                 self.inbox_bytes += cost
                 self.pressure.used += cost
-                self.arrived[number] = flow
+                if flow is self.messages:
+                    self.have_messages_arrived = True
+                else:
+                    self._has_arrived(flow)
         self.received += count
         self._received_cost += cost
         if self._received_cost >= self.limits.window >> 1:
@@ -114,6 +124,16 @@ class Inbox(Outbox):
         elif self.ack_due_at is None and not self._is_ack_wanted:
             self._is_ack_wanted = True
             self._wake()
+
+    def _has_arrived(self, flow: Flow) -> None:
+        if self.arrived is EMPTY_DICT:
+            self.arrived = {}
+        self.arrived[flow.number] = flow
+
+    def _was_handled(self, flow: Flow) -> None:
+        if self.handled is EMPTY_DICT:
+            self.handled = {}
+        self.handled[flow.number] = flow
 
     def _receive_each(self, kind: int, number: int, payloads: Sequence[bytes]) -> None:
         for payload in payloads:
@@ -127,22 +147,26 @@ class Inbox(Outbox):
                 raise ProtocolError("the peer opens flows, and acks nothing", limit="protocol.flow_frames")
             flow = self._flows.begun(number, payload)
             flow.window = self.limits.window  # more than it begins with: that is news, and worked out then
+            if self.opened is EMPTY_LIST:
+                self.opened = []
             self.opened.append(flow)
             self.took(flow)
             return
         flow = self._flows.get(number)
         if kind == FrameType.RESET:
             self._flows.was_abandoned(flow, payload)
+            if self.reset is EMPTY_LIST:
+                self.reset = []
             self.reset.append(flow)
             self._wake()
         elif payload:
             raise ProtocolError("a frame about a flow that has more to say than its type")
         elif kind == FrameType.END:
             self._flows.was_ended(flow)
-            self.arrived[number] = flow
+            self._has_arrived(flow)
         else:
             self._flows.was_finished(flow)
-            self.handled[number] = flow
+            self._was_handled(flow)
 
     # The program receives...
 
@@ -175,6 +199,8 @@ class Inbox(Outbox):
         """See that what was taken and handled is told to the peer in time."""
         if not flow.is_news:
             flow.is_news = True
+            if self._news is EMPTY_LIST:
+                self._news = []
             self._news.append(flow)
         if flow.is_news_urgent:
             self._is_ack_late = True
@@ -202,12 +228,13 @@ class Inbox(Outbox):
 
     # Letting go...
 
-    def _drop(self, flow: Flow) -> None:
+    def drop(self, flow: Flow) -> None:
+        """Let go of what waits in a flow that was abandoned, in both directions."""
         cost = sum(cost for _, cost in flow.inbox)
-        flow.inbox.clear()
+        flow.inbox = EMPTY_DEQUE
         flow.taken_cost = flow.received_cost
         flow.handled = flow.taken = flow.received
         self.inbox_bytes -= cost
         self.pressure.used -= cost
         self.stall.peer_goes_on(flow)
-        super()._drop(flow)
+        super().drop(flow)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Final
 
+from .empty import EMPTY_DICT, EMPTY_LIST
 from .events import Event, FlowAbandoned, FlowOpened, MessagesReceived, OutcomesKnown, RoomMade, Stalled
+from .flows import MESSAGES
 from .session import Session
 
 _RECEIVED: Final = tuple(map(MessagesReceived, range(64)))
@@ -15,6 +17,9 @@ _ROOM_MADE: Final = RoomMade()
 
 def take_news(session: Session, events: list[Event]) -> None:
     """Add what happened in ``session`` since the last call to ``events``."""
+    if session.have_messages_arrived:
+        session.have_messages_arrived = False
+        events.append(_RECEIVED[MESSAGES])
     if session.arrived:
         events += [
             _RECEIVED[number] if number < len(_RECEIVED) else MessagesReceived(number)
@@ -25,15 +30,15 @@ def take_news(session: Session, events: list[Event]) -> None:
         events += [
             OutcomesKnown(number, flow.handled_by_peer) for number, flow in sorted(session.handled.items())
         ]
-        session.handled.clear()
+        session.handled = EMPTY_DICT
     if session.reset:
         for flow in session.reset:
             assert flow.reset is not None
             events.append(FlowAbandoned(flow.number, flow.reset.code, flow.reset.reason))
-        session.reset.clear()
+        session.reset = EMPTY_LIST
     if session.opened:  # after what ended: a flow that ends may make room for one that begins
         events += [FlowOpened(flow.number, flow.purpose) for flow in session.opened]
-        session.opened.clear()
+        session.opened = EMPTY_LIST
     if session.made_room:
         session.made_room = session.is_room_wanted = False
         events.append(_ROOM_MADE)

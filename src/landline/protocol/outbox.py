@@ -12,10 +12,11 @@ from typing import Final
 from ..errors import ProtocolError
 from ..limits import Limits
 from .credit import Pressure
+from .empty import EMPTY_DICT, EMPTY_LIST
 from .flow import Flow
 from .flows import MESSAGES, Flows
 from .frames import FIRST_CREDIT, HEADER, LARGE, LAST_DATA, DataFrame, LargeFrame, encode_data_frame, kind_of
-from .stall import Stall
+from .stall import CALM, Stall
 from .states import Role
 
 _TURN: Final = 16 << 10
@@ -30,7 +31,7 @@ class Outbox:
         on_room: called when room was made otherwise than by the peer, whom our connection reports.
         sent: how many counted frames were written at least once.
         outbox_bytes, outbox_frames: what was sent and not yet received by the peer; of flows besides the messages only what was written.
-        filled: the flows that have something to write, by number.
+        filled: the flows besides the messages that have something to write, by number.
         stall: who waits for whose credit.
         is_room_wanted: somebody was told that there is no room, and is to be told when some is made.
         made_room: some was made, and nobody was told yet.
@@ -39,7 +40,7 @@ class Outbox:
 
     __slots__ = (
         "_about", "_about_unreceived", "_ending", "_flows", "_is_woken", "_replay", "_replaying", "_turn",
-        "_written", "filled", "flows", "is_cut_short", "is_room_wanted", "limits", "made_room", "messages", "on_room", "outbox_bytes",
+        "_written", "filled", "is_cut_short", "is_room_wanted", "limits", "made_room", "messages", "on_room", "outbox_bytes",
         "outbox_frames", "pressure", "sent", "stall", "wake",
     )  # fmt: skip
 
@@ -51,26 +52,33 @@ class Outbox:
         self.wake: Callable[[], None] = _nothing
         self.on_room: Callable[[], None] = _nothing
         self.messages = messages
-        self._flows = Flows(
-            messages, role, limits, most_of_peer=peer_max_flows, write=self._write_about, drop=self._drop
-        )
-        self.flows = self._flows.open
+        self._flows = Flows(messages, role, limits, most_of_peer=peer_max_flows, queue=self)
         self.sent = 0
         self.outbox_bytes = 0
         self.outbox_frames = 0
         self.is_room_wanted = False
         self.made_room = False
         self.is_cut_short = False
-        self._replay: list[DataFrame] = []
-        self._replaying: list[DataFrame] = []  # the last is written first
-        self._about: list[tuple[int, bytes]] = []
+        self._replay: list[DataFrame] = EMPTY_LIST
+        self._replaying: list[DataFrame] = EMPTY_LIST  # the last is written first
+        self._about: list[tuple[int, bytes]] = EMPTY_LIST
         self._about_unreceived = 0
-        self.filled: dict[int, Flow] = {}
-        self._ending: dict[int, Flow] = {}
-        self.stall = Stall(limits.stalled_after)
+        self.filled: dict[int, Flow] = EMPTY_DICT
+        self._ending: dict[int, Flow] = EMPTY_DICT
+        self.stall = CALM
         self._written = 0
         self._turn = 0
         self._is_woken = False
+
+    @property
+    def others(self) -> dict[int, Flow]:
+        """The flows besides the messages that are not over, by number."""
+        return self._flows.others
+
+    @property
+    def flows(self) -> dict[int, Flow]:
+        """All flows that are not over by now, the messages first."""
+        return {MESSAGES: self.messages, **self._flows.others}
 
     # The program sends...
 
@@ -121,8 +129,8 @@ class Outbox:
     def send_frame(self, flow: Flow, frame: DataFrame) -> int:
         """Queue one whole data frame of a flow, which others may share, as ``send`` does."""
         size = len(frame)
-        if not flow.pending:
-            self.filled[flow.number] = flow
+        if flow.pending is EMPTY_LIST:
+            flow.pending = []
         flow.pending.append(frame)
         flow.pending_bytes += size
         flow.queued += 1
@@ -132,6 +140,10 @@ class Outbox:
         if flow is self.messages:
             self.outbox_bytes += size
             self.outbox_frames += 1
+        elif flow.number not in self.filled:
+            if self.filled is EMPTY_DICT:
+                self.filled = {}
+            self.filled[flow.number] = flow
         if not self._is_woken:
             self._is_woken = True
             self.wake()
@@ -144,7 +156,10 @@ class Outbox:
         """Whether ``data_to_send`` would have more, its budget aside."""
         if self._replaying or self._about:
             return True
-        return any(flow.sent_cost < flow.credit for flow in self.filled.values())
+        messages = self.messages
+        return (bool(messages.pending) and messages.sent_cost < messages.credit) or any(
+            flow.sent_cost < flow.credit for flow in self.filled.values()
+        )
 
     def _add_in_turns(self, out: list[bytes], budget: int) -> int:
         """Add what was never written, where it is of several flows; return what is left of ``budget``."""
@@ -166,7 +181,7 @@ class Outbox:
     def _add_about(self, out: list[bytes], budget: int) -> int:
         while self._about and budget > 0:
             number, frame = self._about.pop(0)
-            flow = self.flows.get(number)
+            flow = self._flows.others.get(number)
             if flow is not None and flow.opened_at > self.sent:
                 flow.opened_at = self.sent
             self._write_one(out, frame)
@@ -176,11 +191,12 @@ class Outbox:
     def _add_turns(self, out: list[bytes], budget: int) -> int:
         """Have several flows write in turns, so that none waits for another's end."""
         ready = []
-        for flow in self.filled.values():
-            if flow.sent_cost < flow.credit:
-                ready.append(flow)
-            else:
-                self.stall.wait(flow)
+        for flow in (self.messages, *self.filled.values()):
+            if flow.pending:
+                if flow.sent_cost < flow.credit:
+                    ready.append(flow)
+                else:
+                    self._stalling.wait(flow)
         if len(ready) == 1:  # the usual case
             budget -= self._add_frames(out, ready.pop(), budget)
         elif ready:
@@ -206,7 +222,10 @@ class Outbox:
         waiting = flow.pending_bytes
         frames = flow.pop(budget)
         count, size = len(frames), waiting - flow.pending_bytes
-        self._replay += frames
+        if self._replay is EMPTY_LIST:
+            self._replay = frames
+        else:
+            self._replay += frames
         if not flow.has_large:
             out += frames  # type: ignore[arg-type]  # none of them is a large one
         else:
@@ -219,13 +238,15 @@ class Outbox:
             self.outbox_frames += count
             self.outbox_bytes += size
             self.made_room = self.is_room_wanted
-        if not flow.pending:
-            del self.filled[flow.number]
-        elif flow.is_waiting:
-            self.stall.wait(flow)
+            if not flow.pending:
+                del self.filled[flow.number]
+        if flow.pending and flow.is_waiting:
+            self._stalling.wait(flow)
         return size
 
     def _write_one(self, out: list[bytes], frame: bytes) -> None:
+        if self._replay is EMPTY_LIST:
+            self._replay = []
         self._replay.append(frame)
         self._about_unreceived += 1
         out.append(frame)
@@ -239,7 +260,7 @@ class Outbox:
     def _rewind(self, received: int) -> None:
         """Begin on a new transport: what the peer has not received is written again before anything new."""
         self._forget(received, self.sent)
-        self._replaying = self._replay[::-1]
+        self._replaying = self._replay[::-1] or EMPTY_LIST
         self._written = self.sent - len(self._replay)
 
     # Letting go...
@@ -258,8 +279,11 @@ class Outbox:
         count = received - base
         if not count:
             return
-        gone = self._replay[:count]
-        del self._replay[:count]
+        if count == len(self._replay):
+            gone, self._replay = self._replay, EMPTY_LIST
+        else:
+            gone = self._replay[:count]
+            del self._replay[:count]
         size = sum(map(len, gone))
         if self._about_unreceived:
             self._about_unreceived -= sum(kind_of(frame) > LAST_DATA for frame in gone)
@@ -270,11 +294,12 @@ class Outbox:
         if self.pressure.is_on:
             self.pressure.eased()
 
-    def _drop(self, flow: Flow) -> None:
+    def drop(self, flow: Flow) -> None:
         """Let go of what waits in a flow that was abandoned."""
         self.pressure.used -= flow.pending_bytes
-        self.filled.pop(flow.number, None)
-        flow.pending.clear()
+        if flow.number in self.filled:
+            del self.filled[flow.number]
+        flow.pending = EMPTY_LIST
         flow.pending_bytes = 0
         flow.is_ending = False
         self._ending.pop(flow.number, None)
@@ -282,15 +307,25 @@ class Outbox:
         self.pressure.eased()
         self.on_room()  # who waits to send in it is told that nothing can be
 
-    def _write_about(self, number: int, frame: bytes) -> None:
+    def write_about(self, number: int, frame: bytes) -> None:
+        """Queue a counted frame about a flow."""
+        if self._about is EMPTY_LIST:
+            self._about = []
         self._about.append((number, frame))
         self.pressure.used += len(frame)
         self._wake()
 
     @property
+    def _stalling(self) -> Stall:
+        """Who waits, where somebody is about to."""
+        if self.stall is CALM:
+            self.stall = Stall(self.limits.stalled_after)
+        return self.stall
+
+    @property
     def held(self) -> int:
         """Bytes of what this end sends that count as pressure."""
-        waiting = sum(flow.pending_bytes for flow in self.filled.values() if flow is not self.messages)
+        waiting = sum(flow.pending_bytes for flow in self.filled.values())
         return self.outbox_bytes + waiting + sum(len(frame) for _, frame in self._about)
 
     def _wake(self) -> None:

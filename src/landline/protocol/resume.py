@@ -11,7 +11,7 @@ import hashlib
 import hmac
 from collections import OrderedDict
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import chain, islice
 
 import msgspec
@@ -65,7 +65,7 @@ class Record:
     attempt: int
     current: bytes
     offered: bytes | None = None
-    retired: list[bytes] = field(default_factory=list)
+    retired: tuple[bytes, ...] = ()
     detached_at: float | None = None
     born_at: float = 0.0
 
@@ -102,7 +102,7 @@ class Record:
             pressure=pressure,
         )
         record = cls(session_id, stored.principal, session, stored.attempt, stored.current, stored.offered)
-        record.retired = stored.retired[-_RETIRED_KEPT:]
+        record.retired = tuple(stored.retired[-_RETIRED_KEPT:])
         return record
 
     def offer(self, token: bytes) -> None:
@@ -116,7 +116,7 @@ class Record:
             return hmac.compare_digest(shown, self.current)
         if not hmac.compare_digest(shown, self.offered):
             return False
-        self.retired = [*self.retired, self.current][-_RETIRED_KEPT:]
+        self.retired = (*self.retired, self.current)[-_RETIRED_KEPT:]
         self.current, self.offered = self.offered, None
         return True
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from ..errors import ProtocolError
 from ..limits import Limits
 from .credit import Pressure, window_for
+from .empty import EMPTY_DEQUE, EMPTY_DICT, EMPTY_LIST
 from .flow import ENDED, RESET, Flow, is_finished
 from .flows import MESSAGES
 from .frames import (
@@ -23,6 +24,7 @@ from .frames import (
     number_of,
 )
 from .inbox import Inbox
+from .stall import CALM
 from .states import Role
 
 
@@ -66,7 +68,7 @@ class Session(Inbox):
         self.max_message = peer_max_message
         self.max_flows = peer_max_flows
         self._received_told = 0
-        self._asks: dict[int, Flow] = {}
+        self._asks: dict[int, Flow] = EMPTY_DICT
         if self.pressure.holds_back(self):
             self.messages.window = self.messages.granted = min(FIRST_CREDIT, limits.window)
 
@@ -76,8 +78,13 @@ class Session(Inbox):
         """Have the peer told that we wait for everything queued so far to be handled."""
         if flow.wanted < flow.queued:
             flow.wanted = flow.queued
-            self._asks[flow.number] = flow
+            self._ask(flow)
             self._wake()
+
+    def _ask(self, flow: Flow) -> None:
+        if self._asks is EMPTY_DICT:
+            self._asks = {}
+        self._asks[flow.number] = flow
 
     # The program opens and leaves flows...
 
@@ -94,6 +101,8 @@ class Session(Inbox):
         """Send no more: the peer is told after what is queued."""
         if not flow.ours & (ENDED | RESET):
             flow.is_ending = True
+            if self._ending is EMPTY_DICT:
+                self._ending = {}
             self._ending[flow.number] = flow
             self._wake()
 
@@ -117,8 +126,9 @@ class Session(Inbox):
             flow.handled_told = -1  # totals are repeated after a resume
             flow.asked = 0
             if flow.wanted > flow.handled_by_peer:
-                self._asks[flow.number] = flow
-        self.stall.begin_anew()
+                self._ask(flow)
+        if self.stall is not CALM:
+            self.stall.begin_anew()
         self._received_told = -1
         self.ack_due_at = None
         self.tell_now()
@@ -127,9 +137,10 @@ class Session(Inbox):
         """Settle what may have reached the peer, now that nothing more will be heard."""
         if peer_received is not None and self.sent - len(self._replay) <= peer_received <= self.sent:
             self._forget(peer_received, self.sent)
+            flows = self.flows
             for frame in self._replay:
-                if kind_of(frame) <= LAST_DATA and number_of(frame) in self.flows:
-                    self.flows[number_of(frame)].reach -= 1
+                if kind_of(frame) <= LAST_DATA and number_of(frame) in flows:
+                    flows[number_of(frame)].reach -= 1
         if peer_handled is not None and self.messages.handled_by_peer < peer_handled <= self.messages.reach:
             self.messages.handled_by_peer = peer_handled
 
@@ -163,10 +174,15 @@ class Session(Inbox):
             if not self._replaying and (self._news or self._asks):
                 self.tell_now()  # about flows whose OPEN was only now written here
         if budget > 0:
-            if self._about or self._ending or len(self.filled) > 1:
+            if self._about or self._ending:
                 budget = self._add_in_turns(out, budget)
-            elif self.filled:
-                (flow,) = self.filled.values()  # the usual case
+            elif not self.filled:
+                if self.messages.pending:
+                    budget -= self._add_frames(out, self.messages, budget)
+            elif self.messages.pending or len(self.filled) > 1:
+                budget = self._add_in_turns(out, budget)
+            else:
+                (flow,) = self.filled.values()
                 budget -= self._add_frames(out, flow, budget)
         self.is_cut_short = budget <= 0 and self.can_write_more
         if self.stall.is_waiting:
@@ -195,12 +211,15 @@ class Session(Inbox):
     @property
     def has_unsent(self) -> bool:
         """Whether something was sent by the program that this transport has not carried yet."""
-        return bool(self._replaying or self._about or self._ending or self.filled)
+        return bool(self._replaying or self._about or self._ending or self.messages.pending or self.filled)
 
     @property
     def is_everything_handled(self) -> bool:
         """Whether the program is done with all that arrived."""
-        return all(flow.handled == flow.received for flow in self.flows.values())
+        messages = self.messages
+        return messages.handled == messages.received and all(
+            flow.handled == flow.received for flow in self._flows.others.values()
+        )
 
     def _add_acks(self, out: list[bytes]) -> None:
         self._is_ack_wanted = self._is_ack_late = False
@@ -209,16 +228,19 @@ class Session(Inbox):
         if self.received != self._received_told:
             self._received_told = self.received
             out.append(encode_frame(FrameType.ACK, 0, COUNTS.pack(self.received, self._written)))
-        news, self._news = self._news, []
-        is_alone = len(self.flows) == 1
+        news, self._news = self._news, EMPTY_LIST
+        is_alone = not self._flows.others
         committed = 0 if is_alone else sum(flow.committed for flow in self.flows.values())
         for flow in news:
             if flow.opened_at >= self._written:
-                self._news.append(
-                    flow
-                )  # the peer has yet to hear of it: its OPEN is still to be written here
+                # The peer has yet to hear of it: its OPEN is still to be written here.
+                if self._news is EMPTY_LIST:
+                    self._news = []
+                self._news.append(flow)
                 continue
             flow.is_news = False
+            if not flow.inbox:
+                flow.inbox = EMPTY_DEQUE  # here, and not with each message that is taken
             if not is_finished(flow.ours):
                 committed -= flow.committed
                 self._add_totals(out, flow, None if is_alone else committed)
@@ -236,10 +258,10 @@ class Session(Inbox):
             out.append(encode_frame(FrameType.CREDIT, flow.number, COUNT.pack(flow.granted)))
 
     def _add_asks(self, out: list[bytes]) -> None:
-        asks, self._asks = self._asks, {}
+        asks, self._asks = self._asks, EMPTY_DICT
         for number, flow in sorted(asks.items()):
             if flow.opened_at >= self._written:
-                self._asks[number] = flow  # as for its acks
+                self._ask(flow)  # as for its acks
             elif not is_finished(flow.theirs):
                 out.append(encode_frame(FrameType.ASK, number, COUNT.pack(flow.wanted)))
 
@@ -255,7 +277,7 @@ class Session(Inbox):
         """The peer's program is done with ``count`` of a flow."""
         flow = self._flows.find(number)
         if flow is not None and flow.was_handled(count):
-            self.handled[number] = flow
+            self._was_handled(flow)
 
     def receive_credit(self, number: int, credit: int) -> None:
         """The peer grants a flow this total."""
@@ -264,7 +286,9 @@ class Session(Inbox):
             self._wake()
             self.stall.go_on(flow)
             if flow.is_waiting:
-                self.stall.wait(flow)  # one frame may cost more than was granted: from now on it waits anew
+                self._stalling.wait(
+                    flow
+                )  # one frame may cost more than was granted: from now on it waits anew
 
     def receive_ask(self, number: int, count: int) -> None:
         """The peer wants to hear at once when ``count`` of a flow are handled."""
@@ -278,4 +302,4 @@ class Session(Inbox):
         """The peer has waited long for more than this total of a flow's credit."""
         flow = self._flows.find(number)
         if flow is not None and not flow.ours & RESET:  # what we abandoned, it need not wait for
-            self.stall.peer_waits(flow, credit)
+            self._stalling.peer_waits(flow, credit)

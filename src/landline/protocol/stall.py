@@ -5,6 +5,9 @@ When both have been told, neither program takes what the other sent: the session
 
 from __future__ import annotations
 
+from typing import Final
+
+from .empty import EMPTY_DICT, EMPTY_LIST
 from .flow import Flow
 from .frames import COUNT, FrameType, encode_frame
 
@@ -25,24 +28,25 @@ class Stall:
 
     def __init__(self, after: float) -> None:
         self._after = after
-        self._waiting: dict[int, Flow] = {}
-        self._since: dict[int, float] = {}
-        self._due: list[Flow] = []
-        # As keys: an empty set takes three times the memory of an empty dict, in each session that waits for nothing.
-        self._told: dict[int, None] = {}
-        self._peer: dict[int, None] = {}
+        self._waiting: dict[int, Flow] = EMPTY_DICT
+        self._since: dict[int, float] = EMPTY_DICT
+        self._due: list[Flow] = EMPTY_LIST
+        self._told: dict[int, None] = EMPTY_DICT
+        self._peer: dict[int, None] = EMPTY_DICT
         self.is_on = self.is_waiting = self.is_told = False
 
     def begin_anew(self) -> None:
         """On a new transport both tell each other again."""
-        for waits in (self._waiting, self._since, self._told, self._peer, self._due):
-            waits.clear()
+        self._waiting = self._since = self._told = self._peer = EMPTY_DICT
+        self._due = EMPTY_LIST
         self.is_on = self.is_waiting = False
 
     # We wait...
 
     def wait(self, flow: Flow) -> None:
         """A flow has something to write, and no credit for it."""
+        if self._waiting is EMPTY_DICT:
+            self._waiting, self._since, self._told, self._due = {}, {}, {}, []
         self._waiting[flow.number] = flow
         self.is_waiting = True
 
@@ -83,6 +87,8 @@ class Stall:
     def peer_waits(self, flow: Flow, credit: int) -> None:
         """It has told us so, of more than this total."""
         if credit >= flow.granted:  # otherwise more is under way to it
+            if self._peer is EMPTY_DICT:
+                self._peer = {}
             self._peer[flow.number] = None
             self.is_on = bool(self._told)
 
@@ -96,3 +102,7 @@ class Stall:
         self.is_on = bool(self._told) and bool(self._peer)
         if not self.is_on:
             self.is_told = False
+
+
+CALM: Final = Stall(0.0)
+"""Nobody waits. Never changed: whoever is the first to wait has one made for its session."""

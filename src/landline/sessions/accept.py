@@ -32,6 +32,7 @@ from .bare import BareSession
 from .door import Way, refusal_without_tls
 from .driver import Driver, log
 from .identifying import Identifying, door_of
+from .keeper import Keeper
 from .penalties import Fault, fault_of
 from .records import Records
 
@@ -62,18 +63,18 @@ _CROWD = {
 """Limits that are hit where more come than there is room for: whoever runs the server should know."""
 
 
-def _everybody(principal: str, door: str) -> bool:
-    del principal, door
+def _everybody(principal: str, verb: str, what: str) -> bool:
+    del principal, verb, what
     return True
 
 
-class Acceptor:
+class Acceptor(Keeper[BareSession]):
     """Lets callers in.
 
     Args:
         begin: called with each new session, once its client confirmed.
         plain: called with the transport and first bytes of who speaks plain text; None refuses them.
-        may_enter: asked with a principal and the kind of address that it comes from, whenever it comes or shows new credentials.
+        authorize: asked with a principal, a verb and what that is about; ``enter`` with the kind of address that it comes from, whenever it comes or shows new credentials.
         web: likewise with who speaks HTTP; it may bring a WebSocket back to ``greet``.
         secure: returns TLS over a transport whose first bytes asked for it; what is said inside is looked at again. None refuses them.
         needs_tls: from other machines nobody is let in without TLS.
@@ -87,6 +88,9 @@ class Acceptor:
         gate: says, before anything is made of a connection, whether it may come in.
     """
 
+    may_renew = False
+    waits_for_lines = True
+
     def __init__(
         self,
         limits: Limits,
@@ -94,7 +98,7 @@ class Acceptor:
         begin: Callable[[BareSession], None],
         plain: Enter | None,
         authenticate: Authenticate,
-        may_enter: Callable[[str, str], bool] = _everybody,
+        authorize: Callable[[str, str, str], bool] = _everybody,
         web: Enter | None = None,
         secure: Secure | None = None,
         needs_tls: bool = False,
@@ -114,8 +118,8 @@ class Acceptor:
         self._chance = chance
         self.hits = Hits(log, self._loop.time)
         self._failures = failures or Failures(log, self._loop.time)
-        self._admission = self.gate = Admission(limits, self._enter, self.hit)
-        self._may_enter = may_enter
+        self._admission = self.gate = Admission(limits, self._enter, self.count)
+        self._authorize = authorize
         self._identifying = Identifying(
             authenticate,
             self._may_come_in,
@@ -134,12 +138,13 @@ class Acceptor:
             identify=self._identifying.begin,
             begin=begin,
             turned_away=_tell_turned_away,
-            hit=self.hit,
+            hit=self.count,
             wake=self._arm,
             pressure=Pressure(limits.memory),
             redirect=redirect,
             store=None if records is None else records.store,
         )
+        self._delivers = self._deliver  # one bound method is enough for all connections
         self._timer: asyncio.TimerHandle | None = None
         self._timer_at = 0.0
         if records is not None:
@@ -169,7 +174,7 @@ class Acceptor:
         """Receive a new transport, if there is room for it."""
         self._admission.accept(transport)
 
-    def hit(self, source: str, limit: str, what: str) -> None:
+    def count(self, source: str, limit: str, what: str) -> None:
         """Count that somebody came up against a limit: from where, which, and what was done about it."""
         level = logging.WARNING if limit in _CROWD else logging.INFO
         self.hits.add(limit, "another machine" if source else "this machine", what, level=level)
@@ -216,7 +221,7 @@ class Acceptor:
     def greet(self, transport: Transport, head: bytes = b"") -> None:
         """Expect a session on a transport."""
         connection = Connection(Role.SERVER, self._limits, self._loop.time(), jitter=self._chance())
-        driver = Driver(connection, transport, self._deliver)
+        driver = Driver(connection, transport, self._delivers)
         self._host.greet(driver, transport.source)
         driver.start(head)
 
@@ -232,7 +237,7 @@ class Acceptor:
     # ... who it is, others find out ...
 
     def _may_come_in(self, principal: str, driver: Driver) -> bool:
-        return self._may_enter(principal, door_of(driver.transport.peer))
+        return self._authorize(principal, "enter", door_of(driver.transport.peer))
 
     def _admit(self, driver: Driver, grant: Grant | None) -> None:
         principal, expires_in = (None, None) if grant is None else (grant.principal, grant.expires_in)
@@ -262,16 +267,32 @@ class Acceptor:
     def _make_session(
         self, core: Session, session_id: bytes, principal: str, driver: Driver | None
     ) -> BareSession:
-        session = BareSession(core, session_id=session_id, principal=principal, limits=self._limits)
-        session.on_end = partial(self._ended, session)
-        source = ""
+        session = BareSession(
+            core,
+            session_id=session_id,
+            principal=principal,
+            limits=self._limits,
+            keeper=self,
+            source="" if driver is None else driver.transport.source,
+        )
         if driver is not None:
-            session.peer, source = driver.transport.peer, driver.transport.source
-        session.on_limit = partial(self.hit, source)
-        session.on_failure = self._failures.log
+            session.peer = driver.transport.peer
         return session
 
-    def _ended(self, session: BareSession) -> None:
+    def hit(self, session: BareSession, limit: str, what: str) -> None:
+        """One of the sessions came up against a limit."""
+        self.count(session.source, limit, what)
+
+    def failed(self, what: str, error: BaseException) -> None:
+        """Something failed of the program for one of them."""
+        self._failures.log(what, error)
+
+    def may(self, session: BareSession, verb: str, what: str) -> bool:
+        """Whether the client of one of them may."""
+        return self._authorize(session.principal, verb, what)
+
+    def ended(self, session: BareSession) -> None:
+        """One of them is over."""
         code = CloseCode.NORMAL if isinstance(session.ended, SessionClosed) else session.end_code
         reason = getattr(session.ended, "reason", "")
         # Only that the server goes ends no session that another life of it may go on with.
@@ -295,7 +316,7 @@ class Acceptor:
         """End the sessions of a principal that it may no longer have where they are now; those without a line are asked about when it comes back."""
         for session in self.sessions:
             is_there = session.principal == principal and session.driver is not None
-            if is_there and not self._may_enter(principal, door_of(session.peer)):
+            if is_there and not self._authorize(principal, "enter", door_of(session.peer)):
                 session.lose(CloseCode.REVOKED, "you may no longer enter")
 
     # Time passes...

@@ -7,12 +7,14 @@ out first, unless this end closed.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable
+import logging
+from collections.abc import AsyncGenerator, Callable, Sequence
 from typing import Final
 
 from ..errors import SessionClosed, SessionEnded, SessionLost
 from ..limits import SESSION, Limits
 from ..protocol import session as core
+from ..protocol.empty import EMPTY_DICT
 from ..protocol.events import (
     ConnectionEnded,
     Event,
@@ -33,6 +35,7 @@ from .changes import StateChange, StateWatcher
 from .driver import Driver, log
 from .flow import BareFlow, EarlyFlows
 from .intake import Intake
+from .keeper import ALONE, Keeper, Ward
 from .signal import Signal
 
 _CHANGES_KEPT = SESSION.changes
@@ -43,7 +46,7 @@ STALLED: Final = (
 )
 
 
-class BareSession:
+class BareSession(Ward):
     """One end of a session on the loop.
 
     Attributes:
@@ -51,54 +54,54 @@ class BareSession:
         driver: the connection that carries it now, if any.
         ended: the error that ended it, once it has.
         messages: the flow of its messages.
-        on_end: called when it ends.
         on_flow: called with each flow that the peer opens; the default takes none. A server's program that sets it before it first awaits anything
             misses none, see ``hold_flows``.
         takers: each takes a flow that the peer opens if it is one of its own, and says whether it did; asked in turn, before ``on_flow``.
         state_since: when it came into its state.
-        on_limit: told the name of a limit that it hit, and what was done about it.
-        on_failure: told what failed of the program that runs here, as a clause, and the error; it is to be logged.
         on_renewed, on_state: called when it begins again with another life of the server; when it came into another state.
         intake: gives whoever receives more than the messages, once there is something.
-        may: whether the client of this session may, by a verb and what it is about; the rules of the server that it is with.
-        on_room: called when there may be room again in a flow's outbox, by who fills it by itself.
     """
 
     __slots__ = (
-        "__weakref__", "_close_code", "_close_reason", "_flows", "_last_driver", "_loop", "_redirect", "_retry_in", "_watchers",
-        "core", "driver", "end_code", "ended", "id", "intake", "is_closing", "is_peer_closed", "limits", "may", "messages", "on_end", "on_failure",
-        "on_flow", "on_limit", "on_renewed", "on_room", "on_state", "over", "peer", "principal", "room", "state", "state_since", "takers",
+        "__weakref__", "_close_code", "_close_reason", "_flows", "_last_driver", "_loop", "_on_room", "_redirect", "_retry_in", "_watchers",
+        "core", "driver", "end_code", "ended", "id", "intake", "is_closing", "is_peer_closed", "limits", "messages",
+        "on_flow", "on_renewed", "on_state", "over", "peer", "room", "state", "state_since", "takers",
     )  # fmt: skip
 
-    def __init__(self, state: core.Session, *, session_id: bytes, principal: str, limits: Limits) -> None:
+    def __init__(
+        self,
+        state: core.Session,
+        *,
+        session_id: bytes,
+        principal: str,
+        limits: Limits,
+        keeper: Keeper[BareSession] = ALONE,
+        source: str = "",
+    ) -> None:
         self.core = state
         self.id = session_id
-        self.principal = principal
+        super().__init__(keeper, principal, source)
         self.limits = limits
         self.peer = ""
         self.driver: Driver | None = None
         self.ended: SessionEnded | None = None
         self.end_code = CloseCode.NORMAL
-        self.on_end: Callable[[], None] = _nothing
-        self.on_limit: Callable[[str, str], object] = _nothing
-        self.on_failure: Callable[[str, BaseException], object] = _log_failure
         self.state = State.CONNECTING
         self.is_closing = False
         self.is_peer_closed = False
         self.messages = BareFlow(state, state.messages)
         self.takers: list[Callable[[BareFlow], bool]] = []
         self.on_flow: Callable[[BareFlow], None] = _refuse_flow
-        self.on_renewed: list[Callable[[], None]] = []
-        self.on_state: list[Callable[[], None]] = []
+        self.on_renewed: Sequence[Callable[[], None]] = ()
+        self.on_state: Sequence[Callable[[], None]] = ()
         self.intake: Intake | None = None
-        self.may: Callable[[str, str], bool] = _may_all
-        self.on_room: dict[BareFlow, Callable[[], None]] = {}
+        self._on_room: dict[BareFlow, Callable[[], None]] | None = None
         self.room = Signal()
         self.over = Signal()
         self._loop = asyncio.get_running_loop()
         self.state_since = self._loop.time()
-        self._watchers: list[StateWatcher] = []
-        self._flows = {self.messages.core.number: self.messages}
+        self._watchers: Sequence[StateWatcher] = ()
+        self._flows: dict[int, BareFlow] = EMPTY_DICT
         self._close_reason = ""
         self._close_code = CloseCode.NORMAL
         self._retry_in: float | None = None
@@ -111,8 +114,8 @@ class BareSession:
     def attach(self, driver: Driver) -> None:
         """Go on over this connection, which has begun to carry our ``core``."""
         self.driver = self._last_driver = driver
-        driver.deliver_news = self.deliver
-        driver.transport.widen(driver.data_received)
+        driver.carried = self
+        driver.transport.widen(driver)
         self.peer = driver.transport.peer
         self.core.wake = driver.schedule
         driver.schedule()
@@ -129,9 +132,9 @@ class BareSession:
         state.on_room = self._made_room
         old.wake = _nothing
         old.release()
-        flows, self.messages = self._flows, BareFlow(state, state.messages)
-        self._flows = {self.messages.core.number: self.messages}
-        for flow in flows.values():
+        flows = self._all_flows
+        self.messages, self._flows = BareFlow(state, state.messages), EMPTY_DICT
+        for flow in flows:
             flow.was_renewed()
         for renewed in self.on_renewed:
             renewed()
@@ -141,7 +144,7 @@ class BareSession:
         """The line is gone, the session is not; nothing happens where there was none."""
         if self.driver is None:
             return
-        self.driver.deliver_news = None
+        self.driver.carried = None
         self.driver = None
         if not self.is_closing and not self.is_peer_closed:
             self.set_state(State.RECONNECTING, reason, retry_in)
@@ -151,14 +154,15 @@ class BareSession:
         if self.ended is not None:
             return
         if type(event) is MessagesReceived:  # the commonest first
-            flow = self._flows.get(event.flow)
+            flow = self._flows.get(event.flow) if event.flow else self.messages
             if flow is not None:
                 flow.arrived.wake()
         elif type(event) is RoomMade:
             self._made_room()
         elif isinstance(event, OutcomesKnown):
-            if event.flow in self._flows:
-                self._flows[event.flow].was_handled(event.handled)
+            flow = self._flows.get(event.flow) if event.flow else self.messages
+            if flow is not None:
+                flow.was_handled(event.handled)
         elif isinstance(event, FlowOpened):
             self._flow_opened(event.flow)
         elif isinstance(event, FlowAbandoned):
@@ -180,14 +184,21 @@ class BareSession:
             self._peer_closed(event.reason)
 
     def _flow_opened(self, number: int) -> None:
-        if number in self.core.flows:  # the peer may have abandoned it in the same breath
-            self.take_flow(self._hold(BareFlow(self.core, self.core.flows[number])))
+        if number in self.core.others:  # the peer may have abandoned it in the same breath
+            self.take_flow(self._hold(BareFlow(self.core, self.core.others[number])))
 
     def _made_room(self) -> None:
         self.room.wake()
-        if self.on_room:
-            for fill in tuple(self.on_room.values()):
+        if self._on_room:
+            for fill in tuple(self._on_room.values()):
                 fill()
+
+    @property
+    def on_room(self) -> dict[BareFlow, Callable[[], None]]:
+        """What is called when there may be room again in a flow's outbox, of who fills it by itself."""
+        if self._on_room is None:  # most sessions have nobody who does
+            self._on_room = {}
+        return self._on_room
 
     def _peer_closed(self, reason: str) -> None:
         self.is_peer_closed = True
@@ -252,7 +263,8 @@ class BareSession:
                 # Who is to come back is told just that: what the session kept on disk may be waiting for it there.
                 code = self._close_code if self._close_code.resumable else CloseCode.EXPIRED
                 self.lose(code, "closed before everything was delivered")
-            self.end(SessionClosed(reason))
+            if self.ended is None:
+                self.end(SessionClosed(reason))
         await self._see_line_gone()
 
     @property
@@ -261,8 +273,8 @@ class BareSession:
         return self.core.outbox_frames > 0 or self.core.has_unsent
 
     async def _see_line_gone(self) -> None:
-        """Wait a moment for the last socket to be closed, so that a loop which ends now leaves none behind."""
-        if self._last_driver is not None:
+        """Wait a moment for the last socket to be closed, so that a loop which ends now leaves none behind; a server waits for all of them at its end."""
+        if self._last_driver is not None and not self.keeper.waits_for_lines:
             await asyncio.wait([self._last_driver.gone], timeout=FAREWELL)
 
     def closing(self) -> SessionClosed:
@@ -298,18 +310,18 @@ class BareSession:
         self.core.wake = _nothing
         driver, self.driver = self.driver, None
         if driver is not None:
-            driver.deliver_news = None
+            driver.carried = None
             driver.connection.close(CloseCode.NORMAL, "", self._loop.time())
             driver.schedule()
         self.set_state(
             State.CLOSED if isinstance(error, SessionClosed) else State.LOST, getattr(error, "reason", "")
         )
         self.core.release()
-        for flow in self._flows.values():
+        for flow in self._all_flows:
             flow.settle()
         self.room.wake()
         self.over.wake()
-        self.on_end()
+        self.keeper.ended(self)
 
     def drained(self) -> None:
         """The program has handled all of a flow: if that is all that came before the peer's close, say so, and end."""
@@ -325,21 +337,17 @@ class BareSession:
         if state is not self.state and state not in TRANSITIONS[self.state]:
             raise AssertionError(f"a session cannot go from {self.state} to {state}")
         now = self._loop.time()
-        change = StateChange(state, self.state, reason, retry_in, now - self.state_since)
+        if self._watchers:
+            self._tell(StateChange(state, self.state, reason, retry_in, now - self.state_since))
         if state is not self.state:
-            log.debug(
-                "session %s: %s after %s%s",
-                self.id.hex()[:8],
-                state.value,
-                self.state.value,
-                reason and f" ({reason})",
-            )
+            if log.isEnabledFor(logging.DEBUG):  # its words cost more than the rest
+                why = reason and f" ({reason})"
+                log.debug("session %s: %s after %s%s", self.id.hex()[:8], state.value, self.state.value, why)
             self.state, self.state_since = state, now
-            for told in tuple(self.on_state):
+            for told in self.on_state:
                 told()
         elif retry_in is not None:
             log.debug("session %s: dials again in %.1f s", self.id.hex()[:8], retry_in)
-        self._tell(change)
 
     def _tell(self, change: StateChange) -> None:
         for watcher in self._watchers:
@@ -349,7 +357,7 @@ class BareSession:
     async def states(self) -> AsyncGenerator[StateChange, None]:
         """Yield every change from now on; ends with the session."""
         watcher = StateWatcher()
-        self._watchers.append(watcher)
+        self._watchers = (*self._watchers, watcher)
         try:
             while True:
                 while watcher.changes:
@@ -358,7 +366,7 @@ class BareSession:
                     return
                 await watcher.signal.wait()
         finally:
-            self._watchers.remove(watcher)
+            self._watchers = tuple(each for each in self._watchers if each is not watcher)
 
     # Flows besides the messages...
 
@@ -377,7 +385,7 @@ class BareSession:
 
     def take_flow(self, flow: BareFlow) -> None:
         """Have a flow that the peer opened taken; nothing happens where it is over by now."""
-        if self.ended is not None or flow.core.number not in self.core.flows:
+        if self.ended is not None or flow.core.number not in self.core.others:
             return
         if not any(takes(flow) for takes in self.takers):
             self.on_flow(flow)
@@ -395,34 +403,30 @@ class BareSession:
         if self.on_flow is take:
             self.on_flow = _refuse_flow
         for flow in early.take():
-            if self.ended is None and flow.core.number in self.core.flows:
+            if self.ended is None and flow.core.number in self.core.others:
                 self.on_flow(flow)
 
     def _hold(self, flow: BareFlow) -> BareFlow:
-        over = [number for number in self._flows if number not in self.core.flows]
+        if self._flows is EMPTY_DICT:
+            self._flows = {}
+        over = [number for number in self._flows if number not in self.core.others]
         for number in over:
             del self._flows[number]
         self._flows[flow.core.number] = flow
         return flow
 
+    @property
+    def _all_flows(self) -> list[BareFlow]:
+        return [self.messages, *self._flows.values()]
+
     def _wake_all(self) -> None:
-        for flow in self._flows.values():
+        for flow in self._all_flows:
             flow.arrived.wake()
         self.room.wake()
 
 
-def _nothing(*facts: str) -> None:
+def _nothing() -> None:
     """Nobody asked to be told."""
-
-
-def _log_failure(what: str, error: BaseException) -> None:
-    log.error("%s", what, exc_info=error)
-
-
-def _may_all(verb: str, what: str) -> bool:
-    """There are no rules."""
-    del verb, what
-    return True
 
 
 def _refuse_flow(flow: BareFlow) -> None:

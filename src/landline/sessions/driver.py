@@ -6,7 +6,7 @@ import asyncio
 import logging
 import math
 from collections.abc import Callable
-from typing import Final
+from typing import Final, Protocol
 
 from ..protocol.connection import Connection
 from ..protocol.events import NEWS, Event
@@ -20,6 +20,13 @@ log = logging.getLogger("landline.sessions")
 _CLOSED: Final = Phase.CLOSED
 
 
+class Carried(Protocol):
+    """A session that a connection carries."""
+
+    def deliver(self, event: Event) -> None:
+        """Take what the connection reports of it."""
+
+
 class Driver:
     """A transport's receiver that runs a connection.
 
@@ -27,14 +34,13 @@ class Driver:
         deliver: called with us and each event, in order; an exception in it ends this connection and no other.
 
     Attributes:
-        deliver_news: called instead with those that concern only the session which is carried, while there is one.
-        gone: done when the transport is.
+        carried: told instead of those that concern only the session which is carried, while there is one.
         has_crashed: what the peer sent made our own code fail.
     """
 
     __slots__ = (
-        "_alarms", "_booked", "_due_at", "_is_over", "_is_scheduled", "_loop", "connection", "deliver",
-        "deliver_news", "gone", "has_crashed", "transport",
+        "_alarms", "_booked", "_due_at", "_gone", "_is_gone", "_is_over", "_is_scheduled", "_loop", "carried", "connection", "deliver",
+        "has_crashed", "transport",
     )  # fmt: skip
 
     def __init__(
@@ -43,15 +49,25 @@ class Driver:
         self.connection = connection
         self.transport = transport
         self.deliver = deliver
-        self.deliver_news: Callable[[Event], None] | None = None
+        self.carried: Carried | None = None
         self._loop = asyncio.get_running_loop()
         self._alarms = alarms()
-        self._booked: list[int] = []
+        self._booked: tuple[int, ...] = ()
         self._due_at = math.inf
         self._is_scheduled = False
         self._is_over = False
         self.has_crashed = False
-        self.gone: asyncio.Future[None] = self._loop.create_future()
+        self._gone: asyncio.Future[None] | None = None
+        self._is_gone = False
+
+    @property
+    def gone(self) -> asyncio.Future[None]:
+        """Done when the transport is; made for whoever waits for that."""
+        if self._gone is None:
+            self._gone = self._loop.create_future()
+            if self._is_gone:
+                self._gone.set_result(None)
+        return self._gone
 
     def start(self, first: bytes = b"") -> None:
         """Begin; ``first`` is what was read already."""
@@ -97,8 +113,8 @@ class Driver:
         happened, connection.happened = connection.happened, []
         for event in happened:
             try:
-                if self.deliver_news is not None and type(event) in NEWS:
-                    self.deliver_news(event)
+                if self.carried is not None and type(event) in NEWS:
+                    self.carried.deliver(event)
                 else:
                     self.deliver(self, event)
             except Exception:  # one connection's bug must not be another's
@@ -120,12 +136,12 @@ class Driver:
         """Have an alarm set for when something is due; one that is set for later stays, and will do for what is due then."""
         at = self.connection.timeout_at()
         if at is not None and at < self._due_at:
-            self._booked.append(self._alarms.set(at, self))
+            self._booked = (*self._booked, self._alarms.set(at, self))
             self._due_at = begins_at(self._booked[-1])
 
     def ring(self, number: int) -> None:
         """It is time to look: something may be due."""
-        self._booked.remove(number)
+        self._booked = tuple(each for each in self._booked if each != number)
         self._due_at = begins_at(self._booked[-1]) if self._booked else math.inf
         transport = self.transport
         self.connection.handle_timeout(self._loop.time(), transport.backlog, transport.wrapping)
@@ -144,6 +160,8 @@ class Driver:
         elif connection.frame_deadline is not None:
             self._arm()
 
+    data_lent = data_received
+
     def data_ended(self) -> None:
         """The peer writes no more: for a session that is the end of the line."""
         self.connection.receive_end()
@@ -155,7 +173,8 @@ class Driver:
 
     def lost(self, error: Exception | None) -> None:
         """The transport is gone."""
-        if not self.gone.done():
-            self.gone.set_result(None)
+        self._is_gone = True
+        if self._gone is not None and not self._gone.done():
+            self._gone.set_result(None)
         self.connection.receive_end()
         self.schedule()

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import heapq
-import itertools
 from typing import Final
 
 from ..errors import FlowEnded, FlowReset
 from ..limits import SESSION
+from ..protocol.empty import EMPTY_LIST
 from ..protocol.flow import ENDED, RESET, Flow
 from ..protocol.frames import DataFrame, ResetCode
 from ..protocol.handshake import Reset
@@ -38,8 +38,8 @@ class BareFlow:
         self.arrived = Signal()
         self._session = session
         self._loop = asyncio.get_running_loop()
-        self._waiting: list[tuple[int, int, asyncio.Future[None]]] = []
-        self._ties = itertools.count()
+        self._waiting: list[tuple[int, int, asyncio.Future[None]]] = EMPTY_LIST
+        self._ties = 0
         self._given_up = 0
         self._reset: FlowReset | None = None
 
@@ -133,7 +133,7 @@ class BareFlow:
 
     def settle(self) -> None:
         """Every outcome is known: wake everybody."""
-        waiting, self._waiting = self._waiting, []
+        waiting, self._waiting = self._waiting, EMPTY_LIST
         for _, _, future in waiting:
             if not future.done():
                 future.set_result(None)
@@ -152,7 +152,10 @@ class BareFlow:
             return
         self._session.ask(self.core)
         future: asyncio.Future[None] = self._loop.create_future()
-        heapq.heappush(self._waiting, (index, next(self._ties), future))
+        if self._waiting is EMPTY_LIST:
+            self._waiting = []
+        self._ties += 1
+        heapq.heappush(self._waiting, (index, self._ties, future))
         try:
             await future
         except asyncio.CancelledError:

@@ -23,6 +23,7 @@ from .bare import BareSession
 from .credentials import current
 from .dial import Answer, Dropped, Turndown, dial_any, prefer
 from .driver import Driver, log
+from .keeper import Keeper
 
 LIFE: Final = secrets.token_bytes(ID_SIZE)
 """Names this life of this process."""
@@ -35,7 +36,7 @@ def full_jitter(limits: Limits, chance: Callable[[], float] = random.random) -> 
     return jitter_from(limits, chance)
 
 
-class ClientEnd:
+class ClientEnd(Keeper[BareSession]):
     """Keeps one session of a client on a line.
 
     Args:
@@ -46,6 +47,7 @@ class ClientEnd:
     Attributes:
         expires_in: for how many seconds those that were shown last are good, from then on; None for good.
         on_welcome: called whenever a line carries the session again.
+        on_end: called when the session is over.
     """
 
     def __init__(
@@ -72,6 +74,8 @@ class ClientEnd:
         self._loop = asyncio.get_running_loop()
         self.expires_in: float | None = None
         self.on_welcome: Callable[[], object] = _nothing
+        self.on_end: Callable[[], object] = _nothing
+        self._failures = Failures(log, self._loop.time)
 
     async def connect(self, timeout: float) -> BareSession:
         """Dial until a server that is there lets us in; return the new session.
@@ -83,8 +87,9 @@ class ClientEnd:
         limits = self._limits
         answer = await self._dial_first(self._loop.time() + timeout)
         welcome = answer.welcome
-        session = BareSession(self._begin(welcome), session_id=welcome.session, principal="", limits=limits)
-        session.on_failure = Failures(log, self._loop.time).log
+        session = BareSession(
+            self._begin(welcome), session_id=welcome.session, principal="", limits=limits, keeper=self
+        )
         self._session = session
         try:
             self._attach(session, answer)
@@ -157,8 +162,13 @@ class ClientEnd:
             self._way_back.stay_away(seconds)
             session.driver.abort()
 
-    def stop(self) -> None:
-        """Dial no more: the session is over."""
+    def failed(self, what: str, error: BaseException) -> None:
+        """Something failed of the program that runs here."""
+        self._failures.log(what, error)
+
+    def ended(self, session: BareSession) -> None:
+        """It is over: dial no more."""
+        self.on_end()
         task, self._redialling = self._redialling, None
         if task is not None and task is not asyncio.current_task():
             task.cancel()

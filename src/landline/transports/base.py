@@ -39,8 +39,11 @@ class Receiver(Protocol):
         """The transport is gone; ``error`` is None when it was closed in an orderly way."""
 
 
-Lend = Callable[[memoryview], None]
-"""Called instead of ``data_received`` with much that arrived; when it returns, the bytes are others'."""
+class Borrower(Protocol):
+    """Who is lent what was read, where it is much."""
+
+    def data_lent(self, data: memoryview) -> None:
+        """These bytes arrived, and are others' when this returns."""
 
 
 class Transport(Protocol):
@@ -78,8 +81,8 @@ class Transport(Protocol):
     def hold(self, is_held: bool) -> None:
         """Read no more for now, or read on: back-pressure for doors that have no credit."""
 
-    def widen(self, lend: Lend) -> None:
-        """Read more at a time from now on, and lend it, where that is quicker: for who bounds by credit what comes, and never holds the line."""
+    def widen(self, borrower: Borrower) -> None:
+        """Read more at a time from now on, and lend it, where that is quicker: to who bounds by credit what comes, and never holds the line."""
 
     def write(self, *pieces: bytes) -> None:
         """Write all of them, in the end, and together: as one message, where the carrier has messages. Dropped when the transport is gone."""

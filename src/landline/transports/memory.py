@@ -11,7 +11,7 @@ from weakref import WeakKeyDictionary
 
 from ..errors import ConnectError, ListenError
 from .address import Address
-from .base import Accept, Gate, Lend, Receiver, Transport, joined, nothing
+from .base import Accept, Borrower, Gate, Receiver, Transport, joined, nothing
 from .listening import ListeningSocket
 from .stream import HIGH_WATER
 
@@ -103,7 +103,7 @@ class MemoryTransport:
         self._is_held = is_held
         self._loop.call_soon(self._deliver)
 
-    def widen(self, lend: Lend) -> None:
+    def widen(self, borrower: Borrower) -> None:
         """Nothing is read here: what was written comes as it was."""
 
     def write(self, *pieces: bytes) -> None:

@@ -15,7 +15,7 @@ import threading
 from typing import Final, cast
 
 from ..limits import TRANSPORT
-from .base import LARGE, Accept, Lend, Receiver, nothing
+from .base import LARGE, Accept, Borrower, Receiver, nothing
 
 log = logging.getLogger("landline.transports")
 
@@ -58,6 +58,11 @@ class StreamTransport(asyncio.BufferedProtocol):
         accept: told about the transport as soon as it is connected, at the accepting end.
     """
 
+    __slots__ = (
+        "__weakref__", "_accept", "_borrower", "_early", "_has_ended", "_has_said_all", "_is_closing", "_is_held", "_linger", "_loop",
+        "_receiver", "_transport", "is_writable", "on_lost", "peer", "source",
+    )  # fmt: skip
+
     wrapping = 0
 
     def __init__(self, peer: str = "", accept: Accept | None = None) -> None:
@@ -71,7 +76,7 @@ class StreamTransport(asyncio.BufferedProtocol):
         self._linger: asyncio.TimerHandle | None = None
         self._early = b""
         self._is_held = False
-        self._lend: Lend | None = None
+        self._borrower: Borrower | None = None
         self.is_writable = True
         self._is_closing = False
         self._has_ended = False
@@ -104,9 +109,9 @@ class StreamTransport(asyncio.BufferedProtocol):
             else:
                 self._transport.resume_reading()
 
-    def widen(self, lend: Lend) -> None:
+    def widen(self, borrower: Borrower) -> None:
         """Read as much at a time as for a session, and lend it where it is much."""
-        self._lend = lend
+        self._borrower = borrower
 
     def write(self, *pieces: bytes) -> None:
         """Write all of them, in the end."""
@@ -185,7 +190,7 @@ class StreamTransport(asyncio.BufferedProtocol):
 
     def get_buffer(self, sizehint: int) -> memoryview:
         """Asyncio is about to read."""
-        return _reading.narrow if self._lend is None else _reading.wide
+        return _reading.narrow if self._borrower is None else _reading.wide
 
     def buffer_updated(self, nbytes: int) -> None:
         """Asyncio read something."""
@@ -193,8 +198,8 @@ class StreamTransport(asyncio.BufferedProtocol):
         if receiver is None:
             self.data_received(bytes(_reading.wide[:nbytes]))
         elif not self._is_closing:
-            if self._lend is not None and nbytes >= LARGE:
-                self._lend(_reading.wide[:nbytes])
+            if self._borrower is not None and nbytes >= LARGE:
+                self._borrower.data_lent(_reading.wide[:nbytes])
             else:
                 receiver.data_received(bytes(_reading.wide[:nbytes]))
 

@@ -20,7 +20,7 @@ from .base import Accept
 from .listener import StreamListener
 from .listening import ListeningSocket, nobody_asked, text_of
 from .stream import log, why
-from .tcp import TcpTransport
+from .tcp import IS_INHERITED, TcpTransport, set_options
 
 _LOOPBACK: Final = [
     (socket.AF_INET, str(ipaddress.IPv4Address(socket.INADDR_LOOPBACK))),
@@ -44,6 +44,9 @@ async def bind_listener(
         if own:  # it is in the way itself: bound to all addresses of the machine, say, where we were told one
             raise nobody_asked(own) from error
         raise
+    if IS_INHERITED:
+        for each in sockets:
+            set_options(each.sock)
     return StreamListener(sockets, _dress, _source)
 
 

@@ -14,7 +14,7 @@ from typing import Final
 from ..errors import ProtocolError
 from ..limits import TRANSPORT
 from ..transports.address import Address
-from ..transports.base import Lend, Receiver, joined, nothing
+from ..transports.base import Borrower, Receiver, joined, nothing
 from ..transports.tcp_listener import source_of
 from .types import Message, Receive, Scope, Send
 
@@ -96,7 +96,7 @@ class AsgiTransport:
         else:
             self._may_read.clear()
 
-    def widen(self, lend: Lend) -> None:
+    def widen(self, borrower: Borrower) -> None:
         """Nothing is read here: what was written comes as it was."""
 
     def write(self, *pieces: bytes) -> None:

@@ -197,11 +197,11 @@ async def test_what_is_offered_and_given_up_before_files_are_taken_is_not_held(t
         most = 0
         for _ in range(20):
             flow = client._bare.open_flow(FILE_PURPOSE)
-            seen = server._bare.core.flows
-            while flow.core.number not in seen:  # noqa: ASYNC110 - it comes without an event
+            core = server._bare.core
+            while flow.core.number not in core.flows:  # noqa: ASYNC110 - it comes without an event
                 await asyncio.sleep(0)
             flow.reset()
-            while flow.core.number in seen:  # noqa: ASYNC110 - likewise
+            while flow.core.number in core.flows:  # noqa: ASYNC110 - likewise
                 await asyncio.sleep(0)
             most = max(most, len(early))
         assert most == 2 * limits.max_flows

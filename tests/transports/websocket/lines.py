@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from landline.transports.base import Lend, Receiver, nothing
+from landline.transports.base import Borrower, Receiver, nothing
 from landline.transports.websocket.frames import FrameReader, encode_frame
 
 
@@ -26,7 +26,7 @@ class FakeLine:
     def hold(self, is_held: bool) -> None:
         self.done.append("hold" if is_held else "let go")
 
-    def widen(self, lend: Lend) -> None:
+    def widen(self, borrower: Borrower) -> None:
         self.done.append("widen")
 
     def write(self, *pieces: bytes) -> None:

@@ -21,7 +21,7 @@ from ...errors import (
 )
 from ...limits import FILES
 from ...protocol.filenames import safe_name
-from ...protocol.files import FILE_PURPOSE, Offer, read_from_sender, unexpected
+from ...protocol.files import Offer, read_from_sender, unexpected
 from ...protocol.frames import ResetCode
 from ...protocol.handshake import clean_reason
 from ...sessions.bare import BareSession
@@ -265,7 +265,6 @@ class Files:
         self._is_decided = False
         self._early = EarlyFlows(bare.limits.max_flows)
         self._serving: Serving | None = None
-        bare.takers.append(self._takes)
 
     def open(self, quota: Quota) -> Offers:
         """Take files from now on."""
@@ -282,9 +281,8 @@ class Files:
         if self._offers is offers:
             self._offers = None
 
-    def _takes(self, flow: BareFlow) -> bool:
-        if flow.purpose != FILE_PURPOSE:
-            return False
+    def takes(self, flow: BareFlow) -> bool:
+        """Take a flow for a file."""
         if self._is_decided:
             self._serve(flow)
             return True

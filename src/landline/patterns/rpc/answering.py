@@ -201,9 +201,8 @@ class Answering:
     async def _next(self) -> tuple[Request, int]:
         """Return the next call that may run now, and its size in bytes; what is no longer wanted is cancelled meanwhile."""
         bare, core, flow = self._bare, self._core, self._flow
-        inbox = flow.core.inbox
         while True:
-            while self._held is None and inbox:
+            while self._held is None and flow.core.inbox:
                 self._looked_at = 0
                 payload = core.take(flow.core)
                 asked = decode_asked(payload)
@@ -220,7 +219,7 @@ class Answering:
                 core.handle_taken(flow.core)
                 bare.drained()
             else:
-                self._cancel_behind(inbox)
+                self._cancel_behind(flow.core.inbox)
                 bare.on_limit(
                     "call_bytes" if self._busy < self._most else "max_calls",
                     "a call waits for others to be done",

@@ -71,8 +71,8 @@ def _abandon_as_handled(flows: Flows, flow: Flow, code: ResetCode, reason: str) 
     if not flow.ours & RESET and flow.ours != ENDED | DONE:
         reset = Reset(code=code, handled=flow.received, taken=flow.received, reason=reason)
         flow.ours |= RESET
-        flows._drop(flow)
-        flows._write(flow.number, encode_payload(FrameType.RESET, reset, flow.number))
+        flows._queue.drop(flow)
+        flows._queue.write_about(flow.number, encode_payload(FrameType.RESET, reset, flow.number))
         flows._forget_if_over(flow)
 
 
@@ -91,7 +91,7 @@ def _tell_of_the_unheard(flows: Flows, purpose: str, window: int) -> Flow:
 def _end_before_the_data(session: Session, flow: Flow) -> None:
     """Let the end of a flow overtake what is before it."""
     if not flow.ours & (ENDED | RESET):
-        session._flows._write(flow.number, session._flows.ended(flow))
+        session._flows._queue.write_about(flow.number, session._flows.ended(flow))
 
 
 def _receive_without_counting(session: Session, kind: int, number: int, payload: bytes) -> None:

@@ -66,7 +66,7 @@ def _judge_any_token(self: SessionTable, resume: Any, principal: str, now: float
         record.offered,
         *record.retired,
     }:
-        record.retired.clear()
+        record.retired = ()
         before, record.current = record.current, hash_token(resume.token)
         verdict = _judge(self, resume, principal, now)
         record.current = before
@@ -114,7 +114,7 @@ def _judge_late(self: SessionTable, resume: Any, principal: str, now: float) -> 
 
 
 def _offer_at_once(self: Record, token: bytes) -> None:
-    self.retired.append(self.current)
+    self.retired = (*self.retired, self.current)
     self.current, self.offered = hash_token(token), None
 
 
@@ -161,14 +161,14 @@ def _one_more(self: Session, count: int) -> int:
 def _attach_without_replay(self: Session, peer_received: int) -> None:
     _attach(self, peer_received)
     self._written += len(self._replaying)
-    self._replaying.clear()
+    self._replaying = []
 
 
 def _attach_replaying_all(self: Session, peer_received: int) -> None:
     replay, base = list(self._replay), self.sent - len(self._replay)
     _attach(self, peer_received)
     known = replay[: peer_received - base]
-    self._replaying.extend(reversed(known))
+    self._replaying = [*self._replaying, *reversed(known)]
     self._written -= len(known)
 
 

@@ -14,7 +14,7 @@ from typing import Final
 
 from ...errors import TLSError, TLSTimeout
 from ...limits import TRANSPORT
-from ..base import LARGE, Lend, Receiver, Transport, joined, nothing, unheeded
+from ..base import LARGE, Borrower, Receiver, Transport, joined, nothing, unheeded
 from ..stream import HIGH_WATER, LINGER
 from .reasons import CHATTERED, CUT_OFF, HUNG_UP, NOT_TAKEN, breaks_rules, why_broken
 from .records import Records
@@ -78,7 +78,7 @@ class TlsTransport:
         self._chatter = self._untaken = 0
         self._since_asked = -1  # bytes that came since we showed our certificate to a server that wants one
         self._is_held = self._is_inner_held = False
-        self._lend: Lend | None = None
+        self._borrower: Borrower | None = None
         self._has_told_end = False
         self._has_said_all = self._wants_close = False
         self._has_told_loss = False
@@ -151,10 +151,10 @@ class TlsTransport:
         else:
             self._loop.call_soon(self._tell_what_waits)
 
-    def widen(self, lend: Lend) -> None:
+    def widen(self, borrower: Borrower) -> None:
         """Have more read at a time, and lend what it decrypts to where that is much."""
-        self._lend = lend
-        self._inner.widen(self.data_received)
+        self._borrower = borrower
+        self._inner.widen(self)
 
     def write(self, *pieces: bytes) -> None:
         """Write all of them, in the end."""
@@ -271,6 +271,8 @@ class TlsTransport:
         elif self._chatter > CHATTER or self._untaken > CHATTER:
             self._fail(CHATTERED)
 
+    data_lent = data_received
+
     def data_ended(self) -> None:
         """The line has ended at the other end: an end for us only if TLS said so before."""
         if self._phase is _Phase.SHAKING:
@@ -310,8 +312,8 @@ class TlsTransport:
             return
         if self._receiver is None or self._is_held or self._untold:
             self._untold += data
-        elif self._lend is not None and type(data) is memoryview and len(data) >= LARGE:
-            self._lend(data)
+        elif self._borrower is not None and type(data) is memoryview and len(data) >= LARGE:
+            self._borrower.data_lent(data)
         else:
             self._receiver.data_received(bytes(data))
 

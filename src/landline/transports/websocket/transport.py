@@ -14,7 +14,7 @@ from typing import Final
 
 from ...errors import ProtocolError
 from ...limits import TRANSPORT
-from ..base import Lend, Receiver, Transport, joined, nothing, unheeded
+from ..base import Borrower, Receiver, Transport, joined, nothing, unheeded
 from .frames import (
     BINARY,
     CLOSE,
@@ -120,10 +120,10 @@ class WebSocketTransport:
         elif not self._is_closing:
             self._inner.hold(is_held)
 
-    def widen(self, lend: Lend) -> None:
+    def widen(self, borrower: Borrower) -> None:
         """Have more read at a time; messages are put together here anyway."""
-        del lend
-        self._inner.widen(lambda data: self.data_received(bytes(data)))
+        del borrower
+        self._inner.widen(self)
 
     def write(self, *pieces: bytes) -> None:
         """Send them as one message; nothing is none."""
@@ -170,6 +170,10 @@ class WebSocketTransport:
             self._take(found)
         if self._reader.failure is not None:
             self._fail(self._reader.failure)
+
+    def data_lent(self, data: memoryview) -> None:
+        """These bytes arrived, and are kept."""
+        self.data_received(bytes(data))
 
     def data_ended(self) -> None:
         """The line ends, which without a Close means that it was cut."""
