@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Generator
 from typing import Any, Final, Literal
 
 import msgspec
 
 from ..errors import FlowReset, Full, LandlineError, ProtocolError, SessionClosed, SessionInterrupted
+from ..limits import MOST
 from ..protocol.codec import BYTES, encode_data
 from ..protocol.flow import Flow
 from ..protocol.frames import HEADER, LARGE, CloseCode, DataFrame, encode_data_frame
@@ -15,6 +17,7 @@ from ..protocol.session import Session
 from ..sessions.bare import BareSession
 from ..sessions.flow import RENEWED, RESTARTED, BareFlow
 from ..sessions.intake import NOTHING
+from ..sessions.turns import Turns
 
 
 class Outcome(msgspec.Struct, frozen=True):
@@ -94,7 +97,7 @@ _encoded: Final = _Encoded()
 class Messages:
     """Messages over one flow of a session, by default that of its own."""
 
-    __slots__ = ("_bare", "_before", "_core", "_flow", "_held", "_is_own")
+    __slots__ = ("_bare", "_before", "_core", "_flow", "_held", "_is_own", "_turns", "_wanted")
 
     def __init__(self, bare: BareSession, held: BareFlow | None = None) -> None:
         self._bare = bare
@@ -102,6 +105,8 @@ class Messages:
         self._held = bare.messages if held is None else held
         self._flow = self._held.core
         self._is_own = held is None
+        self._turns: Turns | None = None
+        self._wanted = 0  # bytes, by whoever came last to wait for room
         self._before: list[tuple[Session, Flow]] = []
         if held is None:
             bare.on_renewed.append(self._renew)
@@ -119,11 +124,28 @@ class Messages:
         return self._send(value)
 
     async def _wait_for_room(self, value: Any) -> None:
-        encode_data(value, self._core.max_message)  # what cannot be sent is told at once, not after the wait
+        # What cannot be sent is told at once, not after the wait.
+        self._wanted = HEADER.size + len(encode_data(value, self._core.max_message)[1])
         self._bare.on_limit(self._core.full_limit(self._flow), "a sender waits for room")
-        while not self._core.has_room_in(self._flow) and self._why_unwritable() is None:
-            self._core.ask(self._flow)  # what the peer has is told without waiting for company
-            await self._bare.room.wait()
+        if self._turns is None:
+            self._turns = Turns(self._room_for, self._watch)
+        await self._turns.take()
+
+    def _room_for(self) -> int:
+        """Return how many of those who wait for room may go on: all of them when there is nothing to wait for."""
+        core, limits = self._core, self._core.limits
+        if self._why_unwritable() is not None:
+            return MOST
+        if not core.has_room_in(self._flow):
+            return 0
+        if not self._is_own or core.pressure.is_on:
+            return 1
+        by_size = (limits.outbox_bytes - core.outbox_bytes - 1) // self._wanted + 1
+        return min(by_size, limits.outbox_messages - core.outbox_frames)
+
+    def _watch(self) -> asyncio.Future[None]:
+        self._core.ask(self._flow)  # what the peer has is told without waiting for company
+        return self._bare.room.wait()
 
     def send_nowait(self, value: Any) -> Receipt:
         """Queue a message now or raise."""
