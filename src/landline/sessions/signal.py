@@ -7,8 +7,8 @@ from typing import Final
 
 _MANY: Final = 8
 
-_NOBODY: Final[list[asyncio.Future[None]]] = []
-"""Never filled: each session has several signals, most of which nobody waits for."""
+_NOBODY: Final = ()
+"""One for all: each session has several signals, most of which nobody waits for."""
 
 
 class Signal:
@@ -17,7 +17,7 @@ class Signal:
     __slots__ = ("_sweep_at", "_waiters")
 
     def __init__(self) -> None:
-        self._waiters = _NOBODY
+        self._waiters: list[asyncio.Future[None]] | tuple[()] = _NOBODY
         self._sweep_at = _MANY
 
     def wait(self) -> asyncio.Future[None]:

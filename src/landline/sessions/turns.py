@@ -18,11 +18,21 @@ class Turns:
         watch: returns what to await before it is worth to ask again.
     """
 
-    __slots__ = ("_enough_for", "_given_up", "_is_watched", "_let_in", "_place", "_waiting", "_watch")
+    __slots__ = (
+        "_enough_for",
+        "_given_up",
+        "_is_watched",
+        "_let_in",
+        "_loop",
+        "_place",
+        "_waiting",
+        "_watch",
+    )
 
     def __init__(self, enough_for: Callable[[], int], watch: Callable[[], asyncio.Future[None]]) -> None:
         self._enough_for = enough_for
         self._watch = watch
+        self._loop = asyncio.get_running_loop()
         self._waiting: list[tuple[int, asyncio.Future[None]]] = []
         self._place = 0
         self._let_in = 0
@@ -52,7 +62,7 @@ class Turns:
                 )  # we among them: so the last finds nothing, and watches
 
     async def _wait(self, place: int) -> None:
-        waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        waiter: asyncio.Future[None] = self._loop.create_future()
         heapq.heappush(self._waiting, (place, waiter))
         try:
             await waiter
