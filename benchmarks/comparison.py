@@ -18,6 +18,7 @@ from .peers.bare import BARE
 from .peers.peer import DEBIAN, PACKAGES, Peer
 from .plot import Bar, Bars, ratio_picture
 from .processes import PeerFailed, cores_for, measure
+from .ratios import advantage
 from .table import Figures, price, ratios_of, table
 from .targets import TARGETS, gate_table, judged, measured_of, wanted_of
 
@@ -136,8 +137,8 @@ class Comparison:
                 ratio = ratios.get(f"{self._peers[0].name} ÷ {peer.name}")
                 if not ratio or (peer.is_floor and JOBS[job].unit == "KiB"):
                     continue  # a floor that holds nothing would be all that is seen
-                advantage = ratio if JOBS[job].is_more_better else 1 / ratio
-                bars.append(Bar(peer.name, advantage, AHEAD if advantage >= 1 else BEHIND))
+                times = advantage(ratio, is_more_better=JOBS[job].is_more_better)
+                bars.append(Bar(peer.name, times, AHEAD if times >= 1 else BEHIND))
             if bars:
                 groups.append(Bars(job, bars))
         return ratio_picture("Ours beside others: to the right we are ahead", groups, _machine())

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 
 from .jobs import JOBS
 from .peers.peer import Peer
+from .ratios import advantage, ratio
 from .targets import TARGETS, Target
 
 Figures = dict[str, dict[str, list[float]]]
@@ -49,15 +50,15 @@ def price(figures: Figures, ours: str, bare: str) -> Iterator[str]:
     """Yield what a session costs above the same frames on a bare protocol, as a share of the time of each message."""
     for job, by_peer in figures.items():
         if ours in by_peer and bare in by_peer and JOBS[job].unit != "KiB":
-            ratio = statistics.median(by_peer[ours]) / max(statistics.median(by_peer[bare]), 1e-9)
-            share = (1 / max(ratio, 1e-9) if JOBS[job].is_more_better else ratio) - 1
+            found = ratio(by_peer[ours], by_peer[bare])
+            share = 1 / advantage(found, is_more_better=JOBS[job].is_more_better) - 1
             yield f"{job}: {share * 100:+,.0f} %"
 
 
 def ratios_of(by_peer: dict[str, list[float]], peers: list[Peer]) -> dict[str, float]:
     """Return the ratios of a job's medians, by their names."""
     return {
-        f"{own} ÷ {other}": statistics.median(by_peer[own]) / max(statistics.median(by_peer[other]), 1e-9)
+        f"{own} ÷ {other}": ratio(by_peer[own], by_peer[other])
         for own, other in _pairs(by_peer, peers)
         if other
     }
@@ -79,10 +80,9 @@ def _pairs(by_peer: dict[str, list[float]], peers: list[Peer]) -> list[tuple[str
 def _ratio(ours: list[float], theirs: list[float] | None, *, is_more_better: bool) -> str:
     if not theirs:
         return "–"
-    ratio = statistics.median(ours) / max(statistics.median(theirs), 1e-9)
-    is_ahead = ratio > 1 if is_more_better else ratio < 1
-    text = f"{ratio:,.2f}×"
-    return f"**{text}**" if is_ahead else text
+    found = ratio(ours, theirs)
+    text = f"{found:,.2f}×"
+    return f"**{text}**" if advantage(found, is_more_better=is_more_better) > 1 else text
 
 
 def _short(value: float) -> str:

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Final, NamedTuple
 
 from .jobs import JOBS
+from .ratios import ratio
 
 GATE: Final = 0.7
 
@@ -84,7 +85,7 @@ def measured_of(target: Target, figures: Mapping[str, Mapping[str, Sequence[floa
     if target.beside is None:
         return statistics.median(ours)
     theirs = by_peer.get(target.beside)
-    return statistics.median(ours) / max(statistics.median(theirs), 1e-9) if theirs else None
+    return ratio(ours, theirs) if theirs else None
 
 
 def judged(
