@@ -20,7 +20,7 @@ from .plot import Bar, Bars, ratio_picture
 from .processes import PeerFailed, cores_for, measure
 from .ratios import advantage
 from .table import Figures, price, ratios_of, table
-from .targets import TARGETS, gate_table, judged, measured_of, wanted_of
+from .targets import TARGETS, gate_table, judged, lets_through, measured_of, wanted_of
 
 AHEAD = 2
 BEHIND = 1
@@ -40,6 +40,9 @@ class Comparison:
         self._is_short = options.short or options.gate
         self._rounds = options.rounds or (5 if options.gate or not options.short else 2)
         self._wanted = wanted_of() if options.gate else None
+        self._targets = [
+            target for target in TARGETS if target.is_gated and options.only in target.job
+        ]  # those of the gate
         self._peers = OVER[options.over]
         self._load = [_load()]
         self.figures: Figures = {}
@@ -62,7 +65,7 @@ class Comparison:
             self._options.json.write_text(json.dumps(self._account(), indent=1, ensure_ascii=False))
         if self._options.svg and self.figures:
             self._options.svg.write_text(self.picture(), encoding="utf-8")
-        is_below = self._options.gate and not all(passes for *_, passes in judged(self.figures))
+        is_below = self._options.gate and not lets_through(self.figures, self._targets)
         return 1 if self._ours_failed or is_below or not self.figures else 0
 
     def _who_plays(self, job: Job) -> list[Peer]:
@@ -81,9 +84,10 @@ class Comparison:
             if missing is not None:
                 self.left_out[peer.name] = f"{missing}; make bench installs what it can"
         playing = [peer for peer in peers if peer.name not in self.left_out]
-        figures = self.figures.get(job.name, {peer.name: [] for peer in playing})
+        figures = self.figures.get(job.name) or {peer.name: [] for peer in playing}
+        failed: set[str] = set()
         for number in range(self._rounds):
-            for peer in [peer for peer in playing if peer.name in figures]:
+            for peer in [peer for peer in playing if peer.name not in failed]:
                 said = f"{job.name}: {peer.name}, round {number + 1} of {self._rounds}"
                 print(f"\r\033[K{said}", end="", file=sys.stderr)
                 options = self._options
@@ -91,16 +95,27 @@ class Comparison:
                     figure = measure(peer, job.name, options.over, options.loop, is_short=self._is_short)
                     figures[peer.name].append(figure)
                 except PeerFailed as error:
-                    self.left_out[f"{peer.name}, {job.name}"] = str(error)
+                    after = f" (after {len(figures[peer.name])} rounds)" if figures[peer.name] else ""
+                    self.left_out[f"{peer.name}, {job.name}"] = f"{error}{after}"
                     self._ours_failed |= peer.is_ours
-                    del figures[peer.name]
+                    failed.add(peer.name)
+        figures = {name: values for name, values in figures.items() if values}
         if figures:
             self.figures[job.name] = figures
 
     def _measure_again(self) -> None:
         """Give what is below the gate as many rounds more, and count all of them: it may have been chance."""
-        for name in dict.fromkeys(target.job for target, _, passes in judged(self.figures) if not passes):
-            played = [peer for peer in self._who_plays(JOBS[name]) if peer.name in self.figures[name]]
+        below = (
+            target.job
+            for target, measured, passes in judged(self.figures, self._targets)
+            if not passes and measured is not None
+        )
+        for name in dict.fromkeys(below):
+            played = [
+                peer
+                for peer in self._who_plays(JOBS[name])
+                if peer.name in self.figures[name] and f"{peer.name}, {name}" not in self.left_out
+            ]
             self._measure(JOBS[name], played)
 
     # What came out of it...
@@ -122,7 +137,7 @@ class Comparison:
             * bool(costs)
         )
         if options.gate:
-            print("\n".join(["", *gate_table(self.figures), ""]))
+            print("\n".join(["", *gate_table(self.figures, self._targets), ""]))
         for name, why in self.left_out.items():
             print(f"left out: {name}: {why}")
         print(f"versions: {', '.join(f'{name} {version}' for name, version in self._versions().items())}")

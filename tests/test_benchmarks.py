@@ -223,6 +223,39 @@ def test_the_gate_measures_its_targets_alone_and_what_fails_once_more(
     assert "**fails**" in capsys.readouterr().out
 
 
+def test_what_succeeded_is_kept_when_a_peer_falls_over_later(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """In the rounds that the gate gives once more, too: it is judged by those that there are."""
+    rounds: list[str] = []
+
+    def measure(peer: Peer, *_: Any, **__: Any) -> float:
+        rounds.append(peer.name)
+        if peer.name == "grpcio" and rounds.count("grpcio") > 7:
+            raise PeerFailed("it fell over")
+        return 1.0
+
+    monkeypatch.setattr(comparison, "measure", measure)
+    monkeypatch.setattr(Peer, "missing", lambda _: None)
+    run = Comparison(options(gate=True, rounds=None))
+
+    assert run.run() == 1
+    assert {name: len(values) for name, values in run.figures[CALLS].items()} == {"landline": 10, "grpcio": 7}
+    assert f"left out: grpcio, {CALLS}: it fell over (after 7 rounds)" in capsys.readouterr().out
+
+
+def test_the_gate_fails_where_its_floors_were_not_measured(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """And where nobody beside ours was."""
+    monkeypatch.setattr(comparison, "measure", lambda peer, *_, **__: 1.0)
+    monkeypatch.setattr(Peer, "missing", lambda peer: None if peer.is_ours else "not there")
+
+    for job in ("100 connections", CALLS):
+        assert Comparison(options(gate=True, only=job)).run() == 1
+    assert "0 of 1 targets were measured" in capsys.readouterr().out
+
+
 @pytest.mark.long
 def test_a_server_goes_when_its_input_ends() -> None:
     """So nothing is left of a run that was killed."""
