@@ -40,9 +40,8 @@ class Comparison:
         self._is_short = options.short or options.gate
         self._rounds = options.rounds or (5 if options.gate or not options.short else 2)
         self._wanted = wanted_of() if options.gate else None
-        self._targets = [
-            target for target in TARGETS if target.is_gated and options.only in target.job
-        ]  # those of the gate
+        self._targets = TARGETS if options.over == "tcp" else ()
+        self._gated = [target for target in self._targets if target.is_gated and options.only in target.job]
         self._peers = OVER[options.over]
         self._load = [_load()]
         self.figures: Figures = {}
@@ -65,7 +64,7 @@ class Comparison:
             self._options.json.write_text(json.dumps(self._account(), indent=1, ensure_ascii=False))
         if self._options.svg and self.figures:
             self._options.svg.write_text(self.picture(), encoding="utf-8")
-        is_below = self._options.gate and not lets_through(self.figures, self._targets)
+        is_below = self._options.gate and not lets_through(self.figures, self._gated)
         return 1 if self._ours_failed or is_below or not self.figures else 0
 
     def _who_plays(self, job: Job) -> list[Peer]:
@@ -107,7 +106,7 @@ class Comparison:
         """Give what is below the gate as many rounds more, and count all of them: it may have been chance."""
         below = (
             target.job
-            for target, measured, passes in judged(self.figures, self._targets)
+            for target, measured, passes in judged(self.figures, self._gated)
             if not passes and measured is not None
         )
         for name in dict.fromkeys(below):
@@ -128,8 +127,7 @@ class Comparison:
         print(
             f"the least and the most; load of the machine {self._load[0]} before and {self._load[1]} after\n"
         )
-        targets = TARGETS if options.over == "tcp" else ()
-        for line in table(self.figures, self._peers, targets):
+        for line in table(self.figures, self._peers, self._targets):
             print(line)
         costs = list(price(self.figures, self._peers[0].name, BARE.name))
         print(
@@ -137,7 +135,7 @@ class Comparison:
             * bool(costs)
         )
         if options.gate:
-            print("\n".join(["", *gate_table(self.figures, self._targets), ""]))
+            print("\n".join(["", *gate_table(self.figures, self._gated), ""]))
         for name, why in self.left_out.items():
             print(f"left out: {name}: {why}")
         print(f"versions: {', '.join(f'{name} {version}' for name, version in self._versions().items())}")
@@ -171,7 +169,7 @@ class Comparison:
             "ratios": {job: ratios_of(by_peer, self._peers) for job, by_peer in self.figures.items()},
             "targets": [
                 {**target._asdict(), "measured": measured_of(target, self.figures), "bound": target.bound()}
-                for target in TARGETS
+                for target in self._targets
             ],
             "units": {job: JOBS[job].unit for job in self.figures},
             "figures": self.figures,

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from benchmarks import comparison
+from benchmarks.__main__ import main
 from benchmarks.comparison import Comparison
 from benchmarks.jobs import JOBS
 from benchmarks.peers import OVER
@@ -254,6 +255,21 @@ def test_the_gate_fails_where_its_floors_were_not_measured(
     for job in ("100 connections", CALLS):
         assert Comparison(options(gate=True, only=job)).run() == 1
     assert "0 of 1 targets were measured" in capsys.readouterr().out
+
+
+def test_targets_are_about_tcp(
+    measured: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Over another carrier nothing is judged by them: the gate is refused, and the file has none."""
+    for over, has_targets in (("tcp", True), ("websocket", False)):
+        account = tmp_path / over
+        assert Comparison(options(over=over, json=account)).run() == 0
+        assert bool(json.loads(account.read_text(encoding="utf-8"))["targets"]) is has_targets
+    monkeypatch.setattr(sys, "argv", ["benchmarks", "--gate", "--over", "websocket"])
+
+    with pytest.raises(SystemExit, match="2"):
+        main()
+    assert "over TCP" in capsys.readouterr().err
 
 
 @pytest.mark.long
