@@ -86,7 +86,10 @@ class Comparison:
         figures = self.figures.get(job.name) or {peer.name: [] for peer in playing}
         failed: set[str] = set()
         for number in range(self._rounds):
-            for peer in [peer for peer in playing if peer.name not in failed]:
+            first = number % max(
+                1, len(playing)
+            )  # else whoever is first would always have what the last one left
+            for peer in [peer for peer in playing[first:] + playing[:first] if peer.name not in failed]:
                 said = f"{job.name}: {peer.name}, round {number + 1} of {self._rounds}"
                 print(f"\r\033[K{said}", end="", file=sys.stderr)
                 options = self._options
@@ -136,6 +139,10 @@ class Comparison:
         )
         if options.gate:
             print("\n".join(["", *gate_table(self.figures, self._gated), ""]))
+        for job, by_peer in self.figures.items():
+            rounds = {name: len(values) for name, values in by_peer.items()}
+            if set(rounds.values()) != {self._rounds}:
+                print(f"rounds: {job}: {', '.join(f'{name} {count}' for name, count in rounds.items())}")
         for name, why in self.left_out.items():
             print(f"left out: {name}: {why}")
         print(f"versions: {', '.join(f'{name} {version}' for name, version in self._versions().items())}")

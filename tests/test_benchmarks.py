@@ -106,12 +106,14 @@ def test_a_job_of_each_other_kind_runs(job: str) -> None:
 def test_rounds_are_interleaved_and_who_fails_is_left_out(
     measured: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """The others go on, the reason is told, and it is no failure of the run."""
+    """The others go on, each round another one is first, the reason is told, and it is no failure of the run."""
     assert Comparison(options()).run() == 0
 
     once = ["landline", "python-socketio", "grpcio", "rpyc", "nats-py"]
-    assert measured == [*once, *(name for name in once if name != "rpyc")]
-    assert f"left out: rpyc, {CALLS}: it fell over" in capsys.readouterr().out
+    assert measured == [*once, "python-socketio", "grpcio", "nats-py", "landline"]
+    told = capsys.readouterr().out
+    assert f"left out: rpyc, {CALLS}: it fell over" in told
+    assert "rounds:" not in told
 
 
 def test_when_ours_fails_the_run_has_failed(
@@ -140,6 +142,9 @@ def test_who_is_not_installed_is_left_out_by_name(
     assert run.run() == 0
     assert "grpcio" not in measured
     assert run.left_out["grpcio"].startswith("no such thing")
+
+    monkeypatch.setattr(Peer, "missing", lambda peer: "no such thing")
+    assert Comparison(options()).run() == 1
 
 
 def test_what_is_missing_is_named() -> None:
@@ -217,7 +222,8 @@ def test_the_gate_measures_its_targets_alone_and_what_fails_once_more(
     monkeypatch.setattr(Peer, "missing", lambda _: None)
 
     assert Comparison(options(gate=True, rounds=None)).run() == 0
-    assert asked == ["landline", "grpcio"] * 10
+    assert sorted(asked) == ["grpcio"] * 10 + ["landline"] * 10
+    assert f"rounds: {CALLS}: landline 10, grpcio 10" in capsys.readouterr().out
 
     monkeypatch.setattr(comparison, "measure", lambda peer, *_, **__: 1.0)
     assert Comparison(options(gate=True, rounds=None)).run() == 1
