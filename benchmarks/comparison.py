@@ -17,7 +17,7 @@ from .peers import OVER
 from .peers.bare import BARE
 from .peers.peer import DEBIAN, PACKAGES, Peer
 from .plot import Bar, Bars, ratio_picture
-from .processes import PeerFailed, cores_for, measure
+from .processes import PeerFailed, can_fix_addresses, cores_for, measure
 from .ratios import advantage
 from .table import Figures, price, ratios_of, table
 from .targets import TARGETS, gate_table, judged, lets_through, measured_of, wanted_of
@@ -44,6 +44,7 @@ class Comparison:
         self._gated = [target for target in self._targets if target.is_gated and options.only in target.job]
         self._peers = OVER[options.over]
         self._load = [_load()]
+        self._has_fixed_addresses = can_fix_addresses()
         self.figures: Figures = {}
         self.left_out: dict[str, str] = {}
         self._ours_failed = False
@@ -130,6 +131,10 @@ class Comparison:
         print(
             f"the least and the most; load of the machine {self._load[0]} before and {self._load[1]} after\n"
         )
+        if not self._has_fixed_addresses:
+            print(
+                "Programs had their code at random addresses, which the system would not let be fixed: slower where two interpreters share a core.\n"
+            )
         for line in table(self.figures, self._peers, self._targets):
             print(line)
         costs = list(price(self.figures, self._peers[0].name, BARE.name))
@@ -167,6 +172,7 @@ class Comparison:
         return {
             "machine": _machine(),
             "load": self._load,
+            "has_fixed_addresses": self._has_fixed_addresses,
             "loop": self._options.loop,
             "over": self._options.over,
             "rounds": self._rounds,

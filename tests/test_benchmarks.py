@@ -11,13 +11,13 @@ from typing import Any
 
 import pytest
 
-from benchmarks import comparison
+from benchmarks import comparison, processes
 from benchmarks.__main__ import main
 from benchmarks.comparison import Comparison
 from benchmarks.jobs import JOBS
 from benchmarks.peers import OVER
 from benchmarks.peers.peer import Peer
-from benchmarks.processes import PeerFailed
+from benchmarks.processes import PeerFailed, can_fix_addresses, fix_addresses
 from benchmarks.table import price, table
 from benchmarks.targets import TARGETS
 
@@ -276,6 +276,36 @@ def test_targets_are_about_tcp(
     with pytest.raises(SystemExit, match="2"):
         main()
     assert "over TCP" in capsys.readouterr().err
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="Linux alone has personality(2)")
+def test_measured_processes_have_their_code_at_the_same_addresses() -> None:
+    """What they start has, where the system lets it; and whoever only asks stays as it was."""
+    ask = "from pathlib import Path; print(Path('/proc/self/personality').read_text())"
+    if not can_fix_addresses():
+        pytest.skip("the system does not let it")
+    before = Path("/proc/self/personality").read_text()
+    plain, fixed = (
+        subprocess.check_output([sys.executable, "-c", ask], preexec_fn=first, text=True).strip()
+        for first in (None, fix_addresses)
+    )
+
+    assert plain == before.strip()
+    assert int(fixed, 16) == int(before, 16) | 0x0040000
+
+
+@pytest.mark.parametrize("refusal", [lambda _: -1, None])
+def test_a_system_that_does_not_let_addresses_be_fixed_is_named_before_the_table(
+    measured: list[str], refusal: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Refused, or unknown there."""
+    assert Comparison(options()).run() == 0
+    assert "random addresses" not in capsys.readouterr().out
+    monkeypatch.setattr(processes, "_personality", lambda: refusal)
+
+    assert Comparison(options()).run() == 0
+    head, _, _ = capsys.readouterr().out.partition("| work")
+    assert "random addresses" in head
 
 
 @pytest.mark.long
