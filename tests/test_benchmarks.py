@@ -282,9 +282,9 @@ def test_targets_are_about_tcp(
 def test_measured_processes_have_their_code_at_the_same_addresses() -> None:
     """What they start has, where the system lets it; and whoever only asks stays as it was."""
     ask = "from pathlib import Path; print(Path('/proc/self/personality').read_text())"
+    before = Path("/proc/self/personality").read_text()
     if not can_fix_addresses():
         pytest.skip("the system does not let it")
-    before = Path("/proc/self/personality").read_text()
     plain, fixed = (
         subprocess.check_output([sys.executable, "-c", ask], preexec_fn=first, text=True).strip()
         for first in (None, fix_addresses)
