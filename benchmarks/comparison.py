@@ -135,7 +135,7 @@ class Comparison:
             print(
                 "Programs had their code at random addresses, which the system would not let be fixed: slower where two interpreters share a core.\n"
             )
-        for line in table(self.figures, self._peers, self._targets):
+        for line in table(self.figures, self._peers, self._targets, is_short=self._is_short):
             print(line)
         costs = list(price(self.figures, self._peers[0].name, BARE.name))
         print(
@@ -165,7 +165,7 @@ class Comparison:
                 times = advantage(ratio, is_more_better=JOBS[job].is_more_better)
                 bars.append(Bar(peer.name, times, AHEAD if times >= 1 else BEHIND))
             if bars:
-                groups.append(Bars(job, bars))
+                groups.append(Bars(JOBS[job].row(is_short=self._is_short), bars))
         return ratio_picture("Ours beside others: to the right we are ahead", groups, _machine())
 
     def _account(self) -> dict[str, Any]:
@@ -184,6 +184,7 @@ class Comparison:
                 {**target._asdict(), "measured": measured_of(target, self.figures), "bound": target.bound()}
                 for target in self._targets
             ],
+            "rows": {job: JOBS[job].row(is_short=self._is_short) for job in self.figures},
             "units": {job: JOBS[job].unit for job in self.figures},
             "figures": self.figures,
         }

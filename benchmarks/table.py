@@ -19,11 +19,15 @@ HEAD = (
 )
 
 
-def table(figures: Figures, peers: list[Peer], targets: Sequence[Target] = TARGETS) -> Iterator[str]:
+def table(
+    figures: Figures, peers: list[Peer], targets: Sequence[Target] = TARGETS, *, is_short: bool = False
+) -> Iterator[str]:
     """Yield the lines. A ratio is bold where we are ahead; ↑ is more is better, ↓ less."""
     yield from HEAD
     for job, by_peer in figures.items():
-        name = f"{job}: {JOBS[job].unit} {'↑' if JOBS[job].is_more_better else '↓'}"
+        name = (
+            f"{JOBS[job].row(is_short=is_short)}: {JOBS[job].unit} {'↑' if JOBS[job].is_more_better else '↓'}"
+        )
         pairs = _pairs(by_peer, peers)
         first = pairs[0][1] if pairs else ""  # beside whom the target of a figure stands that is no ratio
         for own, other in pairs:

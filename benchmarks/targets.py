@@ -122,7 +122,7 @@ def lets_through(
 def gate_table(
     figures: Mapping[str, Mapping[str, Sequence[float]]], targets: Sequence[Target] = TARGETS
 ) -> Iterator[str]:
-    """Yield the lines of what the gate found."""
+    """Yield the lines of what the gate found; it plays the short sizes."""
     results = list(judged(figures, targets))
     yield "| gate | beside | measured | target | the gate lets through | |"
     yield "| --- | --- | --- | --- | --- | --- |"
@@ -131,7 +131,7 @@ def gate_table(
         found = "not measured" if measured is None else f"{_number(measured)}{unit}"
         verdict = "**fails**" if not passes else "–" if measured is None else "passes"
         yield (
-            f"| {target.job} | {target.beside or '–'} | {found} | {target.words()} | {_number(target.bound())}{unit} | {verdict} |"
+            f"| {JOBS[target.job].row(is_short=True)} | {target.beside or '–'} | {found} | {target.words()} | {_number(target.bound())}{unit} | {verdict} |"
         )
     count = sum(measured is not None for _, measured, _ in results)
     yield ""

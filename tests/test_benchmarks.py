@@ -19,7 +19,7 @@ from benchmarks.peers import OVER
 from benchmarks.peers.peer import Peer
 from benchmarks.processes import PeerFailed, can_fix_addresses, fix_addresses
 from benchmarks.table import price, table
-from benchmarks.targets import TARGETS
+from benchmarks.targets import TARGETS, gate_table
 
 ROOT = Path(__file__).resolve().parents[1]
 CALLS = "calls, one after the other, 64 B"
@@ -180,6 +180,25 @@ def test_ours_has_a_row_where_nobody_else_plays() -> None:
     assert alone.startswith("| idle, 10,000 connections: KiB ↓ | – | – | – | 12.0 | ≤ 6 KiB")
     assert session == f"| {job}: MB/s ↑ | 0.50× | raw loop with TLS | 4.0 | landline with TLS: 2.0 |  |"
     assert transport == "|  | 0.75× | raw loop with TLS | 4.0 | our TLS alone: 3.0 |  |"
+
+
+def test_a_row_says_the_size_that_was_played() -> None:
+    """Wherever its name says one; the gate plays the short one."""
+    figures = {
+        "idle, 10,000 connections": {"landline": [12.0]},
+        "durable topic to 1,000, 64 in flight": {"landline": [10.0]},
+        "fan-out to 1,000": {"landline": [10.0]},
+    }
+
+    assert [line.partition(":")[0] for line in table(figures, OVER["tcp"], is_short=True)][2:] == [
+        "| idle, 1,000 connections",
+        "| durable topic to 100, 64 in flight",
+        "| fan-out to 1,000",
+    ]
+    assert [line.partition(":")[0] for line in table(figures, OVER["tcp"])][2:] == [
+        f"| {name}" for name in figures
+    ]
+    assert any(line.startswith("| idle, 1,000 connections |") for line in gate_table(figures))
 
 
 def test_the_price_of_a_session_is_a_share_of_the_time() -> None:

@@ -87,8 +87,17 @@ JOBS = [
     Job("durable, 10 publishers", "durable", acknowledged(10), "acked/s", True, 10_000, 500),
     Job("durable, 100 publishers", "durable", acknowledged(100), "acked/s", True, 30_000, 3_000),
     Job("durable, 100 publishers, the 99th of 100", "durable", slowest, "ms", False, 30_000, 3_000),
-    Job("durable topic to 1,000, 1 in flight", "durable topics", told(1), "k deliveries/s", True, 1_000, 100),
-    Job(
-        "durable topic to 1,000, 64 in flight", "durable topics", told(64), "k deliveries/s", True, 1_000, 100
+    *(
+        Job(
+            f"durable topic to 1,000, {count} in flight",
+            "durable topics",
+            told(count),
+            "k deliveries/s",
+            True,
+            1_000,
+            100,
+            is_named_by_size=True,
+        )
+        for count in (1, 64)
     ),
 ]
