@@ -16,6 +16,7 @@ from benchmarks.__main__ import main
 from benchmarks.comparison import Comparison
 from benchmarks.jobs import JOBS
 from benchmarks.peers import OVER
+from benchmarks.peers import peer as module_of_peers
 from benchmarks.peers.peer import Peer
 from benchmarks.processes import PeerFailed, can_fix_addresses, fix_addresses
 from benchmarks.table import price, table
@@ -145,6 +146,14 @@ def test_who_is_not_installed_is_left_out_by_name(
 
     monkeypatch.setattr(Peer, "missing", lambda peer: "no such thing")
     assert Comparison(options()).run() == 1
+
+
+def test_every_kind_of_work_is_said_where_peers_begin() -> None:
+    """And what a client of it must be able to do."""
+    kinds = {kind for peers in OVER.values() for peer in peers for kind in peer.plays}
+
+    assert not [kind for kind in kinds if f"``{kind}``" not in (module_of_peers.__doc__ or "")]
+    assert kinds == {job.kind for job in JOBS.values()}
 
 
 def test_what_is_missing_is_named() -> None:

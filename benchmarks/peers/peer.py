@@ -1,8 +1,8 @@
 """What a peer is: which kinds of work it plays, and for each how it serves and how a client of it connects.
 
-The kinds are ``messages`` (a ``Line``: see ``halls``), ``trips``, ``crowds`` and ``fan-out`` (a ``Talk`` for the load in C: see ``load``),
-``calls`` (a ``Caller``), ``streams`` (a ``Reader``), ``bulk`` and ``bulk with TLS`` (a ``Pourer``), ``files`` (a ``Copier``), ``durable`` (a
-``Publisher``). Each peer is set as its own documentation recommends for speed; where that is no default, its module says so.
+The kinds are ``messages`` and ``messages with TLS`` (a ``Line``: see ``halls``), ``trips``, ``crowds`` and ``fan-out`` (a ``Talk`` for the load in
+C: see ``load``), ``calls`` (a ``Caller``), ``streams`` (a ``Reader``), ``bulk`` and ``bulk with TLS`` (a ``Pourer``), ``files`` (a ``Copier``),
+``durable`` (a ``Publisher``), ``durable topics`` (a ``Listener``). Each peer is set as its own documentation recommends for speed; where that is no default, its module says so.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import asyncio
 import importlib.util
 import os
 import shutil
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
@@ -46,6 +46,13 @@ class Publisher(Protocol):
         """Return when it is on the disk."""
 
 
+class Listener(Publisher, Protocol):
+    """One who is told as well what is published, from the first on."""
+
+    def listen(self) -> AsyncIterator[Any]:
+        """Subscribe."""
+
+
 class Pourer(Protocol):
     """One connection that takes all and gives nothing back."""
 
@@ -66,7 +73,7 @@ class Play(NamedTuple):
     serve: Callable[[], AbstractAsyncContextManager[str]]
     """Serves; gives the place to connect to."""
     connect: Callable[[str], AbstractAsyncContextManager[Any]]
-    """Connects a client; gives its ``Line``, ``Caller``, ``Pourer`` or ``Copier``."""
+    """Connects a client; gives what its kind of work takes."""
 
 
 class Peer(NamedTuple):
