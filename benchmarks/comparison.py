@@ -157,9 +157,10 @@ class Comparison:
         groups = []
         for job, by_peer in self.figures.items():
             ratios = ratios_of(by_peer, self._peers)
+            ours = next((peer.name for peer in self._peers if peer.is_ours and peer.name in by_peer), "")
             bars = []
             for peer in self._peers:
-                ratio = ratios.get(f"{self._peers[0].name} ÷ {peer.name}")
+                ratio = ratios.get(f"{ours} ÷ {peer.name}")
                 if not ratio or (peer.is_floor and JOBS[job].unit == "KiB"):
                     continue  # a floor that holds nothing would be all that is seen
                 times = advantage(ratio, is_more_better=JOBS[job].is_more_better)

@@ -232,6 +232,25 @@ def test_a_picture_shows_where_we_are_ahead(
     assert "1.9×" in picture.read_text(encoding="utf-8")  # python-socketio: 15 letters beside our 8
 
 
+def test_a_file_with_tls_stands_first_beside_who_encrypts(
+    measured: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """And each way of ours has its name; the picture shows the first."""
+    picture = tmp_path / "ratios.svg"
+
+    assert Comparison(options(only="file, one core", svg=picture)).run() == 0
+
+    rows = [line for line in capsys.readouterr().out.splitlines() if "| scp |" in line]
+    assert [row.split(" | ")[4].partition(":")[0] for row in rows] == [
+        "landline send_file with TLS",
+        "landline stream with TLS",
+        "landline send_file",
+        "landline stream",
+    ]
+    assert rows[0].startswith("| file, one core: MB/s ↑ | **9.00×** | scp")
+    assert ">9×<" in picture.read_text(encoding="utf-8")
+
+
 def test_the_gate_measures_its_targets_alone_and_what_fails_once_more(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
