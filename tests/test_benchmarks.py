@@ -156,6 +156,32 @@ def test_every_kind_of_work_is_said_where_peers_begin() -> None:
     assert kinds == {job.kind for job in JOBS.values()}
 
 
+@pytest.mark.parametrize(
+    ("program", "said", "version"),
+    [
+        ("redis-server", "echo Redis server v=7.0.15 sha=00000000:0", "7.0.15"),
+        ("nats-server", "echo nats-server: v2.15.1", "2.15.1"),
+        ("mosquitto", "echo mosquitto version 2.0.11; exit 3", "2.0.11"),
+        ("ssh", "echo OpenSSH_9.2p1 Debian-2, OpenSSL 3.0.19 >&2", "9.2p1"),
+        ("ssh", "echo nothing that we know", None),
+        ("sh", "echo 1.2.3", None),
+    ],
+)
+def test_what_we_installed_is_found_first_and_asked_for_its_version(
+    program: str, said: str, version: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever the machine has of its own; what is there nowhere has none."""
+    folder = tmp_path / "bin"
+    folder.mkdir()
+    (folder / program).write_text(f"#!/bin/sh\n{said}\n", encoding="utf-8")
+    (folder / program).chmod(0o755)
+    monkeypatch.setattr(module_of_peers, "PACKAGES", tmp_path)
+
+    assert module_of_peers.find_program(program) == str(folder / program)
+    assert module_of_peers.version_of(program) == version
+    assert module_of_peers.version_of("not-there") is None
+
+
 def test_what_is_missing_is_named() -> None:
     """A module that cannot be imported, a program that is not there; nothing where all is."""
     assert Peer("x", {}, modules=("json", "not_there")).missing() == "not_there is not installed"

@@ -10,11 +10,13 @@ from __future__ import annotations
 import asyncio
 import importlib.util
 import os
+import re
 import shutil
+import subprocess
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Final, NamedTuple, Protocol
 
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGES = ROOT / ".cache" / "bench" / "packages"
@@ -104,9 +106,32 @@ class Peer(NamedTuple):
 
 
 def find_program(name: str) -> str | None:
-    """Return where a program is: what we installed, or the machine's own."""
-    ours = f"{PACKAGES / 'bin'}:{DEBIAN / 'usr/sbin'}:{DEBIAN / 'usr/bin'}"
-    return shutil.which(name) or shutil.which(name, path=f"{ours}:/usr/sbin")
+    """Return where a program is: what we installed, else the machine's own."""
+    ours = [str(folder) for folder in (PACKAGES / "bin", DEBIAN / "usr/sbin", DEBIAN / "usr/bin")]
+    theirs = [os.environ.get("PATH", os.defpath), "/usr/sbin"]
+    return shutil.which(name, path=os.pathsep.join([*ours, *theirs]))
+
+
+VERSIONS: Final = {
+    "redis-server": ("redis-server", "--version"),
+    "mosquitto": ("mosquitto", "-h"),
+    "nats-server": ("nats-server", "--version"),
+    "ssh": ("OpenSSH", "-V"),
+}
+"""By program: what it is called, and how it is asked for its version."""
+
+
+def version_of(program: str) -> str | None:
+    """Return what a program says that its version is; None of one that is not there, or not in ``VERSIONS``."""
+    path = find_program(program)
+    if path is None or program not in VERSIONS:
+        return None
+    asked = [path, VERSIONS[program][1]]
+    said = subprocess.run(
+        asked, capture_output=True, text=True, timeout=10, check=False, env=environment_of_programs()
+    )
+    found = re.search(r"\d+\.\d[\w.]*", said.stdout + said.stderr)
+    return found and found.group()
 
 
 def environment_of_programs() -> dict[str, str]:
