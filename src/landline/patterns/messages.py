@@ -17,7 +17,7 @@ from ..protocol.session import Session
 from ..sessions.bare import BareSession
 from ..sessions.flow import RENEWED, RESTARTED, BareFlow
 from ..sessions.intake import NOTHING
-from ..sessions.turns import Turns
+from ..sessions.queueing import Queueing
 
 
 class Outcome(msgspec.Struct, frozen=True):
@@ -97,16 +97,15 @@ _encoded: Final = _Encoded()
 class Messages:
     """Messages over one flow of a session, by default that of its own."""
 
-    __slots__ = ("_bare", "_before", "_core", "_flow", "_held", "_is_own", "_turns", "_wanted")
+    __slots__ = ("_bare", "_before", "_core", "_flow", "_held", "_is_own", "_queue")
 
     def __init__(self, bare: BareSession, held: BareFlow | None = None) -> None:
         self._bare = bare
+        self._queue: Queueing | None = None
         self._core = bare.core
         self._held = bare.messages if held is None else held
         self._flow = self._held.core
         self._is_own = held is None
-        self._turns: Turns | None = None
-        self._wanted = 0  # bytes, by whoever came last to wait for room
         self._before: list[tuple[Session, Flow]] = []
         if held is None:
             bare.on_renewed.append(self._renew)
@@ -125,11 +124,11 @@ class Messages:
 
     async def _wait_for_room(self, value: Any) -> None:
         # What cannot be sent is told at once, not after the wait.
-        self._wanted = HEADER.size + len(encode_data(value, self._core.max_message)[1])
+        _, payload = encode_data(value, self._core.max_message)
         self._bare.on_limit(self._core.full_limit(self._flow), "a sender waits for room")
-        if self._turns is None:
-            self._turns = Turns(self._room_for, self._watch)
-        await self._turns.take()
+        if self._queue is None:
+            self._queue = Queueing(self._room_for, self._watch)
+        await self._queue.take(HEADER.size + len(payload))
 
     def _room_for(self) -> int:
         """Return how many of those who wait for room may go on: all of them when there is nothing to wait for."""
@@ -138,9 +137,9 @@ class Messages:
             return MOST
         if not core.has_room_in(self._flow):
             return 0
-        if not self._is_own or core.pressure.is_on:
+        if self._queue is None or not self._is_own or core.pressure.is_on:
             return 1
-        by_size = (limits.outbox_bytes - core.outbox_bytes - 1) // self._wanted + 1
+        by_size = (limits.outbox_bytes - core.outbox_bytes - 1) // self._queue.wanted + 1
         return min(by_size, limits.outbox_messages - core.outbox_frames)
 
     def _watch(self) -> asyncio.Future[None]:

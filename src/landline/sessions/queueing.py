@@ -1,4 +1,4 @@
-"""Turns: many wait for something of which there is little, and as many go on as there is enough for, in the order in which they came."""
+"""Queueing: many wait for something of which there is little, and as many go on as there is enough for, in the order in which they came."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import heapq
 from collections.abc import Callable
 
 
-class Turns:
+class Queueing:
     """Those who wait. One of them watches, and lets in as many as there is enough for when it goes on.
 
     A signal would wake all of them whenever there is some, and all but a few would wait again: of thousands, that takes the square of their number.
@@ -16,6 +16,9 @@ class Turns:
     Args:
         enough_for: returns for how many there is enough now; each asks again when it is let in, so a guess will do where it is more than none.
         watch: returns what to await before it is worth to ask again.
+
+    Attributes:
+        wanted: how much of it whoever came last wants.
     """
 
     __slots__ = (
@@ -27,6 +30,7 @@ class Turns:
         "_place",
         "_waiting",
         "_watch",
+        "wanted",
     )
 
     def __init__(self, enough_for: Callable[[], int], watch: Callable[[], asyncio.Future[None]]) -> None:
@@ -38,9 +42,11 @@ class Turns:
         self._let_in = 0
         self._given_up = 0
         self._is_watched = False
+        self.wanted = 1
 
-    async def take(self) -> None:
+    async def take(self, wanted: int) -> None:
         """Return when it is our turn and there is enough."""
+        self.wanted = wanted
         self._place += 1
         place = self._place
         try:

@@ -1,4 +1,4 @@
-"""Turns: in order, as many as there is enough for, and nobody is forgotten, whoever gives up when."""
+"""Queueing: in order, as many as there is enough for, and nobody is forgotten, whoever gives up when."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ import random
 
 import pytest
 
+from landline.sessions.queueing import Queueing
 from landline.sessions.signal import Signal
-from landline.sessions.turns import Turns
 
 
 class Places:
@@ -20,14 +20,14 @@ class Places:
         self.taken: list[int] = []
         self.looks = 0
         self._guess = guess
-        self._turns = Turns(self.enough_for, self.signal.wait)
+        self.queue = Queueing(self.enough_for, self.signal.wait)
 
     def enough_for(self) -> int:
         self.looks += 1
         return max(1, round(self.free * self._guess)) if self.free else 0
 
     async def take(self, number: int) -> None:
-        await self._turns.take()
+        await self.queue.take(1)
         self.free -= 1
         assert self.free >= 0
         self.taken.append(number)
@@ -127,7 +127,7 @@ async def test_those_who_gave_up_are_forgotten() -> None:
         task.cancel()
         await asyncio.sleep(0)
 
-    assert len(places._turns._waiting) < 20
+    assert len(places.queue._waiting) < 20
 
 
 @pytest.mark.parametrize("guess", [0.0, 0.5, 1.0, 3.0])
