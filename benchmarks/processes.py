@@ -26,6 +26,8 @@ PRIORITY = -10
 """So that what else the machine does takes a tenth of the core, and not half of it."""
 _SAME_PLACES = 0x0040000
 """``ADDR_NO_RANDOMIZE`` of ``personality(2)``."""
+_ASK = 0xFFFFFFFF
+"""What has ``personality`` change nothing."""
 GOES_WITHIN = 15.0
 """Seconds that a server may take to go."""
 
@@ -78,14 +80,39 @@ def cores_for(count: int) -> list[int]:
     return sorted(os.sched_getaffinity(0))[:count]
 
 
-def _pin(core: int) -> None:
-    """Keep to one core, before others there as far as we may, and with as many files as the system lets us have.
+def fix_addresses() -> bool:
+    """Have the programs that this process becomes or starts have their code at the same addresses; return whether the system lets it.
 
-    All have their code at the same addresses. Two processes that take turns on a core, as no client and server that matter do, else throw
-    each other's predicted branches away: a round trip between two interpreters took 41 µs that way, and takes 30.
+    Two processes that take turns on a core, as no client and server that matter do, else throw each other's predicted branches away: a round trip
+    between two interpreters took 41 µs that way, and takes 30.
     """
-    with contextlib.suppress(OSError, AttributeError):  # Linux alone has it
-        ctypes.CDLL(None).personality(_SAME_PLACES)
+    personality = _personality()
+    return personality is not None and personality(personality(_ASK) | _SAME_PLACES) != -1
+
+
+def can_fix_addresses() -> bool:
+    """Return whether the system lets it, and leave this process as it was."""
+    personality = _personality()
+    before = personality(_ASK) if personality is not None else 0
+    try:
+        return fix_addresses()
+    finally:
+        if personality is not None:
+            personality(before)
+
+
+def _personality() -> Callable[[int], int] | None:
+    """Linux alone has it."""
+    try:
+        personality: Callable[[int], int] = ctypes.CDLL(None).personality
+    except (OSError, AttributeError):
+        return None
+    return personality
+
+
+def _pin(core: int) -> None:
+    """Keep to one core, before others there as far as we may, with as many files as the system lets us have, and our code at the usual addresses."""
+    fix_addresses()
     with contextlib.suppress(OSError):  # root alone may
         os.setpriority(os.PRIO_PROCESS, 0, PRIORITY)
     with contextlib.suppress(OSError, ValueError):  # macOS has no number for "all that you want"

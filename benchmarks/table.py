@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 
 from .jobs import JOBS
 from .peers.peer import Peer
+from .ratios import advantage, ratio
 from .targets import TARGETS, Target
 
 Figures = dict[str, dict[str, list[float]]]
@@ -18,11 +19,15 @@ HEAD = (
 )
 
 
-def table(figures: Figures, peers: list[Peer], targets: Sequence[Target] = TARGETS) -> Iterator[str]:
+def table(
+    figures: Figures, peers: list[Peer], targets: Sequence[Target] = TARGETS, *, is_short: bool = False
+) -> Iterator[str]:
     """Yield the lines. A ratio is bold where we are ahead; ↑ is more is better, ↓ less."""
     yield from HEAD
     for job, by_peer in figures.items():
-        name = f"{job}: {JOBS[job].unit} {'↑' if JOBS[job].is_more_better else '↓'}"
+        name = (
+            f"{JOBS[job].row(is_short=is_short)}: {JOBS[job].unit} {'↑' if JOBS[job].is_more_better else '↓'}"
+        )
         pairs = _pairs(by_peer, peers)
         first = pairs[0][1] if pairs else ""  # beside whom the target of a figure stands that is no ratio
         for own, other in pairs:
@@ -49,15 +54,15 @@ def price(figures: Figures, ours: str, bare: str) -> Iterator[str]:
     """Yield what a session costs above the same frames on a bare protocol, as a share of the time of each message."""
     for job, by_peer in figures.items():
         if ours in by_peer and bare in by_peer and JOBS[job].unit != "KiB":
-            ratio = statistics.median(by_peer[ours]) / max(statistics.median(by_peer[bare]), 1e-9)
-            share = (1 / max(ratio, 1e-9) if JOBS[job].is_more_better else ratio) - 1
+            found = ratio(by_peer[ours], by_peer[bare])
+            share = 1 / advantage(found, is_more_better=JOBS[job].is_more_better) - 1
             yield f"{job}: {share * 100:+,.0f} %"
 
 
 def ratios_of(by_peer: dict[str, list[float]], peers: list[Peer]) -> dict[str, float]:
     """Return the ratios of a job's medians, by their names."""
     return {
-        f"{own} ÷ {other}": statistics.median(by_peer[own]) / max(statistics.median(by_peer[other]), 1e-9)
+        f"{own} ÷ {other}": ratio(by_peer[own], by_peer[other])
         for own, other in _pairs(by_peer, peers)
         if other
     }
@@ -79,10 +84,9 @@ def _pairs(by_peer: dict[str, list[float]], peers: list[Peer]) -> list[tuple[str
 def _ratio(ours: list[float], theirs: list[float] | None, *, is_more_better: bool) -> str:
     if not theirs:
         return "–"
-    ratio = statistics.median(ours) / max(statistics.median(theirs), 1e-9)
-    is_ahead = ratio > 1 if is_more_better else ratio < 1
-    text = f"{ratio:,.2f}×"
-    return f"**{text}**" if is_ahead else text
+    found = ratio(ours, theirs)
+    text = f"{found:,.2f}×"
+    return f"**{text}**" if advantage(found, is_more_better=is_more_better) > 1 else text
 
 
 def _short(value: float) -> str:

@@ -11,14 +11,16 @@ from typing import Any
 
 import pytest
 
-from benchmarks import comparison
+from benchmarks import comparison, processes
+from benchmarks.__main__ import main
 from benchmarks.comparison import Comparison
 from benchmarks.jobs import JOBS
 from benchmarks.peers import OVER
+from benchmarks.peers import peer as module_of_peers
 from benchmarks.peers.peer import Peer
-from benchmarks.processes import PeerFailed
+from benchmarks.processes import PeerFailed, can_fix_addresses, fix_addresses
 from benchmarks.table import price, table
-from benchmarks.targets import TARGETS
+from benchmarks.targets import TARGETS, gate_table
 
 ROOT = Path(__file__).resolve().parents[1]
 CALLS = "calls, one after the other, 64 B"
@@ -105,12 +107,14 @@ def test_a_job_of_each_other_kind_runs(job: str) -> None:
 def test_rounds_are_interleaved_and_who_fails_is_left_out(
     measured: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """The others go on, the reason is told, and it is no failure of the run."""
+    """The others go on, each round another one is first, the reason is told, and it is no failure of the run."""
     assert Comparison(options()).run() == 0
 
     once = ["landline", "python-socketio", "grpcio", "rpyc", "nats-py"]
-    assert measured == [*once, *(name for name in once if name != "rpyc")]
-    assert f"left out: rpyc, {CALLS}: it fell over" in capsys.readouterr().out
+    assert measured == [*once, "python-socketio", "grpcio", "nats-py", "landline"]
+    told = capsys.readouterr().out
+    assert f"left out: rpyc, {CALLS}: it fell over" in told
+    assert "rounds:" not in told
 
 
 def test_when_ours_fails_the_run_has_failed(
@@ -139,6 +143,43 @@ def test_who_is_not_installed_is_left_out_by_name(
     assert run.run() == 0
     assert "grpcio" not in measured
     assert run.left_out["grpcio"].startswith("no such thing")
+
+    monkeypatch.setattr(Peer, "missing", lambda peer: "no such thing")
+    assert Comparison(options()).run() == 1
+
+
+def test_every_kind_of_work_is_said_where_peers_begin() -> None:
+    """And what a client of it must be able to do."""
+    kinds = {kind for peers in OVER.values() for peer in peers for kind in peer.plays}
+
+    assert not [kind for kind in kinds if f"``{kind}``" not in (module_of_peers.__doc__ or "")]
+    assert kinds == {job.kind for job in JOBS.values()}
+
+
+@pytest.mark.parametrize(
+    ("program", "said", "version"),
+    [
+        ("redis-server", "echo Redis server v=7.0.15 sha=00000000:0", "7.0.15"),
+        ("nats-server", "echo nats-server: v2.15.1", "2.15.1"),
+        ("mosquitto", "echo mosquitto version 2.0.11; exit 3", "2.0.11"),
+        ("ssh", "echo OpenSSH_9.2p1 Debian-2, OpenSSL 3.0.19 >&2", "9.2p1"),
+        ("ssh", "echo nothing that we know", None),
+        ("sh", "echo 1.2.3", None),
+    ],
+)
+def test_what_we_installed_is_found_first_and_asked_for_its_version(
+    program: str, said: str, version: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever the machine has of its own; what is there nowhere has none."""
+    folder = tmp_path / "bin"
+    folder.mkdir()
+    (folder / program).write_text(f"#!/bin/sh\n{said}\n", encoding="utf-8")
+    (folder / program).chmod(0o755)
+    monkeypatch.setattr(module_of_peers, "PACKAGES", tmp_path)
+
+    assert module_of_peers.find_program(program) == str(folder / program)
+    assert module_of_peers.version_of(program) == version
+    assert module_of_peers.version_of("not-there") is None
 
 
 def test_what_is_missing_is_named() -> None:
@@ -176,6 +217,25 @@ def test_ours_has_a_row_where_nobody_else_plays() -> None:
     assert transport == "|  | 0.75× | raw loop with TLS | 4.0 | our TLS alone: 3.0 |  |"
 
 
+def test_a_row_says_the_size_that_was_played() -> None:
+    """Wherever its name says one; the gate plays the short one."""
+    figures = {
+        "idle, 10,000 connections": {"landline": [12.0]},
+        "durable topic to 1,000, 64 in flight": {"landline": [10.0]},
+        "fan-out to 1,000": {"landline": [10.0]},
+    }
+
+    assert [line.partition(":")[0] for line in table(figures, OVER["tcp"], is_short=True)][2:] == [
+        "| idle, 1,000 connections",
+        "| durable topic to 100, 64 in flight",
+        "| fan-out to 1,000",
+    ]
+    assert [line.partition(":")[0] for line in table(figures, OVER["tcp"])][2:] == [
+        f"| {name}" for name in figures
+    ]
+    assert any(line.startswith("| idle, 1,000 connections |") for line in gate_table(figures))
+
+
 def test_the_price_of_a_session_is_a_share_of_the_time() -> None:
     """Whether a job's figure is a time or a rate."""
     figures = {
@@ -198,6 +258,25 @@ def test_a_picture_shows_where_we_are_ahead(
     assert "1.9×" in picture.read_text(encoding="utf-8")  # python-socketio: 15 letters beside our 8
 
 
+def test_a_file_with_tls_stands_first_beside_who_encrypts(
+    measured: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """And each way of ours has its name; the picture shows the first."""
+    picture = tmp_path / "ratios.svg"
+
+    assert Comparison(options(only="file, one core", svg=picture)).run() == 0
+
+    rows = [line for line in capsys.readouterr().out.splitlines() if "| scp |" in line]
+    assert [row.split(" | ")[4].partition(":")[0] for row in rows] == [
+        "landline send_file with TLS",
+        "landline stream with TLS",
+        "landline send_file",
+        "landline stream",
+    ]
+    assert rows[0].startswith("| file, one core: MB/s ↑ | **9.00×** | scp")
+    assert ">9×<" in picture.read_text(encoding="utf-8")
+
+
 def test_the_gate_measures_its_targets_alone_and_what_fails_once_more(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -216,11 +295,90 @@ def test_the_gate_measures_its_targets_alone_and_what_fails_once_more(
     monkeypatch.setattr(Peer, "missing", lambda _: None)
 
     assert Comparison(options(gate=True, rounds=None)).run() == 0
-    assert asked == ["landline", "grpcio"] * 10
+    assert sorted(asked) == ["grpcio"] * 10 + ["landline"] * 10
+    assert f"rounds: {CALLS}: landline 10, grpcio 10" in capsys.readouterr().out
 
     monkeypatch.setattr(comparison, "measure", lambda peer, *_, **__: 1.0)
     assert Comparison(options(gate=True, rounds=None)).run() == 1
     assert "**fails**" in capsys.readouterr().out
+
+
+def test_what_succeeded_is_kept_when_a_peer_falls_over_later(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """In the rounds that the gate gives once more, too: it is judged by those that there are."""
+    rounds: list[str] = []
+
+    def measure(peer: Peer, *_: Any, **__: Any) -> float:
+        rounds.append(peer.name)
+        if peer.name == "grpcio" and rounds.count("grpcio") > 7:
+            raise PeerFailed("it fell over")
+        return 1.0
+
+    monkeypatch.setattr(comparison, "measure", measure)
+    monkeypatch.setattr(Peer, "missing", lambda _: None)
+    run = Comparison(options(gate=True, rounds=None))
+
+    assert run.run() == 1
+    assert {name: len(values) for name, values in run.figures[CALLS].items()} == {"landline": 10, "grpcio": 7}
+    assert f"left out: grpcio, {CALLS}: it fell over (after 7 rounds)" in capsys.readouterr().out
+
+
+def test_the_gate_fails_where_its_floors_were_not_measured(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """And where nobody beside ours was."""
+    monkeypatch.setattr(comparison, "measure", lambda peer, *_, **__: 1.0)
+    monkeypatch.setattr(Peer, "missing", lambda peer: None if peer.is_ours else "not there")
+
+    for job in ("100 connections", CALLS):
+        assert Comparison(options(gate=True, only=job)).run() == 1
+    assert "0 of 1 targets were measured" in capsys.readouterr().out
+
+
+def test_targets_are_about_tcp(
+    measured: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Over another carrier nothing is judged by them: the gate is refused, and the file has none."""
+    for over, has_targets in (("tcp", True), ("websocket", False)):
+        account = tmp_path / over
+        assert Comparison(options(over=over, json=account)).run() == 0
+        assert bool(json.loads(account.read_text(encoding="utf-8"))["targets"]) is has_targets
+    monkeypatch.setattr(sys, "argv", ["benchmarks", "--gate", "--over", "websocket"])
+
+    with pytest.raises(SystemExit, match="2"):
+        main()
+    assert "over TCP" in capsys.readouterr().err
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="Linux alone has personality(2)")
+def test_measured_processes_have_their_code_at_the_same_addresses() -> None:
+    """What they start has, where the system lets it; and whoever only asks stays as it was."""
+    ask = "from pathlib import Path; print(Path('/proc/self/personality').read_text())"
+    before = Path("/proc/self/personality").read_text()
+    if not can_fix_addresses():
+        pytest.skip("the system does not let it")
+    plain, fixed = (
+        subprocess.check_output([sys.executable, "-c", ask], preexec_fn=first, text=True).strip()
+        for first in (None, fix_addresses)
+    )
+
+    assert plain == before.strip()
+    assert int(fixed, 16) == int(before, 16) | 0x0040000
+
+
+@pytest.mark.parametrize("refusal", [lambda _: -1, None])
+def test_a_system_that_does_not_let_addresses_be_fixed_is_named_before_the_table(
+    measured: list[str], refusal: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Refused, or unknown there."""
+    assert Comparison(options()).run() == 0
+    assert "random addresses" not in capsys.readouterr().out
+    monkeypatch.setattr(processes, "_personality", lambda: refusal)
+
+    assert Comparison(options()).run() == 0
+    head, _, _ = capsys.readouterr().out.partition("| work")
+    assert "random addresses" in head
 
 
 @pytest.mark.long

@@ -6,7 +6,7 @@ import pytest
 
 from benchmarks.jobs import JOBS
 from benchmarks.peers import OVER
-from benchmarks.targets import TARGETS, Target, gate_table, judged, wanted_of
+from benchmarks.targets import FLOORS, TARGETS, Target, gate_table, judged, lets_through, wanted_of
 
 MORE = Target("pipelined", "websockets", 9)
 LESS = Target("round trip", "websockets", 0.4)
@@ -34,11 +34,33 @@ def test_the_gate_is_at_seven_tenths(target: Target, ours: float, theirs: float,
     assert [found for *_, found in judged(figures, [target])] == [passes]
 
 
-def test_what_was_not_measured_passes() -> None:
-    """A peer that cannot be had is no failure of ours."""
+def test_a_peer_that_cannot_be_had_passes() -> None:
+    """It is no failure of ours; that ours was not measured is, and so it is of a floor, which can be had anywhere."""
     figures = {MORE.job: {"landline": [1.0]}}
+    floors = [Target(MORE.job, name, 1) for name in FLOORS]
 
-    assert [(measured, passes) for _, measured, passes in judged(figures, [MORE, LESS])] == [(None, True)] * 2
+    assert [(measured, passes) for _, measured, passes in judged(figures, [MORE])] == [(None, True)]
+    assert [passes for *_, passes in judged(figures, [LESS, ALONE, *floors])] == [False] * (2 + len(floors))
+
+
+@pytest.mark.parametrize(("there", "is_enough"), [(2, True), (1, False)])
+def test_with_fewer_than_half_of_its_targets_the_gate_says_nothing(there: int, is_enough: bool) -> None:
+    """However good those are."""
+    peers = ["websockets", "picows", "redis", "grpcio"]
+    figures = {MORE.job: {"landline": [100.0], **{peer: [1.0] for peer in peers[:there]}}}
+    targets = [Target(MORE.job, peer, 1) for peer in peers]
+
+    assert all(passes for *_, passes in judged(figures, targets))
+    assert lets_through(figures, targets) is is_enough
+    assert f"{there} of 4 targets were measured" in [*gate_table(figures, targets)][-1]
+
+
+def test_floors_are_peers_that_take_no_installation() -> None:
+    """But for a C compiler."""
+    for peer in OVER["tcp"]:
+        if peer.name in FLOORS:
+            assert not peer.modules and set(peer.programs) <= {"cc"}
+    assert {peer.name for peer in OVER["tcp"]} >= FLOORS
 
 
 def test_a_target_that_is_not_reached_is_printed_beside_what_was() -> None:

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
 from functools import partial
+from typing import Any
 
-from ..peers.peer import MESSAGE
+from ..peers.peer import MESSAGE, Listener, Publisher
 from .job import Connect, Job
 
 LONGEST = 5.0
@@ -38,7 +39,7 @@ async def slowest(connect: Connect, place: str, server: int, size: int) -> float
 async def _publish(publishers: int, connect: Connect, place: str, size: int) -> tuple[list[float], float]:
     waits: list[float] = []
     async with AsyncExitStack() as stack:
-        lines = [await stack.enter_async_context(connect(place)) for _ in range(publishers)]
+        lines: list[Publisher] = [await stack.enter_async_context(connect(place)) for _ in range(publishers)]
         await asyncio.gather(*(line.publish(MESSAGE) for line in lines))
         started = time.perf_counter()
 
@@ -62,16 +63,16 @@ def told(in_flight: int) -> Callable[[Connect, str, int, int], Awaitable[float]]
 async def _told(in_flight: int, connect: Connect, place: str, server: int, size: int) -> float:
     count = in_flight * 20
     async with AsyncExitStack() as stack:
-        publisher = await stack.enter_async_context(connect(place))
-        lines = [await stack.enter_async_context(connect(place)) for _ in range(size)]
+        publisher: Publisher = await stack.enter_async_context(connect(place))
+        lines: list[Listener] = [await stack.enter_async_context(connect(place)) for _ in range(size)]
         listening = [line.listen() for line in lines]
         await publisher.publish(MESSAGE)
         for each in listening:
             await anext(each)
 
-        async def listen(each: object) -> None:
+        async def listen(each: AsyncIterator[Any]) -> None:
             for _ in range(count):
-                await anext(each)  # type: ignore[call-overload]
+                await anext(each)
 
         async def speak() -> None:
             for _ in range(count // in_flight):
@@ -87,8 +88,17 @@ JOBS = [
     Job("durable, 10 publishers", "durable", acknowledged(10), "acked/s", True, 10_000, 500),
     Job("durable, 100 publishers", "durable", acknowledged(100), "acked/s", True, 30_000, 3_000),
     Job("durable, 100 publishers, the 99th of 100", "durable", slowest, "ms", False, 30_000, 3_000),
-    Job("durable topic to 1,000, 1 in flight", "durable topics", told(1), "k deliveries/s", True, 1_000, 100),
-    Job(
-        "durable topic to 1,000, 64 in flight", "durable topics", told(64), "k deliveries/s", True, 1_000, 100
+    *(
+        Job(
+            f"durable topic to 1,000, {count} in flight",
+            "durable topics",
+            told(count),
+            "k deliveries/s",
+            True,
+            1_000,
+            100,
+            is_named_by_size=True,
+        )
+        for count in (1, 64)
     ),
 ]

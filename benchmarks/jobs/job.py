@@ -24,3 +24,11 @@ class Job(NamedTuple):
     short_size: int
     cores: int = 1
     """For server and client together."""
+    is_named_by_size: bool = False
+    """Whether the name says the size."""
+
+    def row(self, *, is_short: bool) -> str:
+        """Return the name as it stands in a table, with the size that was played."""
+        if is_short and self.is_named_by_size:
+            return self.name.replace(f"{self.size:,}", f"{self.short_size:,}")
+        return self.name

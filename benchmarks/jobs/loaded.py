@@ -73,5 +73,5 @@ JOBS = [
     Job("fan-out to 100, one at a time", "fan-out", fan_out(100, 1), "k deliveries/s", True, 600, 200),
     Job("fan-out to 1,000", "fan-out", fan_out(1_000, 64), "k deliveries/s", True, 15, 6),
     Job("fan-out to 1,000, one at a time", "fan-out", fan_out(1_000, 1), "k deliveries/s", True, 100, 40),
-    Job("idle, 10,000 connections", "crowds", idle, "KiB", False, 10_000, 1_000),
+    Job("idle, 10,000 connections", "crowds", idle, "KiB", False, 10_000, 1_000, is_named_by_size=True),
 ]

@@ -26,6 +26,10 @@ OVER: dict[str, list[Peer]] = {
     "tcp": [
         landline.OVER_TCP,
         landline.OVER_TLS,
+        landline.SEND_FILE_OVER_TLS,
+        landline.STREAM_OVER_TLS,
+        landline.SEND_FILE,
+        landline.STREAM,
         floor.PEER,
         bare.BARE,
         bare.BARE_ON_ASYNCIO,

@@ -11,11 +11,13 @@ import struct
 from collections import deque
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, Final
 
 from .halls import COUNTS, Hall, Line
 from .load import framed, talking
 from .peer import MESSAGE, Peer, Play, Pourer
+
+_LENGTH: Final = struct.Struct("!I")
 
 # Messages...
 
@@ -23,8 +25,9 @@ from .peer import MESSAGE, Peer, Play, Pourer
 @asynccontextmanager
 async def serve_messages(tls: ssl.SSLContext | None = None) -> AsyncIterator[str]:
     def broadcast(everybody: list[_Bare], data: bytes) -> None:
+        frame = _LENGTH.pack(len(data)) + data
         for line in everybody:
-            line.write(data)
+            line.write_frame(frame)
 
     hall = Hall(broadcast)
 
@@ -81,7 +84,7 @@ class _Bare(asyncio.Protocol):
             data = self._buffer + data
         at, end = 0, len(data)
         while end - at >= 4:
-            stop = at + 4 + struct.unpack_from("!I", data, at)[0]
+            stop = at + 4 + _LENGTH.unpack_from(data, at)[0]
             if stop > end:
                 break
             self.message(data[at + 4 : stop])
@@ -100,9 +103,12 @@ class _Bare(asyncio.Protocol):
         self._can_write.set()
 
     def write(self, data: bytes) -> None:
+        self.write_frame(_LENGTH.pack(len(data)) + data)
+
+    def write_frame(self, frame: bytes) -> None:
         if not self._out:
             self._loop.call_soon(self._flush)
-        self._out.append(struct.pack("!I", len(data)) + data)
+        self._out.append(frame)
 
     def _flush(self) -> None:
         out, self._out = self._out, []

@@ -13,7 +13,7 @@ import landline
 
 from .halls import COUNTS, Hall, Line
 from .load import Talk, session, talking
-from .peer import MESSAGE, Caller, Calls, Copier, Peer, Play, Pourer, Publisher, Reader
+from .peer import MESSAGE, Caller, Calls, Copier, Listener, Peer, Play, Pourer, Reader
 from .secure import certified
 
 PIECE = 256 * 1024
@@ -154,7 +154,7 @@ async def serve_durable() -> AsyncIterator[str]:
 
 
 @asynccontextmanager
-async def connect_durable(place: str) -> AsyncIterator[Publisher]:
+async def connect_durable(place: str) -> AsyncIterator[Listener]:
     async with _connect(place) as session:
         yield _Publishing(session)
 
@@ -207,11 +207,46 @@ class _Pouring:
             raise ValueError("not all of it has come")
 
 
-# Files: a stream of pieces, which are written as they come.
+# Files as they are meant to be sent: hashed, brought to the disk, and gone on with wherever they stopped.
 
 
 @asynccontextmanager
 async def serve_files(*, is_secure: bool = False) -> AsyncIterator[str]:
+    with tempfile.TemporaryDirectory() as folder:
+
+        async def take(session: landline.Session) -> None:
+            async with session.files() as offers:
+                async for offer in offers:
+                    await offer.accept(folder)
+
+        async with (
+            _certificate(is_secure=is_secure) as tls,
+            landline.serve(take, "tcp://127.0.0.1:0", tls=tls) as listening,
+        ):
+            yield _place(listening, tls)
+
+
+@asynccontextmanager
+async def connect_files(place: str) -> AsyncIterator[Copier]:
+    yield _Sending(place)
+
+
+class _Sending:
+    def __init__(self, place: str) -> None:
+        self._place = place
+
+    async def copy(self, source: Path, name: str) -> None:
+        async with _connect(self._place) as session:
+            sent = await session.send_file(source, name=name)
+        if sent.name != name:
+            raise ValueError("it has another name there")
+
+
+# Files without that: a stream of pieces, which are written as they come.
+
+
+@asynccontextmanager
+async def serve_uploads(*, is_secure: bool = False) -> AsyncIterator[str]:
     async with _certificate(is_secure=is_secure) as tls:
         server = landline.Server(tls=tls)
         with tempfile.TemporaryDirectory() as folder:
@@ -229,11 +264,11 @@ async def serve_files(*, is_secure: bool = False) -> AsyncIterator[str]:
 
 
 @asynccontextmanager
-async def connect_files(place: str) -> AsyncIterator[Copier]:
-    yield _Copying(place)
+async def connect_uploads(place: str) -> AsyncIterator[Copier]:
+    yield _Uploading(place)
 
 
-class _Copying:
+class _Uploading:
     def __init__(self, place: str) -> None:
         self._place = place
 
@@ -257,7 +292,6 @@ OVER_TCP = Peer(
         "durable": Play(serve_durable, connect_durable),
         "durable topics": Play(serve_durable, connect_durable),
         "bulk": Play(serve_bulk, connect_bulk),
-        "files": Play(serve_files, connect_files),
     },
     is_ours=True,
 )
@@ -266,7 +300,6 @@ OVER_TLS = Peer(
     {
         "messages with TLS": Play(partial(serve_messages, "tls"), connect_messages),
         "bulk with TLS": Play(partial(serve_bulk, is_secure=True), connect_bulk),
-        "files": Play(partial(serve_files, is_secure=True), connect_files),
     },
     is_ours=True,
 )
@@ -279,3 +312,17 @@ OVER_WEBSOCKET = Peer(
     },
     is_ours=True,
 )
+
+# Beside scp, which encrypts: what does so too stands first.
+SEND_FILE_OVER_TLS = Peer(
+    "landline send_file with TLS",
+    {"files": Play(partial(serve_files, is_secure=True), connect_files)},
+    is_ours=True,
+)
+STREAM_OVER_TLS = Peer(
+    "landline stream with TLS",
+    {"files": Play(partial(serve_uploads, is_secure=True), connect_uploads)},
+    is_ours=True,
+)
+SEND_FILE = Peer("landline send_file", {"files": Play(serve_files, connect_files)}, is_ours=True)
+STREAM = Peer("landline stream", {"files": Play(serve_uploads, connect_uploads)}, is_ours=True)

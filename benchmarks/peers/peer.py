@@ -1,8 +1,8 @@
 """What a peer is: which kinds of work it plays, and for each how it serves and how a client of it connects.
 
-The kinds are ``messages`` (a ``Line``: see ``halls``), ``trips``, ``crowds`` and ``fan-out`` (a ``Talk`` for the load in C: see ``load``),
-``calls`` (a ``Caller``), ``streams`` (a ``Reader``), ``bulk`` and ``bulk with TLS`` (a ``Pourer``), ``files`` (a ``Copier``), ``durable`` (a
-``Publisher``). Each peer is set as its own documentation recommends for speed; where that is no default, its module says so.
+The kinds are ``messages`` and ``messages with TLS`` (a ``Line``: see ``halls``), ``trips``, ``crowds`` and ``fan-out`` (a ``Talk`` for the load in
+C: see ``load``), ``calls`` (a ``Caller``), ``streams`` (a ``Reader``), ``bulk`` and ``bulk with TLS`` (a ``Pourer``), ``files`` (a ``Copier``),
+``durable`` (a ``Publisher``), ``durable topics`` (a ``Listener``). Each peer is set as its own documentation recommends for speed; where that is no default, its module says so.
 """
 
 from __future__ import annotations
@@ -10,11 +10,13 @@ from __future__ import annotations
 import asyncio
 import importlib.util
 import os
+import re
 import shutil
-from collections.abc import Awaitable, Callable
+import subprocess
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Final, NamedTuple, Protocol
 
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGES = ROOT / ".cache" / "bench" / "packages"
@@ -46,6 +48,13 @@ class Publisher(Protocol):
         """Return when it is on the disk."""
 
 
+class Listener(Publisher, Protocol):
+    """One who is told as well what is published, from the first on."""
+
+    def listen(self) -> AsyncIterator[Any]:
+        """Subscribe."""
+
+
 class Pourer(Protocol):
     """One connection that takes all and gives nothing back."""
 
@@ -66,7 +75,7 @@ class Play(NamedTuple):
     serve: Callable[[], AbstractAsyncContextManager[str]]
     """Serves; gives the place to connect to."""
     connect: Callable[[str], AbstractAsyncContextManager[Any]]
-    """Connects a client; gives its ``Line``, ``Caller``, ``Pourer`` or ``Copier``."""
+    """Connects a client; gives what its kind of work takes."""
 
 
 class Peer(NamedTuple):
@@ -97,9 +106,32 @@ class Peer(NamedTuple):
 
 
 def find_program(name: str) -> str | None:
-    """Return where a program is: what we installed, or the machine's own."""
-    ours = f"{PACKAGES / 'bin'}:{DEBIAN / 'usr/sbin'}:{DEBIAN / 'usr/bin'}"
-    return shutil.which(name) or shutil.which(name, path=f"{ours}:/usr/sbin")
+    """Return where a program is: what we installed, else the machine's own."""
+    ours = [str(folder) for folder in (PACKAGES / "bin", DEBIAN / "usr/sbin", DEBIAN / "usr/bin")]
+    theirs = [os.environ.get("PATH", os.defpath), "/usr/sbin"]
+    return shutil.which(name, path=os.pathsep.join([*ours, *theirs]))
+
+
+VERSIONS: Final = {
+    "redis-server": ("redis-server", "--version"),
+    "mosquitto": ("mosquitto", "-h"),
+    "nats-server": ("nats-server", "--version"),
+    "ssh": ("OpenSSH", "-V"),
+}
+"""By program: what it is called, and how it is asked for its version."""
+
+
+def version_of(program: str) -> str | None:
+    """Return what a program says that its version is; None of one that is not there, or not in ``VERSIONS``."""
+    path = find_program(program)
+    if path is None or program not in VERSIONS:
+        return None
+    asked = [path, VERSIONS[program][1]]
+    said = subprocess.run(
+        asked, capture_output=True, text=True, timeout=10, check=False, env=environment_of_programs()
+    )
+    found = re.search(r"\d+\.\d[\w.]*", said.stdout + said.stderr)
+    return found and found.group()
 
 
 def environment_of_programs() -> dict[str, str]:

@@ -6,7 +6,7 @@ import logging
 
 import pytest
 
-from landline.cli.piping import keep_freed_memory, pipe_address, show_steps
+from landline.cli.piping import pipe_address, show_steps
 from landline.settings import Settings
 
 
@@ -41,22 +41,3 @@ def test_verbose_shows_sockets_and_sessions() -> None:
     finally:
         for logger, level in zip(loggers, before, strict=True):
             logger.setLevel(level)
-
-
-@pytest.mark.limit("cli.kept_memory")
-def test_memory_is_kept_where_the_c_library_can(monkeypatch: pytest.MonkeyPatch) -> None:
-    """And elsewhere a pipe works as well, only slower."""
-    told: list[tuple[int, int]] = []
-
-    class Glibc:
-        @staticmethod
-        def mallopt(name: int, value: int) -> int:
-            told.append((name, value))
-            return 1
-
-    monkeypatch.setattr("ctypes.CDLL", lambda _: Glibc)
-    keep_freed_memory()
-    monkeypatch.setattr("ctypes.CDLL", lambda _: object())
-    keep_freed_memory()
-
-    assert [name for name, _ in told] == [-3, -1]

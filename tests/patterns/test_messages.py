@@ -13,6 +13,7 @@ from landline.errors import DataError, Full, SessionClosed, SessionInterrupted, 
 from landline.limits import Limits
 from landline.patterns.messages import ACKED, MessageReceipt, Messages, Outcome
 from landline.protocol.codec import BYTES, PACKED
+from landline.protocol.credit import Pressure
 from landline.protocol.events import PeerClosed
 from landline.protocol.flow import Flow
 from landline.protocol.frames import HEADER, CloseCode
@@ -101,11 +102,88 @@ async def test_who_waits_again_asks_again(bare: BareSession) -> None:
     bare.core.data_to_send(0.0, 1 << 20)
     bare.core.receive_ack(1, 0)
     bare.room.wake()
-    await asyncio.sleep(0)
+    for _ in range(2):  # the first of them lets the other in
+        await asyncio.sleep(0)
 
     assert [each.done() for each in waiting] == [True, False]
     assert bare.core.messages.wanted == 5
     waiting[1].cancel()
+
+
+def make_room(bare: BareSession, count: int) -> None:
+    """The peer has so many more."""
+    bare.core.data_to_send(0.0, 1 << 20)
+    bare.core.receive_ack(bare.core.sent - bare.core.outbox_frames + count, 0)
+    bare.room.wake()
+
+
+async def test_of_many_who_wait_as_many_go_on_as_there_is_room_for(
+    bare: BareSession, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In order, and the others are left in peace: with thousands it would take the square of their number."""
+    messages = Messages(bare)
+    bare.core.attach(0)
+    for number in range(4):
+        messages.send_nowait(number)
+    has_room_in = bare.core.has_room_in
+    asks = 0
+
+    def count_asks(_: object, flow: Flow) -> bool:
+        nonlocal asks
+        asks += 1
+        return has_room_in(flow)
+
+    waiting = [asyncio.ensure_future(messages.send(number)) for number in range(4, 1004)]
+    await asyncio.sleep(0)
+    monkeypatch.setattr(type(bare.core), "has_room_in", count_asks)
+    for done in range(4, 1004, 4):
+        make_room(bare, 4)
+        for _ in range(3):
+            await asyncio.sleep(0)
+
+        assert [each.done() for each in waiting[done - 4 : done + 1]] == ([True] * 4 + [False])[: 1004 - done]
+
+    assert asks < 3 * len(waiting)
+
+
+async def test_those_who_wait_go_on_with_a_new_life_of_the_server(bare: BareSession) -> None:
+    """As far as there is room in it, all of them in the end; and of another session's end all are told at once."""
+    messages = Messages(bare)
+    for number in range(4):
+        messages.send_nowait(number)
+    waiting = [asyncio.ensure_future(messages.send(number)) for number in range(4, 24)]
+    await asyncio.sleep(0)
+    bare.renew(Session(bare.limits, peer_window=1 << 18, peer_max_message=10))
+    for _ in range(3):
+        await asyncio.sleep(0)
+    assert [each.done() for each in waiting] == [True] * 4 + [False] * 16
+    bare.lose(CloseCode.EXPIRED, "over")
+    for _ in range(3):
+        await asyncio.sleep(0)
+
+    results = await asyncio.gather(*waiting[4:], return_exceptions=True)
+    assert [type(result) for result in results] == [SessionLost] * 16
+
+
+async def test_those_who_wait_go_on_when_memory_is_no_longer_short() -> None:
+    """It had held them back though their own outbox had room; they take it one after the other."""
+    limits = Limits(max_message=10_000, memory=100_000)
+    pressure = Pressure(limits.memory)
+    state = Session(limits, peer_window=1 << 18, peer_max_message=10_000, pressure=pressure)
+    bare = BareSession(state, session_id=b"i" * 16, principal="", limits=limits)
+    messages = Messages(bare)
+    pressure.used = 100_000
+    messages.send_nowait(bytes(5000))
+    assert pressure.holds_back(state)
+    waiting = [asyncio.ensure_future(messages.send(number)) for number in range(3)]
+    await asyncio.sleep(0)
+    assert not any(each.done() for each in waiting)
+    pressure.used -= 100_000
+    pressure.eased()
+    for _ in range(4):
+        await asyncio.sleep(0)
+
+    assert all(each.done() for each in waiting)
 
 
 async def test_who_closes_sends_and_receives_no_more(bare: BareSession) -> None:

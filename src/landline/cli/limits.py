@@ -20,9 +20,7 @@ class CliLimits:
     cancel_timeout: float = limit(
         2.0, "seconds", "that a cancelled program has to restore the terminal and go; then it is left"
     )
-    kept_memory: int = limit(
-        32 << 20, "bytes", "freed buffers that a pipe keeps at hand, so that they are not asked for again"
-    )
+    kept_memory: int = limit(32 << 20, "bytes", "freed buffers that a pipe has the C library keep at hand")
 
 
 CLI: Final = CliLimits()

@@ -143,6 +143,11 @@ class TransportLimits:
         "bytes",
         "one read of a session's line, whose credit bounds what comes; all of a thread are read into one buffer",
     )
+    kept_memory: int = limit(
+        8 << 20,
+        "bytes",
+        "freed buffers that the C library keeps at hand, so that they are not asked for again",
+    )
     linger: float = limit(
         2.0, "seconds", "for the peer to end its direction after we ended ours; then a reset"
     )

@@ -62,8 +62,8 @@ class Limits:
     memory: int = limit(
         256 << 20,
         "bytes",
-        "in the inboxes, outboxes and unfinished frames of all sessions of a server together; then credit is withheld, senders"
-        " wait, and lines of the largest unfinished frames go; what was granted before may still come: a window and a message"
+        "in the inboxes, outboxes and unfinished frames of all sessions of a server together, what many are told counted for each"
+        " of them though it is held once; then credit is withheld, senders wait, and lines of the largest unfinished frames go; what was granted before may still come: a window and a message"
         " for each session",
         most=1 << 50,
     )

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Generator, Sequence
 from typing import Any, Final, Literal
 
 import msgspec
 
 from ..errors import FlowReset, Full, LandlineError, ProtocolError, SessionClosed, SessionInterrupted
+from ..limits import MOST
 from ..protocol.codec import BYTES, encode_data
 from ..protocol.flow import Flow
 from ..protocol.frames import HEADER, LARGE, CloseCode, DataFrame, encode_data_frame
@@ -15,6 +17,7 @@ from ..protocol.session import Session
 from ..sessions.bare import BareSession
 from ..sessions.flow import RENEWED, RESTARTED, BareFlow
 from ..sessions.intake import NOTHING
+from ..sessions.queueing import Queueing
 
 
 class Outcome(msgspec.Struct, frozen=True):
@@ -94,10 +97,11 @@ _encoded: Final = _Encoded()
 class Messages:
     """Messages over one flow of a session, by default that of its own."""
 
-    __slots__ = ("_bare", "_before", "_core", "_flow", "_held", "_is_own")
+    __slots__ = ("_bare", "_before", "_core", "_flow", "_held", "_is_own", "_queue")
 
     def __init__(self, bare: BareSession, held: BareFlow | None = None) -> None:
         self._bare = bare
+        self._queue: Queueing | None = None
         self._core = bare.core
         self._held = bare.messages if held is None else held
         self._flow = self._held.core
@@ -119,11 +123,28 @@ class Messages:
         return self._send(value)
 
     async def _wait_for_room(self, value: Any) -> None:
-        encode_data(value, self._core.max_message)  # what cannot be sent is told at once, not after the wait
+        # What cannot be sent is told at once, not after the wait.
+        _, payload = encode_data(value, self._core.max_message)
         self._bare.on_limit(self._core.full_limit(self._flow), "a sender waits for room")
-        while not self._core.has_room_in(self._flow) and self._why_unwritable() is None:
-            self._core.ask(self._flow)  # what the peer has is told without waiting for company
-            await self._bare.room.wait()
+        if self._queue is None:
+            self._queue = Queueing(self._room_for, self._watch)
+        await self._queue.take(HEADER.size + len(payload))
+
+    def _room_for(self) -> int:
+        """Return how many of those who wait for room may go on: all of them when there is nothing to wait for."""
+        core, limits = self._core, self._core.limits
+        if self._why_unwritable() is not None:
+            return MOST
+        if not core.has_room_in(self._flow):
+            return 0
+        if self._queue is None or not self._is_own or core.pressure.is_on:
+            return 1
+        by_size = (limits.outbox_bytes - core.outbox_bytes - 1) // self._queue.wanted + 1
+        return min(by_size, limits.outbox_messages - core.outbox_frames)
+
+    def _watch(self) -> asyncio.Future[None]:
+        self._core.ask(self._flow)  # what the peer has is told without waiting for company
+        return self._bare.room.wait()
 
     def send_nowait(self, value: Any) -> Receipt:
         """Queue a message now or raise."""

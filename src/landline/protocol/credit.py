@@ -32,6 +32,8 @@ class Relieved(Protocol):
 class Pressure:
     """Counts what many sessions hold together, in bytes, against one limit.
 
+    A frame that the outboxes of many share counts for each of them: who held it last cannot be told when one lets go of it, and too much is the safe side.
+
     Attributes:
         used: what they hold, in inboxes, outboxes and unfinished frames; whoever adds to it or takes from it writes it here.
         unfinished: the part of it that is in unfinished frames.

@@ -1,6 +1,6 @@
 """The receiving half of a session: what arrived and was not yet taken, and whether the peer is to be told.
 
-``received`` counts the peer's frames over the whole life of the session, as ``sent`` counts ours.
+What counts as received lies here, bounded by credit; the program may not have seen it. That it is done with it is told apart, as handled, for each flow.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ class Inbox(Outbox):
     """What one end of a session receives, over the half that it sends.
 
     Attributes:
-        received: how many of the peer's counted frames arrived.
+        received: how many of the peer's counted frames arrived, over the whole life of the session, as ``sent`` counts ours.
         inbox_bytes: the cost of what was received and not yet taken, in all flows.
         unfinished: the bytes that are here of a frame that is still arriving.
         ack_due_at: when the peer is told what arrived and was handled, at the latest.

@@ -24,7 +24,7 @@ _TURN: Final = 16 << 10
 
 
 class Outbox:
-    """What one end of a session sends. ``Session`` adds the other half.
+    """What one end of a session sends. ``Inbox`` adds what it receives, ``Session`` what it tells the peer.
 
     Attributes:
         wake: called when there is something to write; the driver sets it and writes once per tick of its loop.

@@ -1,7 +1,6 @@
 """The session's own state, which outlives connections: what is told to the peer, over what is sent (``outbox``) and received (``inbox``).
 
-``received`` counts the peer's frames over the whole life of the session, as ``sent`` counts ours. Whatever a count says that cannot be is
-a ``miscount`` and ends the session: never a guess.
+Whatever a count says that cannot be is a ``miscount`` and ends the session: never a guess.
 """
 
 from __future__ import annotations

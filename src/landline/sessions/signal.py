@@ -7,8 +7,8 @@ from typing import Final
 
 _MANY: Final = 8
 
-_NOBODY: Final[list[asyncio.Future[None]]] = []
-"""Never filled: each session has several signals, most of which nobody waits for, and hardly any more than one."""
+_NOBODY: Final = ()
+"""One for all: each session has several signals, most of which nobody waits for, and hardly any more than one."""
 
 
 class Signal:
@@ -19,7 +19,7 @@ class Signal:
     def __init__(self) -> None:
         self._first: asyncio.Future[None] | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._others = _NOBODY
+        self._others: list[asyncio.Future[None]] | tuple[()] = _NOBODY
         self._sweep_at = _MANY
 
     def wait(self) -> asyncio.Future[None]:

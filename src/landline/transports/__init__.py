@@ -2,7 +2,7 @@
 
 ``address`` says where, ``base`` what a transport is and guarantees; ``stream`` is any stream socket on asyncio, which ``tcp`` and ``unix``
 open and ``listener`` accepts (``tcp_listener`` binds for the former), and ``memory`` is the same without a socket. ``tls`` and ``websocket`` are
-transports over another one; ``certificates`` is what the former shows and takes. ``listening`` is about what one process leaves to the next.
+transports over another one; ``certificates`` is what the former shows and takes. ``listening`` is about what one process leaves to the next, ``freed_memory`` about what the C library does with what large messages leave.
 ``open_transport`` and ``open_listener`` choose by the address.
 """
 

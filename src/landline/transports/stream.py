@@ -16,6 +16,7 @@ from typing import Final, cast
 
 from ..limits import TRANSPORT
 from .base import LARGE, Accept, Borrower, Receiver, nothing
+from .freed_memory import keep_freed_memory
 
 log = logging.getLogger("landline.transports")
 
@@ -24,14 +25,6 @@ LINGER: Final = TRANSPORT.linger
 _AT_ONCE: Final = struct.pack("ii", 1, 0)
 
 HIGH_WATER: Final = TRANSPORT.backlog
-
-
-_LEARNT: Final = 4 << 20
-"""Bytes that are allocated and freed once, untouched, so that glibc learns that blocks of messages come and go.
-
-Until it has seen a large block freed, it gives the top of its heap back to the system as soon as 128 KiB of it are free (``mallopt(3)``,
-``M_TRIM_THRESHOLD``), and has the pages anew a moment later: large messages took twice as long. It may then keep up to twice this.
-"""
 
 
 class _Reading(threading.local):
@@ -44,7 +37,6 @@ class _Reading(threading.local):
     def __init__(self) -> None:
         self.wide = memoryview(bytearray(TRANSPORT.session_read))
         self.narrow = self.wide[: TRANSPORT.read]
-        bytes(_LEARNT)
 
 
 _reading = _Reading()
@@ -81,6 +73,7 @@ class StreamTransport(asyncio.BufferedProtocol):
         self._is_closing = False
         self._has_ended = False
         self._has_said_all = False
+        keep_freed_memory()
 
     # What the writer sees...
 
