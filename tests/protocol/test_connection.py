@@ -350,7 +350,7 @@ def test_events_come_once_per_chunk() -> None:
     for text in "ab":
         say(session, text)
     connection.data_to_send(0.0)
-    session.is_room_wanted = True
+    session.lacks_room = True
     frames = encode_frame(FrameType.TEXT, 0, b"x") * 3
     acks = encode_frame(FrameType.ACK, 0, COUNTS.pack(2, 3)) + encode_frame(
         FrameType.HANDLED, 0, COUNT.pack(2)

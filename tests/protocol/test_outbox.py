@@ -180,7 +180,7 @@ def test_frames_of_a_flow_have_their_own_count() -> None:
 def test_what_is_written_of_a_flow_makes_room_in_it() -> None:
     """Whether the peer has received it or not; of the messages only what it has received."""
     session, (flow,) = talking(1)
-    session.is_room_wanted = True
+    session.lacks_room = True
     put(session, session.messages, "a")
     session.data_to_send(0.0, ALL)
     assert not session.made_room

@@ -40,7 +40,7 @@ def take_news(session: Session, events: list[Event]) -> None:
         events += [FlowOpened(flow.number, flow.purpose) for flow in session.opened]
         session.opened = EMPTY_LIST
     if session.made_room:
-        session.made_room = session.is_room_wanted = False
+        session.made_room = session.lacks_room = False
         events.append(_ROOM_MADE)
     if session.stall.is_on and not session.stall.is_told:
         session.stall.is_told = True

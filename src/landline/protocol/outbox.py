@@ -33,14 +33,14 @@ class Outbox:
         outbox_bytes, outbox_frames: what was sent and not yet received by the peer; of flows besides the messages only what was written.
         filled: the flows besides the messages that have something to write, by number.
         stall: who waits for whose credit.
-        is_room_wanted: somebody was told that there is no room, and is to be told when some is made.
+        lacks_room: somebody was told that there is no room, and is to be told when some is made.
         made_room: some was made, and nobody was told yet.
         is_cut_short: ``data_to_send`` stopped at its budget.
     """
 
     __slots__ = (
         "_about", "_about_unreceived", "_ending", "_flows", "_is_woken", "_replay", "_replaying", "_turn",
-        "_written", "filled", "is_cut_short", "is_room_wanted", "limits", "made_room", "messages", "on_room", "outbox_bytes",
+        "_written", "filled", "is_cut_short", "lacks_room", "limits", "made_room", "messages", "on_room", "outbox_bytes",
         "outbox_frames", "pressure", "sent", "stall", "wake",
     )  # fmt: skip
 
@@ -56,7 +56,7 @@ class Outbox:
         self.sent = 0
         self.outbox_bytes = 0
         self.outbox_frames = 0
-        self.is_room_wanted = False
+        self.lacks_room = False
         self.made_room = False
         self.is_cut_short = False
         self._replay: list[DataFrame] = EMPTY_LIST
@@ -107,7 +107,7 @@ class Outbox:
             and (flow.pending_bytes < FIRST_CREDIT or not self.pressure.holds_back(self))
         ):
             return True
-        self.is_room_wanted = True
+        self.lacks_room = True
         return False
 
     def full_limit(self, flow: Flow) -> str:
@@ -237,7 +237,7 @@ class Outbox:
         if flow.number != MESSAGES:
             self.outbox_frames += count
             self.outbox_bytes += size
-            self.made_room = self.is_room_wanted
+            self.made_room = self.lacks_room
             if not flow.pending:
                 del self.filled[flow.number]
         if flow.pending and flow.is_waiting:
@@ -289,7 +289,7 @@ class Outbox:
             self._about_unreceived -= sum(kind_of(frame) > LAST_DATA for frame in gone)
         self.outbox_frames -= count
         self.outbox_bytes -= size
-        self.made_room = self.is_room_wanted
+        self.made_room = self.lacks_room
         self.pressure.used -= size
         if self.pressure.is_on:
             self.pressure.eased()

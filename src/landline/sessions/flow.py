@@ -88,7 +88,7 @@ class BareFlow:
     def takes_more(self) -> bool:
         """Whether little of it waits to be written: who has much to send keeps that to itself, and may still change its mind."""
         if self.core.pending_bytes >= PENDING:
-            self._session.is_room_wanted = True
+            self._session.lacks_room = True
             return False
         return self.why_unwritable() is None and self._session.has_room_in(self.core)
 

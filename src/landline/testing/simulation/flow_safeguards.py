@@ -131,6 +131,6 @@ FLOW_ABLATIONS: tuple[Ablation, ...] = (
     Ablation("a flow is forgotten when one end is through", ((Flow, "is_over", property(_forget_at_our_end)),)),
     Ablation("totals of a flow before its OPEN", ((Flows, "begin", _tell_of_the_unheard),)),
     Ablation("the end of a flow overtakes its data", ((Session, "end_flow", _end_before_the_data),)),
-    Ablation("room that is made is told nobody", ((Outbox, "is_room_wanted", property(_unwanted, _forget_wish)),)),
+    Ablation("room that is made is told nobody", ((Outbox, "lacks_room", property(_unwanted, _forget_wish)),)),
     Ablation("frames about flows are not counted", ((Inbox, "_receive_about", _receive_without_counting),)),
 )  # fmt: skip

@@ -19,7 +19,7 @@ def is_writable(flow: Flow) -> bool:
 def takes_more(core: Session, flow: Flow) -> bool:
     """Whether little of it waits to be written."""
     if flow.pending_bytes >= _PENDING:
-        core.is_room_wanted = True
+        core.lacks_room = True
         return False
     return is_writable(flow) and core.has_room_in(flow)
 
