@@ -31,7 +31,7 @@ static enum phase phase = OPENING;
 static int poll_fd, port;
 static uint64_t line_count = 1, count = 1, answer, delivery;
 static struct greeting greeting, speaker_greeting;
-static struct text hello, say, order, bye;
+static struct text hello, say, order, bye, opening, speaker_opening;
 
 static struct line *all;
 static uint64_t opened, ready, begun, done, waiting;
@@ -86,6 +86,8 @@ static void open_line(struct line *line) {
         .sin_family = AF_INET, .sin_port = htons((uint16_t)port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     int yes = 1;
     *line = (struct line){.greeting = speaker_greeting.steps && line == all ? &speaker_greeting : &greeting};
+    if (opening.size)
+        line->opening = line == all ? &speaker_opening : &opening;
     line->fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
     if (line->fd < 0 || (connect(line->fd, (struct sockaddr *)&address, sizeof address) && errno != EINPROGRESS))
         die("connect");
@@ -257,7 +259,10 @@ static double fan(uint64_t rounds) {
         waiting = line_count - 1;
         for (uint64_t n = 1; n < line_count; n++)
             expect(&all[n], delivery);
-        speak(all, &order);
+        if (opening.size)
+            session_publish(all, &order, delivery);
+        else
+            speak(all, &order);
         while (waiting)
             turn();
     }
@@ -314,6 +319,8 @@ int main(int argc, char **argv) {
         else if (!strncmp(name, "greet=", 6)) add_step(&greeting, value);
         else if (!strncmp(name, "speaker=", 8)) add_step(&speaker_greeting, value);
         else if (!strncmp(name, "hello=", 6)) hello = unhex(value);
+        else if (!strncmp(name, "opening=", 8)) opening = unhex(value);
+        else if (!strncmp(name, "publisher=", 10)) speaker_opening = unhex(value);
         else if (!strncmp(name, "say=", 4)) say = unhex(value);
         else if (!strncmp(name, "order=", 6)) order = unhex(value);
         else if (!strncmp(name, "bye=", 4)) bye = unhex(value);

@@ -40,6 +40,7 @@ class Flow:
         ours, theirs: what each end has said about the flow, as bits of ``ENDED``, ``DONE`` and ``RESET``.
         reset: what the peer said when it abandoned the flow.
         pending, pending_bytes: whole frames that were never written to any transport.
+        together: where the pending begin with frames that many share, these in one piece; empty where it is not so.
         queued, sent: how many frames the program gave, and how many of them were written.
         has_large: a large frame may be among the pending.
         is_ending: END follows what is pending.
@@ -55,7 +56,7 @@ class Flow:
     __slots__ = (
         "asked", "credit", "granted", "handled", "handled_by_peer", "handled_told", "has_large", "inbox", "is_ending", "is_news",
         "number", "opened_at", "ours", "pending", "pending_bytes", "purpose", "queued", "reach",
-        "received", "received_cost", "reset", "sent", "sent_cost", "taken", "taken_cost", "theirs", "wanted", "window",
+        "received", "received_cost", "reset", "sent", "sent_cost", "taken", "taken_cost", "theirs", "together", "wanted", "window",
     )  # fmt: skip
 
     def __init__(self, number: int, window: int, credit: int, *, purpose: str = "") -> None:
@@ -69,6 +70,7 @@ class Flow:
         # Sending...
         self.pending: list[DataFrame] = []
         self.pending_bytes = 0
+        self.together = b""
         self.queued = 0
         self.sent = 0
         self.sent_cost = 0

@@ -6,7 +6,7 @@ received stays in the replay, and is written again, first, on the next transport
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Final
 
 from ..errors import ProtocolError
@@ -70,10 +70,14 @@ class Outbox:
 
     # The program sends...
 
-    def has_room_in(self, flow: Flow) -> bool:
+    def has_room_in(self, flow: Flow, more: int = 0) -> bool:
         """Whether a flow takes another message; one whose peer does not read fills itself and no other.
 
         Under pressure it takes little, and ``on_room`` is called when that is over.
+
+        Args:
+            flow: which.
+            more: the bytes of messages that it is given before that one; of flows besides the messages.
         """
         limits = self.limits
         if flow is self.messages:
@@ -88,11 +92,16 @@ class Outbox:
                 )
             )
         written = self.outbox_bytes - self.messages.pending_bytes
+        held, pressure = flow.pending_bytes + more, self.pressure
         return (
-            flow.pending_bytes < limits.flow_outbox
+            held < limits.flow_outbox
             and written < limits.outbox_bytes
             and self.outbox_frames - len(self.messages.pending) < limits.outbox_messages
-            and (flow.pending_bytes < FIRST_CREDIT or not self.pressure.holds_back(self))
+            and (
+                held < FIRST_CREDIT
+                or (pressure.used + more < pressure.limit and not pressure.is_on)
+                or not (more or pressure.holds_back(self))  # of several, each is asked about then
+            )
         )
 
     def full_limit(self, flow: Flow) -> str:
@@ -124,6 +133,21 @@ class Outbox:
             self._is_woken = True
             self.wake()
         return flow.queued - 1
+
+    def send_frames(self, flow: Flow, frames: Sequence[bytes], together: bytes) -> None:
+        """Queue whole data frames of a flow besides the messages, which others share; ``together`` is the same in one piece."""
+        if not flow.pending:
+            flow.together = together
+        size = len(together)
+        flow.pending += frames
+        flow.pending_bytes += size
+        flow.queued += len(frames)
+        if size >= LARGE:
+            flow.has_large = True
+        self.pressure.used += size
+        if not self._is_woken:
+            self._is_woken = True
+            self.wake()
 
     # Bytes go out...
 
@@ -199,12 +223,15 @@ class Outbox:
         frames = flow.pop(budget)
         count, size = len(frames), waiting - flow.pending_bytes
         self._replay += frames
-        if not flow.has_large:
+        together, flow.together = flow.together, b""
+        if together and size == len(together):
+            out.append(together)
+        elif not flow.has_large:
             out += frames  # type: ignore[arg-type]  # none of them is a large one
         else:
-            flow.has_large = bool(flow.pending)
             for frame in frames:
                 _add(out, frame)
+        flow.has_large = flow.has_large and bool(flow.pending)
         self.sent += count
         self._written += count
         if flow.number != MESSAGES:
@@ -264,6 +291,7 @@ class Outbox:
         """Let go of what waits in a flow that was abandoned."""
         self.pressure.used -= flow.pending_bytes
         flow.pending.clear()
+        flow.together = b""
         flow.pending_bytes = 0
         flow.is_ending = False
         self._ending.pop(flow.number, None)

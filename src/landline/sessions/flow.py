@@ -9,6 +9,7 @@ from typing import Final
 
 from ..errors import FlowEnded, FlowReset
 from ..limits import SESSION
+from ..protocol.feed import Frames
 from ..protocol.flow import ENDED, RESET, Flow
 from ..protocol.frames import DataFrame, ResetCode
 from ..protocol.handshake import Reset
@@ -98,12 +99,18 @@ class BareFlow:
         if self.why_unwritable() is None:
             self._session.send_frame(self.core, frame)
 
-    def offer(self, frame: DataFrame) -> bool:
-        """Queue a whole data frame of this flow if it takes more; return whether it did."""
-        takes = self.takes_more
-        if takes:
-            self._session.send_frame(self.core, frame)
-        return takes
+    def offer(self, frames: Frames) -> bool:
+        """Queue whole data frames of this flow if it takes all of them, one after the other; return whether it did."""
+        core, each, together = self.core, frames.each, frames.together
+        before_last = len(together) - len(each[-1])
+        if (
+            core.pending_bytes + before_last < PENDING
+            and self.why_unwritable() is None
+            and self._session.has_room_in(core, before_last)
+        ):
+            self._session.send_frames(core, each, together)
+            return True
+        return False
 
     # The session tells...
 

@@ -16,9 +16,9 @@ def is_writable(flow: Flow) -> bool:
     return not (flow.is_ending or flow.ours & (ENDED | RESET) or flow.theirs & RESET)
 
 
-def takes_more(core: Session, flow: Flow) -> bool:
-    """Whether little of it waits to be written."""
-    return flow.pending_bytes < _PENDING and is_writable(flow) and core.has_room_in(flow)
+def takes_more(core: Session, flow: Flow, more: int = 0) -> bool:
+    """Whether little of it waits to be written, also after so many bytes more."""
+    return flow.pending_bytes + more < _PENDING and is_writable(flow) and core.has_room_in(flow, more)
 
 
 def say(end: End, flow: Flow, payload: bytes) -> None:
