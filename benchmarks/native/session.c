@@ -186,6 +186,17 @@ static void feed(struct line *line, const uint8_t *data, size_t size) {
     struct session *session = &line->session;
     while (size) {
         uint32_t length = 0, wanted = session->has_magic ? HEADER : MAGIC;
+        if (session->has_magic && !session->size && size >= HEADER) { /* most frames are whole */
+            memcpy(&length, data, 4);
+            length = ntohl(length);
+            if (length <= PAYLOAD && size >= HEADER + length) {
+                take(line, data, length);
+                data += HEADER + length;
+                size -= HEADER + length;
+                continue;
+            }
+            length = 0;
+        }
         if (session->has_magic && session->size >= HEADER) {
             memcpy(&length, session->frame, 4);
             length = ntohl(length);

@@ -7,6 +7,7 @@ from .flows import MESSAGES
 from .session import Session
 
 _MESSAGES_RECEIVED = MessagesReceived(MESSAGES)
+_ROOM_MADE = RoomMade()
 """By far the commonest: made once."""
 
 
@@ -32,8 +33,8 @@ def take_news(session: Session, events: list[Event]) -> None:
         events += [FlowOpened(flow.number, flow.purpose) for flow in session.opened]
         session.opened.clear()
     if session.made_room:
-        session.made_room = False
-        events.append(RoomMade())
+        session.made_room = session.lacks_room = False
+        events.append(_ROOM_MADE)
     if session.stall.is_on and not session.stall.is_told:
         session.stall.is_told = True
         events.append(Stalled())

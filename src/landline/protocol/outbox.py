@@ -31,14 +31,15 @@ class Outbox:
         sent: how many counted frames were written at least once.
         outbox_bytes, outbox_frames: what was sent and not yet received by the peer; of flows besides the messages only what was written.
         stall: who waits for whose credit.
-        made_room: the outbox became shorter, and nobody was told yet.
+        lacks_room: somebody found no room, and was not told of any since.
+        made_room: the outbox became shorter since then, and nobody was told yet.
         is_cut_short: ``data_to_send`` stopped at its budget.
     """
 
     __slots__ = (
         "_about", "_about_unreceived", "_ending", "_flows", "_is_woken", "_replay", "_replaying", "_turn",
-        "_written", "flows", "is_cut_short", "limits", "made_room", "messages", "on_room", "outbox_bytes",
-        "outbox_frames", "pressure", "sent", "stall", "wake",
+        "_written", "flows", "is_cut_short", "lacks_room", "limits", "made_room", "messages", "on_room",
+        "outbox_bytes", "outbox_frames", "pressure", "sent", "stall", "wake",
     )  # fmt: skip
 
     def __init__(
@@ -56,6 +57,7 @@ class Outbox:
         self.sent = 0
         self.outbox_bytes = 0
         self.outbox_frames = 0
+        self.lacks_room = False
         self.made_room = False
         self.is_cut_short = False
         self._replay: list[DataFrame] = []
@@ -71,7 +73,7 @@ class Outbox:
     # The program sends...
 
     def has_room_in(self, flow: Flow, more: int = 0) -> bool:
-        """Whether a flow takes another message; one whose peer does not read fills itself and no other.
+        """Whether a flow takes another message; one whose peer does not read fills itself and no other. Who finds no room is told of some.
 
         Under pressure it takes little, and ``on_room`` is called when that is over.
 
@@ -79,10 +81,10 @@ class Outbox:
             flow: which.
             more: the bytes of messages that it is given before that one; of flows besides the messages.
         """
-        limits = self.limits
+        limits, pressure = self.limits, self.pressure
         if flow is self.messages:
-            held, pressure = self.outbox_bytes, self.pressure
-            return (
+            held = self.outbox_bytes
+            if (
                 held < limits.outbox_bytes
                 and self.outbox_frames < limits.outbox_messages
                 and (
@@ -90,19 +92,23 @@ class Outbox:
                     or (pressure.used < pressure.limit and not pressure.is_on)
                     or not pressure.holds_back(self)
                 )
-            )
-        written = self.outbox_bytes - self.messages.pending_bytes
-        held, pressure = flow.pending_bytes + more, self.pressure
-        return (
-            held < limits.flow_outbox
-            and written < limits.outbox_bytes
-            and self.outbox_frames - len(self.messages.pending) < limits.outbox_messages
-            and (
-                held < FIRST_CREDIT
-                or (pressure.used + more < pressure.limit and not pressure.is_on)
-                or not (more or pressure.holds_back(self))  # of several, each is asked about then
-            )
-        )
+            ):
+                return True
+        else:
+            held = flow.pending_bytes + more
+            if (
+                held < limits.flow_outbox
+                and self.outbox_bytes - self.messages.pending_bytes < limits.outbox_bytes
+                and self.outbox_frames - len(self.messages.pending) < limits.outbox_messages
+                and (
+                    held < FIRST_CREDIT
+                    or (pressure.used + more < pressure.limit and not pressure.is_on)
+                    or not (more or pressure.holds_back(self))  # of several, each is asked about then
+                )
+            ):
+                return True
+        self.lacks_room = True
+        return False
 
     def full_limit(self, flow: Flow) -> str:
         """Return the name of the limit that keeps a flow from taking another message."""
@@ -237,7 +243,7 @@ class Outbox:
         if flow.number != MESSAGES:
             self.outbox_frames += count
             self.outbox_bytes += size
-            self.made_room = True
+            self.made_room = self.lacks_room
         if flow.pending and flow.is_waiting:
             self.stall.wait(flow)
         return size
@@ -282,7 +288,7 @@ class Outbox:
             self._about_unreceived -= sum(kind_of(frame) > LAST_DATA for frame in gone)
         self.outbox_frames -= count
         self.outbox_bytes -= size
-        self.made_room = True
+        self.made_room = self.lacks_room
         self.pressure.used -= size
         if self.pressure.is_on:
             self.pressure.eased()

@@ -14,6 +14,7 @@ from ..protocol.frames import CloseCode
 from ..protocol.states import Phase
 from ..transports import Transport
 from .alarms import alarms, begins_at
+from .turns import turns
 
 log = logging.getLogger("landline.sessions")
 
@@ -33,8 +34,8 @@ class Driver:
     """
 
     __slots__ = (
-        "_alarms", "_booked", "_due_at", "_is_over", "_is_scheduled", "_loop", "connection", "deliver",
-        "deliver_news", "gone", "has_crashed", "transport",
+        "_alarms", "_booked", "_due_at", "_is_over", "_is_scheduled", "_loop", "_want_turn", "connection",
+        "deliver", "deliver_news", "gone", "has_crashed", "transport",
     )  # fmt: skip
 
     def __init__(
@@ -46,6 +47,7 @@ class Driver:
         self.deliver_news: Callable[[Event], None] | None = None
         self._loop = asyncio.get_running_loop()
         self._alarms = alarms()
+        self._want_turn = turns().want
         self._booked: list[int] = []
         self._due_at = math.inf
         self._is_scheduled = False
@@ -64,7 +66,7 @@ class Driver:
         """Advance at the end of this tick of the loop, once."""
         if not self._is_scheduled:
             self._is_scheduled = True
-            self._loop.call_soon(self.advance)
+            self._want_turn(self)
 
     def advance(self) -> None:
         """Write what the connection wants sent, deliver its events, re-arm its timer."""

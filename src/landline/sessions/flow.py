@@ -88,11 +88,10 @@ class BareFlow:
     @property
     def takes_more(self) -> bool:
         """Whether little of it waits to be written: who has much to send keeps that to itself, and may still change its mind."""
-        return (
-            self.core.pending_bytes < PENDING
-            and self.why_unwritable() is None
-            and self._session.has_room_in(self.core)
-        )
+        if self.core.pending_bytes >= PENDING:
+            self._session.lacks_room = True
+            return False
+        return self.why_unwritable() is None and self._session.has_room_in(self.core)
 
     def put(self, frame: DataFrame) -> None:
         """Queue a whole data frame of this flow; nothing happens when it takes none any more. The caller has seen to the room."""
@@ -105,7 +104,8 @@ class BareFlow:
         before_last = len(together) - len(each[-1])
         if (
             core.pending_bytes + before_last < PENDING
-            and self.why_unwritable() is None
+            and self._reset is None
+            and not (core.is_ending or core.ours)
             and self._session.has_room_in(core, before_last)
         ):
             self._session.send_frames(core, each, together)

@@ -18,7 +18,10 @@ def is_writable(flow: Flow) -> bool:
 
 def takes_more(core: Session, flow: Flow, more: int = 0) -> bool:
     """Whether little of it waits to be written, also after so many bytes more."""
-    return flow.pending_bytes + more < _PENDING and is_writable(flow) and core.has_room_in(flow, more)
+    if flow.pending_bytes + more >= _PENDING:
+        core.lacks_room = True
+        return False
+    return is_writable(flow) and core.has_room_in(flow, more)
 
 
 def say(end: End, flow: Flow, payload: bytes) -> None:

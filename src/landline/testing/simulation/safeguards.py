@@ -398,7 +398,7 @@ ABLATIONS: tuple[Ablation, ...] = (
     Ablation("acked when received", ((Inbox, "receive", _receive_as_handled),)),
     Ablation("acked when taken", ((Inbox, "take", _take_as_handled),)),
     Ablation("unknown is called failed", ((Session, "end", _end_forgetting),)),
-    Ablation("the outbox has no bound", ((Outbox, "has_room_in", lambda self, flow: True),)),
+    Ablation("the outbox has no bound", ((Outbox, "has_room_in", lambda self, flow, more=0: True),)),
     Ablation("the sender minds no credit", ((Flow, "pop", _pop_without_credit),)),
     Ablation(
         "the receiver minds no credit",
