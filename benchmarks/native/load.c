@@ -16,6 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/random.h>
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
@@ -30,6 +31,7 @@ int is_session, is_web;
 static enum phase phase = OPENING;
 static int poll_fd, port;
 static uint64_t line_count = 1, count = 1, answer, delivery;
+static uint64_t outbox; /* bytes at the end of how a publisher opens its flow: its outbox, another one for each load */
 static struct greeting greeting, speaker_greeting;
 static struct text hello, say, order, bye, opening, speaker_opening;
 
@@ -321,6 +323,7 @@ int main(int argc, char **argv) {
         else if (!strncmp(name, "hello=", 6)) hello = unhex(value);
         else if (!strncmp(name, "opening=", 8)) opening = unhex(value);
         else if (!strncmp(name, "publisher=", 10)) speaker_opening = unhex(value);
+        else if (!strncmp(name, "outbox=", 7)) outbox = strtoull(value, NULL, 10);
         else if (!strncmp(name, "say=", 4)) say = unhex(value);
         else if (!strncmp(name, "order=", 6)) order = unhex(value);
         else if (!strncmp(name, "bye=", 4)) bye = unhex(value);
@@ -328,6 +331,8 @@ int main(int argc, char **argv) {
         else if (!strncmp(name, "web=", 4)) is_web = atoi(value);
         else die(name);
     }
+    if (outbox && getrandom(speaker_opening.data + speaker_opening.size - outbox, outbox, 0) != (ssize_t)outbox)
+        die("getrandom");
     if (!(all = calloc(line_count, sizeof *all)) || (poll_fd = epoll_create1(0)) < 0)
         die("memory");
     if (!strcmp(job, "connects")) {

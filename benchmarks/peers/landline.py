@@ -90,7 +90,11 @@ def talk(place: str) -> Talk:
 
 def _loaded(scheme: str) -> dict[str, Play]:
     play = Play(partial(serve_messages, scheme), talking(talk))
-    return {"trips": play, "crowds": play, "fan-out": Play(partial(serve_topic, scheme), talking(talk_of_topic))}
+    return {
+        "trips": play,
+        "crowds": play,
+        "fan-out": Play(partial(serve_topic, scheme), talking(talk_of_topic)),
+    }
 
 
 # What one publishes, told to all who subscribe...

@@ -57,7 +57,7 @@ class Talk(NamedTuple):
     opening: bytes = b""
     """The two frames that open a flow in which a session is told what is published."""
     publisher: bytes = b""
-    """Likewise, of whoever publishes; what it is to say is then its orders, in which the load writes the numbers."""
+    """Likewise, of whoever publishes; its orders are what it publishes, and the load writes its outbox and the numbers into them."""
 
     def arguments(self) -> list[str]:
         """Return what the program understands, but for orders and counts."""
@@ -68,7 +68,7 @@ class Talk(NamedTuple):
         }  # fmt: skip
         return [
             f"port={self.port}", f"answer={self.answer}", f"session={int(bool(self.hello))}", f"web={int(self.is_web)}",
-            *steps, *(f"{name}={text.hex()}" for name, text in texts.items()),
+            f"outbox={OUTBOX_ID_SIZE if self.publisher else 0}", *steps, *(f"{name}={text.hex()}" for name, text in texts.items()),
         ]  # fmt: skip
 
 
@@ -151,7 +151,7 @@ def topic(port: int, name: str, *, is_web: bool = False) -> Talk:
     return session(port, is_web=is_web)._replace(
         say=b"",
         opening=opening(SUBSCRIBE_PURPOSE, Subscribe(name, After.NOW)),
-        publisher=opening(PUBLISH_PURPOSE, Opening(b"\x01" * OUTBOX_ID_SIZE)),
+        publisher=opening(PUBLISH_PURPOSE, Opening(bytes(OUTBOX_ID_SIZE))),
         orders={count: frame * count for count in COUNTS.values()},
     )
 

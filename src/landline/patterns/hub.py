@@ -22,7 +22,7 @@ from ..errors import (
 from ..history import Gap, Position, Publication
 from ..limits import PROTOCOL, STORAGE, Limits
 from ..protocol.board import Board
-from ..protocol.feed import Entry, Feed, Run, fitting, frame_of
+from ..protocol.feed import Entry, Feed, Run, fitting, frame_of, most_data
 from ..protocol.handshake import clean_reason
 from ..protocol.intake import SEND_PURPOSE
 from ..protocol.publish import (
@@ -346,9 +346,7 @@ class Hub:
                 bare, flow, self._searches.in_turn(bare, after, partial(self._feed, selects))
             )
             fill = partial(self._fill, bare, flow, feed)
-            feed.take = partial(
-                _take, flow, flow.core.number, bare.core.max_message - PROTOCOL.publish_overhead
-            )
+            feed.take = partial(_take, flow, flow.core.number, most_data(bare.core.max_message))
             self._tell(feed, selects, fill)
             try:
                 fill()

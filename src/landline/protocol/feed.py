@@ -129,9 +129,9 @@ def frame_of(part: Part, number: int) -> bytes:
             return _frame(Mark(part.epoch, part.offset), number)
 
 
-def fits(data: bytes, most: int) -> bool:
-    """Whether a message of ``most`` bytes can carry a publication of this data."""
-    return len(data) + PROTOCOL.publish_overhead <= most
+def most_data(most: int) -> int:
+    """Return the most data of a publication that a message of ``most`` bytes can carry."""
+    return most - PROTOCOL.publish_overhead
 
 
 def fitting(part: Part, most: int, epoch: str) -> Part:
@@ -142,7 +142,7 @@ def fitting(part: Part, most: int, epoch: str) -> Part:
         most: the largest message that the subscriber takes, in bytes.
         epoch: of what is published now.
     """
-    if not isinstance(part, Entry | Publication) or fits(part.data, most):
+    if not isinstance(part, Entry | Publication) or len(part.data) <= most_data(most):
         return part
     end = Position(epoch, part.offset) if isinstance(part, Entry) else part.position
     return Gap(part.topic, Position(end.epoch, end.offset - 1), end, TOO_LARGE)
