@@ -71,6 +71,11 @@ async def test_a_flow_of_which_little_waits_takes_what_it_is_offered(ends: Ends)
     assert not other.offer(one)
     assert other.core.queued == 0
 
+    last = ends.client.open_flow("of an earlier life")
+    last.was_renewed()
+    assert not last.offer(one)
+    assert last.core.queued == 0
+
 
 @pytest.mark.parametrize(("size", "takes"), [(PENDING // 2 - 1, True), (PENDING // 2, False)])
 async def test_frames_are_taken_together_where_each_would_be(ends: Ends, size: int, takes: bool) -> None:

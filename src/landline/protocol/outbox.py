@@ -297,7 +297,6 @@ class Outbox:
         """Let go of what waits in a flow that was abandoned."""
         self.pressure.used -= flow.pending_bytes
         flow.pending.clear()
-        flow.together = b""
         flow.pending_bytes = 0
         flow.is_ending = False
         self._ending.pop(flow.number, None)

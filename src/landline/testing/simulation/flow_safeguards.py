@@ -11,6 +11,7 @@ from ...protocol.flows import Flows
 from ...protocol.frames import FrameType, ResetCode
 from ...protocol.handshake import Reset, decode_payload, encode_payload
 from ...protocol.inbox import Inbox
+from ...protocol.outbox import Outbox
 from ...protocol.session import Session
 from ...protocol.shortage import Shortage
 from .switched_off import Ablation
@@ -112,6 +113,10 @@ FLOW_ABLATIONS: tuple[Ablation, ...] = (
         ((Pressure, "eased", _never_relieved),),
         "the little that everybody is granted under pressure",
         "tests/protocol/test_credit.py",
+    ),
+    Ablation(
+        "who finds no room is told of none",
+        ((Outbox, "lacks_room", property(lambda outbox: False, lambda outbox, lacks: None)),),
     ),
     Ablation("the end of a flow is not called handled", ((Flows, "finish", _finish_silently),)),
     Ablation("a reset is not answered", ((Flows, "was_abandoned", _leave_unanswered),)),
