@@ -16,7 +16,7 @@ from landline.history import (
     Publication,
 )
 from landline.limits import PROTOCOL
-from landline.protocol.feed import MOST_QUEUED, Behind, Entry, Feed, Part, Run, fitting, frame_of
+from landline.protocol.feed import MOST_QUEUED, Behind, Bundle, Entry, Feed, Part, fitting, frame_of
 from landline.protocol.frames import FRAME_COST, HEADER, FrameType
 from landline.protocol.subscription import After, Place, encode
 from tests.protocol.lines import frames_of
@@ -97,13 +97,13 @@ def test_what_is_published_is_taken_at_once_where_nothing_waits_before_it() -> N
     taken: list[int] = []
     is_taking = True
 
-    def take(run: Run) -> bool:
+    def take(bundle: Bundle) -> bool:
         if is_taking:
-            taken.extend(entry.offset for entry in run.entries)
+            taken.extend(entry.offset for entry in bundle.entries)
         return is_taking
 
     def takes(feed: Feed, *offsets: int) -> bool:
-        return feed.takes(Run([Entry("t", offset, b"", Behind.HISTORY) for offset in offsets]))
+        return feed.takes(Bundle([Entry("t", offset, b"", Behind.HISTORY) for offset in offsets]))
 
     feed = Feed("t", at(4))
     feed.take = take
@@ -141,14 +141,14 @@ def test_what_is_published_is_taken_at_once_where_nothing_waits_before_it() -> N
 
 def test_what_is_published_is_only_taken_where_somebody_takes_it_and_all_before_it_was_told() -> None:
     """Who reads its publications itself has them queued; so has who still reads the log."""
-    run = Run([Entry("t", 1, b"", Behind.HISTORY)])
+    bundle = Bundle([Entry("t", 1, b"", Behind.HISTORY)])
 
-    assert not live().takes(run)
+    assert not live().takes(bundle)
     behind = Feed("t", at(0))
-    behind.take = lambda run: True
+    behind.take = lambda bundle: True
     behind.begin("e")
     assert told(behind) == [at(0)]
-    assert not behind.takes(run)
+    assert not behind.takes(bundle)
 
 
 def test_a_frame_is_made_once_for_all_whose_flows_have_one_number() -> None:
@@ -157,31 +157,31 @@ def test_a_frame_is_made_once_for_all_whose_flows_have_one_number() -> None:
     frame = frame_of(entry, 5)
 
     assert frame_of(entry, 5) is frame
-    assert Run([entry]).frames(5).together is frame
+    assert Bundle([entry]).frames(5).together is frame
     assert frames_of(frame_of(entry, 7)) == [(FrameType.BYTES, 7, frame[HEADER.size :])]
 
 
-def test_a_run_is_encoded_once_for_all_whose_flows_have_one_number() -> None:
+def test_a_bundle_is_encoded_once_for_all_whose_flows_have_one_number() -> None:
     """Each of its frames, and all of them in one piece."""
     entries = [Entry("t", offset, b"\x20data", Behind.HISTORY) for offset in (1, 2)]
-    run = Run(entries)
-    five, seven = run.frames(5), run.frames(7)
+    bundle = Bundle(entries)
+    five, seven = bundle.frames(5), bundle.frames(7)
 
-    assert run.frames(5) is five
+    assert bundle.frames(5) is five
     assert five.each == [entry.frame(5) for entry in entries]
     assert frames_of(five.together) == [frame for each in five.each for frame in frames_of(each)]
     assert [number for _, number, _ in frames_of(seven.together)] == [7, 7]
-    assert [one.entries for one in run.alone()] == [[entry] for entry in entries]
-    assert run.alone() is run.alone()
+    assert [one.entries for one in bundle.alone()] == [[entry] for entry in entries]
+    assert bundle.alone() is bundle.alone()
 
 
-def test_a_run_knows_its_largest_and_its_end() -> None:
+def test_a_bundle_knows_its_largest_and_its_end() -> None:
     """Whether it fits a message, and where a reader is that was told all of it."""
-    run = Run([Entry("t", offset, bytes(offset), Behind.HISTORY) for offset in (1, 9, 4)])
+    bundle = Bundle([Entry("t", offset, bytes(offset), Behind.HISTORY) for offset in (1, 9, 4)])
 
-    assert run.largest == 9
-    assert run.end("e") == at(4)
-    assert run.end("e") is run.end("e")
+    assert bundle.largest == 9
+    assert bundle.end("e") == at(4)
+    assert bundle.end("e") is bundle.end("e")
 
 
 @pytest.mark.parametrize(

@@ -22,7 +22,7 @@ from ..errors import (
 from ..history import Gap, Position, Publication
 from ..limits import PROTOCOL, STORAGE, Limits
 from ..protocol.board import Board
-from ..protocol.feed import Entry, Feed, Run, fitting, frame_of, most_data
+from ..protocol.feed import Bundle, Entry, Feed, fitting, frame_of, most_data
 from ..protocol.handshake import clean_reason
 from ..protocol.intake import SEND_PURPOSE
 from ..protocol.publish import (
@@ -426,9 +426,9 @@ def _answered(future: asyncio.Future[Answer], answer: Answer) -> None:
         future.set_result(answer)
 
 
-def _take(flow: BareFlow, number: int, most: int, run: Run) -> bool:
+def _take(flow: BareFlow, number: int, most: int, bundle: Bundle) -> bool:
     """Tell a subscriber what was just published, if it takes all of it now, and data that is so large."""
-    return run.largest <= most and flow.offer(run.frames(number))
+    return bundle.largest <= most and flow.offer(bundle.frames(number))
 
 
 async def _has_room(bare: BareSession, flow: BareFlow) -> None:

@@ -15,7 +15,7 @@ import msgspec
 
 from ..history import Position
 from ..limits import PROTOCOL
-from .feed import Behind, Entry, Feed, Run
+from .feed import Behind, Bundle, Entry, Feed
 from .frames import FRAME_COST
 from .handshake import clean_reason
 from .publish import Answer, Code, Origin, Publish, Published, Unpublished, encode_record
@@ -228,21 +228,21 @@ class Board:
                 self._selected.clear()
 
     def _tell(self, entries: list[Entry]) -> None:
-        """Tell what was stored together: whoever selects the same of it is given the same run."""
+        """Tell what was stored together: whoever selects the same of it is given the same bundle."""
         by_topic: dict[str, list[Entry]] = {}
         for entry in entries:
             by_topic.setdefault(entry.topic, []).append(entry)
-        for topic, run in by_topic.items():
+        for topic, found in by_topic.items():
             if topic in self._exact:
-                _tell_all(self._exact[topic], Run(run))
+                _tell_all(self._exact[topic], Bundle(found))
         if not self._wild:
             return
         selected: dict[int, tuple[_Feeds, list[Entry]]] = {}
         for entry in entries:
             for feeds in self._selecting(entry.topic):
                 selected.setdefault(id(feeds), (feeds, []))[1].append(entry)
-        for feeds, wild_run in selected.values():
-            _tell_all(feeds, Run(wild_run))
+        for feeds, found in selected.values():
+            _tell_all(feeds, Bundle(found))
 
     def _selecting(self, topic: str) -> list[_Feeds]:
         selecting = self._selected.get(topic)
@@ -255,10 +255,10 @@ class Board:
         return selecting
 
 
-def _tell_all(feeds: _Feeds, run: Run) -> None:
+def _tell_all(feeds: _Feeds, bundle: Bundle) -> None:
     for feed, on_push in feeds.items():
-        if feed.takes(run):
+        if feed.takes(bundle):
             continue
-        for alone in run.alone():
+        for alone in bundle.alone():
             if not feed.takes(alone) and feed.push(alone.entries[0]):
                 on_push()

@@ -65,14 +65,14 @@ class Entry:
 
 
 class Frames(msgspec.Struct, frozen=True, gc=False):
-    """The frames of a run for one number of a flow, which all flows of that number share."""
+    """The frames of a bundle for one number of a flow, which all flows of that number share."""
 
     each: list[bytes]
     together: bytes
     """The same in one piece, which is written where all of them are written at once."""
 
 
-class Run:
+class Bundle:
     """Publications that were stored together and that the same feeds select: what many are told at once costs each of them little.
 
     Args:
@@ -88,7 +88,7 @@ class Run:
         self.entries = entries
         self.largest = max(len(entry.data) for entry in entries)
         self._frames: dict[int, Frames] = {}
-        self._alone: list[Run] = []
+        self._alone: list[Bundle] = []
         self._end: Position | None = None
 
     def frames(self, number: int) -> Frames:
@@ -99,10 +99,10 @@ class Run:
             frames = self._frames[number] = Frames(each, each[0] if len(each) == 1 else b"".join(each))
         return frames
 
-    def alone(self) -> list[Run]:
-        """Return each publication as a run of its own, for feeds that cannot take all of them as one."""
+    def alone(self) -> list[Bundle]:
+        """Return each publication as a bundle of its own, for feeds that cannot take all of them as one."""
         if not self._alone:
-            self._alone = [Run([entry]) for entry in self.entries]
+            self._alone = [Bundle([entry]) for entry in self.entries]
         return self._alone
 
     def end(self, epoch: str) -> Position:
@@ -186,7 +186,7 @@ class Feed:
         gaps: Sequence[Gap] = (),
     ) -> None:
         self.pattern = pattern
-        self.take: Callable[[Run], bool] | None = None
+        self.take: Callable[[Bundle], bool] | None = None
         self.cursor = cursor
         self.is_live = False
         self.is_reading = False
@@ -205,7 +205,7 @@ class Feed:
 
     # Something is published...
 
-    def takes(self, run: Run) -> bool:
+    def takes(self, bundle: Bundle) -> bool:
         """Tell what was just published, if all of it can go on at once; return whether it did: else each of it is to be pushed."""
         if (  # the usual case
             not self._queue
@@ -213,10 +213,10 @@ class Feed:
             and self.take is not None
             and not self._from_log
             and self._told_epoch == self._epoch
-            and run.entries[0].offset > self._floor
-            and self.take(run)
+            and bundle.entries[0].offset > self._floor
+            and self.take(bundle)
         ):
-            self.cursor = run.end(self._epoch)
+            self.cursor = bundle.end(self._epoch)
             return True
         return False
 

@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from ...history import EXPIRED, Gap, Position
 from ...protocol import board as board_module
 from ...protocol.board import Batch, Board
-from ...protocol.feed import Entry, Feed, Part, Run
+from ...protocol.feed import Bundle, Entry, Feed, Part
 from ...protocol.handshake import Resume, Welcome
 from ...protocol.host import Host
 from ...protocol.publish import Answer, Code, Origin, Published, Publisher, encode_record
@@ -203,30 +203,30 @@ def _push_any(feed: Feed, entry: Entry) -> bool:
     return _push(feed, entry)
 
 
-def _take_any(feed: Feed, run: Run) -> bool:
+def _take_any(feed: Feed, bundle: Bundle) -> bool:
     """Tell at once also what a page had."""
     floor, feed._floor = feed._floor, 0
-    takes = _takes(feed, run)
+    takes = _takes(feed, bundle)
     feed._floor = floor
     return takes
 
 
-def _take_past(feed: Feed, run: Run) -> bool:
+def _take_past(feed: Feed, bundle: Bundle) -> bool:
     """Tell at once whatever waits before it."""
-    return run.entries[0].offset > feed._floor and feed.take is not None and feed.take(run)
+    return bundle.entries[0].offset > feed._floor and feed.take is not None and feed.take(bundle)
 
 
-def _take_and_stay(feed: Feed, run: Run) -> bool:
+def _take_and_stay(feed: Feed, bundle: Bundle) -> bool:
     """Read on from before what was told at once."""
     cursor = feed.cursor
-    takes = _takes(feed, run)
+    takes = _takes(feed, bundle)
     feed.cursor = cursor
     return takes
 
 
-def _take_the_first(feed: Feed, run: Run) -> bool:
-    """Take a run for told when its first publication is."""
-    return _takes(feed, run.alone()[0])
+def _take_the_first(feed: Feed, bundle: Bundle) -> bool:
+    """Take a bundle for told when its first publication is."""
+    return _takes(feed, bundle.alone()[0])
 
 
 def _keep_queued(feed: Feed, offset: int) -> None:
@@ -334,7 +334,7 @@ _OF_TOPICS = needing(
     Ablation("what a page had is told at once", ((Feed, "takes", _take_any),)),
     Ablation("told past what waits", ((Feed, "takes", _take_past),)),
     Ablation("the cursor does not follow what is told at once", ((Feed, "takes", _take_and_stay),)),
-    Ablation("of a run the first is told", ((Feed, "takes", _take_the_first),)),
+    Ablation("of a bundle the first is told", ((Feed, "takes", _take_the_first),)),
     Ablation("what a page had stays queued", ((Feed, "_forget_queued", _keep_queued),)),
     Ablation(
         "a queue that was dropped during a page is not noticed",
