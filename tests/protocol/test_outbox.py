@@ -7,7 +7,15 @@ import pytest
 from landline.limits import Limits
 from landline.protocol.codec import encode_data
 from landline.protocol.flow import Flow
-from landline.protocol.frames import FIRST_CREDIT, FRAME_COST, HEADER, FrameType, ResetCode, encode_frame
+from landline.protocol.frames import (
+    FIRST_CREDIT,
+    FRAME_COST,
+    HEADER,
+    FrameType,
+    ResetCode,
+    SharedFrames,
+    encode_frame,
+)
 from landline.protocol.session import Session
 from tests.protocol.lines import frames_of, make_session, say
 
@@ -243,7 +251,7 @@ def share(session: Session, flow: Flow, letters: str) -> bytes:
     """Send it frames that others may share; return them in one piece."""
     frames = shared(flow, letters)
     together = b"".join(frames)
-    session.send_frames(flow, frames, together)
+    session.send_frames(flow, SharedFrames(frames, together))
     return together
 
 
@@ -302,6 +310,21 @@ def test_frames_that_are_shared_wait_for_credit_like_others() -> None:
     assert [text for _, text in texts(session, ALL)] == ["a", "b"]
     flow.credit = ALL
     assert [text for _, text in texts(session, ALL)] == ["c"]
+
+
+@pytest.mark.parametrize("received", range(4))
+def test_of_frames_that_are_shared_those_may_have_come_that_did(received: int) -> None:
+    """Each counts for itself when the session ends, and when some of them are acked."""
+    session, (flow,) = talking(1)
+    counted = session.sent
+    share(session, flow, "abc")
+    session.data_to_send(0.0, ALL)
+    assert flow.reach == 3
+    session.receive_ack(counted + received, 0)
+    assert (session.outbox_frames, session.outbox_bytes) == (3 - received, (3 - received) * SIZE)
+    session.end(session.sent - 1 if received < 3 else session.sent)
+
+    assert flow.reach == (2 if received < 3 else 3)
 
 
 def test_frames_that_are_shared_are_dropped_with_their_flow() -> None:

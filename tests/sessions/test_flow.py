@@ -10,8 +10,7 @@ import pytest
 import landline
 from landline.errors import FlowEnded, FlowReset, Full, SessionClosed
 from landline.patterns.messages import Messages
-from landline.protocol.feed import Frames
-from landline.protocol.frames import HEADER, FrameType, ResetCode, encode_frame
+from landline.protocol.frames import HEADER, FrameType, ResetCode, SharedFrames, each_of, encode_frame
 from landline.sessions.bare import BareSession
 from landline.sessions.flow import PENDING, BareFlow, EarlyFlows
 
@@ -62,7 +61,7 @@ async def test_a_flow_of_which_little_waits_takes_what_it_is_offered(ends: Ends)
     """Until enough waits, and nothing once it ends: who offers it keeps it."""
     flow = ends.client.open_flow("talk")
     frame = encode_frame(FrameType.BYTES, flow.core.number, bytes(PENDING // 2))
-    one = Frames([frame], frame)
+    one = SharedFrames([frame], frame)
     assert [flow.offer(one) for _ in range(3)] == [True, True, False]
     assert flow.core.queued == 2
 
@@ -82,10 +81,10 @@ async def test_frames_are_taken_together_where_each_would_be(ends: Ends, size: i
     """All of them or none, as though they were offered one after the other: before the last there was room for it."""
     flow = ends.client.open_flow("talk")
     frame = encode_frame(FrameType.BYTES, flow.core.number, bytes(size - HEADER.size))
-    several = Frames([frame] * 3, frame * 3)
+    several = SharedFrames([frame] * 3, frame * 3)
 
     assert flow.offer(several) is takes
-    assert flow.core.pending == [frame] * (3 * takes)
+    assert each_of(flow.core.pending) == [frame] * (3 * takes)
     assert flow.core.pending_bytes == 3 * size * takes
 
 

@@ -12,11 +12,9 @@ from collections.abc import Callable, Iterable, Sequence
 from enum import Enum
 from typing import Final
 
-import msgspec
-
 from ..history import BEHIND, HISTORY_REPLACED, SUPERSEDED, TOO_LARGE, Gap, Position, Publication
 from ..limits import PROTOCOL
-from .frames import FRAME_COST, HEADER, FrameType
+from .frames import FRAME_COST, HEADER, FrameType, SharedFrames
 from .subscription import Item, Mark, Missing, encode
 
 MOST_QUEUED: Final = PROTOCOL.feed
@@ -64,14 +62,6 @@ class Entry:
         return self._frame
 
 
-class Frames(msgspec.Struct, frozen=True, gc=False):
-    """The frames of a bundle for one number of a flow, which all flows of that number share."""
-
-    each: list[bytes]
-    together: bytes
-    """The same in one piece, which is written where all of them are written at once."""
-
-
 class Bundle:
     """Publications that were stored together and that the same feeds select: what many are told at once costs each of them little.
 
@@ -87,16 +77,16 @@ class Bundle:
     def __init__(self, entries: list[Entry]) -> None:
         self.entries = entries
         self.largest = max(len(entry.data) for entry in entries)
-        self._frames: dict[int, Frames] = {}
+        self._frames: dict[int, SharedFrames] = {}
         self._alone: list[Bundle] = []
         self._end: Position | None = None
 
-    def frames(self, number: int) -> Frames:
+    def frames(self, number: int) -> SharedFrames:
         """Return the whole frames for flows of that number: made once."""
         frames = self._frames.get(number)
         if frames is None:
             each = [entry.frame(number) for entry in self.entries]
-            frames = self._frames[number] = Frames(each, each[0] if len(each) == 1 else b"".join(each))
+            frames = self._frames[number] = SharedFrames(each, each[0] if len(each) == 1 else b"".join(each))
         return frames
 
     def alone(self) -> list[Bundle]:

@@ -11,7 +11,7 @@ from collections import deque
 from typing import Any, Final
 
 from ..errors import ProtocolError
-from .frames import FRAME_COST, HEADER, DataFrame
+from .frames import FRAME_COST, HEADER, Queued, SharedFrames, each_of
 from .handshake import Reset
 
 ENDED: Final = 1
@@ -39,10 +39,9 @@ class Flow:
         opened_at: the place of our OPEN among the counted frames; -1 where the peer knows of the flow without one.
         ours, theirs: what each end has said about the flow, as bits of ``ENDED``, ``DONE`` and ``RESET``.
         reset: what the peer said when it abandoned the flow.
-        pending, pending_bytes: whole frames that were never written to any transport.
-        together: where the pending begin with frames that many share, these in one piece; empty where it is not so.
+        pending, pending_bytes: whole frames that were never written to any transport, those that many share as one item.
         queued, sent: how many frames the program gave, and how many of them were written.
-        has_large: a large frame may be among the pending.
+        has_large: a large frame, or frames that many share, may be among the pending.
         is_ending: END follows what is pending.
         handled_by_peer: how many of ours the peer's program is done with.
         reach: how many of ours may have come into the peer's hands; the same as ``sent`` until an ended session knows better.
@@ -56,7 +55,7 @@ class Flow:
     __slots__ = (
         "asked", "credit", "granted", "handled", "handled_by_peer", "handled_told", "has_large", "inbox", "is_ending", "is_news",
         "number", "opened_at", "ours", "pending", "pending_bytes", "purpose", "queued", "reach",
-        "received", "received_cost", "reset", "sent", "sent_cost", "taken", "taken_cost", "theirs", "together", "wanted", "window",
+        "received", "received_cost", "reset", "sent", "sent_cost", "taken", "taken_cost", "theirs", "wanted", "window",
     )  # fmt: skip
 
     def __init__(self, number: int, window: int, credit: int, *, purpose: str = "") -> None:
@@ -68,9 +67,8 @@ class Flow:
         self.theirs = 0
         self.reset: Reset | None = None
         # Sending...
-        self.pending: list[DataFrame] = []
+        self.pending: list[Queued] = []
         self.pending_bytes = 0
-        self.together = b""
         self.queued = 0
         self.sent = 0
         self.sent_cost = 0
@@ -94,16 +92,19 @@ class Flow:
 
     # The program sends...
 
-    def pop(self, budget: int) -> list[DataFrame]:
+    def pop(self, budget: int) -> list[Queued]:
         """Return the frames to write now, as far as credit and ``budget`` bytes allow: the last one may exceed both."""
         pending = self.pending
         if not pending or self.sent_cost >= self.credit or budget <= 0:
             return []
-        size, count, last = self.pending_bytes, len(pending), len(pending[-1])
+        size, count, at_end = self.pending_bytes, self.queued - self.sent, pending[-1]
+        last = len(at_end.each[-1] if type(at_end) is SharedFrames else at_end)
         cost = size + count * _MORE
         if size - last < budget and self.sent_cost + cost - last - _MORE < self.credit:
             popped, self.pending = pending, []  # all of it: the usual case
         else:
+            if self.has_large:
+                pending = self.pending = [*each_of(pending)]
             size = cost = count = 0
             while size < budget and self.sent_cost + cost < self.credit:
                 last = len(pending[count])

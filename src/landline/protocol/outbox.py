@@ -6,7 +6,7 @@ received stays in the replay, and is written again, first, on the next transport
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Final
 
 from ..errors import ProtocolError
@@ -14,7 +14,18 @@ from ..limits import Limits
 from .credit import Pressure
 from .flow import Flow
 from .flows import MESSAGES, Flows
-from .frames import FIRST_CREDIT, LARGE, LAST_DATA, DataFrame, LargeFrame, encode_data_frame, kind_of
+from .frames import (
+    FIRST_CREDIT,
+    LARGE,
+    LAST_DATA,
+    DataFrame,
+    LargeFrame,
+    Queued,
+    SharedFrames,
+    each_of,
+    encode_data_frame,
+    kind_of,
+)
 from .stall import Stall
 from .states import Role
 
@@ -38,7 +49,7 @@ class Outbox:
 
     __slots__ = (
         "_about", "_about_unreceived", "_ending", "_flows", "_is_woken", "_replay", "_replaying", "_turn",
-        "_written", "flows", "is_cut_short", "lacks_room", "limits", "made_room", "messages", "on_room",
+        "_unreceived", "_written", "flows", "is_cut_short", "lacks_room", "limits", "made_room", "messages", "on_room",
         "outbox_bytes", "outbox_frames", "pressure", "sent", "stall", "wake",
     )  # fmt: skip
 
@@ -60,7 +71,8 @@ class Outbox:
         self.lacks_room = False
         self.made_room = False
         self.is_cut_short = False
-        self._replay: list[DataFrame] = []
+        self._replay: list[Queued] = []
+        self._unreceived = 0
         self._replaying: list[DataFrame] = []  # the last is written first
         self._about: list[tuple[int, bytes]] = []
         self._about_unreceived = 0
@@ -140,16 +152,16 @@ class Outbox:
             self.wake()
         return flow.queued - 1
 
-    def send_frames(self, flow: Flow, frames: Sequence[bytes], together: bytes) -> None:
-        """Queue whole data frames of a flow besides the messages, which others share; ``together`` is the same in one piece."""
-        if not flow.pending:
-            flow.together = together
-        size = len(together)
-        flow.pending += frames
-        flow.pending_bytes += size
-        flow.queued += len(frames)
-        if size >= LARGE:
+    def send_frames(self, flow: Flow, frames: SharedFrames) -> None:
+        """Queue whole data frames of a flow besides the messages, which others share."""
+        count, size = len(frames.each), len(frames.together)
+        if count == 1 and size < LARGE:
+            flow.pending.append(frames.together)
+        else:
+            flow.pending.append(frames)
             flow.has_large = True
+        flow.pending_bytes += size
+        flow.queued += count
         self.pressure.used += size
         if not self._is_woken:
             self._is_woken = True
@@ -225,19 +237,17 @@ class Outbox:
 
     def _add_frames(self, out: list[bytes], flow: Flow, budget: int) -> int:
         """Add what a flow may write now; return how many bytes that is."""
-        waiting = flow.pending_bytes
+        waiting, before = flow.pending_bytes, flow.sent
         frames = flow.pop(budget)
-        count, size = len(frames), waiting - flow.pending_bytes
+        count, size = flow.sent - before, waiting - flow.pending_bytes
         self._replay += frames
-        together, flow.together = flow.together, b""
-        if together and size == len(together):
-            out.append(together)
-        elif not flow.has_large:
+        self._unreceived += count
+        if not flow.has_large:
             out += frames  # type: ignore[arg-type]  # none of them is a large one
         else:
+            flow.has_large = bool(flow.pending)
             for frame in frames:
                 _add(out, frame)
-        flow.has_large = flow.has_large and bool(flow.pending)
         self.sent += count
         self._written += count
         if flow.number != MESSAGES:
@@ -250,6 +260,7 @@ class Outbox:
 
     def _write_one(self, out: list[bytes], frame: bytes) -> None:
         self._replay.append(frame)
+        self._unreceived += 1
         self._about_unreceived += 1
         out.append(frame)
         self.sent += 1
@@ -262,8 +273,10 @@ class Outbox:
     def _rewind(self, received: int) -> None:
         """Begin on a new transport: what the peer has not received is written again before anything new."""
         self._forget(received, self.sent)
-        self._replaying = self._replay[::-1]
-        self._written = self.sent - len(self._replay)
+        frames = each_of(self._replay)
+        self._replay = [*frames]
+        self._replaying = frames[::-1]
+        self._written = self.sent - len(frames)
 
     # Letting go...
 
@@ -273,7 +286,7 @@ class Outbox:
 
     def _forget(self, received: int, at_most: int) -> None:
         """Let go of what the peer has received."""
-        base = self.sent - len(self._replay)
+        base = self.sent - self._unreceived
         if not base <= received <= at_most:
             raise ProtocolError(
                 f"the peer has received {received} frames, which cannot be: {base} to {at_most}", "miscount"
@@ -281,17 +294,35 @@ class Outbox:
         count = received - base
         if not count:
             return
-        gone = self._replay[:count]
-        del self._replay[:count]
+        gone = self._received(count)
+        self._unreceived -= count
         size = sum(map(len, gone))
         if self._about_unreceived:
-            self._about_unreceived -= sum(kind_of(frame) > LAST_DATA for frame in gone)
+            self._about_unreceived -= sum(kind_of(frame) > LAST_DATA for frame in each_of(gone))
         self.outbox_frames -= count
         self.outbox_bytes -= size
         self.made_room = self.lacks_room
         self.pressure.used -= size
         if self.pressure.is_on:
             self.pressure.eased()
+
+    def _received(self, count: int) -> list[Queued]:
+        """Remove so many frames from the beginning of the replay, and return them."""
+        replay, places, left = self._replay, count, 0
+        if self._unreceived != len(replay):  # some of them are kept as one
+            places, left = 0, count
+            for queued in replay:
+                frames = len(queued.each) if type(queued) is SharedFrames else 1
+                if frames > left:
+                    break
+                places += 1
+                left -= frames
+            if left:
+                replay[places : places + 1] = each_of(replay[places : places + 1])
+        places += left
+        gone = replay[:places]
+        del replay[:places]
+        return gone
 
     def _drop(self, flow: Flow) -> None:
         """Let go of what waits in a flow that was abandoned."""
@@ -321,9 +352,11 @@ class Outbox:
             self.wake()
 
 
-def _add(out: list[bytes], frame: DataFrame) -> None:
+def _add(out: list[bytes], frame: Queued) -> None:
     if isinstance(frame, LargeFrame):
         out += (frame.header, frame.payload)
+    elif isinstance(frame, SharedFrames):
+        out.append(frame.together)
     else:
         out.append(frame)
 

@@ -9,9 +9,8 @@ from typing import Final
 
 from ..errors import FlowEnded, FlowReset
 from ..limits import SESSION
-from ..protocol.feed import Frames
 from ..protocol.flow import ENDED, RESET, Flow
-from ..protocol.frames import DataFrame, ResetCode
+from ..protocol.frames import DataFrame, ResetCode, SharedFrames
 from ..protocol.handshake import Reset
 from ..protocol.session import Session
 from .signal import Signal
@@ -98,17 +97,17 @@ class BareFlow:
         if self.why_unwritable() is None:
             self._session.send_frame(self.core, frame)
 
-    def offer(self, frames: Frames) -> bool:
+    def offer(self, frames: SharedFrames) -> bool:
         """Queue whole data frames of this flow if it takes all of them, one after the other; return whether it did."""
-        core, each, together = self.core, frames.each, frames.together
-        before_last = len(together) - len(each[-1])
+        core = self.core
+        before_last = len(frames.together) - len(frames.each[-1])
         if (
             core.pending_bytes + before_last < PENDING
             and self._reset is None
             and not (core.is_ending or core.ours)
             and self._session.has_room_in(core, before_last)
         ):
-            self._session.send_frames(core, each, together)
+            self._session.send_frames(core, frames)
             return True
         return False
 

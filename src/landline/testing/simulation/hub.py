@@ -231,7 +231,7 @@ class _Subscriber:
         end, flow, frames = self._end, self._flow, bundle.frames(self._flow.number)
         takes = not end.ended and takes_more(end.core, flow, len(frames.together) - len(frames.each[-1]))
         if takes:
-            end.core.send_frames(flow, frames.each, frames.together)
+            end.core.send_frames(flow, frames)
         return takes
 
     def fill(self) -> None:
