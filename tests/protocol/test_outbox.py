@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from landline.errors import ProtocolError
 from landline.limits import Limits
 from landline.protocol.codec import encode_data
 from landline.protocol.flow import Flow
@@ -313,18 +314,33 @@ def test_frames_that_are_shared_wait_for_credit_like_others() -> None:
 
 
 @pytest.mark.parametrize("received", range(4))
-def test_of_frames_that_are_shared_those_may_have_come_that_did(received: int) -> None:
-    """Each counts for itself when the session ends, and when some of them are acked."""
+def test_of_frames_that_are_shared_each_is_acked_for_itself(received: int) -> None:
+    """And when the session ends, those may have come that did."""
+    session, (flow,) = talking(1)
+    counted = session.sent
+    session.receive_ack(counted, 0)
+    share(session, flow, "abc")
+    session.data_to_send(0.0, ALL)
+    session.end(counted + received)
+
+    assert flow.reach == received
+    assert (session.outbox_frames, session.outbox_bytes) == (3 - received, (3 - received) * SIZE)
+    assert session.pressure.used == session.outbox_bytes
+
+
+def test_frames_that_are_shared_keep_to_the_budget_when_they_are_written_again() -> None:
+    """What was not written on this line cannot be acked on it."""
     session, (flow,) = talking(1)
     counted = session.sent
     share(session, flow, "abc")
     session.data_to_send(0.0, ALL)
-    assert flow.reach == 3
-    session.receive_ack(counted + received, 0)
-    assert (session.outbox_frames, session.outbox_bytes) == (3 - received, (3 - received) * SIZE)
-    session.end(session.sent - 1 if received < 3 else session.sent)
+    session.attach(counted)
 
-    assert flow.reach == (2 if received < 3 else 3)
+    assert texts(session, SIZE) == [(flow.number, "a")]
+    with pytest.raises(ProtocolError, match="cannot be"):
+        session.receive_ack(counted + 2, 0)
+    assert texts(session, SIZE) == [(flow.number, "b")]
+    session.receive_ack(counted + 2, 0)
 
 
 def test_frames_that_are_shared_are_dropped_with_their_flow() -> None:
