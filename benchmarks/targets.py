@@ -1,8 +1,8 @@
 """What we want to reach beside others, what was reached where that is less, and the gate that CI keeps.
 
-A target is a ratio of medians of one run, ours ÷ theirs, so it means the same on every machine; what a connection holds of memory is a figure. The
-gate fails below 0.7 of a target: half of what a shared machine does to a figure is chance. It fails as well where too little was measured to say
-anything: ours or a floor is missing, or more than half of what should be compared. Where we are not yet at a target, it is kept
+Fan-out is by a topic. A target is a ratio of medians of one run, ours ÷ theirs, so it means the same on every machine; what a connection holds of memory
+is a figure. The gate fails below 0.7 of a target: half of what a shared machine does to a figure is chance. It fails as well where too little was
+measured to say anything: ours or a floor is missing, or more than half of what should be compared. Where we are not yet at a target, it is kept
 at 0.7 of what was reached, and both are printed, so that nobody takes one for the other.
 """
 

@@ -14,15 +14,15 @@ from benchmarks.jobs import loaded
 from benchmarks.native import compiled
 from benchmarks.peers import bare, carrier, floor, landline, websockets
 from benchmarks.peers.load import Talk, framed, held, rate
-from benchmarks.peers.peer import MESSAGE, Play
+from benchmarks.peers.peer import MESSAGE, Peer, Play
 
 pytestmark = pytest.mark.needs("gcc")
 
 SERVERS = {
     "floor": floor.PEER.plays["fan-out"],
     "bare": bare.BARE.plays["fan-out"],
-    "landline": landline.OVER_TCP.plays["fan-out"],
-    "landline over WebSocket": landline.OVER_WEBSOCKET.plays["fan-out"],
+    "landline": landline.SENDS.plays["fan-out"],
+    "landline over WebSocket": landline.SENDS_OVER_WEBSOCKET.plays["fan-out"],
     "our WebSocket": carrier.PEER.plays["fan-out"],
     "websockets": websockets.PEER.plays["fan-out"],
 }
@@ -48,6 +48,15 @@ async def test_everybody_is_told(server: Play) -> None:
     async with server.serve() as place, connected(server, place) as talk:
         for messages in (1, 64):
             assert await rate(talk, "fan", lines=20, count=20, messages=messages) > 0
+
+
+@pytest.mark.parametrize("peer", [landline.OVER_TCP, landline.OVER_WEBSOCKET], ids=["TCP", "WebSocket"])
+async def test_everybody_is_told_what_one_publishes(peer: Peer) -> None:
+    """One message each, and 64 at once; more of them than a session acks or is granted at once; each load has its own outbox."""
+    server = peer.plays["fan-out"]
+    async with server.serve() as place, connected(server, place) as talk:
+        for messages, count in ((1, 2_000), (64, 100), (64, 1)):
+            assert await rate(talk, "fan", lines=5, count=count, messages=messages) > 0
 
 
 async def test_lines_come_and_go(server: Play) -> None:

@@ -89,14 +89,18 @@ def _answer_first() -> None:
     def told(self: board.Board, now: float) -> board.Batch:
         batch = gather(self, now)
         offset = self.head.offset
-        for number, (topic, data) in enumerate(batch.publications, 1):
-            self._tell(Entry(topic, offset + number, data, self._behind(topic)))
+        self._tell(
+            [
+                Entry(topic, offset + number, data, self._behind(topic))
+                for number, (topic, data) in enumerate(batch.publications, 1)
+            ]
+        )
         return batch
 
     tell = board.Board._tell
 
     def stored(self: board.Board, positions: Sequence[landline.Position]) -> None:
-        self._tell = lambda entry: None  # type: ignore[method-assign]
+        self._tell = lambda entries: None  # type: ignore[method-assign]
         try:
             done(self, positions)
         finally:

@@ -13,11 +13,18 @@ struct text {
     size_t size;
 };
 
+/* What came in one flow: how many frames, of how many the server was told that they are handled, and what they count. */
+struct flow {
+    uint64_t received, told, cost;
+};
+
 /* What a session knows of its frames, and of the WebSocket messages that they may come in. */
 struct session {
-    uint64_t received, sent, told, cost; /* counts of the protocol; bytes of what was handled */
-    uint64_t to_skip;                    /* bytes of a payload that nobody looks at */
-    uint64_t web_left;                   /* bytes of the WebSocket message that is arriving */
+    uint64_t received, sent;               /* counts of the protocol */
+    struct flow messages, topic;           /* the latter is flow 1 */
+    uint64_t published, answered;          /* publications, and answers to them */
+    uint64_t published_cost, topic_credit; /* what they count, and what they may */
+    uint64_t web_left;                     /* bytes of the WebSocket message that is arriving */
     uint8_t web_head[10], frame[9 + PAYLOAD];
     uint32_t web_size, size;
     int has_magic, is_open;
@@ -32,7 +39,8 @@ struct greeting {
 struct line {
     int fd, is_ready;
     const struct greeting *greeting;
-    int step; /* of it */
+    const struct text *opening; /* the frames that open a session's flow 1, if it has one: two of them */
+    int step;                   /* of the greeting */
     uint8_t tail[TAIL];
     size_t tail_size;
     uint64_t got, want; /* bytes, or messages of a session */
@@ -48,9 +56,11 @@ void put(struct line *line, const void *data, size_t size);
 void session_begin(struct line *line, const struct text *hello);
 /* Say one whole counted frame. */
 void session_say(struct line *line, const struct text *frame);
+/* Say frames that each publish something, the next numbers in them. */
+void session_publish(struct line *line, struct text *frames, uint64_t count);
 /* Say how much was received and handled, and grant as much again. */
 void session_tell(struct line *line);
-/* Take what arrived; messages are added to the line's `got`. */
+/* Take what arrived; messages, and publications of a topic, are added to the line's `got`. */
 void session_feed(struct line *line, const uint8_t *data, size_t size);
 
 #endif

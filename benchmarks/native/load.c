@@ -16,6 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/random.h>
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
@@ -30,8 +31,9 @@ int is_session, is_web;
 static enum phase phase = OPENING;
 static int poll_fd, port;
 static uint64_t line_count = 1, count = 1, answer, delivery;
+static uint64_t outbox; /* bytes at the end of how a publisher opens its flow: its outbox, another one for each load */
 static struct greeting greeting, speaker_greeting;
-static struct text hello, say, order, bye;
+static struct text hello, say, order, bye, opening, speaker_opening;
 
 static struct line *all;
 static uint64_t opened, ready, begun, done, waiting;
@@ -86,6 +88,8 @@ static void open_line(struct line *line) {
         .sin_family = AF_INET, .sin_port = htons((uint16_t)port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     int yes = 1;
     *line = (struct line){.greeting = speaker_greeting.steps && line == all ? &speaker_greeting : &greeting};
+    if (opening.size)
+        line->opening = line == all ? &speaker_opening : &opening;
     line->fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
     if (line->fd < 0 || (connect(line->fd, (struct sockaddr *)&address, sizeof address) && errno != EINPROGRESS))
         die("connect");
@@ -257,7 +261,10 @@ static double fan(uint64_t rounds) {
         waiting = line_count - 1;
         for (uint64_t n = 1; n < line_count; n++)
             expect(&all[n], delivery);
-        speak(all, &order);
+        if (opening.size)
+            session_publish(all, &order, delivery);
+        else
+            speak(all, &order);
         while (waiting)
             turn();
     }
@@ -314,6 +321,9 @@ int main(int argc, char **argv) {
         else if (!strncmp(name, "greet=", 6)) add_step(&greeting, value);
         else if (!strncmp(name, "speaker=", 8)) add_step(&speaker_greeting, value);
         else if (!strncmp(name, "hello=", 6)) hello = unhex(value);
+        else if (!strncmp(name, "opening=", 8)) opening = unhex(value);
+        else if (!strncmp(name, "publisher=", 10)) speaker_opening = unhex(value);
+        else if (!strncmp(name, "outbox=", 7)) outbox = strtoull(value, NULL, 10);
         else if (!strncmp(name, "say=", 4)) say = unhex(value);
         else if (!strncmp(name, "order=", 6)) order = unhex(value);
         else if (!strncmp(name, "bye=", 4)) bye = unhex(value);
@@ -321,6 +331,8 @@ int main(int argc, char **argv) {
         else if (!strncmp(name, "web=", 4)) is_web = atoi(value);
         else die(name);
     }
+    if (outbox && getrandom(speaker_opening.data + speaker_opening.size - outbox, outbox, 0) != (ssize_t)outbox)
+        die("getrandom");
     if (!(all = calloc(line_count, sizeof *all)) || (poll_fd = epoll_create1(0)) < 0)
         die("memory");
     if (!strcmp(job, "connects")) {

@@ -25,6 +25,7 @@ from .peer import Peer
 OVER: dict[str, list[Peer]] = {
     "tcp": [
         landline.OVER_TCP,
+        landline.SENDS,
         landline.OVER_TLS,
         landline.SEND_FILE_OVER_TLS,
         landline.STREAM_OVER_TLS,
@@ -53,6 +54,7 @@ OVER: dict[str, list[Peer]] = {
     ],
     "websocket": [
         landline.OVER_WEBSOCKET,
+        landline.SENDS_OVER_WEBSOCKET,
         carrier.PEER,
         websockets.PEER,
         picows.PEER,

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 import landline
 
 from .halls import COUNTS, Hall, Line
-from .load import Talk, session, talking
+from .load import Talk, session, talking, topic
 from .peer import MESSAGE, Caller, Calls, Copier, Listener, Peer, Play, Pourer, Reader
 from .secure import certified
 
@@ -93,7 +93,27 @@ def talk(place: str) -> Talk:
 
 def _loaded(scheme: str) -> dict[str, Play]:
     play = Play(partial(serve_messages, scheme), talking(talk))
-    return {"trips": play, "crowds": play, "fan-out": play}
+    return {
+        "trips": play,
+        "crowds": play,
+        "fan-out": Play(partial(serve_topic, scheme), talking(talk_of_topic)),
+    }
+
+
+# What one publishes, told to all who subscribe...
+
+
+@asynccontextmanager
+async def serve_topic(scheme: str) -> AsyncIterator[str]:
+    server = landline.Server(limits=_roomy())
+    server.topic(TOPIC)
+    async with server.listen("tcp://127.0.0.1:0") as listening:
+        yield _place(listening, None, scheme)
+
+
+def talk_of_topic(place: str) -> Talk:
+    address = urlsplit(place)
+    return topic(address.port or 0, TOPIC, is_web=address.scheme == "ws")
 
 
 # Calls and streams...
@@ -295,12 +315,23 @@ OVER_TCP = Peer(
     },
     is_ours=True,
 )
+SENDS = Peer(
+    "landline, a send to each",
+    {"fan-out": Play(partial(serve_messages, "tcp"), talking(talk))},
+    is_ours=True,
+)
+"""Fan-out by a program that sends to each of its sessions, as who has no topics does."""
 OVER_TLS = Peer(
     "landline with TLS",
     {
         "messages with TLS": Play(partial(serve_messages, "tls"), connect_messages),
         "bulk with TLS": Play(partial(serve_bulk, is_secure=True), connect_bulk),
     },
+    is_ours=True,
+)
+SENDS_OVER_WEBSOCKET = Peer(
+    "landline, a send to each",
+    {"fan-out": Play(partial(serve_messages, "ws"), talking(talk))},
     is_ours=True,
 )
 OVER_WEBSOCKET = Peer(

@@ -1,7 +1,7 @@
 """The load in C, from Python: what it is to say to a server, and what it found out.
 
 Where a server is used over WebSocket, or talks a protocol of its own, all that a client says is known beforehand, and so is the size of every
-answer; so the load only counts bytes. Of our sessions it counts messages, and acks them.
+answer; so the load only counts bytes. Of our sessions it counts messages or publications, and acks them.
 """
 
 from __future__ import annotations
@@ -14,7 +14,9 @@ from functools import partial
 from typing import NamedTuple
 
 from landline.protocol.frames import MAGIC, CloseCode, FrameType, encode_frame
-from landline.protocol.handshake import Close, Hello, encode_payload
+from landline.protocol.handshake import Close, Hello, Open, encode_payload
+from landline.protocol.publish import OUTBOX_ID_SIZE, PUBLISH_PURPOSE, Opening, Publish
+from landline.protocol.subscription import SUBSCRIBE_PURPOSE, After, Subscribe, encode, wrap
 from landline.transports.websocket.frames import BINARY, encode_close
 from landline.transports.websocket.frames import encode_frame as encode_message
 
@@ -52,15 +54,21 @@ class Talk(NamedTuple):
     """The first that a session says."""
     is_web: bool = False
     """Whether the session's frames are in WebSocket messages."""
+    opening: bytes = b""
+    """The two frames that open a flow in which a session is told what is published."""
+    publisher: bytes = b""
+    """Likewise, of whoever publishes; its orders are what it publishes, and the load writes its outbox and the numbers into them."""
 
     def arguments(self) -> list[str]:
         """Return what the program understands, but for orders and counts."""
         steps = [f"greet={said.hex()}/{until.hex()}" for said, until in self.greeting]
         steps += [f"speaker={said.hex()}/{until.hex()}" for said, until in self.speaker]
-        texts = {"say": self.say, "bye": self.bye, "hello": self.hello}
+        texts = {
+            "say": self.say, "bye": self.bye, "hello": self.hello, "opening": self.opening, "publisher": self.publisher,
+        }  # fmt: skip
         return [
             f"port={self.port}", f"answer={self.answer}", f"session={int(bool(self.hello))}", f"web={int(self.is_web)}",
-            *steps, *(f"{name}={text.hex()}" for name, text in texts.items()),
+            f"outbox={OUTBOX_ID_SIZE if self.publisher else 0}", *steps, *(f"{name}={text.hex()}" for name, text in texts.items()),
         ]  # fmt: skip
 
 
@@ -127,6 +135,24 @@ def session(port: int, *, is_web: bool = False) -> Talk:
         bye=bye,
         hello=MAGIC + encode_payload(FrameType.HELLO, hello),
         is_web=is_web,
+    )
+
+
+def topic(port: int, name: str, *, is_web: bool = False) -> Talk:
+    """Sessions of ours that are told what is published to a topic; the first of them publishes."""
+
+    def opening(purpose: str, said: Subscribe | Opening) -> bytes:
+        opened = encode_payload(FrameType.OPEN, Open(purpose=purpose, window=WINDOW), 1)
+        return opened + encode_frame(FrameType.BYTES, 1, encode(said))
+
+    # With numbers that take as many bytes as any will.
+    publish = Publish(1 << 62, 1 << 62, name, wrap(FrameType.BYTES, MESSAGE))
+    frame = encode_frame(FrameType.BYTES, 1, encode(publish))
+    return session(port, is_web=is_web)._replace(
+        say=b"",
+        opening=opening(SUBSCRIBE_PURPOSE, Subscribe(name, After.NOW)),
+        publisher=opening(PUBLISH_PURPOSE, Opening(bytes(OUTBOX_ID_SIZE))),
+        orders={count: frame * count for count in COUNTS.values()},
     )
 
 

@@ -143,6 +143,15 @@ async def test_publications_that_come_together_are_one_write() -> None:
     ] == [9]
 
 
+async def test_what_a_program_publishes_in_one_turn_is_one_write() -> None:
+    """Though the storage keeps nobody waiting: it is told to everybody as one bundle."""
+    disk = Disk()
+    async with opened(disk) as hub:
+        await asyncio.gather(*(hub.publish("t", number) for number in range(64)))
+
+    assert [len(changes) for changes in disk.writes] == [64]
+
+
 @pytest.mark.parametrize(
     "topic", ["", "other", "t.*", "t.**", "t.>", "t a", "t\0", "t.", ".t", "t" * 10_000, "t.\u200b", 7]
 )
@@ -376,6 +385,19 @@ async def test_a_flow_of_publishes_is_answered(disk: Disk) -> None:
     assert (opened, again) == (Opened(known=False), Opened(known=True))
     assert [(answer.number, answer.offset) for answer in first + second] == [(1, 1), (2, 2), (2, 2), (3, 3)]
     assert len(disk.puts("landline.outbox.")) >= 3
+
+
+async def test_publishes_that_arrive_together_are_one_write(disk: Disk) -> None:
+    """Of several clients, what came in one turn of the loop is."""
+    async with line(disk) as client:
+        _, messages = client.publish(Publish(1, 0, "t", b"\x20"))
+        await answers(messages, 2)
+        before = len(disk.writes)
+        for number in range(2, 66):
+            say(messages._held, encode(Publish(number, 0, "t", b"\x20")))
+        await answers(messages, 64)
+
+        assert [len(changes) - 1 for changes in disk.writes[before:]] == [64]  # besides the outbox's record
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import pytest
@@ -9,7 +10,7 @@ import pytest
 from landline.history import Position
 from landline.limits import PROTOCOL
 from landline.protocol.board import MOST_BYTES, MOST_CHANGES, Board
-from landline.protocol.feed import Behind, Feed
+from landline.protocol.feed import Behind, Bundle, Entry, Feed
 from landline.protocol.frames import FRAME_COST
 from landline.protocol.publish import Answer, Code, Origin, Publish, Published, Unpublished, decode_record
 from landline.storage.names import Pattern
@@ -107,6 +108,65 @@ def test_what_is_known_of_an_outbox_is_stored_with_what_it_publishes() -> None:
     origin, when = decode_record(records["one"], at(14))
     assert (origin.kept, when) == ({1: at(11), 2: at(13)}, 9.0)
     assert decode_record(records["two"], at(14))[0].kept == {1: at(12)}
+
+
+def test_who_selects_the_same_of_a_batch_is_given_one_bundle() -> None:
+    """The same to all of one pattern, in the order of the offsets: so it is encoded once."""
+    room = Room()
+    bundles: dict[str, list[Bundle]] = {}
+
+    def take(name: str, bundle: Bundle) -> bool:
+        bundles.setdefault(name, []).append(bundle)
+        return True
+
+    for name, pattern in {"one": "a.x", "two": "a.x", "three": "a.*", "four": "a.*", "five": "*.y"}.items():
+        feed = room.subscribe(pattern)
+        assert feed.next_part() == at(0)
+        feed.take = partial(take, name)
+    for topic in ("a.x", "a.y", "b.z", "a.x"):
+        room.board.publish(topic, b"", room.log.append)
+    room.store()
+
+    offsets = {
+        name: [[entry.offset for entry in bundle.entries] for bundle in told]
+        for name, told in bundles.items()
+    }
+    assert offsets == {
+        "one": [[1, 4]],
+        "two": [[1, 4]],
+        "three": [[1, 2, 4]],
+        "four": [[1, 2, 4]],
+        "five": [[2]],
+    }
+    assert bundles["one"][0] is bundles["two"][0]
+    assert bundles["three"][0] is bundles["four"][0]
+    assert numbers(room.log) == [0] * 4  # nothing waits anywhere
+
+
+def test_what_cannot_be_taken_as_one_bundle_is_taken_as_far_as_it_can() -> None:
+    """Each by itself, in order; what waits in the end is what was not taken, and its feed is looked after at once."""
+    room = Room()
+    taken: list[int] = []
+    waiting: list[list[int]] = []
+    feed = Feed("t", at(0))
+    feed.go_live()
+    assert feed.next_part() == at(0)
+    room.board.subscribe(feed, Pattern("t"), lambda: waiting.append(list(taken)))
+
+    def take(bundle: Bundle) -> bool:
+        if len(bundle.entries) > 1 or len(taken) == 2:
+            return False
+        taken.append(bundle.entries[0].offset)
+        return True
+
+    feed.take = take
+    for _ in range(4):
+        room.board.publish("t", b"", room.log.append)
+    room.store()
+
+    assert taken == [1, 2]
+    assert waiting == [[1, 2], [1, 2]]
+    assert [part.offset for part in (feed.next_part(), feed.next_part()) if isinstance(part, Entry)] == [3, 4]
 
 
 @pytest.mark.limit("protocol.batch")

@@ -356,9 +356,11 @@ def test_events_come_once_per_chunk() -> None:
         FrameType.HANDLED, 0, COUNT.pack(2)
     )
 
+    session.lacks_room = True
     connection.receive_data(frames + acks, 0.0)
 
     assert connection.events() == [MessagesReceived(0), OutcomesKnown(0, 2), RoomMade()]
+    assert not session.lacks_room
 
 
 @settings(max_examples=40)

@@ -16,7 +16,7 @@ from landline.history import (
     Publication,
 )
 from landline.limits import PROTOCOL
-from landline.protocol.feed import MOST_QUEUED, Behind, Entry, Feed, Part, fitting, frame_of
+from landline.protocol.feed import MOST_QUEUED, Behind, Bundle, Entry, Feed, Part, fitting, frame_of
 from landline.protocol.frames import FRAME_COST, HEADER, FrameType
 from landline.protocol.subscription import After, Place, encode
 from tests.protocol.lines import frames_of
@@ -97,37 +97,58 @@ def test_what_is_published_is_taken_at_once_where_nothing_waits_before_it() -> N
     taken: list[int] = []
     is_taking = True
 
-    def take(entry: Entry) -> bool:
+    def take(bundle: Bundle) -> bool:
         if is_taking:
-            taken.append(entry.offset)
+            taken.extend(entry.offset for entry in bundle.entries)
         return is_taking
+
+    def takes(feed: Feed, *offsets: int) -> bool:
+        return feed.takes(Bundle([Entry("t", offset, b"", Behind.HISTORY) for offset in offsets]))
 
     feed = Feed("t", at(4))
     feed.take = take
     feed.begin("e")
     feed.go_live()
-    assert feed.push(Entry("t", 5, b"", Behind.HISTORY))
+    assert not takes(feed, 5)
+    push(feed, 5)
     assert told(feed) == [at(4), 5]
-    assert not feed.push(Entry("t", 6, b"", Behind.HISTORY))
-    assert (taken, feed.cursor, feed.has_something) == ([6], at(6), False)
+    assert takes(feed, 6, 7)
+    assert (taken, feed.cursor, feed.has_something) == ([6, 7], at(7), False)
 
     is_taking = False
-    assert feed.push(Entry("t", 8, b"", Behind.LATEST))
+    assert not takes(feed, 8)
+    push(feed, 8, behind=Behind.LATEST)
     is_taking = True
-    assert feed.push(Entry("t", 9, b"", Behind.HISTORY))
-    assert taken == [6]
+    assert not takes(feed, 9)
+    push(feed, 9)
+    assert taken == [6, 7]
     assert told(feed) == [8, 9]
 
     feed.page([], [], at(20), more=False)
-    assert not feed.push(Entry("t", 20, b"", Behind.HISTORY))
-    assert (taken, told(feed)) == ([6], [])
+    assert not takes(feed, 20, 21)
+    assert not takes(feed, 20)
+    assert (taken, told(feed)) == ([6, 7], [])
+    assert takes(feed, 21)
 
     empty = Feed("t", None)
     empty.take = take
     empty.begin("e")
     empty.page([], [], at(3), more=False)
-    assert empty.push(Entry("t", 4, b"", Behind.HISTORY))
+    assert not takes(empty, 4)
+    push(empty, 4)
     assert told(empty) == [at(3), 4]
+
+
+def test_what_is_published_is_only_taken_where_somebody_takes_it_and_all_before_it_was_told() -> None:
+    """Who reads its publications itself has them queued; so has who still reads the log."""
+    bundle = Bundle([Entry("t", 1, b"", Behind.HISTORY)])
+
+    assert not live().takes(bundle)
+    behind = Feed("t", at(0))
+    behind.take = lambda bundle: True
+    behind.begin("e")
+    assert told(behind) == [at(0)]
+    assert not behind.takes(bundle)
 
 
 def test_a_frame_is_made_once_for_all_whose_flows_have_one_number() -> None:
@@ -136,7 +157,31 @@ def test_a_frame_is_made_once_for_all_whose_flows_have_one_number() -> None:
     frame = frame_of(entry, 5)
 
     assert frame_of(entry, 5) is frame
+    assert Bundle([entry]).frames(5).together is frame
     assert frames_of(frame_of(entry, 7)) == [(FrameType.BYTES, 7, frame[HEADER.size :])]
+
+
+def test_a_bundle_is_encoded_once_for_all_whose_flows_have_one_number() -> None:
+    """Each of its frames, and all of them in one piece."""
+    entries = [Entry("t", offset, b"\x20data", Behind.HISTORY) for offset in (1, 2)]
+    bundle = Bundle(entries)
+    five, seven = bundle.frames(5), bundle.frames(7)
+
+    assert bundle.frames(5) is five
+    assert five.each == [entry.frame(5) for entry in entries]
+    assert frames_of(five.together) == [frame for each in five.each for frame in frames_of(each)]
+    assert [number for _, number, _ in frames_of(seven.together)] == [7, 7]
+    assert [one.entries for one in bundle.alone()] == [[entry] for entry in entries]
+    assert bundle.alone() is bundle.alone()
+
+
+def test_a_bundle_knows_its_largest_and_its_end() -> None:
+    """Whether it fits a message, and where a reader is that was told all of it."""
+    bundle = Bundle([Entry("t", offset, bytes(offset), Behind.HISTORY) for offset in (1, 9, 4)])
+
+    assert bundle.largest == 9
+    assert bundle.end("e") == at(4)
+    assert bundle.end("e") is bundle.end("e")
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from landline.errors import ProtocolError
 from landline.limits import Limits
 from landline.protocol.flow import Flow
-from landline.protocol.frames import FRAME_COST, HEADER, DataFrame, FrameType, encode_frame
+from landline.protocol.frames import FRAME_COST, HEADER, FrameType, Queued, encode_frame
 from landline.protocol.session import Session
 
 EMPTY = encode_frame(FrameType.BYTES)
@@ -82,7 +82,7 @@ def test_what_is_written_at_once_is_what_would_be_one_by_one(
     for size in sizes:
         push(flow, encode_frame(FrameType.BYTES, 0, bytes(size)))
         push(alone, encode_frame(FrameType.BYTES, 0, bytes(size)))
-    expected: list[DataFrame] = []
+    expected: list[Queued] = []
     while sum(map(len, expected)) < budget and (frame := alone.pop(1)):
         expected += frame
 

@@ -4,11 +4,20 @@ from __future__ import annotations
 
 import pytest
 
+from landline.errors import ProtocolError
 from landline.limits import Limits
 from landline.protocol.codec import encode_data
 from landline.protocol.events import Event, RoomMade
 from landline.protocol.flow import Flow
-from landline.protocol.frames import FRAME_COST, HEADER, FrameType, ResetCode
+from landline.protocol.frames import (
+    FIRST_CREDIT,
+    FRAME_COST,
+    HEADER,
+    FrameType,
+    ResetCode,
+    SharedFrames,
+    encode_frame,
+)
 from landline.protocol.news import take_news
 from landline.protocol.session import Session
 from tests.protocol.lines import frames_of, make_session, say
@@ -178,13 +187,17 @@ def test_frames_of_a_flow_have_their_own_count() -> None:
 
 
 def test_what_is_written_of_a_flow_makes_room_in_it() -> None:
-    """Whether the peer has received it or not; of the messages only what it has received."""
+    """Whether the peer has received it or not; of the messages only what it has received. It is told where somebody had found none."""
     session, (flow,) = talking(1)
-    session.lacks_room = True
     put(session, session.messages, "a")
     session.data_to_send(0.0, ALL)
-    assert not session.made_room
     put(session, flow, "a")
+    session.data_to_send(0.0, ALL)
+    assert not session.made_room
+    for _ in range(70):
+        put(session, flow, "a" * 990)
+    assert not session.has_room_in(flow)
+    put(session, session.messages, "a")
     session.data_to_send(0.0, ALL)
 
     assert session.made_room
@@ -252,3 +265,140 @@ def test_the_place_of_a_flow_is_that_of_its_open() -> None:
     session.data_to_send(0.0, ALL)
 
     assert flow.opened_at == 0
+
+
+# What many flows are sent...
+
+
+def shared(flow: Flow, letters: str) -> list[bytes]:
+    return [encode_frame(FrameType.TEXT, flow.number, letter.encode()) for letter in letters]
+
+
+def share(session: Session, flow: Flow, letters: str) -> bytes:
+    """Send it frames that others may share; return them in one piece."""
+    frames = shared(flow, letters)
+    together = b"".join(frames)
+    session.send_frames(flow, SharedFrames(frames, together))
+    return together
+
+
+def test_frames_that_are_shared_are_written_in_their_one_piece() -> None:
+    """Where all of them are written at once, and nothing waits before them or after."""
+    session, (flow,) = talking(1)
+    together = share(session, flow, "abc")
+    sent = session.sent
+
+    out = session.data_to_send(0.0, ALL)
+    assert len(out) == 1
+    assert out[0] is together
+    assert (session.sent, flow.sent, flow.queued) == (sent + 3, 3, 3)
+    assert session.data_to_send(0.0, ALL) == []
+
+
+def all_texts(session: Session, budget: int) -> str:
+    """Write all there is, so much at a time; return what was said in flows besides the messages."""
+    said: list[str] = []
+    while session.has_unsent:
+        assert len(said) < 100
+        said += [text for number, text in texts(session, budget) if number]
+    return "".join(said)
+
+
+@pytest.mark.parametrize("budget", [1, SIZE, 2 * SIZE, 3 * SIZE, 4 * SIZE, ALL])
+@pytest.mark.parametrize(("before", "after"), [("", ""), ("x", ""), ("", "y"), ("x", "y")])
+def test_frames_that_are_shared_are_written_once_and_in_order(before: str, after: str, budget: int) -> None:
+    """However few of them at a time, and whatever waits beside them; on another line those that did not arrive come again, each by itself."""
+    session, (flow,) = talking(1)
+    counted = session.sent
+    for letter in before:
+        put(session, flow, letter)
+    share(session, flow, "abc")
+    share(session, flow, "de")
+    for letter in after:
+        put(session, flow, letter)
+    letters = f"{before}abcde{after}"
+    assert all_texts(session, budget) == letters
+    share(session, flow, "f")
+    assert all_texts(session, budget) == "f"
+
+    session.receive_ack(counted + 2, 0)
+    session.attach(counted + 2)
+    assert all_texts(session, budget) == f"{letters}f"[2:]
+    session.receive_ack(session.sent, 0)
+    assert session.held == session.pressure.used == 0
+
+
+def test_frames_that_are_shared_wait_for_credit_like_others() -> None:
+    """Those that have some are written."""
+    session, (flow,) = talking(1)
+    flow.credit = 2 * (1 + FRAME_COST)
+    share(session, flow, "abc")
+
+    assert [text for _, text in texts(session, ALL)] == ["a", "b"]
+    flow.credit = ALL
+    assert [text for _, text in texts(session, ALL)] == ["c"]
+
+
+@pytest.mark.parametrize("received", range(4))
+def test_of_frames_that_are_shared_each_is_acked_for_itself(received: int) -> None:
+    """And when the session ends, those may have come that did."""
+    session, (flow,) = talking(1)
+    counted = session.sent
+    session.receive_ack(counted, 0)
+    share(session, flow, "abc")
+    session.data_to_send(0.0, ALL)
+    session.end(counted + received)
+
+    assert flow.reach == received
+    assert (session.outbox_frames, session.outbox_bytes) == (3 - received, (3 - received) * SIZE)
+    assert session.pressure.used == session.outbox_bytes
+
+
+def test_frames_that_are_shared_keep_to_the_budget_when_they_are_written_again() -> None:
+    """What was not written on this line cannot be acked on it."""
+    session, (flow,) = talking(1)
+    counted = session.sent
+    share(session, flow, "abc")
+    session.data_to_send(0.0, ALL)
+    session.attach(counted)
+
+    assert texts(session, SIZE) == [(flow.number, "a")]
+    with pytest.raises(ProtocolError, match="cannot be"):
+        session.receive_ack(counted + 2, 0)
+    assert texts(session, SIZE) == [(flow.number, "b")]
+    session.receive_ack(counted + 2, 0)
+
+
+def test_frames_that_are_shared_are_dropped_with_their_flow() -> None:
+    """Nothing of them is written, and nothing counts any more."""
+    session, (flow,) = talking(1)
+    session.receive_ack(session.sent, 0)
+    share(session, flow, "abc")
+    session.abandon_flow(flow, ResetCode.CANCELLED)
+    reset = session.data_to_send(0.0, ALL)
+
+    assert [kind for kind, _, _ in frames_of(reset)] == [FrameType.RESET]
+    assert session.held == session.pressure.used == sum(map(len, reset))
+
+
+@pytest.mark.parametrize(("more", "has_room"), [(99, True), (100, False)])
+@pytest.mark.limit("flow_outbox")
+def test_a_flow_has_room_for_several_where_it_has_some_before_the_last(more: int, has_room: bool) -> None:
+    """As though each were asked about when its turn comes."""
+    session = make_session(Limits(flow_outbox=100))
+
+    assert session.has_room_in(session.open_flow(""), more) is has_room
+    assert session.lacks_room == (not has_room)
+
+
+@pytest.mark.limit("memory")
+@pytest.mark.parametrize(("short", "has_room"), [(1, True), (0, False)])
+def test_under_pressure_several_are_asked_about_one_by_one(short: int, has_room: bool) -> None:
+    """All together would reach the limit: the pressure begins with whoever reaches it, not before."""
+    session, (flow,) = talking(1)
+    more = 2 * FIRST_CREDIT
+    session.pressure.used = session.pressure.limit - more - short
+
+    assert session.has_room_in(flow, more) is has_room
+    assert session.has_room_in(flow)
+    assert not session.pressure.is_on

@@ -10,7 +10,7 @@ import pytest
 import landline
 from landline.errors import FlowEnded, FlowReset, Full, SessionClosed
 from landline.patterns.messages import Messages
-from landline.protocol.frames import FrameType, ResetCode, encode_frame
+from landline.protocol.frames import HEADER, FrameType, ResetCode, SharedFrames, each_of, encode_frame
 from landline.sessions.bare import BareSession
 from landline.sessions.flow import PENDING, BareFlow, EarlyFlows
 
@@ -61,13 +61,31 @@ async def test_a_flow_of_which_little_waits_takes_what_it_is_offered(ends: Ends)
     """Until enough waits, and nothing once it ends: who offers it keeps it."""
     flow = ends.client.open_flow("talk")
     frame = encode_frame(FrameType.BYTES, flow.core.number, bytes(PENDING // 2))
-    assert [flow.offer(frame) for _ in range(3)] == [True, True, False]
+    one = SharedFrames([frame], frame)
+    assert [flow.offer(one) for _ in range(3)] == [True, True, False]
     assert flow.core.queued == 2
 
     other = ends.client.open_flow("another")
     other.end()
-    assert not other.offer(frame)
+    assert not other.offer(one)
     assert other.core.queued == 0
+
+    last = ends.client.open_flow("of an earlier life")
+    last.was_renewed()
+    assert not last.offer(one)
+    assert last.core.queued == 0
+
+
+@pytest.mark.parametrize(("size", "takes"), [(PENDING // 2 - 1, True), (PENDING // 2, False)])
+async def test_frames_are_taken_together_where_each_would_be(ends: Ends, size: int, takes: bool) -> None:
+    """All of them or none, as though they were offered one after the other: before the last there was room for it."""
+    flow = ends.client.open_flow("talk")
+    frame = encode_frame(FrameType.BYTES, flow.core.number, bytes(size - HEADER.size))
+    several = SharedFrames([frame] * 3, frame * 3)
+
+    assert flow.offer(several) is takes
+    assert each_of(flow.core.pending) == [frame] * (3 * takes)
+    assert flow.core.pending_bytes == 3 * size * takes
 
 
 async def test_waits_that_were_given_up_are_not_kept(ends: Ends) -> None:

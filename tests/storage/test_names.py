@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from landline.errors import TopicError
+from landline.storage import names as names_module
 from landline.storage.names import MAX_NAME_BYTES, MAX_TOKENS, MAX_WILDCARDS, Pattern, check_topic
 
 TOKENS = st.sampled_from(["a", "b", "ab", "ä"])
@@ -114,6 +115,14 @@ def test_what_is_no_text_is_refused() -> None:
     """A name from a decoded message may be anything."""
     with pytest.raises(TopicError, match="not bytes"):
         check_topic(b"a")  # type: ignore[arg-type]
+
+
+def test_what_is_known_of_good_topics_is_bounded() -> None:
+    """Whoever may name topics could fill the memory with them; one that is known is as good as it was."""
+    for number in range(3000):
+        assert check_topic(f"t.{number}") == f"t.{number}"
+        assert len(names_module._good) <= names_module._MOST_GOOD
+    assert check_topic("t.2999") == "t.2999"
 
 
 @pytest.mark.parametrize(

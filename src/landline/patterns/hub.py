@@ -22,7 +22,7 @@ from ..errors import (
 from ..history import Gap, Position, Publication
 from ..limits import PROTOCOL, STORAGE, Limits
 from ..protocol.board import Board
-from ..protocol.feed import Entry, Feed, fits, fitting, frame_of
+from ..protocol.feed import Bundle, Entry, Feed, fitting, frame_of, most_data
 from ..protocol.handshake import clean_reason
 from ..protocol.intake import SEND_PURPOSE
 from ..protocol.publish import (
@@ -346,7 +346,7 @@ class Hub:
                 bare, flow, self._searches.in_turn(bare, after, partial(self._feed, selects))
             )
             fill = partial(self._fill, bare, flow, feed)
-            feed.take = partial(_take, flow, flow.core.number, bare.core.max_message)
+            feed.take = partial(_take, flow, flow.core.number, most_data(bare.core.max_message))
             self._tell(feed, selects, fill)
             try:
                 fill()
@@ -426,9 +426,9 @@ def _answered(future: asyncio.Future[Answer], answer: Answer) -> None:
         future.set_result(answer)
 
 
-def _take(flow: BareFlow, number: int, most: int, entry: Entry) -> bool:
-    """Tell a subscriber what was just published, if it takes more now and can take this."""
-    return fits(entry.data, most) and flow.offer(entry.frame(number))
+def _take(flow: BareFlow, number: int, most: int, bundle: Bundle) -> bool:
+    """Tell a subscriber what was just published, if it takes all of it now, and data that is so large."""
+    return bundle.largest <= most and flow.offer(bundle.frames(number))
 
 
 async def _has_room(bare: BareSession, flow: BareFlow) -> None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Iterable
-from typing import Any, TypeVar
+from functools import lru_cache
+from typing import Any, Final, TypeVar
 
 import msgspec
 
@@ -17,6 +18,9 @@ from ..storage.names import Pattern, check_topic
 from .middleware import Call
 
 P = TypeVar("P", Publication, Gap)
+
+_REMEMBERED: Final = 1024
+"""Topics whose rule need not be looked for again."""
 
 Authorize = Callable[[str, str, str], bool]
 """Takes a principal, a verb and its object; returns whether they may: ``"enter"`` and the door, ``"publish"`` and the topic, ``"subscribe"`` and the topic
@@ -89,6 +93,7 @@ class Rules:
     def __init__(self, rules: list[TopicRule], authorize: Authorize) -> None:
         self._rules = rules[::-1]
         self._authorize = authorize
+        self._find = lru_cache(_REMEMBERED)(self._search)  # every publication asks, twice
 
     def of(self, topic: str) -> TopicRule:
         """Return the rule of a topic.
@@ -131,7 +136,7 @@ class Rules:
         """Return whether somebody may."""
         return self._authorize(principal, verb, topic)
 
-    def _find(self, topic: str) -> TopicRule | None:
+    def _search(self, topic: str) -> TopicRule | None:
         return next((rule for rule in self._rules if rule.pattern.matches(topic)), None)
 
 

@@ -15,7 +15,7 @@ import msgspec
 
 from ..history import Position
 from ..limits import PROTOCOL
-from .feed import Behind, Entry, Feed
+from .feed import Behind, Bundle, Entry, Feed
 from .frames import FRAME_COST
 from .handshake import clean_reason
 from .publish import Answer, Code, Origin, Publish, Published, Unpublished, encode_record
@@ -30,6 +30,9 @@ Tell = Callable[[Answer], None]
 
 Vet = Callable[[Publish], "bytes | str"]
 """Returns what to store of a publish, or why it may not be published."""
+
+_Feeds = dict[Feed, Callable[[], None]]
+"""Those of one pattern, and what to call when something waits in each."""
 
 
 class Selects(Protocol):
@@ -98,9 +101,9 @@ class Board:
         self._wake = wake
         self._waiting: deque[_Waiting] = deque()
         self._storing: list[_Waiting] = []
-        self._exact: dict[str, dict[Feed, Callable[[], None]]] = {}
-        self._wild: dict[str, tuple[Selects, dict[Feed, Callable[[], None]]]] = {}
-        self._selected: dict[str, list[dict[Feed, Callable[[], None]]]] = {}
+        self._exact: dict[str, _Feeds] = {}
+        self._wild: dict[str, tuple[Selects, _Feeds]] = {}
+        self._selected: dict[str, list[_Feeds]] = {}
 
     # Something is published...
 
@@ -171,10 +174,12 @@ class Board:
     def stored(self, positions: Sequence[Position]) -> None:
         """The batch is safe: tell its publications, then answer who published them."""
         batch, self._storing = self._storing, []
+        entries = []
         for waiting, position in zip(batch, positions, strict=True):
             self.size -= waiting.size
             self.head = position
-            self._tell(Entry(waiting.topic, position.offset, waiting.data, self._behind(waiting.topic)))
+            entries.append(Entry(waiting.topic, position.offset, waiting.data, self._behind(waiting.topic)))
+        self._tell(entries)
         for waiting, position in zip(batch, positions, strict=True):
             if waiting.origin is not None:
                 waiting.tell(waiting.origin.stored(waiting.number, position))
@@ -199,7 +204,7 @@ class Board:
     # ... and told.
 
     def subscribe(self, feed: Feed, selects: Selects, on_push: Callable[[], None]) -> None:
-        """Have a feed pushed what its pattern selects, from now on; ``on_push`` is called after each that waits in it."""
+        """Have a feed told what its pattern selects, from now on; ``on_push`` is called after each that waits in it."""
         feed.begin(self.head.epoch)
         if selects.is_exact:
             self._exact.setdefault(selects.text, {})[feed] = on_push
@@ -222,17 +227,24 @@ class Board:
                 del self._wild[feed.pattern]
                 self._selected.clear()
 
-    def _tell(self, entry: Entry) -> None:
-        for feed, on_push in self._exact.get(entry.topic, {}).items():
-            if feed.push(entry):
-                on_push()
-        if self._wild:
+    def _tell(self, entries: list[Entry]) -> None:
+        """Tell what was stored together: whoever selects the same of it is given the same bundle."""
+        by_topic: dict[str, list[Entry]] = {}
+        for entry in entries:
+            by_topic.setdefault(entry.topic, []).append(entry)
+        for topic, found in by_topic.items():
+            if topic in self._exact:
+                _tell_all(self._exact[topic], Bundle(found))
+        if not self._wild:
+            return
+        selected: dict[int, tuple[_Feeds, list[Entry]]] = {}
+        for entry in entries:
             for feeds in self._selecting(entry.topic):
-                for feed, on_push in feeds.items():
-                    if feed.push(entry):
-                        on_push()
+                selected.setdefault(id(feeds), (feeds, []))[1].append(entry)
+        for feeds, found in selected.values():
+            _tell_all(feeds, Bundle(found))
 
-    def _selecting(self, topic: str) -> list[dict[Feed, Callable[[], None]]]:
+    def _selecting(self, topic: str) -> list[_Feeds]:
         selecting = self._selected.get(topic)
         if selecting is None:
             if len(self._selected) >= _REMEMBERED:
@@ -241,3 +253,12 @@ class Board:
                 feeds for selects, feeds in self._wild.values() if selects.matches(topic)
             ]
         return selecting
+
+
+def _tell_all(feeds: _Feeds, bundle: Bundle) -> None:
+    for feed, on_push in feeds.items():
+        if feed.takes(bundle):
+            continue
+        for alone in bundle.alone():
+            if not feed.takes(alone) and feed.push(alone.entries[0]):
+                on_push()

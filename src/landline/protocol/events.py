@@ -69,7 +69,7 @@ class OutcomesKnown(msgspec.Struct, frozen=True):
 
 
 class RoomMade(msgspec.Struct, frozen=True):
-    """The outbox became shorter."""
+    """The outbox became shorter, where somebody had found no room."""
 
 
 class Stalled(msgspec.Struct, frozen=True):

@@ -14,7 +14,7 @@ from typing import Final
 
 from ..history import BEHIND, HISTORY_REPLACED, SUPERSEDED, TOO_LARGE, Gap, Position, Publication
 from ..limits import PROTOCOL
-from .frames import FRAME_COST, HEADER, FrameType
+from .frames import FRAME_COST, HEADER, FrameType, SharedFrames
 from .subscription import Item, Mark, Missing, encode
 
 MOST_QUEUED: Final = PROTOCOL.feed
@@ -42,7 +42,7 @@ class Entry:
         size: what it counts in a feed's queue, in bytes.
     """
 
-    __slots__ = ("_frame", "_number", "_position", "behind", "data", "offset", "size", "topic")
+    __slots__ = ("_frame", "_number", "behind", "data", "offset", "size", "topic")
 
     def __init__(self, topic: str, offset: int, data: bytes, behind: Behind) -> None:
         self.topic = topic
@@ -52,7 +52,6 @@ class Entry:
         self.size = len(data) + FRAME_COST
         self._number = -1
         self._frame = b""
-        self._position: Position | None = None
 
     def frame(self, number: int) -> bytes:
         """Return the whole frame for the flow of that number: encoded once, and with another number it is the same but for its header."""
@@ -62,11 +61,45 @@ class Entry:
             self._frame = HEADER.pack(len(payload), FrameType.BYTES, number) + payload
         return self._frame
 
-    def position(self, epoch: str) -> Position:
-        """Return where it is in the log of this life of the server."""
-        if self._position is None:
-            self._position = Position(epoch, self.offset)
-        return self._position
+
+class Bundle:
+    """Publications that were stored together and that the same feeds select: what many are told at once costs each of them little.
+
+    Args:
+        entries: one at the least, in the order of their offsets.
+
+    Attributes:
+        largest: the bytes of the largest data among them.
+    """
+
+    __slots__ = ("_alone", "_end", "_frames", "entries", "largest")
+
+    def __init__(self, entries: list[Entry]) -> None:
+        self.entries = entries
+        self.largest = max(len(entry.data) for entry in entries)
+        self._frames: dict[int, SharedFrames] = {}
+        self._alone: list[Bundle] = []
+        self._end: Position | None = None
+
+    def frames(self, number: int) -> SharedFrames:
+        """Return the whole frames for flows of that number: made once."""
+        frames = self._frames.get(number)
+        if frames is None:
+            each = [entry.frame(number) for entry in self.entries]
+            frames = self._frames[number] = SharedFrames(each, each[0] if len(each) == 1 else b"".join(each))
+        return frames
+
+    def alone(self) -> list[Bundle]:
+        """Return each publication as a bundle of its own, for feeds that cannot take all of them as one."""
+        if not self._alone:
+            self._alone = [Bundle([entry]) for entry in self.entries]
+        return self._alone
+
+    def end(self, epoch: str) -> Position:
+        """Return where the last of them is in the log of this life of the server."""
+        if self._end is None:
+            self._end = Position(epoch, self.entries[-1].offset)
+        return self._end
 
 
 Part = Entry | Publication | Gap | Position
@@ -86,9 +119,9 @@ def frame_of(part: Part, number: int) -> bytes:
             return _frame(Mark(part.epoch, part.offset), number)
 
 
-def fits(data: bytes, most: int) -> bool:
-    """Whether a message of ``most`` bytes can carry a publication of this data."""
-    return len(data) + PROTOCOL.publish_overhead <= most
+def most_data(most: int) -> int:
+    """Return the most data of a publication that a message of ``most`` bytes can carry."""
+    return most - PROTOCOL.publish_overhead
 
 
 def fitting(part: Part, most: int, epoch: str) -> Part:
@@ -99,7 +132,7 @@ def fitting(part: Part, most: int, epoch: str) -> Part:
         most: the largest message that the subscriber takes, in bytes.
         epoch: of what is published now.
     """
-    if not isinstance(part, Entry | Publication) or fits(part.data, most):
+    if not isinstance(part, Entry | Publication) or len(part.data) <= most_data(most):
         return part
     end = Position(epoch, part.offset) if isinstance(part, Entry) else part.position
     return Gap(part.topic, Position(end.epoch, end.offset - 1), end, TOO_LARGE)
@@ -129,7 +162,7 @@ class Feed:
         gaps: what is missing among those.
 
     Attributes:
-        take: asked to take what was just published, where nothing waits before it; returns whether it did. None where everything waits.
+        take: asked to take what was just published, where nothing waits before it; returns whether it did, all of it. None where everything waits.
         cursor: everything up to here was sent, or told as a gap.
         is_live: it has everything up to what was published last, or it is queued.
         is_reading: a page was asked for, and is not here yet.
@@ -143,7 +176,7 @@ class Feed:
         gaps: Sequence[Gap] = (),
     ) -> None:
         self.pattern = pattern
-        self.take: Callable[[Entry], bool] | None = None
+        self.take: Callable[[Bundle], bool] | None = None
         self.cursor = cursor
         self.is_live = False
         self.is_reading = False
@@ -162,21 +195,26 @@ class Feed:
 
     # Something is published...
 
-    def push(self, entry: Entry) -> bool:
-        """Tell what was just published, or queue it; return whether it waits. It is after everything that was pushed before."""
-        if entry.offset <= self._floor:
-            return False  # the log had it before it was told
-        queue = self._queue
-        if (  # the usual case, in which a publication costs each of its subscribers little
-            not queue
+    def takes(self, bundle: Bundle) -> bool:
+        """Tell what was just published, if all of it can go on at once; return whether it did: else each of it is to be pushed."""
+        if (  # the usual case
+            not self._queue
             and self.is_live
             and self.take is not None
             and not self._from_log
             and self._told_epoch == self._epoch
-            and self.take(entry)
+            and bundle.entries[0].offset > self._floor
+            and self.take(bundle)
         ):
-            self.cursor = entry.position(self._epoch)
-            return False
+            self.cursor = bundle.end(self._epoch)
+            return True
+        return False
+
+    def push(self, entry: Entry) -> bool:
+        """Queue what was just published; return whether it waits. It is after everything that was pushed before."""
+        if entry.offset <= self._floor:
+            return False  # the log had it before it was told
+        queue = self._queue
         if entry.behind is Behind.LATEST:
             before = self._latest.get(entry.topic)
             if before is not None:

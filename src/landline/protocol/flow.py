@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from ..errors import ProtocolError
 from .empty import EMPTY_DEQUE, EMPTY_LIST
-from .frames import FRAME_COST, HEADER, DataFrame
+from .frames import FRAME_COST, HEADER, Queued, SharedFrames, each_of
 from .handshake import Reset
 
 ENDED: Final = 1
@@ -40,9 +40,9 @@ class Flow:
         opened_at: the place of our OPEN among the counted frames; -1 where the peer knows of the flow without one.
         ours, theirs: what each end has said about the flow, as bits of ``ENDED``, ``DONE`` and ``RESET``.
         reset: what the peer said when it abandoned the flow.
-        pending, pending_bytes: whole frames that were never written to any transport.
+        pending, pending_bytes: whole frames that were never written to any transport, those that many share as one item.
         queued, sent: how many frames the program gave, and how many of them were written.
-        has_large: a large frame may be among the pending.
+        has_large: a large frame, or frames that many share, may be among the pending.
         is_ending: END follows what is pending.
         handled_by_peer: how many of ours the peer's program is done with.
         reach: how many of ours may have come into the peer's hands; the same as ``sent`` until an ended session knows better.
@@ -68,7 +68,7 @@ class Flow:
         self.theirs = 0
         self.reset: Reset | None = None
         # Sending...
-        self.pending: list[DataFrame] = EMPTY_LIST
+        self.pending: list[Queued] = EMPTY_LIST
         self.pending_bytes = 0
         self.queued = 0
         self.sent = 0
@@ -93,16 +93,19 @@ class Flow:
 
     # The program sends...
 
-    def pop(self, budget: int) -> list[DataFrame]:
+    def pop(self, budget: int) -> list[Queued]:
         """Return the frames to write now, as far as credit and ``budget`` bytes allow: the last one may exceed both."""
         pending = self.pending
         if not pending or self.sent_cost >= self.credit or budget <= 0:
             return []
-        size, count, last = self.pending_bytes, len(pending), len(pending[-1])
+        size, count, at_end = self.pending_bytes, self.queued - self.sent, pending[-1]
+        last = len(at_end.each[-1] if type(at_end) is SharedFrames else at_end)
         cost = size + count * _MORE
         if size - last < budget and self.sent_cost + cost - last - _MORE < self.credit:
             popped, self.pending = pending, EMPTY_LIST  # all of it: the usual case
         else:
+            if self.has_large:
+                pending = self.pending = [*each_of(pending)]
             size = cost = count = 0
             while size < budget and self.sent_cost + cost < self.credit:
                 last = len(pending[count])

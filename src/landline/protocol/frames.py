@@ -170,6 +170,36 @@ DataFrame = bytes | LargeFrame
 """A whole frame with a program's data."""
 
 
+class SharedFrames:
+    """Whole data frames of one number that many flows are sent together, each of which keeps no more of them than this object.
+
+    Args:
+        each: the frames, one at the least.
+        together: the same in one piece, which is written where all of them are written at once.
+    """
+
+    __slots__ = ("each", "together")
+
+    def __init__(self, each: list[bytes], together: bytes) -> None:
+        self.each = each
+        self.together = together
+
+    def __len__(self) -> int:
+        return len(self.together)
+
+
+Queued = DataFrame | SharedFrames
+"""What waits to be written, or to be received by the peer."""
+
+
+def each_of(queued: Iterable[Queued]) -> list[DataFrame]:
+    """Return the frames one by one."""
+    frames: list[DataFrame] = []
+    for one in queued:
+        frames += one.each if isinstance(one, SharedFrames) else (one,)
+    return frames
+
+
 def encode_data_frame(kind: int, number: int, payload: bytes) -> DataFrame:
     """Return one whole frame, which is a ``LargeFrame`` from ``LARGE`` bytes of payload on."""
     header = HEADER.pack(len(payload), kind, number)

@@ -15,7 +15,19 @@ from .credit import Pressure
 from .empty import EMPTY_DICT, EMPTY_LIST
 from .flow import Flow
 from .flows import MESSAGES, Flows
-from .frames import FIRST_CREDIT, HEADER, LARGE, LAST_DATA, DataFrame, LargeFrame, encode_data_frame, kind_of
+from .frames import (
+    FIRST_CREDIT,
+    HEADER,
+    LARGE,
+    LAST_DATA,
+    DataFrame,
+    LargeFrame,
+    Queued,
+    SharedFrames,
+    each_of,
+    encode_data_frame,
+    kind_of,
+)
 from .stall import CALM, Stall
 from .states import Role
 
@@ -33,15 +45,15 @@ class Outbox:
         outbox_bytes, outbox_frames: what was sent and not yet received by the peer; of flows besides the messages only what was written.
         filled: the flows besides the messages that have something to write, by number.
         stall: who waits for whose credit.
-        lacks_room: somebody was told that there is no room, and is to be told when some is made.
-        made_room: some was made, and nobody was told yet.
+        lacks_room: somebody found no room, and was not told of any since.
+        made_room: the outbox became shorter since then, and nobody was told yet.
         is_cut_short: ``data_to_send`` stopped at its budget.
     """
 
     __slots__ = (
         "_about", "_about_unreceived", "_ending", "_flows", "_is_woken", "_replay", "_replaying", "_turn",
-        "_written", "filled", "is_cut_short", "lacks_room", "limits", "made_room", "messages", "on_room", "outbox_bytes",
-        "outbox_frames", "pressure", "sent", "stall", "wake",
+        "_unreceived", "_written", "filled", "is_cut_short", "lacks_room", "limits", "made_room", "messages", "on_room",
+        "outbox_bytes", "outbox_frames", "pressure", "sent", "stall", "wake",
     )  # fmt: skip
 
     def __init__(
@@ -59,7 +71,8 @@ class Outbox:
         self.lacks_room = False
         self.made_room = False
         self.is_cut_short = False
-        self._replay: list[DataFrame] = EMPTY_LIST
+        self._replay: list[Queued] = EMPTY_LIST
+        self._unreceived = 0
         self._replaying: list[DataFrame] = EMPTY_LIST  # the last is written first
         self._about: list[tuple[int, bytes]] = EMPTY_LIST
         self._about_unreceived = 0
@@ -82,14 +95,18 @@ class Outbox:
 
     # The program sends...
 
-    def has_room_in(self, flow: Flow) -> bool:
-        """Whether a flow takes another message; one whose peer does not read fills itself and no other.
+    def has_room_in(self, flow: Flow, more: int = 0) -> bool:
+        """Whether a flow takes another message; one whose peer does not read fills itself and no other. Who finds no room is told of some.
 
         Under pressure it takes little, and ``on_room`` is called when that is over.
+
+        Args:
+            flow: which.
+            more: the bytes of messages that it is given before that one; of flows besides the messages.
         """
-        limits = self.limits
+        limits, pressure = self.limits, self.pressure
         if flow is self.messages:
-            held, pressure = self.outbox_bytes, self.pressure
+            held = self.outbox_bytes
             if (
                 held < limits.outbox_bytes
                 and self.outbox_frames < limits.outbox_messages
@@ -100,13 +117,19 @@ class Outbox:
                 )
             ):
                 return True
-        elif (
-            flow.pending_bytes < limits.flow_outbox
-            and self.outbox_bytes - self.messages.pending_bytes < limits.outbox_bytes
-            and self.outbox_frames - len(self.messages.pending) < limits.outbox_messages
-            and (flow.pending_bytes < FIRST_CREDIT or not self.pressure.holds_back(self))
-        ):
-            return True
+        else:
+            held = flow.pending_bytes + more
+            if (
+                held < limits.flow_outbox
+                and self.outbox_bytes - self.messages.pending_bytes < limits.outbox_bytes
+                and self.outbox_frames - len(self.messages.pending) < limits.outbox_messages
+                and (
+                    held < FIRST_CREDIT
+                    or (pressure.used + more < pressure.limit and not pressure.is_on)
+                    or not (more or pressure.holds_back(self))  # of several, each is asked about then
+                )
+            ):
+                return True
         self.lacks_room = True
         return False
 
@@ -141,13 +164,35 @@ class Outbox:
             self.outbox_bytes += size
             self.outbox_frames += 1
         elif flow.number not in self.filled:
-            if self.filled is EMPTY_DICT:
-                self.filled = {}
-            self.filled[flow.number] = flow
+            self._fill(flow)
         if not self._is_woken:
             self._is_woken = True
             self.wake()
         return flow.queued - 1
+
+    def send_frames(self, flow: Flow, frames: SharedFrames) -> None:
+        """Queue whole data frames of a flow besides the messages, which others share."""
+        count, size = len(frames.each), len(frames.together)
+        if flow.pending is EMPTY_LIST:
+            flow.pending = []
+        if flow.number not in self.filled:
+            self._fill(flow)
+        if count == 1 and size < LARGE:
+            flow.pending.append(frames.together)
+        else:
+            flow.pending.append(frames)
+            flow.has_large = True
+        flow.pending_bytes += size
+        flow.queued += count
+        self.pressure.used += size
+        if not self._is_woken:
+            self._is_woken = True
+            self.wake()
+
+    def _fill(self, flow: Flow) -> None:
+        if self.filled is EMPTY_DICT:
+            self.filled = {}
+        self.filled[flow.number] = flow
 
     # Bytes go out...
 
@@ -219,13 +264,14 @@ class Outbox:
 
     def _add_frames(self, out: list[bytes], flow: Flow, budget: int) -> int:
         """Add what a flow may write now; return how many bytes that is."""
-        waiting = flow.pending_bytes
+        waiting, before = flow.pending_bytes, flow.sent
         frames = flow.pop(budget)
-        count, size = len(frames), waiting - flow.pending_bytes
+        count, size = flow.sent - before, waiting - flow.pending_bytes
         if self._replay is EMPTY_LIST:
             self._replay = frames
         else:
             self._replay += frames
+        self._unreceived += count
         if not flow.has_large:
             out += frames  # type: ignore[arg-type]  # none of them is a large one
         else:
@@ -248,6 +294,7 @@ class Outbox:
         if self._replay is EMPTY_LIST:
             self._replay = []
         self._replay.append(frame)
+        self._unreceived += 1
         self._about_unreceived += 1
         out.append(frame)
         self.sent += 1
@@ -260,8 +307,10 @@ class Outbox:
     def _rewind(self, received: int) -> None:
         """Begin on a new transport: what the peer has not received is written again before anything new."""
         self._forget(received, self.sent)
-        self._replaying = self._replay[::-1] or EMPTY_LIST
-        self._written = self.sent - len(self._replay)
+        frames = each_of(self._replay)
+        self._replay = [*frames] or EMPTY_LIST
+        self._replaying = frames[::-1] or EMPTY_LIST
+        self._written = self.sent - len(frames)
 
     # Letting go...
 
@@ -271,7 +320,7 @@ class Outbox:
 
     def _forget(self, received: int, at_most: int) -> None:
         """Let go of what the peer has received."""
-        base = self.sent - len(self._replay)
+        base = self.sent - self._unreceived
         if not base <= received <= at_most:
             raise ProtocolError(
                 f"the peer has received {received} frames, which cannot be: {base} to {at_most}", "miscount"
@@ -279,20 +328,38 @@ class Outbox:
         count = received - base
         if not count:
             return
-        if count == len(self._replay):
-            gone, self._replay = self._replay, EMPTY_LIST
-        else:
-            gone = self._replay[:count]
-            del self._replay[:count]
+        gone = self._received(count)
+        self._unreceived -= count
         size = sum(map(len, gone))
         if self._about_unreceived:
-            self._about_unreceived -= sum(kind_of(frame) > LAST_DATA for frame in gone)
+            self._about_unreceived -= sum(kind_of(frame) > LAST_DATA for frame in each_of(gone))
         self.outbox_frames -= count
         self.outbox_bytes -= size
         self.made_room = self.lacks_room
         self.pressure.used -= size
         if self.pressure.is_on:
             self.pressure.eased()
+
+    def _received(self, count: int) -> list[Queued]:
+        """Remove so many frames from the beginning of the replay, and return them."""
+        replay, places, left = self._replay, count, 0
+        if count == self._unreceived:
+            self._replay = EMPTY_LIST
+            return replay
+        if self._unreceived != len(replay):  # some of them are kept as one
+            places, left = 0, count
+            for queued in replay:
+                frames = len(queued.each) if type(queued) is SharedFrames else 1
+                if frames > left:
+                    break
+                places += 1
+                left -= frames
+            if left:
+                replay[places : places + 1] = each_of(replay[places : places + 1])
+        places += left
+        gone = replay[:places]
+        del replay[:places]
+        return gone
 
     def drop(self, flow: Flow) -> None:
         """Let go of what waits in a flow that was abandoned."""
@@ -334,9 +401,11 @@ class Outbox:
             self.wake()
 
 
-def _add(out: list[bytes], frame: DataFrame) -> None:
+def _add(out: list[bytes], frame: Queued) -> None:
     if isinstance(frame, LargeFrame):
         out += (frame.header, frame.payload)
+    elif isinstance(frame, SharedFrames):
+        out.append(frame.together)
     else:
         out.append(frame)
 

@@ -18,6 +18,7 @@ from .frames import (
     LAST_DATA,
     FrameType,
     ResetCode,
+    each_of,
     encode_frame,
     kind_of,
     number_of,
@@ -134,10 +135,10 @@ class Session(Inbox):
 
     def end(self, peer_received: int | None = None, peer_handled: int | None = None) -> None:
         """Settle what may have reached the peer, now that nothing more will be heard."""
-        if peer_received is not None and self.sent - len(self._replay) <= peer_received <= self.sent:
+        if peer_received is not None and self.sent - self._unreceived <= peer_received <= self.sent:
             self._forget(peer_received, self.sent)
             flows = self.flows
-            for frame in self._replay:
+            for frame in each_of(self._replay):
                 if kind_of(frame) <= LAST_DATA and number_of(frame) in flows:
                     flows[number_of(frame)].reach -= 1
         if peer_handled is not None and self.messages.handled_by_peer < peer_handled <= self.messages.reach:

@@ -14,6 +14,7 @@ from ..protocol.frames import CloseCode
 from ..protocol.states import Phase
 from ..transports import Transport
 from .alarms import alarms, begins_at
+from .turns import turns
 
 log = logging.getLogger("landline.sessions")
 
@@ -39,8 +40,8 @@ class Driver:
     """
 
     __slots__ = (
-        "_alarms", "_booked", "_due_at", "_gone", "_is_gone", "_is_over", "_is_scheduled", "_loop", "carried", "connection", "deliver",
-        "has_crashed", "transport",
+        "_alarms", "_booked", "_due_at", "_gone", "_is_gone", "_is_over", "_is_scheduled", "_loop", "_turns", "carried",
+        "connection", "deliver", "has_crashed", "transport",
     )  # fmt: skip
 
     def __init__(
@@ -52,6 +53,7 @@ class Driver:
         self.carried: Carried | None = None
         self._loop = asyncio.get_running_loop()
         self._alarms = alarms()
+        self._turns = turns()
         self._booked: tuple[int, ...] = ()
         self._due_at = math.inf
         self._is_scheduled = False
@@ -80,7 +82,7 @@ class Driver:
         """Advance at the end of this tick of the loop, once."""
         if not self._is_scheduled:
             self._is_scheduled = True
-            self._loop.call_soon(self.advance)
+            self._turns.want(self)
 
     def advance(self) -> None:
         """Write what the connection wants sent, deliver its events, re-arm its timer."""

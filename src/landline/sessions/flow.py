@@ -10,7 +10,7 @@ from ..errors import FlowEnded, FlowReset
 from ..limits import SESSION
 from ..protocol.empty import EMPTY_LIST
 from ..protocol.flow import ENDED, RESET, Flow
-from ..protocol.frames import DataFrame, ResetCode
+from ..protocol.frames import DataFrame, ResetCode, SharedFrames
 from ..protocol.handshake import Reset
 from ..protocol.session import Session
 from .signal import Signal
@@ -97,12 +97,19 @@ class BareFlow:
         if self.why_unwritable() is None:
             self._session.send_frame(self.core, frame)
 
-    def offer(self, frame: DataFrame) -> bool:
-        """Queue a whole data frame of this flow if it takes more; return whether it did."""
-        takes = self.takes_more
-        if takes:
-            self._session.send_frame(self.core, frame)
-        return takes
+    def offer(self, frames: SharedFrames) -> bool:
+        """Queue whole data frames of this flow if it takes all of them, one after the other; return whether it did."""
+        core = self.core
+        before_last = len(frames.together) - len(frames.each[-1])
+        if (
+            core.pending_bytes + before_last < PENDING
+            and self._reset is None
+            and not (core.is_ending or core.ours)
+            and self._session.has_room_in(core, before_last)
+        ):
+            self._session.send_frames(core, frames)
+            return True
+        return False
 
     # The session tells...
 

@@ -20,6 +20,8 @@ MAX_WILDCARDS: Final = STORAGE.wildcards
 ONE: Final = "*"
 REST: Final = "**"
 
+_MOST_GOOD: Final = 1024
+
 # Controls, invisible formatting, lone surrogates and every kind of space: none may reach a log line, a terminal or a NATS subject.
 _UNFIT_CATEGORIES: Final = frozenset({"Cc", "Cf", "Cs", "Zs", "Zl", "Zp"})
 _WILD_CHARACTERS: Final = frozenset("*>")
@@ -86,14 +88,23 @@ class Pattern:
         return longer > 0 if other._open_end else longer == 0
 
 
+_good: Final[set[str]] = set()
+"""Topics that were checked: every publication is, several times on its way."""
+
+
 def check_topic(topic: str) -> str:
     """Return the topic if it is a good name.
 
     Raises:
         TopicError: it is empty or too long, has an empty token or too many, or a character that names may not have.
     """
+    if type(topic) is str and topic in _good:
+        return topic
     for token in _split(topic, "topic"):
         _check_token(token, topic, "topic")
+    if len(_good) >= _MOST_GOOD:
+        _good.clear()
+    _good.add(topic)
     return topic
 
 

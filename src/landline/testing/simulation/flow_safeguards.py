@@ -100,17 +100,6 @@ def _receive_without_counting(session: Session, kind: int, number: int, payload:
     session.received -= 1
 
 
-def _unwanted(session: Session) -> bool:
-    """Take it that nobody waits for room."""
-    del session
-    return False
-
-
-def _forget_wish(session: Session, is_wanted: bool) -> None:
-    """Do not remember who was told that there is no room."""
-    del session, is_wanted
-
-
 FLOW_ABLATIONS: tuple[Ablation, ...] = (
     Ablation("unfinished frames are not counted", ((Inbox, "gather", _uncounted),)),
     Ablation("nobody is hung up on for unfinished frames", ((Shortage, "_hang_up_on_unfinished", _spared),)),
@@ -125,12 +114,15 @@ FLOW_ABLATIONS: tuple[Ablation, ...] = (
         "the little that everybody is granted under pressure",
         "tests/protocol/test_credit.py",
     ),
+    Ablation(
+        "who finds no room is told of none",
+        ((Outbox, "lacks_room", property(lambda outbox: False, lambda outbox, lacks: None)),),
+    ),
     Ablation("the end of a flow is not called handled", ((Flows, "finish", _finish_silently),)),
     Ablation("a reset is not answered", ((Flows, "was_abandoned", _leave_unanswered),)),
     Ablation("a reset calls all that arrived handled", ((Flows, "abandon", _abandon_as_handled),)),
     Ablation("a flow is forgotten when one end is through", ((Flow, "is_over", property(_forget_at_our_end)),)),
     Ablation("totals of a flow before its OPEN", ((Flows, "begin", _tell_of_the_unheard),)),
     Ablation("the end of a flow overtakes its data", ((Session, "end_flow", _end_before_the_data),)),
-    Ablation("room that is made is told nobody", ((Outbox, "lacks_room", property(_unwanted, _forget_wish)),)),
     Ablation("frames about flows are not counted", ((Inbox, "_receive_about", _receive_without_counting),)),
 )  # fmt: skip

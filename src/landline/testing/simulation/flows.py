@@ -16,12 +16,12 @@ def is_writable(flow: Flow) -> bool:
     return not (flow.is_ending or flow.ours & (ENDED | RESET) or flow.theirs & RESET)
 
 
-def takes_more(core: Session, flow: Flow) -> bool:
-    """Whether little of it waits to be written."""
-    if flow.pending_bytes >= _PENDING:
+def takes_more(core: Session, flow: Flow, more: int = 0) -> bool:
+    """Whether little of it waits to be written, also after so many bytes more."""
+    if flow.pending_bytes + more >= _PENDING:
         core.lacks_room = True
         return False
-    return is_writable(flow) and core.has_room_in(flow)
+    return is_writable(flow) and core.has_room_in(flow, more)
 
 
 def say(end: End, flow: Flow, payload: bytes) -> None:

@@ -17,7 +17,7 @@ from ...protocol import feed as feed_module
 from ...protocol import group as group_module
 from ...protocol import publish as publish_module
 from ...protocol.board import Board
-from ...protocol.feed import Behind, Entry, Feed, frame_of
+from ...protocol.feed import Behind, Bundle, Feed, frame_of
 from ...protocol.flow import Flow
 from ...protocol.frames import FRAME_COST, ResetCode
 from ...protocol.intake import SEND_PURPOSE
@@ -226,12 +226,12 @@ class _Subscriber:
         self._end.on_room[flow.number] = self.fill
         self.fill()
 
-    def _take(self, entry: Entry) -> bool:
-        """Send what was just published, if the reader takes more now."""
-        end, flow = self._end, self._flow
-        takes = not end.ended and takes_more(end.core, flow)
+    def _take(self, bundle: Bundle) -> bool:
+        """Send what was just published, if the reader takes all of it now."""
+        end, flow, frames = self._end, self._flow, bundle.frames(self._flow.number)
+        takes = not end.ended and takes_more(end.core, flow, len(frames.together) - len(frames.each[-1]))
         if takes:
-            end.core.send_frame(flow, entry.frame(flow.number))
+            end.core.send_frames(flow, frames)
         return takes
 
     def fill(self) -> None:

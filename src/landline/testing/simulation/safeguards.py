@@ -16,7 +16,7 @@ from ...protocol import connection as connection_module
 from ...protocol import session as session_module
 from ...protocol.connection import Connection
 from ...protocol.flow import Flow
-from ...protocol.frames import COUNTS, LAST_DATA, CloseCode, DataFrame
+from ...protocol.frames import COUNTS, LAST_DATA, CloseCode, Queued, each_of
 from ...protocol.greeting import Greeting
 from ...protocol.handshake import Refusal
 from ...protocol.heartbeat import Heartbeat, Progress, Verdict
@@ -165,7 +165,7 @@ def _attach_without_replay(self: Session, peer_received: int) -> None:
 
 
 def _attach_replaying_all(self: Session, peer_received: int) -> None:
-    replay, base = list(self._replay), self.sent - len(self._replay)
+    replay, base = each_of(self._replay), self.sent - self._unreceived
     _attach(self, peer_received)
     known = replay[: peer_received - base]
     self._replaying = [*self._replaying, *reversed(known)]
@@ -264,7 +264,7 @@ def _end_forgetting(self: Session, peer_received: int | None = None, peer_handle
 # Limits and times...
 
 
-def _pop_without_credit(self: Flow, budget: int) -> list[DataFrame]:
+def _pop_without_credit(self: Flow, budget: int) -> list[Queued]:
     credit, self.credit = self.credit, 1 << 62
     popped = _pop(self, budget)
     self.credit = credit
@@ -398,7 +398,7 @@ ABLATIONS: tuple[Ablation, ...] = (
     Ablation("acked when received", ((Inbox, "receive", _receive_as_handled),)),
     Ablation("acked when taken", ((Inbox, "take", _take_as_handled),)),
     Ablation("unknown is called failed", ((Session, "end", _end_forgetting),)),
-    Ablation("the outbox has no bound", ((Outbox, "has_room_in", lambda self, flow: True),)),
+    Ablation("the outbox has no bound", ((Outbox, "has_room_in", lambda self, flow, more=0: True),)),
     Ablation("the sender minds no credit", ((Flow, "pop", _pop_without_credit),)),
     Ablation(
         "the receiver minds no credit",

@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from ...history import EXPIRED, Gap, Position
 from ...protocol import board as board_module
 from ...protocol.board import Batch, Board
-from ...protocol.feed import Entry, Feed, Part
+from ...protocol.feed import Bundle, Entry, Feed, Part
 from ...protocol.handshake import Resume, Welcome
 from ...protocol.host import Host
 from ...protocol.publish import Answer, Code, Origin, Published, Publisher, encode_record
@@ -128,7 +128,7 @@ def _tell_before_commit(hub: Hub) -> None:
     if not hub._is_writing and hub.board.has_batch:
         board, offset = hub.board, hub.disk.head.offset
         for place, waiting in enumerate(board._waiting, 1):
-            board._tell(Entry(waiting.topic, offset + place, waiting.data, board._behind(waiting.topic)))
+            board._tell([Entry(waiting.topic, offset + place, waiting.data, board._behind(waiting.topic))])
     _write(hub)
 
 
@@ -190,6 +190,7 @@ def _say_again_to_strangers(publisher: Publisher, *, known: bool) -> Any:
 # ... and telling.
 
 _push = Feed.push
+_takes = Feed.takes
 _page = Feed.page
 _next_part = Feed.next_part
 _overflow = Feed._overflow
@@ -200,6 +201,32 @@ def _push_any(feed: Feed, entry: Entry) -> bool:
     """Queue also what a page had."""
     feed._floor = 0
     return _push(feed, entry)
+
+
+def _take_any(feed: Feed, bundle: Bundle) -> bool:
+    """Tell at once also what a page had."""
+    floor, feed._floor = feed._floor, 0
+    takes = _takes(feed, bundle)
+    feed._floor = floor
+    return takes
+
+
+def _take_past(feed: Feed, bundle: Bundle) -> bool:
+    """Tell at once whatever waits before it."""
+    return bundle.entries[0].offset > feed._floor and feed.take is not None and feed.take(bundle)
+
+
+def _take_and_stay(feed: Feed, bundle: Bundle) -> bool:
+    """Read on from before what was told at once."""
+    cursor = feed.cursor
+    takes = _takes(feed, bundle)
+    feed.cursor = cursor
+    return takes
+
+
+def _take_the_first(feed: Feed, bundle: Bundle) -> bool:
+    """Take a bundle for told when its first publication is."""
+    return _takes(feed, bundle.alone()[0])
 
 
 def _keep_queued(feed: Feed, offset: int) -> None:
@@ -304,6 +331,10 @@ _OF_TOPICS = needing(
         "tests/protocol/test_publish_unknown.py",
     ),
     Ablation("what a page had is queued when it is told", ((Feed, "push", _push_any),)),
+    Ablation("what a page had is told at once", ((Feed, "takes", _take_any),)),
+    Ablation("told past what waits", ((Feed, "takes", _take_past),)),
+    Ablation("the cursor does not follow what is told at once", ((Feed, "takes", _take_and_stay),)),
+    Ablation("of a bundle the first is told", ((Feed, "takes", _take_the_first),)),
     Ablation("what a page had stays queued", ((Feed, "_forget_queued", _keep_queued),)),
     Ablation(
         "a queue that was dropped during a page is not noticed",

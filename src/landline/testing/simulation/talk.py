@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any, Protocol
 
 from ...protocol.flows import MESSAGES
-from ...protocol.frames import FRAME_COST, HEADER, CloseCode, number_of
+from ...protocol.frames import FRAME_COST, HEADER, CloseCode, each_of, number_of
 from ...protocol.handshake import Refusal
 from ...protocol.session import Session
 from .line import Node, Port, Violation
@@ -38,7 +38,7 @@ _EXCUSES = {
 
 def _messages_in(core: Session) -> tuple[int, int]:
     """Return how many messages the outbox holds, and their bytes: what other flows wrote lies there too, under limits of its own."""
-    others = [len(frame) for frame in core._replay if number_of(frame) != MESSAGES]
+    others = [len(frame) for frame in each_of(core._replay) if number_of(frame) != MESSAGES]
     return core.outbox_frames - len(others), core.outbox_bytes - sum(others)
 
 
