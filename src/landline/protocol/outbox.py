@@ -163,8 +163,10 @@ class Outbox:
         if flow is self.messages:
             self.outbox_bytes += size
             self.outbox_frames += 1
-        elif flow.number not in self.filled:
-            self._fill(flow)
+        else:
+            if self.filled is EMPTY_DICT:
+                self.filled = {}
+            self.filled[flow.number] = flow
         if not self._is_woken:
             self._is_woken = True
             self.wake()
@@ -175,8 +177,9 @@ class Outbox:
         count, size = len(frames.each), len(frames.together)
         if flow.pending is EMPTY_LIST:
             flow.pending = []
-        if flow.number not in self.filled:
-            self._fill(flow)
+        if self.filled is EMPTY_DICT:
+            self.filled = {}
+        self.filled[flow.number] = flow
         if count == 1 and size < LARGE:
             flow.pending.append(frames.together)
         else:
@@ -188,11 +191,6 @@ class Outbox:
         if not self._is_woken:
             self._is_woken = True
             self.wake()
-
-    def _fill(self, flow: Flow) -> None:
-        if self.filled is EMPTY_DICT:
-            self.filled = {}
-        self.filled[flow.number] = flow
 
     # Bytes go out...
 

@@ -48,8 +48,9 @@ class Turns:
                 except Exception:  # one's bug must not be another's
                     log.exception("a connection failed")
         finally:
-            for who in waiting[given:]:  # the process is interrupted, and may go on all the same
-                self.want(who)
+            if given < len(waiting):  # the process is interrupted, and may go on all the same
+                for who in waiting[given:]:
+                    self.want(who)
 
 
 _turns: WeakKeyDictionary[asyncio.AbstractEventLoop, Turns] = WeakKeyDictionary()
