@@ -34,7 +34,7 @@ class Driver:
     """
 
     __slots__ = (
-        "_alarms", "_booked", "_due_at", "_is_over", "_is_scheduled", "_loop", "_want_turn", "connection",
+        "_alarms", "_booked", "_due_at", "_is_over", "_is_scheduled", "_loop", "_turns", "connection",
         "deliver", "deliver_news", "gone", "has_crashed", "transport",
     )  # fmt: skip
 
@@ -47,7 +47,7 @@ class Driver:
         self.deliver_news: Callable[[Event], None] | None = None
         self._loop = asyncio.get_running_loop()
         self._alarms = alarms()
-        self._want_turn = turns().want
+        self._turns = turns()
         self._booked: list[int] = []
         self._due_at = math.inf
         self._is_scheduled = False
@@ -66,7 +66,7 @@ class Driver:
         """Advance at the end of this tick of the loop, once."""
         if not self._is_scheduled:
             self._is_scheduled = True
-            self._want_turn(self)
+            self._turns.want(self)
 
     def advance(self) -> None:
         """Write what the connection wants sent, deliver its events, re-arm its timer."""
