@@ -169,6 +169,25 @@ def test_what_cannot_be_taken_as_one_bundle_is_taken_as_far_as_it_can() -> None:
     assert [part.offset for part in (feed.next_part(), feed.next_part()) if isinstance(part, Entry)] == [3, 4]
 
 
+def test_one_publication_is_offered_once() -> None:
+    """Who is slow costs no second try."""
+    room = Room()
+    feed = room.subscribe("t")
+    feed.next_part()
+    offered: list[Bundle] = []
+
+    def take(bundle: Bundle) -> bool:
+        offered.append(bundle)
+        return False
+
+    feed.take = take
+    room.board.publish("t", b"", room.log.append)
+    room.store()
+
+    assert len(offered) == 1
+    assert room.log[0] == "t"
+
+
 @pytest.mark.limit("protocol.batch")
 @pytest.mark.parametrize("more", [0, 1])
 def test_a_batch_has_so_many_publications(more: int) -> None:

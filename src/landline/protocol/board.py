@@ -260,5 +260,5 @@ def _tell_all(feeds: _Feeds, bundle: Bundle) -> None:
         if feed.takes(bundle):
             continue
         for alone in bundle.alone():
-            if not feed.takes(alone) and feed.push(alone.entries[0]):
+            if (alone is bundle or not feed.takes(alone)) and feed.push(alone.entries[0]):
                 on_push()

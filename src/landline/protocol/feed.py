@@ -92,7 +92,8 @@ class Bundle:
     def alone(self) -> list[Bundle]:
         """Return each publication as a bundle of its own, for feeds that cannot take all of them as one."""
         if not self._alone:
-            self._alone = [Bundle([entry]) for entry in self.entries]
+            is_alone = len(self.entries) == 1
+            self._alone = [self] if is_alone else [Bundle([entry]) for entry in self.entries]
         return self._alone
 
     def end(self, epoch: str) -> Position:

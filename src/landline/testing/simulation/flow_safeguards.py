@@ -8,7 +8,7 @@ from ...protocol import session as session_module
 from ...protocol.credit import Pressure
 from ...protocol.flow import DONE, ENDED, RESET, Flow
 from ...protocol.flows import Flows
-from ...protocol.frames import FrameType, ResetCode
+from ...protocol.frames import FrameType, Queued, ResetCode, each_of
 from ...protocol.handshake import Reset, decode_payload, encode_payload
 from ...protocol.inbox import Inbox
 from ...protocol.outbox import Outbox
@@ -100,6 +100,17 @@ def _receive_without_counting(session: Session, kind: int, number: int, payload:
     session.received -= 1
 
 
+def _received_as_one(outbox: Outbox, count: int) -> list[Queued]:
+    """Let go of all frames that are kept as one when the peer has some of them."""
+    places = 0
+    while count > 0:
+        count -= len(each_of(outbox._replay[places : places + 1]))
+        places += 1
+    gone = outbox._replay[:places]
+    del outbox._replay[:places]
+    return gone
+
+
 FLOW_ABLATIONS: tuple[Ablation, ...] = (
     Ablation("unfinished frames are not counted", ((Inbox, "gather", _uncounted),)),
     Ablation("nobody is hung up on for unfinished frames", ((Shortage, "_hang_up_on_unfinished", _spared),)),
@@ -113,6 +124,13 @@ FLOW_ABLATIONS: tuple[Ablation, ...] = (
         ((Pressure, "eased", _never_relieved),),
         "the little that everybody is granted under pressure",
         "tests/protocol/test_credit.py",
+    ),
+    Ablation(
+        "shared frames are received as one",
+        ((Outbox, "_received", _received_as_one),),
+        "how rarely a line drops within frames that are kept as one",
+        "tests/protocol/test_outbox.py",
+        needs="topics",
     ),
     Ablation(
         "who finds no room is told of none",
