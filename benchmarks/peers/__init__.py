@@ -33,6 +33,7 @@ OVER: dict[str, list[Peer]] = {
         landline.STREAM,
         floor.PEER,
         bare.BARE,
+        bare.BARE_AWAITED,
         bare.BARE_ON_ASYNCIO,
         bare.RAW,
         secure.RAW,

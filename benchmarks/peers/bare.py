@@ -11,6 +11,7 @@ import struct
 from collections import deque
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import Any, Final
 
 from .halls import COUNTS, Hall, Line
@@ -23,7 +24,9 @@ _LENGTH: Final = struct.Struct("!I")
 
 
 @asynccontextmanager
-async def serve_messages(tls: ssl.SSLContext | None = None) -> AsyncIterator[str]:
+async def serve_messages(
+    tls: ssl.SSLContext | None = None, *, is_awaited: bool = False
+) -> AsyncIterator[str]:
     def broadcast(everybody: list[_Bare], data: bytes) -> None:
         frame = _LENGTH.pack(len(data)) + data
         for line in everybody:
@@ -35,16 +38,26 @@ async def serve_messages(tls: ssl.SSLContext | None = None) -> AsyncIterator[str
         def connection_made(self, transport: Any) -> None:
             super().connection_made(transport)
             hall.everybody.append(self)
+            if is_awaited:
+                self._answering = self._loop.create_task(self._answer())
 
         def connection_lost(self, exc: Exception | None) -> None:
             hall.everybody.remove(self)
+            if is_awaited:
+                self._answering.cancel()
 
         def message(self, data: bytes) -> None:
-            if data in COUNTS:
+            if is_awaited:
+                super().message(data)
+            elif data in COUNTS:
                 for _ in range(COUNTS[data]):
                     broadcast(hall.everybody, MESSAGE)
             else:
                 self.write(data)
+
+        async def _answer(self) -> None:
+            while True:
+                await self.send(await self.receive())
 
     loop = asyncio.get_running_loop()
     server = await loop.create_server(ServerLine, "127.0.0.1", 0, backlog=4096, ssl=tls)
@@ -209,5 +222,16 @@ _PLAYS = {
     "fan-out": _LOADED,
 }
 BARE = Peer("bare protocol", _PLAYS)
+_AWAITED = partial(serve_messages, is_awaited=True)
+_AWAITED_LOADED = Play(_AWAITED, talking(lambda place: framed(int(place))))
+BARE_AWAITED = Peer(
+    "bare protocol, awaited",
+    {
+        "messages": Play(_AWAITED, connect_messages),
+        "trips": _AWAITED_LOADED,
+        "crowds": _AWAITED_LOADED,
+    },
+)
+"""Its server is a coroutine for each connection, as programs are written: what that costs by itself."""
 BARE_ON_ASYNCIO = Peer("bare protocol on asyncio", _PLAYS, loop="asyncio")
 RAW = Peer("raw loop", {"bulk": Play(serve_bulk, connect_bulk)})
