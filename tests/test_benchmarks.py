@@ -101,7 +101,7 @@ def test_a_job_of_each_other_kind_runs(job: str) -> None:
     ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=100, check=False)
 
     assert ended.returncode == 0, ended.stderr
-    assert f"| {job}: {JOBS[job].unit} " in ended.stdout
+    assert f"| {JOBS[job].row(is_short=True)}: {JOBS[job].unit} " in ended.stdout
 
 
 def test_rounds_are_interleaved_and_who_fails_is_left_out(

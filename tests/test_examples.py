@@ -307,10 +307,10 @@ def test_tokens_that_run_out() -> None:
     assert result.stderr == ""
     lines = result.stdout.splitlines()
     assert lines[0].endswith("refused: that is no token of ours")
-    assert lines[1:5] == [
-        "ana came", "after three tokens: connected", "revoked: 1", "told: revoked: you were rude"
-    ]  # fmt: skip
-    assert lines[5].startswith("ana went: the session was lost")
+    assert lines[1:4] == ["ana came", "after three tokens: connected", "revoked: 1"]
+    went, told = sorted(lines[4:])  # each end says so when it knows
+    assert went.startswith("ana went: the session was lost")
+    assert told == "told: revoked: you were rude"
 
 
 @pytest.mark.long

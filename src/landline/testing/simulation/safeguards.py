@@ -424,7 +424,10 @@ ABLATIONS: tuple[Ablation, ...] = (
         "how rarely a line ends between its welcome and the moment that its program looks",
         "tests/sessions/test_reconnect.py",
     ),
-    Ablation("talk is heard before the token is shown", ((connection_module, "ACCEPTED", _unconfirmed_talk()),)),
+    Ablation("talk is heard before the token is shown", (
+        (connection_module, "ACCEPTED", _unconfirmed_talk()),
+        (connection_module, "_ACCEPTING", {key: (key[1], kinds) for key, kinds in _unconfirmed_talk().items()}),
+    )),
     *FLOW_ABLATIONS,
     *STORED_ABLATIONS,
     *SEND_ABLATIONS,
