@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from landline.errors import ProtocolError
+from landline.protocol import frames as frames_module
 from landline.protocol.frames import (
     FIRST_COUNTED,
     FIRST_CREDIT,
@@ -124,6 +125,46 @@ def test_nothing_is_kept_of_what_is_lent(data: st.DataObject) -> None:
 
     assert found == frames
     assert (decoder.held, decoder.needed) == (0, HEADER.size)
+
+
+@pytest.mark.parametrize(
+    "lengths", [(0, 0, 1), (64,) * 16 + (63,), (64, 64, 63, 64, 64, 64, 62), (20, 20, 21, 20, 20, 22)]
+)
+def test_looks_at_many_headers_at_once_are_few_where_they_find_little(
+    lengths: tuple[int, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Or a read of small frames would take the square of its size."""
+    looks = []
+
+    def counted(data: bytes, at: int, size: int, most: int) -> int:
+        looks.append(most)
+        return alike(data, at, size, most)
+
+    alike = frames_module._alike
+    monkeypatch.setattr(frames_module, "_alike", counted)
+    count = 5000
+    decode_in([b"".join(encode_frame(FrameType.BYTES, 0, bytes(length)) for length in lengths) * count])
+
+    assert 0 < len(looks) < 20
+    assert sum(looks) < count * len(lengths)
+
+
+@pytest.mark.parametrize("few", [1, 3])
+def test_small_frames_before_a_large_one_leave_it_lent(few: int) -> None:
+    """An ack and what else is told come before messages: the message is copied once all the same."""
+    payload = bytes(1 << 20)
+    small = encode_frame(FrameType.ACK, 0, b"hello")
+    lent = memoryview(bytearray(small * few + encode_frame(FrameType.BYTES, 0, payload) + small))
+    decoder = FrameDecoder(len(payload))
+    tracemalloc.start()
+    try:
+        found = [*decoder.feed(lent)]
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+
+    assert [len(each[2]) for each in found] == [5] * few + [len(payload), 5]
+    assert peak < 1.1 * len(payload)
 
 
 def test_a_large_frame_that_is_lent_whole_is_copied_once() -> None:

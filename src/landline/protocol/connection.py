@@ -29,7 +29,7 @@ _CLOSED: Final = Phase.CLOSED
 _TALKING: Final = (_OPEN, _CLOSING, _DRAINING)
 
 _ACCEPTING: Final = {(role, phase): (phase, kinds) for (role, phase), kinds in ACCEPTED.items()}
-"""The same, with the phase that it is for."""
+"""What may arrive, with the phase that this is for: connections keep it as one, made once."""
 
 _ACK, _HANDLED = int(FrameType.ACK), int(FrameType.HANDLED)
 _CREDIT, _ASK, _WAITING = int(FrameType.CREDIT), int(FrameType.ASK), int(FrameType.WAITING)

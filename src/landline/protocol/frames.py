@@ -41,6 +41,9 @@ LARGE: Final = 16 << 10
 _ALIKE: Final = 16
 """Frames of one size that may follow each other before it is worth a look how many do: it costs about as much as three of them."""
 
+_FEW: Final = 4
+"""Small frames before a large one: what is told of messages and credit comes that way."""
+
 _PIECE: Final = 4096
 """Parts of a frame that are smaller than this are gathered, larger ones are kept as they came."""
 
@@ -268,7 +271,7 @@ class FrameDecoder:
         """Return the frames that ``data`` completes, those together that follow each other and differ in their payloads alone.
 
         The iterator must be run to its end, or the decoder be dropped. A ``memoryview`` is only lent: nothing of it is kept, and what is
-        large in it is copied once.
+        large in it is copied once where no more than a few small ones come before it.
 
         Raises:
             ProtocolError: a header declares more than the limit (``too-large``); while the frames before it are taken, not at once.
@@ -304,6 +307,7 @@ class FrameDecoder:
         end = len(data)
         payloads: list[bytes] = []
         its_kind, its_number, its_length, error = -1, -1, -1, None
+        look_from, patience, most = 1, _ALIKE, _ALIKE
         while end - at >= header_size:
             length, kind, number = unpack(data, at)
             if length > small and length > self._most(kind):
@@ -318,11 +322,16 @@ class FrameDecoder:
                 break
             if kind == its_kind and number == its_number:
                 size = stop - at
-                if length == its_length and end - at >= _ALIKE * size:
-                    stop = at + _alike(data, at, size) * size
+                if length == its_length and len(payloads) >= look_from and end - at >= _ALIKE * size:
+                    count = _alike(data, at, size, most)
+                    stop = at + count * size
                     payloads += [
                         data[place : place + length] for place in range(start, stop + header_size, size)
                     ]
+                    if count == most:
+                        most *= 2
+                    else:  # looks that find little become rare
+                        look_from, patience, most = len(payloads) + patience, 2 * patience, _ALIKE
                 else:
                     payloads.append(data[start:stop])
             else:
@@ -348,12 +357,13 @@ class FrameDecoder:
                 yield self._finish(data[at:stop])
                 at = stop
                 continue
-            length, kind, number = (
-                (0, 0, 0) if self.held or end - at < HEADER.size else HEADER.unpack_from(data, at)
-            )
-            if length < LARGE:
-                yield from self.series(bytes(data[at:]))
-                return
+            large = -1 if self.held else _find_large(data, at)
+            if large != at:
+                stop = end if large < 0 else large
+                yield from self.series(bytes(data[at:stop]))
+                at = stop
+                continue
+            length, kind, number = HEADER.unpack_from(data, at)
             start = at + HEADER.size
             stop = start + length
             if stop <= end and length <= self._most(kind):
@@ -396,14 +406,26 @@ class FrameDecoder:
         return kind, number, (payload,)
 
 
-def _alike(data: bytes, at: int, size: int) -> int:
-    """Return how many whole frames of that size have the same header as the one at ``at``, without a look at each."""
-    stop = at + (len(data) - at) // size * size
+def _alike(data: bytes, at: int, size: int, most: int) -> int:
+    """Return how many whole frames of that size have the same header as the one at ``at``, of so many at most, without a look at each."""
+    stop = at + min((len(data) - at) // size, most) * size
     counts = []
     for place in range(at, at + HEADER.size):
         column = data[place:stop:size]
         counts.append(len(column) - len(column.lstrip(column[:1])))
     return min(counts)
+
+
+def _find_large(data: memoryview, at: int) -> int:
+    """Return where the next large frame begins, if no more than a few come before it, and -1 else."""
+    for _ in range(_FEW):
+        if len(data) - at < HEADER.size:
+            break
+        length = HEADER.unpack_from(data, at)[0]
+        if length >= LARGE:
+            return at
+        at += HEADER.size + length
+    return -1
 
 
 def _part(data: bytes, at: int, stop: int) -> bytes | memoryview:
