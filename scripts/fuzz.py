@@ -14,8 +14,9 @@ from typing import Final
 from landline.errors import ProtocolError
 from landline.limits import Limits
 from landline.protocol.connection import Connection
+from landline.protocol.decoder import FrameDecoder
 from landline.protocol.events import ConnectionEnded, HelloReceived, ResumeReceived, Welcomed
-from landline.protocol.frames import HEADER, MAGIC, FrameDecoder, encode_frame
+from landline.protocol.frames import HEADER, MAGIC, encode_frame
 from landline.protocol.handshake import Hello, Welcome, encode_payload
 from landline.protocol.session import Session
 from landline.protocol.states import Phase, Role

@@ -14,8 +14,9 @@ from typing import Any, Final
 from landline.limits import Limits
 from landline.protocol.codec import encode_data
 from landline.protocol.connection import Connection
+from landline.protocol.decoder import FrameDecoder
 from landline.protocol.events import ConnectionEnded, HelloReceived, ResumeReceived, Welcomed
-from landline.protocol.frames import MAGIC, VERSION, CloseCode, FrameDecoder, ResetCode
+from landline.protocol.frames import MAGIC, VERSION, CloseCode, ResetCode
 from landline.protocol.handshake import Hello, Resume, Welcome
 from landline.protocol.session import Session
 from landline.protocol.states import Role

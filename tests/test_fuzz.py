@@ -12,7 +12,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from landline.protocol.frames import FrameDecoder, FrameType, encode_frame
+from landline.protocol.decoder import FrameDecoder
+from landline.protocol.frames import FrameType, encode_frame
 from landline.protocol.session import Session
 
 ROOT = Path(__file__).resolve().parent.parent

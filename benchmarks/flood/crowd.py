@@ -13,7 +13,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
-from landline.protocol.frames import MAGIC, FrameDecoder, FrameType, encode_frame
+from landline.protocol.decoder import FrameDecoder
+from landline.protocol.frames import MAGIC, FrameType, encode_frame
 from landline.protocol.handshake import ID_SIZE, Hello, Welcome, decode_payload, encode_payload
 
 from .server import HONEST

@@ -8,7 +8,8 @@ import socket
 import struct
 from typing import Final
 
-from landline.protocol.frames import MAGIC, FrameDecoder, FrameType, encode_frame
+from landline.protocol.decoder import FrameDecoder
+from landline.protocol.frames import MAGIC, FrameType, encode_frame
 from landline.protocol.handshake import Welcome, decode_payload
 
 from .crowd import GONE, GUEST, KIB, Crowd, Flood, hello, say

@@ -13,7 +13,8 @@ import sys
 from websockets.asyncio.server import ServerConnection, serve
 from websockets.exceptions import ConnectionClosed
 
-from landline.protocol.frames import MAGIC, FrameDecoder
+from landline.protocol.decoder import FrameDecoder
+from landline.protocol.frames import MAGIC
 
 
 async def carry(caller: ServerConnection) -> None:

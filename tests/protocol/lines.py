@@ -16,6 +16,7 @@ from landline.limits import Limits
 from landline.protocol.codec import encode_data
 from landline.protocol.connection import Connection
 from landline.protocol.credit import Pressure
+from landline.protocol.decoder import FrameDecoder
 from landline.protocol.events import (
     Confirmed,
     ConnectionEnded,
@@ -26,7 +27,7 @@ from landline.protocol.events import (
     Turned,
     Welcomed,
 )
-from landline.protocol.frames import MAGIC, CloseCode, Frame, FrameDecoder
+from landline.protocol.frames import MAGIC, CloseCode, Frame
 from landline.protocol.handshake import ID_SIZE, TOKEN_SIZE, Hello, Refusal, Resume, Welcome
 from landline.protocol.resume import Record, SessionTable, hash_token
 from landline.protocol.session import Session

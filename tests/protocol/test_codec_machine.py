@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from landline.protocol.codec import Packed, decode_data, encode_data
-from landline.protocol.frames import FrameDecoder, encode_frame
+from landline.protocol.decoder import FrameDecoder
+from landline.protocol.frames import encode_frame
 
 MOST = 1 << 16
 

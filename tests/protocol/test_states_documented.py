@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 
 from landline.protocol.codec import decode_data
-from landline.protocol.frames import FIRST_COUNTED, LAST_DATA, MAGIC, CloseCode, FrameDecoder, FrameType
+from landline.protocol.decoder import FrameDecoder
+from landline.protocol.frames import FIRST_COUNTED, LAST_DATA, MAGIC, CloseCode, FrameType
 from landline.protocol.handshake import Close, Hello, Open, Refusal, Reset, Resume, Welcome, decode_payload
 
 ROOT = Path(__file__).resolve().parents[2]

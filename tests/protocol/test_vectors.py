@@ -13,8 +13,9 @@ import pytest
 from landline.limits import Limits
 from landline.protocol.codec import encode_data
 from landline.protocol.connection import Connection
+from landline.protocol.decoder import FrameDecoder
 from landline.protocol.events import ConnectionEnded, HelloReceived, ResumeReceived, Welcomed
-from landline.protocol.frames import CloseCode, FrameDecoder, FrameType, ResetCode, encode_frame
+from landline.protocol.frames import CloseCode, FrameType, ResetCode, encode_frame
 from landline.protocol.handshake import Hello, Resume, Welcome
 from landline.protocol.session import Session
 from landline.protocol.states import Role

@@ -14,7 +14,8 @@ from typing import Any, TypeVar
 import pytest
 
 import landline
-from landline.protocol.frames import COUNT, COUNTS, MAGIC, FrameDecoder, FrameType, encode_frame
+from landline.protocol.decoder import FrameDecoder
+from landline.protocol.frames import COUNT, COUNTS, MAGIC, FrameType, encode_frame
 from landline.protocol.handshake import Close, Hello, Refusal, Resume, Welcome, decode_payload, encode_payload
 from landline.transports import Transport, open_transport, parse_address
 from landline.transports.base import Borrower

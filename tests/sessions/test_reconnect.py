@@ -11,7 +11,8 @@ import pytest
 import landline
 from landline import State
 from landline.limits import SESSION, Limits
-from landline.protocol.frames import MAGIC, CloseCode, FrameDecoder, FrameType, encode_frame
+from landline.protocol.decoder import FrameDecoder
+from landline.protocol.frames import MAGIC, CloseCode, FrameType, encode_frame
 from landline.protocol.handshake import Close, Hello, Refusal, Resume, Welcome, decode_payload, encode_payload
 from landline.sessions.reconnect import full_jitter
 from landline.transports import Transport, open_listener, parse_address

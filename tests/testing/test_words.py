@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from landline.protocol.frames import COUNT, FrameDecoder, FrameType, encode_frame
+from landline.protocol.decoder import FrameDecoder
+from landline.protocol.frames import COUNT, FrameType, encode_frame
 from landline.testing.words import does_say, fields, frame_words, words_frame
 
 WORDS = [

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ..errors import ProtocolError
 from ..limits import Limits
+from .decoder import FrameDecoder
 from .events import (
     Confirmed,
     ConnectionEnded,
@@ -14,7 +15,7 @@ from .events import (
     Turned,
     Welcomed,
 )
-from .frames import MAGIC, CloseCode, FrameDecoder, FrameType, encode_frame, is_magic
+from .frames import MAGIC, CloseCode, FrameType, encode_frame, is_magic
 from .handshake import (
     TOKEN_SIZE,
     Close,

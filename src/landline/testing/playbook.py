@@ -12,7 +12,8 @@ from typing import Any, Protocol, Self
 
 import msgspec
 
-from ..protocol.frames import MAGIC, Frame, FrameDecoder
+from ..protocol.decoder import FrameDecoder
+from ..protocol.frames import MAGIC, Frame
 from .words import does_say, frame_words, words_frame
 
 _LARGEST = 64 << 20
