@@ -7,6 +7,7 @@ import pytest
 from landline.errors import ProtocolError
 from landline.limits import Limits
 from landline.protocol.codec import encode_data
+from landline.protocol.empty import EMPTY_LIST
 from landline.protocol.events import Event, RoomMade
 from landline.protocol.flow import Flow
 from landline.protocol.frames import (
@@ -226,6 +227,33 @@ def test_room_is_told_of_to_those_who_were_told_that_there_is_none() -> None:
     take_news(session, told)
     assert told == [RoomMade()]
     assert exchange(3) == []
+
+
+def test_a_write_that_wrote_nothing_made_no_room() -> None:
+    """A flow that lacks credit wakes nobody, however often others write; that it waits is noted."""
+    session = make_session(Limits(flow_outbox=100), peer_window=1)
+    session.attach(0)
+    flow = session.open_flow("")
+    flow.credit = 0
+    put(session, flow, "x" * 100)
+    session.data_to_send(0.0, ALL)
+    session.receive_ack(session.sent, 0)
+    told: list[Event] = []
+    take_news(session, told)
+    told.clear()
+    assert not session.has_room_in(flow)
+
+    for _ in range(3):
+        assert session.data_to_send(0.0, ALL) == []
+        take_news(session, told)
+    assert told == []
+    assert session.stall.is_waiting
+    assert session._replay is EMPTY_LIST
+
+    flow.was_granted(ALL)
+    assert session.data_to_send(0.0, ALL)
+    take_news(session, told)
+    assert told == [RoomMade()]
 
 
 def test_what_was_written_of_all_flows_is_bounded_in_bytes() -> None:

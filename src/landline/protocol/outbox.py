@@ -264,6 +264,10 @@ class Outbox:
         """Add what a flow may write now; return how many bytes that is."""
         waiting, before = flow.pending_bytes, flow.sent
         frames = flow.pop(budget)
+        if not frames:
+            if flow.is_waiting:
+                self._stalling.wait(flow)
+            return 0
         count, size = flow.sent - before, waiting - flow.pending_bytes
         if self._replay is EMPTY_LIST:
             self._replay = frames
