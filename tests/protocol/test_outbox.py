@@ -306,7 +306,7 @@ def share(session: Session, flow: Flow, letters: str) -> bytes:
     """Send it frames that others may share; return them in one piece."""
     frames = shared(flow, letters)
     together = b"".join(frames)
-    session.send_frames(flow, SharedFrames(frames, together))
+    session.send_frames(flow, SharedFrames(together, len(frames), len(frames[-1])))
     return together
 
 

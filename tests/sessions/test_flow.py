@@ -61,7 +61,7 @@ async def test_a_flow_of_which_little_waits_takes_what_it_is_offered(ends: Ends)
     """Until enough waits, and nothing once it ends: who offers it keeps it."""
     flow = ends.client.open_flow("talk")
     frame = encode_frame(FrameType.BYTES, flow.core.number, bytes(PENDING // 2))
-    one = SharedFrames([frame], frame)
+    one = SharedFrames(frame, 1, len(frame))
     assert [flow.offer(one) for _ in range(3)] == [True, True, False]
     assert flow.core.queued == 2
 
@@ -81,7 +81,7 @@ async def test_frames_are_taken_together_where_each_would_be(ends: Ends, size: i
     """All of them or none, as though they were offered one after the other: before the last there was room for it."""
     flow = ends.client.open_flow("talk")
     frame = encode_frame(FrameType.BYTES, flow.core.number, bytes(size - HEADER.size))
-    several = SharedFrames([frame] * 3, frame * 3)
+    several = SharedFrames(frame * 3, 3, len(frame))
 
     assert flow.offer(several) is takes
     assert each_of(flow.core.pending) == [frame] * (3 * takes)

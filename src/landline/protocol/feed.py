@@ -86,7 +86,8 @@ class Bundle:
         frames = self._frames.get(number)
         if frames is None:
             each = [entry.frame(number) for entry in self.entries]
-            frames = self._frames[number] = SharedFrames(each, each[0] if len(each) == 1 else b"".join(each))
+            together = each[0] if len(each) == 1 else b"".join(each)
+            frames = self._frames[number] = SharedFrames(together, len(each), len(each[-1]))
         return frames
 
     def alone(self) -> list[Bundle]:

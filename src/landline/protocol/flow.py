@@ -99,7 +99,7 @@ class Flow:
         if not pending or self.sent_cost >= self.credit or budget <= 0:
             return []
         size, count, at_end = self.pending_bytes, self.queued - self.sent, pending[-1]
-        last = len(at_end.each[-1] if type(at_end) is SharedFrames else at_end)
+        last = at_end.last if type(at_end) is SharedFrames else len(at_end)
         cost = size + count * _MORE
         if size - last < budget and self.sent_cost + cost - last - _MORE < self.credit:
             popped, self.pending = pending, EMPTY_LIST  # all of it: the usual case

@@ -100,7 +100,7 @@ class BareFlow:
     def offer(self, frames: SharedFrames) -> bool:
         """Queue whole data frames of this flow if it takes all of them, one after the other; return whether it did."""
         core = self.core
-        before_last = len(frames.together) - len(frames.each[-1])
+        before_last = len(frames.together) - frames.last
         if (
             core.pending_bytes + before_last < PENDING
             and self._reset is None
