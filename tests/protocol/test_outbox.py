@@ -14,6 +14,7 @@ from landline.protocol.frames import (
     FIRST_CREDIT,
     FRAME_COST,
     HEADER,
+    LARGE,
     FrameType,
     ResetCode,
     SharedFrames,
@@ -354,6 +355,41 @@ def test_frames_that_are_shared_are_written_once_and_in_order(before: str, after
     assert all_texts(session, budget) == f"{letters}f"[2:]
     session.receive_ack(session.sent, 0)
     assert session.held == session.pressure.used == 0
+
+
+FRAME = 1 + FRAME_COST
+"""What a frame that says a letter costs of a flow's credit."""
+
+
+@pytest.mark.parametrize(
+    ("budget", "credit", "cut", "kept"),
+    [
+        (3 * SIZE, ALL, "c", "de"),
+        (4 * SIZE, ALL, "cd", "e"),
+        (4 * SIZE + 1, ALL, "", ""),
+        (ALL, 3 * FRAME, "c", "de"),
+        (ALL, 4 * FRAME, "cd", "e"),
+        (ALL, 4 * FRAME + 1, "", ""),
+    ],
+)
+def test_only_what_is_written_in_part_is_cut(budget: int, credit: int, cut: str, kept: str) -> None:
+    """What comes after it stays as it is, also where a large frame waits; what is written as a whole goes in one piece."""
+    session, (flow,) = talking(1)
+    whole = [share(session, flow, letters) for letters in ("ab", "cde")]
+    share(session, flow, "fg")
+    put(session, flow, "h")
+    session.send(flow, FrameType.BYTES, bytes(LARGE))
+    after = flow.pending[2:]
+    flow.credit = credit
+
+    out = session.data_to_send(0.0, budget)
+    assert out[0] is whole[0]
+    assert out[1:] == (shared(flow, cut) if cut else [whole[1]])
+    assert flow.pending[: len(kept)] == shared(flow, kept)
+    assert [*map(id, flow.pending[len(kept) :])] == [*map(id, after)]
+    assert flow.sent == 5 - len(kept)
+    assert flow.sent_cost == flow.sent * FRAME
+    assert flow.pending_bytes == sum(map(len, flow.pending))
 
 
 def test_frames_that_are_shared_wait_for_credit_like_others() -> None:

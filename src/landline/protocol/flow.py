@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from ..errors import ProtocolError
 from .empty import EMPTY_DEQUE, EMPTY_LIST
-from .frames import FRAME_COST, HEADER, Queued, SharedFrames, each_of
+from .frames import FRAME_COST, HEADER, Queued, SharedFrames
 from .handshake import Reset
 
 ENDED: Final = 1
@@ -42,7 +42,7 @@ class Flow:
         reset: what the peer said when it abandoned the flow.
         pending, pending_bytes: whole frames that were never written to any transport, those that many share as one item.
         queued, sent: how many frames the program gave, and how many of them were written.
-        has_large: a large frame, or frames that many share, may be among the pending.
+        has_large: not all of the pending may be bytes: a large frame is among them, or frames that many share.
         is_ending: END follows what is pending.
         handled_by_peer: how many of ours the peer's program is done with.
         reach: how many of ours may have come into the peer's hands; the same as ``sent`` until an ended session knows better.
@@ -104,16 +104,23 @@ class Flow:
         if size - last < budget and self.sent_cost + cost - last - _MORE < self.credit:
             popped, self.pending = pending, EMPTY_LIST  # all of it: the usual case
         else:
-            if self.has_large:
-                pending = self.pending = [*each_of(pending)]
-            size = cost = count = 0
-            while size < budget and self.sent_cost + cost < self.credit:
-                last = len(pending[count])
-                size += last
-                cost += last + _MORE
-                count += 1
-            popped = pending[:count]
-            del pending[:count]
+            size = cost = count = places = 0
+            room = self.credit - self.sent_cost
+            while size < budget and cost < room:
+                frames, many = pending[places], 1
+                length = len(frames)
+                if isinstance(frames, SharedFrames):
+                    many, before = frames.count, length - frames.last
+                    if size + before >= budget or cost + before + (many - 1) * _MORE >= room:
+                        # Their last one has to wait.
+                        pending[places : places + 1] = frames.each()
+                        continue
+                size += length
+                cost += length + many * _MORE
+                count += many
+                places += 1
+            popped = pending[:places]
+            del pending[:places]
         self.pending_bytes -= size
         self.sent += count
         self.reach += count

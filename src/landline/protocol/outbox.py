@@ -310,7 +310,7 @@ class Outbox:
         """Begin on a new transport: what the peer has not received is written again before anything new."""
         self._forget(received, self.sent)
         frames = each_of(self._replay)
-        self._replay = [*frames] or EMPTY_LIST
+        self._replay = frames or EMPTY_LIST  # type: ignore[assignment]  # it is nobody else's: others may be added
         self._replaying = frames[::-1] or EMPTY_LIST
         self._written = self.sent - len(frames)
 
