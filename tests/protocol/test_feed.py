@@ -177,6 +177,16 @@ def test_a_bundle_is_encoded_once_for_all_whose_flows_have_one_number() -> None:
     assert bundle.alone() is bundle.alone()
 
 
+@pytest.mark.parametrize("size", [0, 255, 256, 65_535, 65_536])
+@pytest.mark.parametrize(("topic", "offset"), [("t", 1), ("t" * 32, 1 << 32), ("é" * 200, 127)])
+def test_a_bundle_knows_how_much_of_it_is_before_its_last(topic: str, offset: int, size: int) -> None:
+    """As bytes of whole frames, before any of them is made."""
+    entries = [Entry(topic, offset + place, bytes(size), Behind.HISTORY) for place in range(3)]
+
+    assert Bundle(entries).before_last == sum(len(entry.frame(5)) for entry in entries[:-1])
+    assert Bundle(entries[:1]).before_last == 0
+
+
 def test_of_a_bundle_one_piece_is_kept_for_each_number() -> None:
     """What flows of that number count as theirs is what is held."""
     data = bytes(1000)
