@@ -104,21 +104,23 @@ class Flow:
         if size - last < budget and self.sent_cost + cost - last - _MORE < self.credit:
             popped, self.pending = pending, EMPTY_LIST  # all of it: the usual case
         else:
-            size = cost = count = places = 0
-            room = self.credit - self.sent_cost
+            size = cost = places = count = 0
+            room, has_large = self.credit - self.sent_cost, self.has_large
             while size < budget and cost < room:
-                frames, many = pending[places], 1
+                frames = pending[places]
                 length = len(frames)
-                if isinstance(frames, SharedFrames):
-                    many, before = frames.count, length - frames.last
-                    if size + before >= budget or cost + before + (many - 1) * _MORE >= room:
+                if has_large and isinstance(frames, SharedFrames):
+                    more, before = frames.count - 1, length - frames.last
+                    if size + before >= budget or cost + before + more * _MORE >= room:
                         # Their last one has to wait.
                         pending[places : places + 1] = frames.each()
                         continue
+                    count += more
+                    cost += more * _MORE
                 size += length
-                cost += length + many * _MORE
-                count += many
+                cost += length + _MORE
                 places += 1
+            count += places
             popped = pending[:places]
             del pending[:places]
         self.pending_bytes -= size
