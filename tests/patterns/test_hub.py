@@ -29,7 +29,8 @@ from landline.patterns.messages import Messages
 from landline.patterns.publications import say
 from landline.patterns.rules import TopicRule, allow_all
 from landline.patterns.topics import Subscription
-from landline.protocol.feed import Behind
+from landline.protocol.feed import Behind, Bundle
+from landline.protocol.frames import SharedFrames
 from landline.protocol.publish import (
     PUBLISH_PURPOSE,
     Code,
@@ -42,7 +43,7 @@ from landline.protocol.publish import (
     encode,
 )
 from landline.protocol.subscription import SUBSCRIBE_PURPOSE, After, Subscribe
-from landline.sessions.flow import BareFlow
+from landline.sessions.flow import PENDING, BareFlow
 from landline.storage import Pattern, Retention
 from tests.disk import Disk
 
@@ -616,3 +617,33 @@ async def test_flows_of_the_programs_own_are_its_own(disk: Disk) -> None:
         _, messages = client.open("landline.other", b"data")
 
         assert (await reset_of(messages)).code == "unwanted"
+
+
+async def test_frames_are_only_made_for_readers_that_take_them(
+    disk: Disk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of a batch that is larger than what a flow takes at once none is made as one, for nobody; all of it is heard."""
+    made: list[int] = []
+    frames = Bundle.frames
+
+    def note(bundle: Bundle, number: int) -> SharedFrames:
+        made.append(len(bundle.entries))
+        return frames(bundle, number)
+
+    monkeypatch.setattr(Bundle, "frames", note)
+    async with line(disk) as client:
+        subscription = Subscription(client.bare, "t", "start")
+        await client.server.publish("t", "first")
+        assert data([await anext(subscription)]) == ["first"]
+        made.clear()
+        disk.held.clear()
+        publishing = [client.server.publish("t", bytes(PENDING // 4)) for _ in range(9)]
+        storing = asyncio.gather(*publishing)
+        await turns()
+        disk.held.set()
+        heard = [await anext(subscription) for _ in publishing]
+        await storing
+
+    assert data(heard) == [bytes(PENDING // 4)] * 9
+    assert made
+    assert max(made) == 1

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tracemalloc
+
 import pytest
 
 import landline.protocol.feed as feed_module
@@ -168,11 +170,38 @@ def test_a_bundle_is_encoded_once_for_all_whose_flows_have_one_number() -> None:
     five, seven = bundle.frames(5), bundle.frames(7)
 
     assert bundle.frames(5) is five
-    assert five.each == [entry.frame(5) for entry in entries]
-    assert frames_of(five.together) == [frame for each in five.each for frame in frames_of(each)]
+    assert five.each() == [entry.frame(5) for entry in entries]
+    assert (five.count, five.last) == (2, len(entries[1].frame(5)))
     assert [number for _, number, _ in frames_of(seven.together)] == [7, 7]
     assert [one.entries for one in bundle.alone()] == [[entry] for entry in entries]
     assert bundle.alone() is bundle.alone()
+
+
+@pytest.mark.parametrize("size", [0, 255, 256, 65_535, 65_536])
+@pytest.mark.parametrize(("topic", "offset"), [("t", 1), ("t" * 32, 1 << 32), ("é" * 200, 127)])
+def test_a_bundle_knows_how_much_of_it_is_before_its_last(topic: str, offset: int, size: int) -> None:
+    """As bytes of whole frames, before any of them is made."""
+    entries = [Entry(topic, offset + place, bytes(size), Behind.HISTORY) for place in range(3)]
+
+    assert Bundle(entries).before_last == sum(len(entry.frame(5)) for entry in entries[:-1])
+    assert Bundle(entries[:1]).before_last == 0
+
+
+def test_of_a_bundle_one_piece_is_kept_for_each_number() -> None:
+    """What flows of that number count as theirs is what is held."""
+    data = bytes(1000)
+    bundle = Bundle([Entry("t", offset, data, Behind.HISTORY) for offset in range(100)])
+    size = len(bundle.frames(1).together)
+    numbers = range(3, 43, 2)
+    tracemalloc.start()
+    try:
+        for number in numbers:
+            bundle.frames(number)
+        held, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+
+    assert held < (len(numbers) + 1) * 1.05 * size  # and each publication keeps its frame of the last number
 
 
 def test_a_bundle_knows_its_largest_and_its_end() -> None:

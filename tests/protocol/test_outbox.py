@@ -7,12 +7,14 @@ import pytest
 from landline.errors import ProtocolError
 from landline.limits import Limits
 from landline.protocol.codec import encode_data
+from landline.protocol.empty import EMPTY_LIST
 from landline.protocol.events import Event, RoomMade
 from landline.protocol.flow import Flow
 from landline.protocol.frames import (
     FIRST_CREDIT,
     FRAME_COST,
     HEADER,
+    LARGE,
     FrameType,
     ResetCode,
     SharedFrames,
@@ -228,6 +230,33 @@ def test_room_is_told_of_to_those_who_were_told_that_there_is_none() -> None:
     assert exchange(3) == []
 
 
+def test_a_write_that_wrote_nothing_made_no_room() -> None:
+    """A flow that lacks credit wakes nobody, however often others write; that it waits is noted."""
+    session = make_session(Limits(flow_outbox=100), peer_window=1)
+    session.attach(0)
+    flow = session.open_flow("")
+    flow.credit = 0
+    put(session, flow, "x" * 100)
+    session.data_to_send(0.0, ALL)
+    session.receive_ack(session.sent, 0)
+    told: list[Event] = []
+    take_news(session, told)
+    told.clear()
+    assert not session.has_room_in(flow)
+
+    for _ in range(3):
+        assert session.data_to_send(0.0, ALL) == []
+        take_news(session, told)
+    assert told == []
+    assert session.stall.is_waiting
+    assert session._replay is EMPTY_LIST
+
+    flow.was_granted(ALL)
+    assert session.data_to_send(0.0, ALL)
+    take_news(session, told)
+    assert told == [RoomMade()]
+
+
 def test_what_was_written_of_all_flows_is_bounded_in_bytes() -> None:
     """What the messages wait to write is not the flow's."""
     session = make_session(Limits(outbox_bytes=1000), peer_window=1)
@@ -278,7 +307,7 @@ def share(session: Session, flow: Flow, letters: str) -> bytes:
     """Send it frames that others may share; return them in one piece."""
     frames = shared(flow, letters)
     together = b"".join(frames)
-    session.send_frames(flow, SharedFrames(frames, together))
+    session.send_frames(flow, SharedFrames(together, len(frames), len(frames[-1])))
     return together
 
 
@@ -326,6 +355,41 @@ def test_frames_that_are_shared_are_written_once_and_in_order(before: str, after
     assert all_texts(session, budget) == f"{letters}f"[2:]
     session.receive_ack(session.sent, 0)
     assert session.held == session.pressure.used == 0
+
+
+FRAME = 1 + FRAME_COST
+"""What a frame that says a letter costs of a flow's credit."""
+
+
+@pytest.mark.parametrize(
+    ("budget", "credit", "cut", "kept"),
+    [
+        (3 * SIZE, ALL, "c", "de"),
+        (4 * SIZE, ALL, "cd", "e"),
+        (4 * SIZE + 1, ALL, "", ""),
+        (ALL, 3 * FRAME, "c", "de"),
+        (ALL, 4 * FRAME, "cd", "e"),
+        (ALL, 4 * FRAME + 1, "", ""),
+    ],
+)
+def test_only_what_is_written_in_part_is_cut(budget: int, credit: int, cut: str, kept: str) -> None:
+    """What comes after it stays as it is, also where a large frame waits; what is written as a whole goes in one piece."""
+    session, (flow,) = talking(1)
+    whole = [share(session, flow, letters) for letters in ("ab", "cde")]
+    share(session, flow, "fg")
+    put(session, flow, "h")
+    session.send(flow, FrameType.BYTES, bytes(LARGE))
+    after = flow.pending[2:]
+    flow.credit = credit
+
+    out = session.data_to_send(0.0, budget)
+    assert out[0] is whole[0]
+    assert out[1:] == (shared(flow, cut) if cut else [whole[1]])
+    assert flow.pending[: len(kept)] == shared(flow, kept)
+    assert [*map(id, flow.pending[len(kept) :])] == [*map(id, after)]
+    assert flow.sent == 5 - len(kept)
+    assert flow.sent_cost == flow.sent * FRAME
+    assert flow.pending_bytes == sum(map(len, flow.pending))
 
 
 def test_frames_that_are_shared_wait_for_credit_like_others() -> None:

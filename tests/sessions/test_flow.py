@@ -57,34 +57,50 @@ async def test_messages_over_a_flow_arrive_in_order_and_are_acked(ends: Ends) ->
     assert [(await receipt).status for receipt in receipts] == ["acked"] * 10
 
 
+class Offered:
+    """Frames that are alike; notes for which flows they were made."""
+
+    def __init__(self, count: int, size: int) -> None:
+        self.count = count
+        self.size = size
+        self.before_last = (count - 1) * size
+        self.made_for: list[int] = []
+
+    def frames(self, number: int) -> SharedFrames:
+        self.made_for.append(number)
+        frame = encode_frame(FrameType.BYTES, number, bytes(self.size - HEADER.size))
+        return SharedFrames(frame * self.count, self.count, self.size)
+
+
 async def test_a_flow_of_which_little_waits_takes_what_it_is_offered(ends: Ends) -> None:
-    """Until enough waits, and nothing once it ends: who offers it keeps it."""
+    """Until enough waits, and nothing once it ends: who offers it keeps it, and has not made it for nothing."""
     flow = ends.client.open_flow("talk")
-    frame = encode_frame(FrameType.BYTES, flow.core.number, bytes(PENDING // 2))
-    one = SharedFrames([frame], frame)
-    assert [flow.offer(one) for _ in range(3)] == [True, True, False]
+    one = Offered(1, PENDING // 2)
+    assert [flow.offer(one.before_last, one.frames) for _ in range(3)] == [True, True, False]
     assert flow.core.queued == 2
+    assert one.made_for == [flow.core.number] * 2
 
     other = ends.client.open_flow("another")
     other.end()
-    assert not other.offer(one)
+    assert not other.offer(one.before_last, one.frames)
     assert other.core.queued == 0
 
     last = ends.client.open_flow("of an earlier life")
     last.was_renewed()
-    assert not last.offer(one)
+    assert not last.offer(one.before_last, one.frames)
     assert last.core.queued == 0
+    assert one.made_for == [flow.core.number] * 2
 
 
 @pytest.mark.parametrize(("size", "takes"), [(PENDING // 2 - 1, True), (PENDING // 2, False)])
 async def test_frames_are_taken_together_where_each_would_be(ends: Ends, size: int, takes: bool) -> None:
     """All of them or none, as though they were offered one after the other: before the last there was room for it."""
     flow = ends.client.open_flow("talk")
-    frame = encode_frame(FrameType.BYTES, flow.core.number, bytes(size - HEADER.size))
-    several = SharedFrames([frame] * 3, frame * 3)
+    several = Offered(3, size)
 
-    assert flow.offer(several) is takes
-    assert each_of(flow.core.pending) == [frame] * (3 * takes)
+    assert flow.offer(several.before_last, several.frames) is takes
+    assert several.made_for == [flow.core.number] * takes
+    assert [len(frame) for frame in each_of(flow.core.pending)] == [size] * (3 * takes)
     assert flow.core.pending_bytes == 3 * size * takes
 
 

@@ -346,7 +346,7 @@ class Hub:
                 bare, flow, self._searches.in_turn(bare, after, partial(self._feed, selects))
             )
             fill = partial(self._fill, bare, flow, feed)
-            feed.take = partial(_take, flow, flow.core.number, most_data(bare.core.max_message))
+            feed.take = partial(_take, flow, most_data(bare.core.max_message))
             self._tell(feed, selects, fill)
             try:
                 fill()
@@ -426,9 +426,9 @@ def _answered(future: asyncio.Future[Answer], answer: Answer) -> None:
         future.set_result(answer)
 
 
-def _take(flow: BareFlow, number: int, most: int, bundle: Bundle) -> bool:
+def _take(flow: BareFlow, most: int, bundle: Bundle) -> bool:
     """Tell a subscriber what was just published, if it takes all of it now, and data that is so large."""
-    return bundle.largest <= most and flow.offer(bundle.frames(number))
+    return bundle.largest <= most and flow.offer(bundle.before_last, bundle.frames)
 
 
 async def _has_room(bare: BareSession, flow: BareFlow) -> None:

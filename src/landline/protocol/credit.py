@@ -32,7 +32,8 @@ class Relieved(Protocol):
 class Pressure:
     """Counts what many sessions hold together, in bytes, against one limit.
 
-    A frame that the outboxes of many share counts for each of them: who held it last cannot be told when one lets go of it, and too much is the safe side.
+    What the outboxes of many share counts for each of them: who held it last cannot be told when one lets go of it. Too much is the safe side: of
+    what it wrote, or was acked, in part each has a copy of its own.
 
     Attributes:
         used: what they hold, in inboxes, outboxes and unfinished frames; whoever adds to it or takes from it writes it here.

@@ -70,13 +70,15 @@ class Bundle:
 
     Attributes:
         largest: the bytes of the largest data among them.
+        before_last: the bytes of all their frames but the last one: whoever is offered them is asked for room before any frame is made.
     """
 
-    __slots__ = ("_alone", "_end", "_frames", "entries", "largest")
+    __slots__ = ("_alone", "_end", "_frames", "before_last", "entries", "largest")
 
     def __init__(self, entries: list[Entry]) -> None:
         self.entries = entries
         self.largest = max(len(entry.data) for entry in entries)
+        self.before_last = sum(map(_frame_size, entries[:-1]))
         self._frames: dict[int, SharedFrames] = {}
         self._alone: list[Bundle] = []
         self._end: Position | None = None
@@ -86,7 +88,8 @@ class Bundle:
         frames = self._frames.get(number)
         if frames is None:
             each = [entry.frame(number) for entry in self.entries]
-            frames = self._frames[number] = SharedFrames(each, each[0] if len(each) == 1 else b"".join(each))
+            together = each[0] if len(each) == 1 else b"".join(each)
+            frames = self._frames[number] = SharedFrames(together, len(each), len(each[-1]))
         return frames
 
     def alone(self) -> list[Bundle]:
@@ -142,6 +145,13 @@ def fitting(part: Part, most: int, epoch: str) -> Part:
 def _frame(said: Item | Mark | Missing, number: int) -> bytes:
     payload = encode(said)
     return HEADER.pack(len(payload), FrameType.BYTES, number) + payload
+
+
+def _frame_size(entry: Entry) -> int:
+    """Return the bytes of a publication's frame, which is not made for that: it is that of no data, and the data, whose own head grows with it."""
+    size = len(entry.data)
+    head = 0 if size < 1 << 8 else 1 if size < 1 << 16 else 3
+    return HEADER.size + len(encode(Item(entry.topic, entry.offset, b""))) + head + size
 
 
 def _as_one(part: Part, then: Part) -> Gap | None:

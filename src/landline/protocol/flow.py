@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from ..errors import ProtocolError
 from .empty import EMPTY_DEQUE, EMPTY_LIST
-from .frames import FRAME_COST, HEADER, Queued, SharedFrames, each_of
+from .frames import FRAME_COST, HEADER, Queued, SharedFrames
 from .handshake import Reset
 
 ENDED: Final = 1
@@ -42,7 +42,7 @@ class Flow:
         reset: what the peer said when it abandoned the flow.
         pending, pending_bytes: whole frames that were never written to any transport, those that many share as one item.
         queued, sent: how many frames the program gave, and how many of them were written.
-        has_large: a large frame, or frames that many share, may be among the pending.
+        has_large: not all of the pending may be bytes: a large frame is among them, or frames that many share.
         is_ending: END follows what is pending.
         handled_by_peer: how many of ours the peer's program is done with.
         reach: how many of ours may have come into the peer's hands; the same as ``sent`` until an ended session knows better.
@@ -99,21 +99,30 @@ class Flow:
         if not pending or self.sent_cost >= self.credit or budget <= 0:
             return []
         size, count, at_end = self.pending_bytes, self.queued - self.sent, pending[-1]
-        last = len(at_end.each[-1] if type(at_end) is SharedFrames else at_end)
+        last = at_end.last if type(at_end) is SharedFrames else len(at_end)
         cost = size + count * _MORE
         if size - last < budget and self.sent_cost + cost - last - _MORE < self.credit:
             popped, self.pending = pending, EMPTY_LIST  # all of it: the usual case
         else:
-            if self.has_large:
-                pending = self.pending = [*each_of(pending)]
-            size = cost = count = 0
-            while size < budget and self.sent_cost + cost < self.credit:
-                last = len(pending[count])
-                size += last
-                cost += last + _MORE
-                count += 1
-            popped = pending[:count]
-            del pending[:count]
+            size = cost = places = count = 0
+            room, has_large = self.credit - self.sent_cost, self.has_large
+            while size < budget and cost < room:
+                frames = pending[places]
+                length = len(frames)
+                if has_large and isinstance(frames, SharedFrames):
+                    more, before = frames.count - 1, length - frames.last
+                    if size + before >= budget or cost + before + more * _MORE >= room:
+                        # Their last one has to wait.
+                        pending[places : places + 1] = frames.each()
+                        continue
+                    count += more
+                    cost += more * _MORE
+                size += length
+                cost += length + _MORE
+                places += 1
+            count += places
+            popped = pending[:places]
+            del pending[:places]
         self.pending_bytes -= size
         self.sent += count
         self.reach += count

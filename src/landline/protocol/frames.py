@@ -164,15 +164,28 @@ class SharedFrames:
     """Whole data frames of one number that many flows are sent together, each of which keeps no more of them than this object.
 
     Args:
-        each: the frames, one at the least.
-        together: the same in one piece, which is written where all of them are written at once.
+        together: the frames in one piece, one of them at the least; nothing else of them is kept.
+        count: how many they are.
+        last: the bytes of the last one.
     """
 
-    __slots__ = ("each", "together")
+    __slots__ = ("count", "last", "together")
 
-    def __init__(self, each: list[bytes], together: bytes) -> None:
-        self.each = each
+    def __init__(self, together: bytes, count: int, last: int) -> None:
         self.together = together
+        self.count = count
+        self.last = last
+
+    def each(self) -> list[bytes]:
+        """Return copies of the frames one by one: for where some of them are written, or received, and others are not."""
+        if self.count == 1:
+            return [self.together]
+        frames, at = [], 0
+        while at < len(self.together):
+            stop = at + HEADER.size + HEADER.unpack_from(self.together, at)[0]
+            frames.append(self.together[at:stop])
+            at = stop
+        return frames
 
     def __len__(self) -> int:
         return len(self.together)
@@ -186,7 +199,7 @@ def each_of(queued: Iterable[Queued]) -> list[DataFrame]:
     """Return the frames one by one."""
     frames: list[DataFrame] = []
     for one in queued:
-        frames += one.each if isinstance(one, SharedFrames) else (one,)
+        frames += one.each() if isinstance(one, SharedFrames) else (one,)
     return frames
 
 

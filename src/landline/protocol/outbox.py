@@ -174,7 +174,7 @@ class Outbox:
 
     def send_frames(self, flow: Flow, frames: SharedFrames) -> None:
         """Queue whole data frames of a flow besides the messages, which others share."""
-        count, size = len(frames.each), len(frames.together)
+        count, size = frames.count, len(frames.together)
         if flow.pending is EMPTY_LIST:
             flow.pending = []
         if self.filled is EMPTY_DICT:
@@ -264,6 +264,10 @@ class Outbox:
         """Add what a flow may write now; return how many bytes that is."""
         waiting, before = flow.pending_bytes, flow.sent
         frames = flow.pop(budget)
+        if not frames:
+            if flow.is_waiting:
+                self._stalling.wait(flow)
+            return 0
         count, size = flow.sent - before, waiting - flow.pending_bytes
         if self._replay is EMPTY_LIST:
             self._replay = frames
@@ -306,7 +310,7 @@ class Outbox:
         """Begin on a new transport: what the peer has not received is written again before anything new."""
         self._forget(received, self.sent)
         frames = each_of(self._replay)
-        self._replay = [*frames] or EMPTY_LIST
+        self._replay = frames or EMPTY_LIST  # type: ignore[assignment]  # it is nobody else's: others may be added
         self._replaying = frames[::-1] or EMPTY_LIST
         self._written = self.sent - len(frames)
 
@@ -330,7 +334,9 @@ class Outbox:
         self._unreceived -= count
         size = sum(map(len, gone))
         if self._about_unreceived:
-            self._about_unreceived -= sum(kind_of(frame) > LAST_DATA for frame in each_of(gone))
+            self._about_unreceived -= sum(
+                not isinstance(frame, SharedFrames) and kind_of(frame) > LAST_DATA for frame in gone
+            )
         self.outbox_frames -= count
         self.outbox_bytes -= size
         self.made_room = self.lacks_room
@@ -347,7 +353,7 @@ class Outbox:
         if self._unreceived != len(replay):  # some of them are kept as one
             places, left = 0, count
             for queued in replay:
-                frames = len(queued.each) if type(queued) is SharedFrames else 1
+                frames = queued.count if type(queued) is SharedFrames else 1
                 if frames > left:
                     break
                 places += 1

@@ -9,7 +9,8 @@ from __future__ import annotations
 import asyncio
 import logging
 from typing import Final, Protocol
-from weakref import WeakKeyDictionary
+
+from .per_loop import per_loop
 
 log = logging.getLogger("landline.sessions")
 
@@ -34,9 +35,14 @@ class Due(Protocol):
 
 
 class Alarms:
-    """The times of one loop at which somebody is due, by number: the ``PER_SECOND``-th parts of a second of its clock."""
+    """The times of one loop at which somebody is due, by number: the ``PER_SECOND``-th parts of a second of its clock.
 
-    def __init__(self) -> None:
+    Args:
+        loop: the loop.
+    """
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = loop
         self._due: dict[int, dict[Due, None]] = {}
 
     def set(self, at: float, who: Due) -> int:
@@ -46,7 +52,7 @@ class Alarms:
             self._due[number][who] = None
         else:
             self._due[number] = {who: None}
-            asyncio.get_running_loop().call_at(number / PER_SECOND + _EARLY, self._ring, number)
+            self._loop.call_at(number / PER_SECOND + _EARLY, self._ring, number)
         return number
 
     def clear(self, number: int, who: Due) -> None:
@@ -65,13 +71,5 @@ class Alarms:
         del self._due[number]
 
 
-_alarms: WeakKeyDictionary[asyncio.AbstractEventLoop, Alarms] = WeakKeyDictionary()
-
-
-def alarms() -> Alarms:
-    """Return those of the running loop."""
-    loop = asyncio.get_running_loop()
-    found = _alarms.get(loop)
-    if found is None:
-        found = _alarms[loop] = Alarms()
-    return found
+alarms = per_loop(Alarms)
+"""Return those of the running loop."""

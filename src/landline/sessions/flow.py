@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import heapq
+from collections.abc import Callable
 from typing import Final
 
 from ..errors import FlowEnded, FlowReset
@@ -97,17 +98,21 @@ class BareFlow:
         if self.why_unwritable() is None:
             self._session.send_frame(self.core, frame)
 
-    def offer(self, frames: SharedFrames) -> bool:
-        """Queue whole data frames of this flow if it takes all of them, one after the other; return whether it did."""
+    def offer(self, before_last: int, frames: Callable[[int], SharedFrames]) -> bool:
+        """Queue whole data frames of this flow if it takes all of them, one after the other; return whether it did.
+
+        Args:
+            before_last: the bytes of all of them but the last one.
+            frames: makes them for the flow of a number; only asked for those that are taken.
+        """
         core = self.core
-        before_last = len(frames.together) - len(frames.each[-1])
         if (
             core.pending_bytes + before_last < PENDING
             and self._reset is None
             and not (core.is_ending or core.ours)
             and self._session.has_room_in(core, before_last)
         ):
-            self._session.send_frames(core, frames)
+            self._session.send_frames(core, frames(core.number))
             return True
         return False
 

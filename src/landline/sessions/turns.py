@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import logging
 from typing import Protocol
-from weakref import WeakKeyDictionary
+
+from .per_loop import per_loop
 
 log = logging.getLogger("landline.sessions")
 
@@ -25,7 +26,7 @@ class Turns:
         loop: the loop.
     """
 
-    __slots__ = ("_loop", "_waiting")
+    __slots__ = ("__weakref__", "_loop", "_waiting")
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
@@ -53,13 +54,5 @@ class Turns:
                     self.want(who)
 
 
-_turns: WeakKeyDictionary[asyncio.AbstractEventLoop, Turns] = WeakKeyDictionary()
-
-
-def turns() -> Turns:
-    """Return those of the running loop."""
-    loop = asyncio.get_running_loop()
-    found = _turns.get(loop)
-    if found is None:
-        found = _turns[loop] = Turns(loop)
-    return found
+turns = per_loop(Turns)
+"""Return those of the running loop."""

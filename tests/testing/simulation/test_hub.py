@@ -9,6 +9,10 @@ import pytest
 from msgspec.structs import replace
 
 from landline.protocol import feed
+from landline.protocol.feed import Bundle
+from landline.protocol.flow import Flow
+from landline.protocol.frames import SharedFrames
+from landline.protocol.session import Session
 from landline.protocol.subscription import After
 from landline.testing.simulation.disk import POINTS
 from landline.testing.simulation.faults import make_world
@@ -68,6 +72,37 @@ def test_what_is_published_is_told_to_who_subscribed() -> None:
     assert world.server.books.chronicle.head == len(RULES)
     assert desk.lacks == ""
     world.heal()
+
+
+def test_frames_are_only_made_for_readers_that_take_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was stored together and does not fit what a flow takes is told one by one."""
+    made: list[SharedFrames] = []
+    sent: list[SharedFrames] = []
+    frames, send = Bundle.frames, Session.send_frames
+
+    def make(bundle: Bundle, number: int) -> SharedFrames:
+        made.append(frames(bundle, number))
+        return made[-1]
+
+    def note(session: Session, flow: Flow, shared: SharedFrames) -> None:
+        sent.append(shared)
+        send(session, flow, shared)
+
+    monkeypatch.setattr(Bundle, "frames", make)
+    monkeypatch.setattr(Session, "send_frames", note)
+    world = topics_world()
+    desk, end = world.desks[1], world.clients[0].end
+    assert end is not None
+    desk.subscribe(end, "**", After.NOW)
+    publish(world, "a.x")
+    read_all(world)
+    publish(world, *["a.x"] * 20)
+    read_all(world)
+
+    assert world.server.books.chronicle.head == 21
+    assert desk.lacks == ""
+    assert made == sent
+    assert sum(each.count for each in sent) < 20
 
 
 @pytest.mark.parametrize("point", POINTS)

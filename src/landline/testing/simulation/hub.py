@@ -228,10 +228,10 @@ class _Subscriber:
 
     def _take(self, bundle: Bundle) -> bool:
         """Send what was just published, if the reader takes all of it now."""
-        end, flow, frames = self._end, self._flow, bundle.frames(self._flow.number)
-        takes = not end.ended and takes_more(end.core, flow, len(frames.together) - len(frames.each[-1]))
+        end, flow = self._end, self._flow
+        takes = not end.ended and takes_more(end.core, flow, bundle.before_last)
         if takes:
-            end.core.send_frames(flow, frames)
+            end.core.send_frames(flow, bundle.frames(flow.number))
         return takes
 
     def fill(self) -> None:
