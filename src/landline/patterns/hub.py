@@ -282,7 +282,7 @@ class Hub:
             verdict: bytes | str = ""
             if origin.is_new(publish.number):  # else the answer is known, or on its way
                 vetted = vet(publish)
-                verdict = vetted if isinstance(vetted, bytes | str) else await while_open(bare, flow, vetted)
+                verdict = vetted if isinstance(vetted, (bytes, str)) else await while_open(bare, flow, vetted)
             self._board.receive(origin, key, publish, answer, partial(_as_found, verdict))
 
     def _vet(
