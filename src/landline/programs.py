@@ -182,7 +182,7 @@ class Programs:
             if is_cancelled(error):
                 raise
             if not _is_only_the_end(bare, error):
-                bare.on_failure("the program of a session failed", error)
+                bare.keeper.failed("the program of a session failed", error)
                 if bare.intake is not None:
                     bare.intake.fail(bare, "the server's program failed over it")
                 bare.lose(CloseCode.FAILED, "the server's program failed")

@@ -32,7 +32,6 @@ from .bare import BareSession
 from .door import Way, refusal_without_tls
 from .driver import Driver, log
 from .identifying import Identifying, door_of
-from .keeper import Keeper
 from .penalties import Fault, fault_of
 from .records import Records
 
@@ -68,7 +67,7 @@ def _everybody(principal: str, verb: str, what: str) -> bool:
     return True
 
 
-class Acceptor(Keeper[BareSession]):
+class Acceptor:
     """Lets callers in.
 
     Args:
