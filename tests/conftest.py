@@ -22,7 +22,8 @@ import hypothesis
 import pytest
 from hypothesis.database import DirectoryBasedExampleDatabase
 
-from landline.protocol.empty import EMPTY_DICT, EMPTY_LIST
+from landline.protocol.empty import EMPTY_DEQUE, EMPTY_DICT, EMPTY_LIST
+from landline.protocol.stall import CALM, Stall
 from landline.testing.clock import VirtualLoop
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -112,9 +113,13 @@ def no_left_overs() -> Iterator[None]:
 
 @pytest.fixture(autouse=True, scope="module")
 def empty_for_all() -> Iterator[None]:
-    """What all sessions share because it is empty is still empty: nobody has put in theirs."""
+    """What all sessions share because it is empty, or because nobody waits, is still so: nobody has put in theirs."""
     yield
-    assert not (EMPTY_LIST or EMPTY_DICT)
+    assert not (EMPTY_LIST or EMPTY_DICT or EMPTY_DEQUE)
+    calm = Stall(0.0)
+    assert {name: getattr(CALM, name) for name in Stall.__slots__} == {
+        name: getattr(calm, name) for name in Stall.__slots__
+    }
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

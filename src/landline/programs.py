@@ -26,6 +26,7 @@ from .patterns.serving import refuse_flow
 from .protocol.frames import CloseCode
 from .session import Session
 from .sessions.bare import BareSession
+from .sessions.bound import Bound
 from .sessions.caller import Caller
 from .sessions.flow import BareFlow, EarlyFlows
 from .transports import Transport
@@ -109,7 +110,7 @@ class Programs:
         self._hooks = hooks
         self._refreshes = refreshes
         self._running: set[asyncio.Task[None]] = set()
-        # One for all sessions is enough.
+        # One of each for all sessions: a bound method is made anew wherever it is looked up, and a context for each callback without one.
         self._takes = self._take
         self._over = self._running.discard
         self._context = contextvars.copy_context()
@@ -119,7 +120,7 @@ class Programs:
         sent = self._sent
         sending = None if sent is None else Sending(bare, partial(sent.outgoing, bare))
         session = Session(bare, sending=sending, middlewares=self._middlewares)
-        bare.takers = [_Taking(self._takes, session)]
+        bare.takers = [Bound(self._takes, session)]
         early = None
         if self._hooks.on_open:
             early = EarlyFlows(self._limits.max_flows)
@@ -182,7 +183,7 @@ class Programs:
             if is_cancelled(error):
                 raise
             if not _is_only_the_end(bare, error):
-                bare.on_failure("the program of a session failed", error)
+                bare.keeper.failed("the program of a session failed", error)
                 if bare.intake is not None:
                     bare.intake.fail(bare, "the server's program failed over it")
                 bare.lose(CloseCode.FAILED, "the server's program failed")
@@ -216,19 +217,6 @@ class Programs:
             self._failures.log("the program of a plain caller failed", error)
         finally:
             await caller.close()
-
-
-class _Taking:
-    """Takes what the client of one session opens; ``functools.partial`` would be five times its size."""
-
-    __slots__ = ("_session", "_takes")
-
-    def __init__(self, takes: Callable[[Session, BareFlow], bool], session: Session) -> None:
-        self._takes = takes
-        self._session = session
-
-    def __call__(self, flow: BareFlow) -> bool:
-        return self._takes(self._session, flow)
 
 
 def _keep(early: EarlyFlows, flow: BareFlow) -> bool:

@@ -432,7 +432,7 @@ class Server:
             hosts=self._web.hosts,
             origins=self._web.origins,
             charge=acceptor.blame,
-            hit=acceptor.count,
+            hit=acceptor.hit_from,
         )
         self._acceptors.append(acceptor)
         try:

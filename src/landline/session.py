@@ -477,7 +477,7 @@ class Session(Given):
             raise ValueError(f"a line stays away for 0 seconds or longer, and not for {seconds!r}")
         if self._drop is not None:
             self._drop(seconds)
-        elif self._bare.driver is not None:
+        elif self._bare.driver is not None:  # of a server, for which it is the client that dials again
             self._bare.driver.abort()
 
     def __repr__(self) -> str:

@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+from collections import deque
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
 from landline.protocol import empty
 from landline.protocol.frames import FrameType
 from tests.protocol.lines import receive
@@ -31,3 +37,58 @@ def test_who_has_nothing_any_more_shares_again() -> None:
     held = (session._news, session._asks, session._replay, session._about, session.messages.pending)
     assert all(each is empty.EMPTY_LIST or each is empty.EMPTY_DICT for each in held)
     assert session.messages.inbox is empty.EMPTY_DEQUE
+
+
+def add(shared: Any) -> None:
+    shared += [1]
+
+
+def merge(shared: Any) -> None:
+    shared |= {1: 1}
+
+
+def put(place: Any) -> Callable[[Any], object]:
+    def fill(shared: Any) -> None:
+        shared[place] = [1]
+
+    return fill
+
+
+@pytest.mark.parametrize(
+    ("shared", "fill"),
+    [
+        (empty.EMPTY_LIST, lambda shared: shared.append(1)),
+        (empty.EMPTY_LIST, lambda shared: shared.extend([1])),
+        (empty.EMPTY_LIST, lambda shared: shared.insert(0, 1)),
+        (empty.EMPTY_LIST, add),
+        (empty.EMPTY_LIST, put(slice(0, 0))),
+        (empty.EMPTY_DICT, put("key")),
+        (empty.EMPTY_DICT, lambda shared: shared.setdefault(1, 1)),
+        (empty.EMPTY_DICT, lambda shared: shared.update({1: 1})),
+        (empty.EMPTY_DICT, lambda shared: shared.update(a=1)),
+        (empty.EMPTY_DICT, merge),
+        (empty.EMPTY_DEQUE, lambda shared: shared.append(1)),
+        (empty.EMPTY_DEQUE, lambda shared: shared.appendleft(1)),
+        (empty.EMPTY_DEQUE, lambda shared: shared.extend([1])),
+        (empty.EMPTY_DEQUE, lambda shared: shared.extendleft([1])),
+        (empty.EMPTY_DEQUE, lambda shared: shared.insert(0, 1)),
+        (empty.EMPTY_DEQUE, add),
+    ],
+)
+def test_what_is_shared_cannot_be_filled(shared: Any, fill: Callable[[Any], object]) -> None:
+    """Nothing is put into what all sessions have, and nothing is lost in it: who tries is told."""
+    try:
+        with pytest.raises(TypeError, match="all sessions share this one"):
+            fill(shared)
+        assert not shared
+    finally:
+        shared.clear()
+
+
+def test_what_is_shared_can_be_read_and_emptied() -> None:
+    """As any that is empty."""
+    for shared in (empty.EMPTY_LIST, empty.EMPTY_DICT, empty.EMPTY_DEQUE):
+        shared.clear()
+        assert (list(shared), len(shared), 1 in shared) == ([], 0, False)
+    assert empty.EMPTY_DICT.pop(1, None) is None
+    assert empty.EMPTY_LIST == [] and empty.EMPTY_DICT == {} and deque() == empty.EMPTY_DEQUE

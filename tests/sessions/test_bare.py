@@ -15,21 +15,21 @@ from landline.protocol.session import Session
 from landline.protocol.states import TRANSITIONS, State
 from landline.sessions.bare import BareSession
 from landline.sessions.flow import PENDING, RENEWED
-from landline.sessions.keeper import Keeper
+from landline.sessions.keeper import Alone
 
 VIRTUAL_TIME = True
 
 
-class Told(Keeper[BareSession]):
+class Told(Alone):
     """Remembers what it is told."""
 
     def __init__(self) -> None:
         self.told: list[str] = []
 
-    def ended(self, session: BareSession) -> None:
+    def ended(self, session: object) -> None:
         self.told.append("ended")
 
-    def hit(self, session: BareSession, limit: str, what: str) -> None:
+    def hit(self, session: object, limit: str, what: str) -> None:
         self.told.append(limit)
 
 

@@ -16,8 +16,8 @@ async def test_who_is_alone_is_asked_nothing_and_told_in_the_log(caplog: pytest.
     bare = BareSession(core, session_id=b"i" * 16, principal="ana", limits=Limits())
 
     assert bare.keeper is ALONE
-    assert bare.may("publish", "news")
+    assert bare.keeper.may(bare, "publish", "news")
     bare.on_limit("max_flows", "nothing was done about it")
-    bare.on_failure("a test failed", ValueError("on purpose"))
+    bare.keeper.failed("a test failed", ValueError("on purpose"))
     assert [record.getMessage() for record in caplog.records] == ["a test failed"]
     assert caplog.records[0].exc_info is not None

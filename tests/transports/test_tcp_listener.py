@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import asyncio
 import errno
 import socket
+import sys
 from typing import Any
 
 import pytest
 
 from landline.errors import ListenError
 from landline.transports import (
+    Listener,
     ListeningSocket,
     Transport,
     bind_listener,
     open_listener,
     parse_address,
+    tcp,
     tcp_listener,
 )
 
@@ -232,3 +236,95 @@ async def test_a_passed_socket_that_is_in_the_way_is_named() -> None:
         with pytest.raises(ListenError, match="the port is taken"):
             await bind_listener(parse_address(f"tcp://127.0.0.1:{port}"), backlog=1, passed=[other])
         other.close()
+
+
+# What the kernel watches...
+
+OPTIONS = [
+    (socket.IPPROTO_TCP, socket.TCP_NODELAY),
+    (socket.SOL_SOCKET, socket.SO_KEEPALIVE),
+    (socket.IPPROTO_TCP, getattr(socket, "TCP_USER_TIMEOUT", 0)),
+    (socket.IPPROTO_TCP, getattr(socket, "TCP_KEEPIDLE", 0)),
+]
+SET = [1, 1, 20_000, 60]
+
+on_linux = pytest.mark.skipif(sys.platform != "linux", reason="reads the options as Linux keeps them")
+
+
+async def options_of_accepted(listener: Listener) -> list[int]:
+    """Return what the socket has whose caller was accepted first."""
+    accepted: asyncio.Queue[Transport] = asyncio.Queue()
+    listener.start(accepted.put_nowait)
+    async with asyncio.timeout(BOUND):
+        transport = await accepted.get()
+        assert isinstance(transport, tcp.TcpTransport) and transport._transport is not None
+        sock = transport._transport.get_extra_info("socket")
+        found = [sock.getsockopt(level, option) for level, option in OPTIONS]
+        gone = asyncio.Event()
+        transport.on_lost = gone.set
+        transport.abort()
+        listener.close()
+        await gone.wait()
+    return found
+
+
+@on_linux
+async def test_who_waited_in_a_passed_socket_is_watched_too() -> None:
+    """A connection has what its listening socket had when it was made: that of the caller for whom systemd starts us had nothing."""
+    (each,) = passed(("127.0.0.1", 0))
+    host, port = each.sock.getsockname()
+    with socket.create_connection((host, port), timeout=BOUND):
+        listener = await bind_listener(parse_address(f"tcp://{host}:{port}"), backlog=1, passed=[each])
+        found = await options_of_accepted(listener)
+
+    assert found == SET
+
+
+@on_linux
+async def test_who_comes_as_soon_as_it_listens_is_watched(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Our own socket has its options before anybody can be connected."""
+    real, callers = tcp_listener._bind, list[socket.socket]()
+
+    def bind(*args: Any, **kwargs: Any) -> socket.socket | None:
+        sock = real(*args, **kwargs)
+        assert sock is not None
+        callers.append(socket.create_connection(sock.getsockname(), timeout=BOUND))
+        return sock
+
+    monkeypatch.setattr(tcp_listener, "_bind", bind)
+    found = await options_of_accepted(await bind_listener(parse_address("tcp://127.0.0.1:0"), backlog=1))
+    callers[0].close()
+
+    assert found == SET
+
+
+@on_linux
+@pytest.mark.parametrize("refused", range(len(OPTIONS)))
+async def test_an_option_that_is_refused_keeps_nobody_from_listening(
+    monkeypatch: pytest.MonkeyPatch, refused: int
+) -> None:
+    """It goes without that one; each connection asks for it again, and may have it."""
+    real, asked = socket.socket.setsockopt, 0
+
+    def refuse_to_listeners(sock: socket.socket, level: int, option: int, value: int) -> None:
+        nonlocal asked
+        if (level, option) == OPTIONS[refused] and not is_connected(sock):
+            asked += 1
+            raise OSError(errno.ENOPROTOOPT, "on purpose")
+        real(sock, level, option, value)
+
+    monkeypatch.setattr(socket.socket, "setsockopt", refuse_to_listeners)
+    listener = await bind_listener(parse_address("tcp://127.0.0.1:0"), backlog=1)
+    where = parse_address(listener.addresses[0])
+    with socket.create_connection((where.host, where.port), timeout=BOUND):
+        found = await options_of_accepted(listener)
+
+    assert asked
+    assert found == SET
+
+
+def is_connected(sock: socket.socket) -> bool:
+    try:
+        return bool(sock.getpeername())
+    except OSError:
+        return False

@@ -282,7 +282,7 @@ class Hub:
             verdict: bytes | str = ""
             if origin.is_new(publish.number):  # else the answer is known, or on its way
                 vetted = vet(publish)
-                verdict = vetted if isinstance(vetted, bytes | str) else await while_open(bare, flow, vetted)
+                verdict = vetted if isinstance(vetted, (bytes, str)) else await while_open(bare, flow, vetted)
             self._board.receive(origin, key, publish, answer, partial(_as_found, verdict))
 
     def _vet(
@@ -312,7 +312,7 @@ class Hub:
             # The program's own code: its bug refuses this publish and no other.
             if is_cancelled(error):
                 raise
-            return refusal(error, bare.on_failure)
+            return refusal(error, bare.keeper.failed)
 
     async def _vet_later(self, bare: BareSession, vetting: Awaitable[Any]) -> bytes | str:
         try:
@@ -320,7 +320,7 @@ class Hub:
         except (Exception, asyncio.CancelledError) as error:  # as above
             if is_cancelled(error):
                 raise
-            return refusal(error, bare.on_failure)
+            return refusal(error, bare.keeper.failed)
 
     # ... of durable sends, which the session's program receives ...
 

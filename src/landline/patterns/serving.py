@@ -136,14 +136,14 @@ async def serve_flow(bare: BareSession, flow: BareFlow, serving: Coroutine[Any, 
         bare.on_limit(error.limit, error.reason)
         flow.reset(ResetCode.BAD_DATA, error.reason)
     except StorageError as error:
-        bare.on_failure("a flow cannot be served", error)
+        bare.keeper.failed("a flow cannot be served", error)
         flow.reset(ResetCode.FAILED, clause(error))
     except (KeyboardInterrupt, SystemExit):
         raise
     except BaseException as error:
         if is_cancelled(error):
             raise
-        bare.on_failure("serving a flow failed", error)  # its client must not wait for ever
+        bare.keeper.failed("serving a flow failed", error)  # its client must not wait for ever
         flow.reset(ResetCode.FAILED, "internal error")
 
 

@@ -136,7 +136,7 @@ def fitting(part: Part, most: int, epoch: str) -> Part:
         most: the largest message that the subscriber takes, in bytes.
         epoch: of what is published now.
     """
-    if not isinstance(part, Entry | Publication) or len(part.data) <= most_data(most):
+    if not isinstance(part, (Entry, Publication)) or len(part.data) <= most_data(most):
         return part
     end = Position(epoch, part.offset) if isinstance(part, Entry) else part.position
     return Gap(part.topic, Position(end.epoch, end.offset - 1), end, TOO_LARGE)

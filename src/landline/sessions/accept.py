@@ -32,7 +32,6 @@ from .bare import BareSession
 from .door import Way, refusal_without_tls
 from .driver import Driver, log
 from .identifying import Identifying, door_of
-from .keeper import Keeper
 from .penalties import Fault, fault_of
 from .records import Records
 
@@ -68,7 +67,7 @@ def _everybody(principal: str, verb: str, what: str) -> bool:
     return True
 
 
-class Acceptor(Keeper[BareSession]):
+class Acceptor:
     """Lets callers in.
 
     Args:
@@ -118,7 +117,7 @@ class Acceptor(Keeper[BareSession]):
         self._chance = chance
         self.hits = Hits(log, self._loop.time)
         self._failures = failures or Failures(log, self._loop.time)
-        self._admission = self.gate = Admission(limits, self._enter, self.count)
+        self._admission = self.gate = Admission(limits, self._enter, self.hit_from)
         self._authorize = authorize
         self._identifying = Identifying(
             authenticate,
@@ -138,7 +137,7 @@ class Acceptor(Keeper[BareSession]):
             identify=self._identifying.begin,
             begin=begin,
             turned_away=_tell_turned_away,
-            hit=self.count,
+            hit=self.hit_from,
             wake=self._arm,
             pressure=Pressure(limits.memory),
             redirect=redirect,
@@ -174,8 +173,8 @@ class Acceptor(Keeper[BareSession]):
         """Receive a new transport, if there is room for it."""
         self._admission.accept(transport)
 
-    def count(self, source: str, limit: str, what: str) -> None:
-        """Count that somebody came up against a limit: from where, which, and what was done about it."""
+    def hit_from(self, source: str, limit: str, what: str) -> None:
+        """Somebody from this source came up against the limit of that name, and that was done about it."""
         level = logging.WARNING if limit in _CROWD else logging.INFO
         self.hits.add(limit, "another machine" if source else "this machine", what, level=level)
 
@@ -281,7 +280,7 @@ class Acceptor(Keeper[BareSession]):
 
     def hit(self, session: BareSession, limit: str, what: str) -> None:
         """One of the sessions came up against a limit."""
-        self.count(session.source, limit, what)
+        self.hit_from(session.source, limit, what)
 
     def failed(self, what: str, error: BaseException) -> None:
         """Something failed of the program for one of them."""

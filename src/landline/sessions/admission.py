@@ -14,6 +14,7 @@ from typing import Final
 from ..hits import Hit
 from ..limits import SESSION, Limits
 from ..transports import Transport
+from .bound import Bound
 from .door import Door, Way
 from .driver import log
 from .penalties import Fault, Penalties
@@ -74,7 +75,7 @@ class Admission:
             return
         self._open[transport] = None
         self._by_source[transport.source] += 1
-        transport.on_lost = _Gone(self._is_told, transport)
+        transport.on_lost = Bound(self._is_told, transport)
         self._expect(transport)
 
     def look_again(self, transport: Transport) -> None:
@@ -197,16 +198,3 @@ class Admission:
     async def _until_empty(self) -> None:
         while self._open:
             await self._line_gone.wait()
-
-
-class _Gone:
-    """Says of one transport that it is gone; ``functools.partial`` would be five times its size."""
-
-    __slots__ = ("_tell", "_transport")
-
-    def __init__(self, tell: Callable[[Transport], None], transport: Transport) -> None:
-        self._tell = tell
-        self._transport = transport
-
-    def __call__(self) -> None:
-        self._tell(self._transport)

@@ -35,7 +35,7 @@ from .changes import StateChange, StateWatcher
 from .driver import Driver, log
 from .flow import BareFlow, EarlyFlows
 from .intake import Intake
-from .keeper import ALONE, Keeper, Ward
+from .keeper import ALONE, Keeper
 from .signal import Signal
 
 _CHANGES_KEPT = SESSION.changes
@@ -46,13 +46,15 @@ STALLED: Final = (
 )
 
 
-class BareSession(Ward):
+class BareSession:
     """One end of a session on the loop.
 
     Attributes:
         core: the protocol's state of it.
         driver: the connection that carries it now, if any.
         ended: the error that ended it, once it has.
+        keeper, principal: who is told of what it does not deal with itself; who its client is.
+        source: whom it counts for in limits per source; empty for who is not counted.
         messages: the flow of its messages.
         on_flow: called with each flow that the peer opens; the default takes none. A server's program that sets it before it first awaits anything
             misses none, see ``hold_flows``.
@@ -64,8 +66,8 @@ class BareSession(Ward):
 
     __slots__ = (
         "__weakref__", "_close_code", "_close_reason", "_flows", "_last_driver", "_loop", "_on_room", "_redirect", "_retry_in", "_watchers",
-        "core", "driver", "end_code", "ended", "id", "intake", "is_closing", "is_peer_closed", "limits", "messages",
-        "on_flow", "on_renewed", "on_state", "over", "peer", "room", "state", "state_since", "takers",
+        "core", "driver", "end_code", "ended", "id", "intake", "is_closing", "is_peer_closed", "keeper", "limits", "messages",
+        "on_flow", "on_renewed", "on_state", "over", "peer", "principal", "room", "source", "state", "state_since", "takers",
     )  # fmt: skip
 
     def __init__(
@@ -80,15 +82,15 @@ class BareSession(Ward):
     ) -> None:
         self.core = state
         self.id = session_id
-        super().__init__(keeper, principal, source)
+        self.keeper = keeper
+        self.principal, self.source = principal, source
         self.limits = limits
         self.peer = ""
         self.driver: Driver | None = None
         self.ended: SessionEnded | None = None
         self.end_code = CloseCode.NORMAL
         self.state = State.CONNECTING
-        self.is_closing = False
-        self.is_peer_closed = False
+        self.is_closing = self.is_peer_closed = False
         self.messages = BareFlow(state, state.messages)
         self.takers: list[Callable[[BareFlow], bool]] = []
         self.on_flow: Callable[[BareFlow], None] = _refuse_flow
@@ -199,6 +201,10 @@ class BareSession(Ward):
         if self._on_room is None:  # most sessions have nobody who does
             self._on_room = {}
         return self._on_room
+
+    def on_limit(self, limit: str, what: str) -> None:
+        """It hit the limit of that name, and that was done about it."""
+        self.keeper.hit(self, limit, what)
 
     def _peer_closed(self, reason: str) -> None:
         self.is_peer_closed = True

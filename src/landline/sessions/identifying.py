@@ -76,7 +76,7 @@ class Identifying:
         self._asked += 1
         try:
             answer = self._authenticate(credentials)
-            if isinstance(answer, str | Grant | None) or not inspect.isawaitable(answer):
+            if answer is None or isinstance(answer, (str, Grant)) or not inspect.isawaitable(answer):
                 answer = granted(answer)
         except NotAllowed as error:
             self._turn_down(driver, str(error))
@@ -84,7 +84,7 @@ class Identifying:
         except Exception as error:  # noqa: BLE001 - the application's own code: its bug refuses this caller and no other
             self._find_nobody(driver, error)
             return
-        if not isinstance(answer, Grant | None):
+        if answer is not None and not isinstance(answer, Grant):
             if len(self._deciding) >= 2 * self._limits.max_handshakes:
                 # As many again as may be greeted have left, and what decides about them does not heed that it is cancelled.
                 self._refuse(driver, _TOO_MANY, "max_handshakes")

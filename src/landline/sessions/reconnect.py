@@ -23,7 +23,6 @@ from .bare import BareSession
 from .credentials import current
 from .dial import Answer, Dropped, Turndown, dial_any, prefer
 from .driver import Driver, log
-from .keeper import Keeper
 
 LIFE: Final = secrets.token_bytes(ID_SIZE)
 """Names this life of this process."""
@@ -36,7 +35,7 @@ def full_jitter(limits: Limits, chance: Callable[[], float] = random.random) -> 
     return jitter_from(limits, chance)
 
 
-class ClientEnd(Keeper[BareSession]):
+class ClientEnd:
     """Keeps one session of a client on a line.
 
     Args:
@@ -49,6 +48,9 @@ class ClientEnd(Keeper[BareSession]):
         on_welcome: called whenever a line carries the session again.
         on_end: called when the session is over.
     """
+
+    may_renew = True
+    waits_for_lines = False
 
     def __init__(
         self,
@@ -165,6 +167,14 @@ class ClientEnd(Keeper[BareSession]):
     def failed(self, what: str, error: BaseException) -> None:
         """Something failed of the program that runs here."""
         self._failures.log(what, error)
+
+    def hit(self, session: BareSession, limit: str, what: str) -> None:
+        """It came up against a limit: a client counts none."""
+
+    def may(self, session: BareSession, verb: str, what: str) -> bool:
+        """It may all: rules are a server's, and what the server sends is taken by this end's program or not."""
+        del session, verb, what
+        return True
 
     def ended(self, session: BareSession) -> None:
         """It is over: dial no more."""

@@ -44,8 +44,8 @@ _OF_THE_CALLER: Final = frozenset(
 )
 """What accept() says of one connection that failed before it was taken, after accept(2): the next one is not to wait for it."""
 
-Dress = Callable[[Any, Accept], StreamTransport]
-"""Makes the transport of a connection, from the name that the kernel gives its other end, and whom to tell of it."""
+Dress = Callable[[socket.socket, Any, Accept], StreamTransport]
+"""Makes the transport of a connection, from its socket, the name that the kernel gives its other end, and whom to tell of it."""
 
 
 class StreamListener:
@@ -130,7 +130,7 @@ class StreamListener:
                 sock.close()
                 return False
         sock.setblocking(False)
-        task = self._loop.create_task(self._connect(sock, self._dress(name, self._accept)))
+        task = self._loop.create_task(self._connect(sock, self._dress(sock, name, self._accept)))
         self._connecting.add(task)
         task.add_done_callback(functools.partial(self._connected, sock))
         return True

@@ -6,7 +6,6 @@ A name with several addresses is dialled with happy eyeballs. Both ends set ``TC
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import errno
 import ipaddress
 import socket
@@ -24,7 +23,18 @@ USER_TIMEOUT: Final = int(TRANSPORT.unacknowledged * 1000)  # milliseconds, as t
 KEEPALIVE: Final = int(TRANSPORT.keepalive)
 
 IS_INHERITED: Final = sys.platform == "linux"
-"""Whether connections have the options of the socket that they were accepted from: four calls of the system less for each."""
+"""Whether connections get the options that the listening socket has when they are made: four calls of the system less for each."""
+
+_OPTIONS: Final = [
+    (getattr(socket, level), getattr(socket, name), value)
+    for level, name, value in [
+        ("IPPROTO_TCP", "TCP_NODELAY", 1),
+        ("SOL_SOCKET", "SO_KEEPALIVE", 1),
+        ("IPPROTO_TCP", "TCP_USER_TIMEOUT", USER_TIMEOUT),
+        ("IPPROTO_TCP", "TCP_KEEPIDLE", KEEPALIVE),
+    ]
+    if hasattr(socket, name)
+]
 
 _NEXT_FAMILY_AFTER: Final = 0.25
 """Seconds before the next address of a name is tried beside the first (RFC 8305)."""
@@ -69,19 +79,23 @@ class TcpTransport(StreamTransport):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Asyncio connected the socket, or took it over."""
-        if self._accept is None or not IS_INHERITED:
-            with contextlib.suppress(OSError):  # the peer may be gone already: reading will say so
-                set_options(transport.get_extra_info("socket"))
+        if self._accept is None:
+            set_options(transport.get_extra_info("socket"))
         super().connection_made(transport)
 
 
-def set_options(sock: socket.socket) -> None:
-    """Set what a TCP socket of either end is to have."""
-    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-    for name, value in (("TCP_USER_TIMEOUT", USER_TIMEOUT), ("TCP_KEEPIDLE", KEEPALIVE)):
-        if hasattr(socket, name):
-            sock.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)
+def set_options(sock: socket.socket) -> bool:
+    """Set what a TCP socket of either end is to have; return whether it has all of that now.
+
+    What the system refuses, or does not know, it goes without. A peer may be gone already: reading will say so.
+    """
+    refused = 0
+    for level, option, value in _OPTIONS:
+        try:
+            sock.setsockopt(level, option, value)
+        except OSError:
+            refused += 1
+    return not refused
 
 
 def _is_literal(host: str) -> bool:

@@ -37,6 +37,7 @@ async def bind_listener(
     hosts = await _addresses(address)
     passed = [] if passed is None else passed
     sockets = _take_passed(address, hosts, passed)
+    is_passed = bool(sockets)
     try:
         sockets = sockets or [ListeningSocket(sock) for sock in _bind_all(address, hosts, backlog)]
     except ListenError as error:
@@ -44,13 +45,18 @@ async def bind_listener(
         if own:  # it is in the way itself: bound to all addresses of the machine, say, where we were told one
             raise nobody_asked(own) from error
         raise
-    if IS_INHERITED:
-        for each in sockets:
-            set_options(each.sock)
-    return StreamListener(sockets, _dress, _source)
+    # Who waits in a socket that was passed may have come before that had any; and what a listening socket is refused, a connection may have.
+    is_inherited = IS_INHERITED and not is_passed and all(set_options(each.sock) for each in sockets)
+    return StreamListener(sockets, _dress if is_inherited else _dress_with_options, _source)
 
 
-def _dress(name: tuple[Any, ...], accept: Accept) -> TcpTransport:
+def _dress_with_options(sock: socket.socket, name: tuple[Any, ...], accept: Accept) -> TcpTransport:
+    set_options(sock)
+    return _dress(sock, name, accept)
+
+
+def _dress(sock: socket.socket, name: tuple[Any, ...], accept: Accept) -> TcpTransport:
+    del sock
     return TcpTransport(str(Address("tcp", host=name[0], port=name[1])), source=_source(name), accept=accept)
 
 
@@ -137,6 +143,7 @@ def _bind(
         sock.bind((host, port))
         name = text_of(sock)
         log.debug("bound it to %s", name)
+        set_options(sock)  # before anybody is connected, who inherits them
         sock.listen(backlog)
         log.debug("listening on %s", name)
     except OSError as error:

@@ -39,7 +39,7 @@ async def bind_listener(
 ) -> StreamListener:
     """Listen on a path; its callers are exempt from any gate."""
     ours = _take_passed(address, passed or []) or _bind(address, backlog)
-    return StreamListener([ours], lambda _, accept: StreamTransport(str(address), accept))
+    return StreamListener([ours], lambda sock, name, accept: StreamTransport(str(address), accept))
 
 
 def _take_passed(address: Address, passed: list[ListeningSocket]) -> ListeningSocket | None:

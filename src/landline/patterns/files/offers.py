@@ -310,7 +310,7 @@ class Files:
             raise unexpected(said)
         offers = self._taken()
         offer = FileOffer(self.bare, flow, said, offers.quota)
-        if not self.bare.may("send", offer.name):
+        if not self.bare.keeper.may(self.bare, "send", offer.name):
             raise NotAllowed(f"you may not send {offer.name!r}")
         if self._middlewares:
             await self._pass_middlewares(offer)
