@@ -15,6 +15,7 @@ from .jobs import JOBS
 from .jobs.job import Job
 from .peers import OVER
 from .peers.bare import BARE
+from .peers.landline import SENDS
 from .peers.peer import PACKAGES, VERSIONS, Peer, version_of
 from .plot import Bar, Bars, ratio_picture
 from .processes import PeerFailed, can_fix_addresses, cores_for, measure
@@ -137,7 +138,7 @@ class Comparison:
             )
         for line in table(self.figures, self._peers, self._targets, is_short=self._is_short):
             print(line)
-        costs = list(price(self.figures, self._peers[0].name, BARE.name))
+        costs = list(price(self.figures, self._peers[0].name, BARE.name, SENDS.name))
         print(
             f"\nThe price of the session over the same frames on a bare protocol: {'; '.join(costs)}."
             * bool(costs)

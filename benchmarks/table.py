@@ -50,11 +50,15 @@ def table(
             name = ""
 
 
-def price(figures: Figures, ours: str, bare: str) -> Iterator[str]:
-    """Yield what a session costs above the same frames on a bare protocol, as a share of the time of each message."""
+def price(figures: Figures, ours: str, bare: str, sends: str) -> Iterator[str]:
+    """Yield what a session costs above the same frames on a bare protocol, as a share of the time of each message.
+
+    In a fan-out the bare protocol sends to each of its lines, so beside it stands ``sends``, which does as well, and not a topic.
+    """
     for job, by_peer in figures.items():
-        if ours in by_peer and bare in by_peer and JOBS[job].unit != "KiB":
-            found = ratio(by_peer[ours], by_peer[bare])
+        own = sends if JOBS[job].kind == "fan-out" else ours
+        if own in by_peer and bare in by_peer and JOBS[job].unit != "KiB":
+            found = ratio(by_peer[own], by_peer[bare])
             share = 1 / advantage(found, is_more_better=JOBS[job].is_more_better) - 1
             yield f"{job}: {share * 100:+,.0f} %"
 

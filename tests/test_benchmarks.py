@@ -244,7 +244,31 @@ def test_the_price_of_a_session_is_a_share_of_the_time() -> None:
         CALLS: {"landline": [1.0]},
     }
 
-    assert list(price(figures, "landline", "bare protocol")) == ["round trip: +50 %", "pipelined: +100 %"]
+    assert list(price(figures, "landline", "bare protocol", "sends")) == [
+        "round trip: +50 %",
+        "pipelined: +100 %",
+    ]
+
+
+def test_the_price_in_a_fan_out_is_that_of_a_send_to_each() -> None:
+    """The bare protocol sends the same to each of its lines, too; a topic is told once, so beside it nothing is said."""
+    figures = {"fan-out to 1,000": {"landline": [400.0], "bare protocol": [200.0]}}
+    assert not list(price(figures, "landline", "bare protocol", "sends"))
+
+    figures["fan-out to 1,000"]["sends"] = [100.0]
+    assert list(price(figures, "landline", "bare protocol", "sends")) == ["fan-out to 1,000: +100 %"]
+
+
+def test_the_price_names_the_peers_that_there_are(
+    measured: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Here each is as quick as its name is long: 24 letters beside 13."""
+    assert Comparison(options(only="fan-out to 1,000")).run() == 0
+
+    assert (
+        "bare protocol: fan-out to 1,000: -46 %; fan-out to 1,000, one at a time: -46 %."
+        in capsys.readouterr().out
+    )
 
 
 def test_a_picture_shows_where_we_are_ahead(
