@@ -14,6 +14,7 @@ from pathlib import Path
 from .comparison import Comparison
 from .peers import OVER
 from .processes import serve, work
+from .targets import gated
 
 
 def main() -> None:
@@ -36,6 +37,8 @@ def main() -> None:
     options = parser.parse_args()
     if options.gate and options.over != "tcp":
         parser.error("--gate judges by the targets, which are about sessions over TCP")
+    if options.gate and not gated(options.only):
+        parser.error(f"--gate would judge nothing: no job of the gate has {options.only!r} in its name")
     if options.serve:
         peer, job = options.serve
         serve(options.over, peer, job, options.loop)

@@ -21,7 +21,7 @@ from .plot import Bar, Bars, ratio_picture
 from .processes import PeerFailed, can_fix_addresses, cores_for, measure
 from .ratios import advantage
 from .table import Figures, price, ratios_of, table
-from .targets import TARGETS, gate_table, judged, lets_through, measured_of, wanted_of
+from .targets import TARGETS, gate_table, gated, judged, lets_through, measured_of, wanted_of
 
 AHEAD = 2
 BEHIND = 1
@@ -42,7 +42,7 @@ class Comparison:
         self._rounds = options.rounds or (5 if options.gate or not options.short else 2)
         self._wanted = wanted_of() if options.gate else None
         self._targets = TARGETS if options.over == "tcp" else ()
-        self._gated = [target for target in self._targets if target.is_gated and options.only in target.job]
+        self._gated = gated(options.only, self._targets)
         self._peers = OVER[options.over]
         self._load = [_load()]
         self._has_fixed_addresses = can_fix_addresses()

@@ -72,6 +72,11 @@ TARGETS: Final = (
 """Those for pure Python on uvloop. What a disk does is no ratio, so no gate."""
 
 
+def gated(only: str, targets: Sequence[Target] = TARGETS) -> list[Target]:
+    """Return what the gate judges of the jobs whose name contains ``only``."""
+    return [target for target in targets if target.is_gated and only in target.job]
+
+
 def wanted_of(targets: Sequence[Target] = TARGETS) -> dict[str, set[str]]:
     """Return what the gate must measure: by job, the peers."""
     found: dict[str, set[str]] = {}
@@ -113,10 +118,10 @@ def judged(
 def lets_through(
     figures: Mapping[str, Mapping[str, Sequence[float]]], targets: Sequence[Target] = TARGETS
 ) -> bool:
-    """Return whether every target passes, and enough of them were measured."""
+    """Return whether there are targets, every one passes, and enough of them were measured."""
     found = list(judged(figures, targets))
     measured = sum(each is not None for _, each, _ in found)
-    return all(passes for *_, passes in found) and measured >= len(found) * ENOUGH
+    return bool(found) and all(passes for *_, passes in found) and measured >= len(found) * ENOUGH
 
 
 def gate_table(

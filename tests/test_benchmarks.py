@@ -375,6 +375,18 @@ def test_targets_are_about_tcp(
     assert "over TCP" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("only", ["stream of items", "durable, 100 publishers", "no such job"])
+def test_the_gate_is_refused_where_it_would_judge_nothing(
+    only: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A job without a target, one whose target is not gated, none at all."""
+    monkeypatch.setattr(sys, "argv", ["benchmarks", "--gate", "--only", only])
+
+    with pytest.raises(SystemExit, match="2"):
+        main()
+    assert f"no job of the gate has {only!r} in its name" in capsys.readouterr().err
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="Linux alone has personality(2)")
 def test_measured_processes_have_their_code_at_the_same_addresses() -> None:
     """What they start has, where the system lets it; and whoever only asks stays as it was."""

@@ -55,6 +55,11 @@ def test_with_fewer_than_half_of_its_targets_the_gate_says_nothing(there: int, i
     assert f"{there} of 4 targets were measured" in [*gate_table(figures, targets)][-1]
 
 
+def test_where_nothing_is_to_be_judged_the_gate_lets_nothing_through() -> None:
+    """However many figures there are."""
+    assert not lets_through({"stream of items": {"landline": [1.0]}}, [])
+
+
 def test_floors_are_peers_that_take_no_installation() -> None:
     """But for a C compiler."""
     for peer in OVER["tcp"]:
