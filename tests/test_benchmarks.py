@@ -348,7 +348,7 @@ def test_what_succeeded_is_kept_when_a_peer_falls_over_later(
     assert f"left out: grpcio, {CALLS}: it fell over (after 7 rounds)" in capsys.readouterr().out
 
 
-def test_the_gate_fails_where_its_floors_were_not_measured(
+def test_the_gate_fails_where_what_can_be_had_anywhere_was_not_measured(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """And where nobody beside ours was."""

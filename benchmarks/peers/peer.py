@@ -94,6 +94,11 @@ class Peer(NamedTuple):
     loop: str | None = None
     """The event loop that it always has; else the one that is asked for."""
 
+    @property
+    def is_anywhere(self) -> bool:
+        """Whether it takes nothing but Python, a loop and a C compiler: where it was not measured, something is wrong."""
+        return not self.modules and set(self.programs) <= {"cc"}
+
     def missing(self) -> str | None:
         """Return what is not there, or None when all is."""
         for module in self.modules:
