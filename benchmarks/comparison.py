@@ -11,7 +11,7 @@ import platform
 import sys
 from typing import Any
 
-from .jobs import JOBS
+from .jobs import JOBS, jobs_named
 from .jobs.job import Job
 from .peers import OVER
 from .peers.bare import BARE
@@ -53,10 +53,9 @@ class Comparison:
     def run(self) -> int:
         """Measure, print, write; return the exit code."""
         sys.path.insert(0, str(PACKAGES))  # to see what is there
-        for job in JOBS.values():
-            peers = self._who_plays(job)
-            if peers and self._options.only in job.name:
-                self._measure(job, peers)
+        for name in jobs_named(self._options.only):
+            if peers := self._who_plays(JOBS[name]):
+                self._measure(JOBS[name], peers)
         if self._options.gate:
             self._measure_again()
         self._load.append(_load())
@@ -64,8 +63,10 @@ class Comparison:
         self._print()
         if self._options.json:
             self._options.json.write_text(json.dumps(self._account(), indent=1, ensure_ascii=False))
+            print(f"figures: {self._options.json}")
         if self._options.svg and self.figures:
             self._options.svg.write_text(self.picture(), encoding="utf-8")
+            print(f"picture: {self._options.svg}")
         is_below = self._options.gate and not lets_through(self.figures, self._gated)
         return 1 if self._ours_failed or is_below or not self.figures else 0
 
@@ -132,6 +133,8 @@ class Comparison:
         print(
             f"the least and the most; load of the machine {self._load[0]} before and {self._load[1]} after\n"
         )
+        if self._is_short:
+            print("Small sizes: not to quote.\n")
         if not self._has_fixed_addresses:
             print(
                 "Programs had their code at random addresses, which the system would not let be fixed: slower where two interpreters share a core.\n"

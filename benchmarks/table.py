@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from .jobs import JOBS
 from .peers.peer import Peer
 from .ratios import advantage, ratio
-from .targets import TARGETS, Target
+from .targets import TARGETS, Target, measured_of
 
 Figures = dict[str, dict[str, list[float]]]
 """By job, then by peer, a value for each round."""
@@ -44,7 +44,7 @@ def table(
                 other or "–",
                 spread(theirs) if theirs else "–",
                 f"{title}{spread(ours)}",
-                wanted[0].words() if wanted else "",
+                wanted[0].words(measured_of(wanted[0], figures)) if wanted else "",
             ]
             yield f"| {' | '.join(cells)} |"
             name = ""

@@ -12,7 +12,7 @@ import statistics
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Final, NamedTuple
 
-from .jobs import JOBS
+from .jobs import JOBS, jobs_named
 from .peers import OVER
 from .ratios import ratio
 
@@ -39,12 +39,21 @@ class Target(NamedTuple):
         start = self.wanted if self.reached is None else self.reached
         return start * GATE if JOBS[self.job].is_more_better else start / GATE
 
-    def words(self) -> str:
-        """Return it as it stands in a table."""
+    def words(self, measured: float | None = None) -> str:
+        """Return it as it stands in a table; what was reached before stands there unless the target is reached by what was measured."""
         unit = "×" if self.beside else f" {JOBS[self.job].unit}"
         sign = "≥" if JOBS[self.job].is_more_better else "≤"
         wanted = f"{sign} {_number(self.wanted)}{unit}"
-        return wanted if self.reached is None else f"{wanted}; not yet, had {_number(self.reached)}{unit}"
+        if self.reached is None or (measured is not None and self._is_reached_by(measured, self.wanted)):
+            return wanted
+        return f"{wanted}; not yet, had {_number(self.reached)}{unit}"
+
+    def passes(self, measured: float) -> bool:
+        """Return whether the gate lets that through."""
+        return self._is_reached_by(measured, self.bound())
+
+    def _is_reached_by(self, measured: float, bound: float) -> bool:
+        return measured >= bound if JOBS[self.job].is_more_better else measured <= bound
 
 
 PRICE: Final = 1 / 1.15
@@ -73,7 +82,8 @@ TARGETS: Final = (
 
 def gated(only: str, targets: Sequence[Target] = TARGETS) -> list[Target]:
     """Return what the gate judges of the jobs whose name contains ``only``."""
-    return [target for target in targets if target.is_gated and only in target.job]
+    jobs = jobs_named(only)
+    return [target for target in targets if target.is_gated and target.job in jobs]
 
 
 def wanted_of(targets: Sequence[Target] = TARGETS) -> dict[str, set[str]]:
@@ -108,10 +118,8 @@ def judged(
             if measured is None:
                 is_ours_there = bool(figures.get(target.job, {}).get(target.ours))
                 passes = is_ours_there and target.beside not in anywhere
-            elif JOBS[target.job].is_more_better:
-                passes = measured >= target.bound()
             else:
-                passes = measured <= target.bound()
+                passes = target.passes(measured)
             yield target, measured, passes
 
 
@@ -136,7 +144,7 @@ def gate_table(
         found = "not measured" if measured is None else f"{_number(measured)}{unit}"
         verdict = "**fails**" if not passes else "–" if measured is None else "passes"
         yield (
-            f"| {JOBS[target.job].row(is_short=True)} | {target.beside or '–'} | {found} | {target.words()} | {_number(target.bound())}{unit} | {verdict} |"
+            f"| {JOBS[target.job].row(is_short=True)} | {target.beside or '–'} | {found} | {target.words(measured)} | {_number(target.bound())}{unit} | {verdict} |"
         )
     count = sum(measured is not None for _, measured, _ in results)
     yield ""

@@ -227,6 +227,28 @@ def test_a_picture_shows_where_we_are_ahead(
     assert "1.9×" in picture.read_text(encoding="utf-8")  # python-socketio: 15 letters beside our 8
 
 
+@pytest.mark.parametrize("is_short", [True, False])
+def test_a_run_of_small_sizes_says_so(
+    is_short: bool, measured: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """So that nobody quotes it."""
+    assert Comparison(options(short=is_short)).run() == 0
+
+    assert ("Small sizes: not to quote." in capsys.readouterr().out) is is_short
+
+
+def test_a_run_says_where_its_figures_went(
+    measured: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """And its picture, when they are there."""
+    account, drawn = tmp_path / "figures.json", tmp_path / "ratios.svg"
+
+    assert Comparison(options(json=account, svg=drawn)).run() == 0
+
+    told = capsys.readouterr().out
+    assert f"figures: {account}\n" in told and f"picture: {drawn}\n" in told
+
+
 def test_a_file_with_tls_stands_first_beside_who_encrypts(
     measured: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -320,16 +342,38 @@ def test_targets_are_about_tcp(
     assert "over TCP" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("only", ["stream of items", "durable, 100 publishers", "no such job"])
+@pytest.mark.parametrize("only", ["stream of items", "durable, 100 publishers"])
 def test_the_gate_is_refused_where_it_would_judge_nothing(
     only: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """A job without a target, one whose target is not gated, none at all."""
+    """A job without a target, or one whose target is not gated."""
     monkeypatch.setattr(sys, "argv", ["benchmarks", "--gate", "--only", only])
 
     with pytest.raises(SystemExit, match="2"):
         main()
     assert f"no job of the gate has {only!r} in its name" in capsys.readouterr().err
+
+
+def test_a_job_that_there_is_not_is_refused_with_the_names(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Before anything is measured; --help has them, too."""
+    for asked in (["--only", "no such job"], ["--help"]):
+        monkeypatch.setattr(sys, "argv", ["benchmarks", *asked])
+        with pytest.raises(SystemExit) as ended:
+            main()
+        told = "".join("".join(capsys.readouterr()).split())  # its lines are broken anywhere
+
+        assert ended.value.code == (0 if asked == ["--help"] else 2)
+        assert all("".join(name.split()) in told for name in JOBS)
+
+
+def test_jobs_are_named_in_any_case(measured: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    """And --gate takes the names as well."""
+    assert Comparison(options(only=CALLS.upper())).run() == 0
+    assert Comparison(options(only=CALLS.upper(), gate=True)).run() == 1
+
+    assert "1 of 1 targets were measured" in capsys.readouterr().out
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="Linux alone has personality(2)")
