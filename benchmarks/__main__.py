@@ -10,10 +10,15 @@ from __future__ import annotations
 import argparse
 import sys
 from pathlib import Path
+from typing import Final
 
 from .comparison import Comparison
+from .jobs import JOBS, jobs_named
 from .peers import OVER
 from .processes import serve, work
+from .targets import gated
+
+NAMES: Final = "; ".join(JOBS)
 
 
 def main() -> None:
@@ -28,7 +33,7 @@ def main() -> None:
     parser.add_argument(
         "--gate", action="store_true", help="the jobs of the targets, short; ends with 1 below 0.7 of one"
     )
-    parser.add_argument("--only", default="", help="jobs whose name contains this")
+    parser.add_argument("--only", default="", help=f"jobs whose name contains this: {NAMES}")
     parser.add_argument("--json", type=Path, help="write the figures there")
     parser.add_argument("--svg", type=Path, help="draw the ratios there")
     parser.add_argument("--serve", nargs=2, help=argparse.SUPPRESS)
@@ -36,6 +41,10 @@ def main() -> None:
     options = parser.parse_args()
     if options.gate and options.over != "tcp":
         parser.error("--gate judges by the targets, which are about sessions over TCP")
+    if not jobs_named(options.only):
+        parser.error(f"no job has {options.only!r} in its name; there are: {NAMES}")
+    if options.gate and not gated(options.only):
+        parser.error(f"--gate would judge nothing: no job of the gate has {options.only!r} in its name")
     if options.serve:
         peer, job = options.serve
         serve(options.over, peer, job, options.loop)

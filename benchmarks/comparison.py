@@ -11,16 +11,17 @@ import platform
 import sys
 from typing import Any
 
-from .jobs import JOBS
+from .jobs import JOBS, jobs_named
 from .jobs.job import Job
 from .peers import OVER
 from .peers.bare import BARE
+from .peers.landline import SENDS
 from .peers.peer import PACKAGES, VERSIONS, Peer, version_of
 from .plot import Bar, Bars, ratio_picture
 from .processes import PeerFailed, can_fix_addresses, cores_for, measure
 from .ratios import advantage
 from .table import Figures, price, ratios_of, table
-from .targets import TARGETS, gate_table, judged, lets_through, measured_of, wanted_of
+from .targets import TARGETS, gate_table, gated, judged, lets_through, measured_of, wanted_of
 
 AHEAD = 2
 BEHIND = 1
@@ -41,7 +42,7 @@ class Comparison:
         self._rounds = options.rounds or (5 if options.gate or not options.short else 2)
         self._wanted = wanted_of() if options.gate else None
         self._targets = TARGETS if options.over == "tcp" else ()
-        self._gated = [target for target in self._targets if target.is_gated and options.only in target.job]
+        self._gated = gated(options.only, self._targets)
         self._peers = OVER[options.over]
         self._load = [_load()]
         self._has_fixed_addresses = can_fix_addresses()
@@ -52,10 +53,9 @@ class Comparison:
     def run(self) -> int:
         """Measure, print, write; return the exit code."""
         sys.path.insert(0, str(PACKAGES))  # to see what is there
-        for job in JOBS.values():
-            peers = self._who_plays(job)
-            if peers and self._options.only in job.name:
-                self._measure(job, peers)
+        for name in jobs_named(self._options.only):
+            if peers := self._who_plays(JOBS[name]):
+                self._measure(JOBS[name], peers)
         if self._options.gate:
             self._measure_again()
         self._load.append(_load())
@@ -63,8 +63,10 @@ class Comparison:
         self._print()
         if self._options.json:
             self._options.json.write_text(json.dumps(self._account(), indent=1, ensure_ascii=False))
+            print(f"figures: {self._options.json}")
         if self._options.svg and self.figures:
             self._options.svg.write_text(self.picture(), encoding="utf-8")
+            print(f"picture: {self._options.svg}")
         is_below = self._options.gate and not lets_through(self.figures, self._gated)
         return 1 if self._ours_failed or is_below or not self.figures else 0
 
@@ -131,13 +133,15 @@ class Comparison:
         print(
             f"the least and the most; load of the machine {self._load[0]} before and {self._load[1]} after\n"
         )
+        if self._is_short:
+            print("Small sizes: not to quote.\n")
         if not self._has_fixed_addresses:
             print(
                 "Programs had their code at random addresses, which the system would not let be fixed: slower where two interpreters share a core.\n"
             )
         for line in table(self.figures, self._peers, self._targets, is_short=self._is_short):
             print(line)
-        costs = list(price(self.figures, self._peers[0].name, BARE.name))
+        costs = list(price(self.figures, self._peers[0].name, BARE.name, SENDS.name))
         print(
             f"\nThe price of the session over the same frames on a bare protocol: {'; '.join(costs)}."
             * bool(costs)

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from .jobs import JOBS
 from .peers.peer import Peer
 from .ratios import advantage, ratio
-from .targets import TARGETS, Target
+from .targets import TARGETS, Target, measured_of
 
 Figures = dict[str, dict[str, list[float]]]
 """By job, then by peer, a value for each round."""
@@ -44,17 +44,21 @@ def table(
                 other or "–",
                 spread(theirs) if theirs else "–",
                 f"{title}{spread(ours)}",
-                wanted[0].words() if wanted else "",
+                wanted[0].words(measured_of(wanted[0], figures)) if wanted else "",
             ]
             yield f"| {' | '.join(cells)} |"
             name = ""
 
 
-def price(figures: Figures, ours: str, bare: str) -> Iterator[str]:
-    """Yield what a session costs above the same frames on a bare protocol, as a share of the time of each message."""
+def price(figures: Figures, ours: str, bare: str, sends: str) -> Iterator[str]:
+    """Yield what a session costs above the same frames on a bare protocol, as a share of the time of each message.
+
+    In a fan-out the bare protocol sends to each of its lines, so beside it stands ``sends``, which does as well, and not a topic.
+    """
     for job, by_peer in figures.items():
-        if ours in by_peer and bare in by_peer and JOBS[job].unit != "KiB":
-            found = ratio(by_peer[ours], by_peer[bare])
+        own = sends if JOBS[job].kind == "fan-out" else ours
+        if own in by_peer and bare in by_peer and JOBS[job].unit != "KiB":
+            found = ratio(by_peer[own], by_peer[bare])
             share = 1 / advantage(found, is_more_better=JOBS[job].is_more_better) - 1
             yield f"{job}: {share * 100:+,.0f} %"
 

@@ -19,8 +19,7 @@ from benchmarks.peers import OVER
 from benchmarks.peers import peer as module_of_peers
 from benchmarks.peers.peer import Peer
 from benchmarks.processes import PeerFailed, can_fix_addresses, fix_addresses
-from benchmarks.table import price, table
-from benchmarks.targets import TARGETS, gate_table
+from benchmarks.targets import TARGETS
 
 ROOT = Path(__file__).resolve().parents[1]
 CALLS = "calls, one after the other, 64 B"
@@ -182,6 +181,22 @@ def test_what_we_installed_is_found_first_and_asked_for_its_version(
     assert module_of_peers.version_of("not-there") is None
 
 
+def test_a_program_that_does_not_say_its_version_has_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not in time, or not at all: by then everything is measured, and must not be lost for it."""
+    program = tmp_path / "bin" / "redis-server"
+    program.parent.mkdir()
+    program.write_text("#!/bin/sh\nwhile :; do :; done\n", encoding="utf-8")
+    program.chmod(0o755)
+    monkeypatch.setattr(module_of_peers, "PACKAGES", tmp_path)
+    monkeypatch.setattr(module_of_peers, "SAYS_WITHIN", 0.05)
+    assert module_of_peers.version_of("redis-server") is None
+
+    program.write_text("#!/not/there\n", encoding="utf-8")
+    assert module_of_peers.version_of("redis-server") is None
+
+
 def test_what_is_missing_is_named() -> None:
     """A module that cannot be imported, a program that is not there; nothing where all is."""
     assert Peer("x", {}, modules=("json", "not_there")).missing() == "not_there is not installed"
@@ -189,62 +204,16 @@ def test_what_is_missing_is_named() -> None:
     assert Peer("x", {}, modules=("json",), programs=("sh",)).missing() is None
 
 
-def test_ratios_come_first_then_medians_and_their_spread() -> None:
-    """A row for each peer that played; where we are ahead the ratio is bold, and a target stands beside it."""
-    figures = {CALLS: {"landline": [3.0, 1.0, 2.0], "grpcio": [4.0, 4.0, 1500.0], "rpyc": [1.0]}}
+def test_the_price_names_the_peers_that_there_are(
+    measured: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Here each is as quick as its name is long: 24 letters beside 13."""
+    assert Comparison(options(only="fan-out to 1,000")).run() == 0
 
-    head, _, first, second = table(figures, OVER["tcp"])
-
-    assert head == "| work | ours ÷ theirs | beside | theirs | ours | target |"
-    assert first.startswith(
-        f"| {CALLS}: µs ↓ | **0.50×** | grpcio | 4.0 (4.0–1,500) | 2.0 (1.0–3.0) | ≤ 0.111×"
+    assert (
+        "bare protocol: fan-out to 1,000: -46 %; fan-out to 1,000, one at a time: -46 %."
+        in capsys.readouterr().out
     )
-    assert second == "|  | 2.00× | rpyc | 1.0 | 2.0 (1.0–3.0) |  |"
-
-
-def test_ours_has_a_row_where_nobody_else_plays() -> None:
-    """And each of ours has its own, by its name."""
-    job = "bulk with TLS, 256 KiB, one core"
-    figures = {
-        "idle, 10,000 connections": {"landline": [12.0]},
-        job: {"landline with TLS": [2.0], "our TLS alone": [3.0], "raw loop with TLS": [4.0]},
-    }
-
-    _, _, alone, session, transport = table(figures, OVER["tcp"])
-
-    assert alone.startswith("| idle, 10,000 connections: KiB ↓ | – | – | – | 12.0 | ≤ 6 KiB")
-    assert session == f"| {job}: MB/s ↑ | 0.50× | raw loop with TLS | 4.0 | landline with TLS: 2.0 |  |"
-    assert transport == "|  | 0.75× | raw loop with TLS | 4.0 | our TLS alone: 3.0 |  |"
-
-
-def test_a_row_says_the_size_that_was_played() -> None:
-    """Wherever its name says one; the gate plays the short one."""
-    figures = {
-        "idle, 10,000 connections": {"landline": [12.0]},
-        "durable topic to 1,000, 64 in flight": {"landline": [10.0]},
-        "fan-out to 1,000": {"landline": [10.0]},
-    }
-
-    assert [line.partition(":")[0] for line in table(figures, OVER["tcp"], is_short=True)][2:] == [
-        "| idle, 1,000 connections",
-        "| durable topic to 100, 64 in flight",
-        "| fan-out to 1,000",
-    ]
-    assert [line.partition(":")[0] for line in table(figures, OVER["tcp"])][2:] == [
-        f"| {name}" for name in figures
-    ]
-    assert any(line.startswith("| idle, 1,000 connections |") for line in gate_table(figures))
-
-
-def test_the_price_of_a_session_is_a_share_of_the_time() -> None:
-    """Whether a job's figure is a time or a rate."""
-    figures = {
-        "round trip": {"landline": [30.0], "bare protocol": [20.0]},
-        "pipelined": {"landline": [50.0], "bare protocol": [100.0]},
-        CALLS: {"landline": [1.0]},
-    }
-
-    assert list(price(figures, "landline", "bare protocol")) == ["round trip: +50 %", "pipelined: +100 %"]
 
 
 def test_a_picture_shows_where_we_are_ahead(
@@ -256,6 +225,28 @@ def test_a_picture_shows_where_we_are_ahead(
     assert Comparison(options(svg=picture)).run() == 0
 
     assert "1.9×" in picture.read_text(encoding="utf-8")  # python-socketio: 15 letters beside our 8
+
+
+@pytest.mark.parametrize("is_short", [True, False])
+def test_a_run_of_small_sizes_says_so(
+    is_short: bool, measured: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """So that nobody quotes it."""
+    assert Comparison(options(short=is_short)).run() == 0
+
+    assert ("Small sizes: not to quote." in capsys.readouterr().out) is is_short
+
+
+def test_a_run_says_where_its_figures_went(
+    measured: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """And its picture, when they are there."""
+    account, drawn = tmp_path / "figures.json", tmp_path / "ratios.svg"
+
+    assert Comparison(options(json=account, svg=drawn)).run() == 0
+
+    told = capsys.readouterr().out
+    assert f"figures: {account}\n" in told and f"picture: {drawn}\n" in told
 
 
 def test_a_file_with_tls_stands_first_beside_who_encrypts(
@@ -324,7 +315,7 @@ def test_what_succeeded_is_kept_when_a_peer_falls_over_later(
     assert f"left out: grpcio, {CALLS}: it fell over (after 7 rounds)" in capsys.readouterr().out
 
 
-def test_the_gate_fails_where_its_floors_were_not_measured(
+def test_the_gate_fails_where_what_can_be_had_anywhere_was_not_measured(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """And where nobody beside ours was."""
@@ -349,6 +340,40 @@ def test_targets_are_about_tcp(
     with pytest.raises(SystemExit, match="2"):
         main()
     assert "over TCP" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("only", ["stream of items", "durable, 100 publishers"])
+def test_the_gate_is_refused_where_it_would_judge_nothing(
+    only: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A job without a target, or one whose target is not gated."""
+    monkeypatch.setattr(sys, "argv", ["benchmarks", "--gate", "--only", only])
+
+    with pytest.raises(SystemExit, match="2"):
+        main()
+    assert f"no job of the gate has {only!r} in its name" in capsys.readouterr().err
+
+
+def test_a_job_that_there_is_not_is_refused_with_the_names(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Before anything is measured; --help has them, too."""
+    for asked in (["--only", "no such job"], ["--help"]):
+        monkeypatch.setattr(sys, "argv", ["benchmarks", *asked])
+        with pytest.raises(SystemExit) as ended:
+            main()
+        told = "".join("".join(capsys.readouterr()).split())  # its lines are broken anywhere
+
+        assert ended.value.code == (0 if asked == ["--help"] else 2)
+        assert all("".join(name.split()) in told for name in JOBS)
+
+
+def test_jobs_are_named_in_any_case(measured: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    """And --gate takes the names as well."""
+    assert Comparison(options(only=CALLS.upper())).run() == 0
+    assert Comparison(options(only=CALLS.upper(), gate=True)).run() == 1
+
+    assert "1 of 1 targets were measured" in capsys.readouterr().out
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="Linux alone has personality(2)")

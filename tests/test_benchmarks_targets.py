@@ -6,7 +6,8 @@ import pytest
 
 from benchmarks.jobs import JOBS
 from benchmarks.peers import OVER
-from benchmarks.targets import FLOORS, TARGETS, Target, gate_table, judged, lets_through, wanted_of
+from benchmarks.peers.peer import Peer
+from benchmarks.targets import TARGETS, Target, gate_table, judged, lets_through, wanted_of
 
 MORE = Target("pipelined", "websockets", 9)
 LESS = Target("round trip", "websockets", 0.4)
@@ -35,12 +36,12 @@ def test_the_gate_is_at_seven_tenths(target: Target, ours: float, theirs: float,
 
 
 def test_a_peer_that_cannot_be_had_passes() -> None:
-    """It is no failure of ours; that ours was not measured is, and so it is of a floor, which can be had anywhere."""
+    """It is no failure of ours; that ours was not measured is, and so it is of what can be had anywhere."""
     figures = {MORE.job: {"landline": [1.0]}}
-    floors = [Target(MORE.job, name, 1) for name in FLOORS]
+    anywhere = [Target(MORE.job, name, 1) for name in ("C epoll", "bare protocol", "raw loop")]
 
     assert [(measured, passes) for _, measured, passes in judged(figures, [MORE])] == [(None, True)]
-    assert [passes for *_, passes in judged(figures, [LESS, ALONE, *floors])] == [False] * (2 + len(floors))
+    assert not any(passes for *_, passes in judged(figures, [LESS, ALONE, *anywhere]))
 
 
 @pytest.mark.parametrize(("there", "is_enough"), [(2, True), (1, False)])
@@ -55,12 +56,17 @@ def test_with_fewer_than_half_of_its_targets_the_gate_says_nothing(there: int, i
     assert f"{there} of 4 targets were measured" in [*gate_table(figures, targets)][-1]
 
 
-def test_floors_are_peers_that_take_no_installation() -> None:
-    """But for a C compiler."""
-    for peer in OVER["tcp"]:
-        if peer.name in FLOORS:
-            assert not peer.modules and set(peer.programs) <= {"cc"}
-    assert {peer.name for peer in OVER["tcp"]} >= FLOORS
+def test_where_nothing_is_to_be_judged_the_gate_lets_nothing_through() -> None:
+    """However many figures there are."""
+    assert not lets_through({"stream of items": {"landline": [1.0]}}, [])
+
+
+def test_a_peer_can_be_had_anywhere_that_takes_no_installation() -> None:
+    """But for a C compiler, which the load takes as well."""
+    assert Peer("x", {}).is_anywhere
+    assert Peer("x", {}, programs=("cc",)).is_anywhere
+    assert not Peer("x", {}, programs=("cc", "redis-server")).is_anywhere
+    assert not Peer("x", {}, modules=("grpc",)).is_anywhere
 
 
 def test_a_target_that_is_not_reached_is_printed_beside_what_was() -> None:

@@ -9,3 +9,8 @@ JOBS: dict[str, Job] = {
     job.name: job
     for job in (*messages.JOBS, *loaded.JOBS, *calls.JOBS, *streams.JOBS, *bulk.JOBS, *durable.JOBS)
 }
+
+
+def jobs_named(text: str) -> list[str]:
+    """Return the names that contain a text, in whatever case."""
+    return [name for name in JOBS if text.casefold() in name.casefold()]

@@ -94,6 +94,11 @@ class Peer(NamedTuple):
     loop: str | None = None
     """The event loop that it always has; else the one that is asked for."""
 
+    @property
+    def is_anywhere(self) -> bool:
+        """Whether it takes nothing but Python, a loop and a C compiler: where it was not measured, something is wrong."""
+        return not self.modules and set(self.programs) <= {"cc"}
+
     def missing(self) -> str | None:
         """Return what is not there, or None when all is."""
         for module in self.modules:
@@ -119,17 +124,27 @@ VERSIONS: Final = {
     "ssh": ("OpenSSH", "-V"),
 }
 """By program: what it is called, and how it is asked for its version."""
+SAYS_WITHIN = 10.0
+"""Seconds that a program may take to say its version."""
 
 
 def version_of(program: str) -> str | None:
-    """Return what a program says that its version is; None of one that is not there, or not in ``VERSIONS``."""
+    """Return what a program says that its version is; None of one that is not there or does not say it, or not in ``VERSIONS``."""
     path = find_program(program)
     if path is None or program not in VERSIONS:
         return None
     asked = [path, VERSIONS[program][1]]
-    said = subprocess.run(
-        asked, capture_output=True, text=True, timeout=10, check=False, env=environment_of_programs()
-    )
+    try:
+        said = subprocess.run(
+            asked,
+            capture_output=True,
+            text=True,
+            timeout=SAYS_WITHIN,
+            check=False,
+            env=environment_of_programs(),
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return None
     found = re.search(r"\d+\.\d[\w.]*", said.stdout + said.stderr)
     return found and found.group()
 

@@ -60,6 +60,14 @@ async def test_a_server_elsewhere_is_measured(programs: Programs) -> None:
     assert nobody[2].rstrip().endswith("is the program running whose server you mean?")
 
 
+def test_its_help_says_whom_it_can_ask(capsys: pytest.CaptureFixture[str]) -> None:
+    """The chat would refuse; there is an example that does not."""
+    assert main(["bench", "persistent", "--help"]) == 0
+
+    told = " ".join(capsys.readouterr().out.split())
+    assert "that offers methods has, as that of examples/prices_server.py; the chat has none" in told
+
+
 @pytest.mark.long
 def test_in_a_terminal_there_is_a_bar_and_then_a_picture(tmp_path: Path) -> None:
     """The bar is gone when the picture comes."""

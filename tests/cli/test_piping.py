@@ -6,7 +6,9 @@ import logging
 
 import pytest
 
-from landline.cli.piping import pipe_address, show_steps
+from landline.cli import piping
+from landline.cli.limits import CLI
+from landline.cli.piping import keep_memory, pipe_address, show_steps
 from landline.settings import Settings
 
 
@@ -41,3 +43,13 @@ def test_verbose_shows_sockets_and_sessions() -> None:
     finally:
         for logger, level in zip(loggers, before, strict=True):
             logger.setLevel(level)
+
+
+def test_a_pipe_keeps_as_much_freed_memory_as_its_limit_says(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What that does is tested where it is done."""
+    kept: list[int] = []
+    monkeypatch.setattr(piping, "keep_freed_memory", kept.append)
+
+    keep_memory()
+
+    assert kept == [CLI.kept_memory]

@@ -29,6 +29,13 @@ def test_what_is_no_size_is_refused(text: str) -> None:
         Size().convert(text, None, None)
 
 
+def test_its_help_says_what_it_keeps_of_its_own(capsys: pytest.CaptureFixture[str]) -> None:
+    """Not the chat's history alone."""
+    assert main(["receive", "--help"]) == 0
+
+    assert "secrets of unfinished transfers" in " ".join(capsys.readouterr().out.split())
+
+
 def test_an_address_and_all_of_them_are_two_things(capsys: pytest.CaptureFixture[str]) -> None:
     """Which was meant, nobody knows."""
     assert main(["receive", "5000", "--public"]) == 2

@@ -130,6 +130,23 @@ async def test_those_who_gave_up_are_forgotten() -> None:
     assert len(places.queue._waiting) < 20
 
 
+async def test_a_coroutine_that_is_closed_while_it_waits_is_let_in_no_more() -> None:
+    """Nobody would take back that it was let in, and those behind it would wait for ever."""
+    places = Places()
+    places.ask(0)
+    await turns_of_the_loop()
+    closed = places.take(1)
+    closed.send(None)
+    places.ask(2, 3)
+    await turns_of_the_loop()
+    closed.close()
+    for _ in range(3):
+        places.make(1)
+        await turns_of_the_loop()
+
+    assert places.taken == [0, 2, 3]
+
+
 @pytest.mark.parametrize("guess", [0.0, 0.5, 1.0, 3.0])
 @pytest.mark.parametrize("seed", range(20))
 async def test_nobody_is_forgotten_and_nobody_overtakes(seed: int, guess: float) -> None:

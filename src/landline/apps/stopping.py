@@ -11,8 +11,15 @@ from .standard import PipeError
 T = TypeVar("T")
 
 
-async def unless_stopped(work: Coroutine[Any, Any, T], stop: asyncio.Event) -> T:
+async def unless_stopped(
+    work: Coroutine[Any, Any, T], stop: asyncio.Event, *, before: str = "anybody had answered"
+) -> T:
     """Return what ``work`` returns.
+
+    Args:
+        work: it is cancelled when we are asked to stop.
+        stop: it is set then.
+        before: what had not happened yet, for the error's words.
 
     Raises:
         PipeError: we are asked to stop before; nothing was done, and that is no success.
@@ -22,7 +29,7 @@ async def unless_stopped(work: Coroutine[Any, Any, T], stop: asyncio.Event) -> T
         await asyncio.wait((task, asked), return_when=asyncio.FIRST_COMPLETED)
         if task.done():
             return task.result()
-        raise PipeError("interrupted before anybody had answered")
+        raise PipeError(f"interrupted before {before}")
     finally:
         for one in (task, asked):
             one.cancel()

@@ -38,7 +38,8 @@ def persistent(
     """Do one exchange over a session that stays, and over a new connection each time; show what each costs.
 
     Without ADDRESS a server is started for this on this machine, and it is done without and with TLS, and with bare sockets
-    beside the sessions. With ADDRESS that server is asked for the list of its methods, which every server of landline has.
+    beside the sessions. With ADDRESS that server is asked for the list of its methods, which every server of a program that
+    offers methods has, as that of examples/prices_server.py; the chat has none.
     """
     invocation = context.ensure_object(Invocation)
     settings = invocation.load(params).settings

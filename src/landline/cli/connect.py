@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import click
 
-from landline.cli.limits import CLI
 from landline.cli.options import Invocation, setting_options
-from landline.cli.piping import pipe_address, show_steps
+from landline.cli.piping import keep_memory, pipe_address, show_steps
 from landline.cli.run import run
-from landline.transports.freed_memory import keep_freed_memory
 
 
 @click.command()
@@ -27,7 +25,7 @@ def connect(context: click.Context, /, *, address: str, plain: bool, **params: o
     invocation = context.ensure_object(Invocation)
     settings = invocation.load(params).settings
     show_steps(invocation.verbose)
-    keep_freed_memory(CLI.kept_memory)
+    keep_memory()
     from landline.apps.pipe import connect as app
     from landline.apps.pipe.meeting import Pipe, pipe_limits
 

@@ -10,13 +10,11 @@ from typing import Final
 
 import click
 
-from landline.cli.limits import CLI
 from landline.cli.options import Invocation, setting_options
-from landline.cli.piping import pipe_address, show_steps
+from landline.cli.piping import keep_memory, pipe_address, show_steps
 from landline.cli.run import run
 from landline.settings import EVERY_ADDRESS, whole_address
 from landline.settings.program import program
-from landline.transports.freed_memory import keep_freed_memory
 
 _UNITS: Final = {"K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
 
@@ -73,7 +71,7 @@ def receive(
     folder = Path(to)
     _see_folder(folder, context)
     show_steps(invocation.verbose)
-    keep_freed_memory(CLI.kept_memory)
+    keep_memory()
     from landline.apps.transfer import receive as app
     from landline.apps.transfer.bars import Bars
 

@@ -7,11 +7,9 @@ from pathlib import Path
 
 import click
 
-from landline.cli.limits import CLI
 from landline.cli.options import Invocation, setting_options
-from landline.cli.piping import pipe_address, show_steps
+from landline.cli.piping import keep_memory, pipe_address, show_steps
 from landline.cli.run import run
-from landline.transports.freed_memory import keep_freed_memory
 
 
 @click.command()
@@ -38,7 +36,7 @@ def send(context: click.Context, /, *, paths: tuple[str, ...], address: str, **p
     if not paths:
         raise click.UsageError("FILE is missing: what to send stands before ADDRESS", context)
     show_steps(invocation.verbose)
-    keep_freed_memory(CLI.kept_memory)
+    keep_memory()
     from landline.apps.transfer import send as app
     from landline.apps.transfer.bars import Bars
     from landline.apps.transfer.receive import transfer_limits

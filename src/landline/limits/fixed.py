@@ -137,7 +137,11 @@ class TransportLimits:
     backlog: int = limit(
         256 << 10, "bytes", "waiting to be written; then a transport is not writable until they are fewer"
     )
-    read: int = limit(64 << 10, "bytes", "one read of a line without a session, which is held only after it")
+    read: int = limit(
+        64 << 10,
+        "bytes",
+        "one read of a line without a session; a line is held back only after a read, so what waits may be this much over its bound",
+    )
     session_read: int = limit(
         (256 << 10) + 1024,
         "bytes",

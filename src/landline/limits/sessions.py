@@ -63,8 +63,8 @@ class Limits:
         256 << 20,
         "bytes",
         "in the inboxes, outboxes and unfinished frames of all sessions of a server together, what many are told counted for each"
-        " of them, also where it is held once; then credit is withheld, senders wait, and lines of the largest unfinished frames go; what was granted before may still come: a window and a message"
-        " for each session",
+        " of them, also where it is held once; then credit is withheld, senders wait, and lines of the largest unfinished frames go;"
+        " what was granted before may still come: a window and a message for each session",
         most=1 << 50,
     )
 

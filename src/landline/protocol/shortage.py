@@ -91,7 +91,7 @@ class Shortage(Generic[C, E]):
     def _hang_up_on_unfinished(self, now: float) -> None:
         """Lines whose unfinished frames have held much for long go, until half of what those may hold is left.
 
-        No session ends by it: its client sends the frame again on another line.
+        Its session goes on, and its client sends the frame again on another line; but where too much is held still, those without a line end first.
         """
         if self._pressure.has_too_much_unfinished:
             held = [

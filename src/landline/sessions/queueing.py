@@ -73,10 +73,11 @@ class Queueing:
         try:
             await waiter
         finally:
-            if waiter.cancelled():
-                self._forget()
-            elif waiter.done():
+            if waiter.done() and not waiter.cancelled():
                 self._let_in -= 1
+            else:
+                waiter.cancel()  # where nobody did: who closes a coroutine that waits
+                self._forget()
 
     def _let_in_more(self, count: int) -> None:
         while self._waiting and self._let_in < count:

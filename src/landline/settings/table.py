@@ -194,7 +194,7 @@ SETTINGS: Final[tuple[Setting, ...]] = (
         "data",
         FOLDER,
         _default_data,
-        "folder that keeps history; STATE_DIRECTORY replaces its default",
+        "folder for what outlives a run: history, lines that wait, certificates, secrets of unfinished transfers; STATE_DIRECTORY replaces its default",
         "--data",
         commands=("serve", "chat", "receive"),
     ),

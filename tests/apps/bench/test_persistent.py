@@ -98,7 +98,7 @@ async def test_told_to_stop_it_prints_nothing(capsys: pytest.CaptureFixture[str]
         stop.set()
 
     async with server.listen(ADDRESS):
-        with pytest.raises(PipeError):
+        with pytest.raises(PipeError, match="interrupted before all was measured"):
             await persistent.run(Persistent(address=ADDRESS, count=5000), stop)
 
     assert capsys.readouterr().out == ""

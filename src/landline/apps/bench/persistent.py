@@ -65,7 +65,7 @@ async def run(wanted: Persistent, stop: asyncio.Event) -> int:
     """
     progress = Progress(None if wanted.is_quiet else sys.stderr)
     try:
-        figures = await unless_stopped(measure(wanted, progress), stop)
+        figures = await unless_stopped(measure(wanted, progress), stop, before="all was measured")
     finally:
         progress.close()
     if wanted.is_json:

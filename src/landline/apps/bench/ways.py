@@ -1,6 +1,6 @@
 """The ways in which one exchange is done: over a session that stays, over a new one each time, or over a bare socket each time.
 
-The exchange is a call: of a method of our own server that returns what it is given, or of the list of methods, which every server answers. A bare
+The exchange is a call: of a method of our own server that returns what it is given, or of the list of methods, which every server that offers some has. A bare
 socket, without frames and without a session, gets the same bytes back from our own server: the least that a new connection can cost.
 """
 
@@ -58,7 +58,7 @@ async def echo(session: landline.Session) -> None:
 
 
 async def listing(session: landline.Session) -> None:
-    """Have any server say what it offers."""
+    """Have a server say what it offers."""
     await session.call(LISTING)
 
 
