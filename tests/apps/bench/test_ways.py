@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from functools import partial
+from typing import Any
+
+import pytest
 
 import landline
 from landline.apps.bench import ways
@@ -56,3 +59,33 @@ async def test_a_bare_socket_is_dialled_each_time() -> None:
             await once()
 
     assert said == [PAYLOAD, PAYLOAD]
+
+
+async def test_who_is_interrupted_while_dialling_finishes_that_and_hangs_up(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Else uvloop goes on with a handshake whose socket is closed, and there is a traceback."""
+    may_open, opened = asyncio.Event(), []
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read()
+        writer.close()
+
+    async def slowly(*place: Any, **more: Any) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        await may_open.wait()
+        opened.append(await open_connection(*place, **more))
+        return opened[0]
+
+    open_connection = asyncio.open_connection
+    monkeypatch.setattr(asyncio, "open_connection", slowly)
+    async with await asyncio.start_server(answer, "127.0.0.1", 0) as server:
+        host, port = server.sockets[0].getsockname()
+        async with ways.of_bare_sockets("TCP", host, port).open() as once:
+            dialling = asyncio.ensure_future(once())
+            await asyncio.sleep(0)
+            dialling.cancel()
+            may_open.set()
+
+            with pytest.raises(asyncio.CancelledError):
+                await dialling
+    assert [writer.transport.is_closing() for _, writer in opened] == [True]

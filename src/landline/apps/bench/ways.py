@@ -7,6 +7,7 @@ socket, without frames and without a session, gets the same bytes back from our 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -84,7 +85,15 @@ async def _anew(dial: Dial, exchange: Exchange) -> AsyncIterator[Once]:
 @asynccontextmanager
 async def _bare(host: str, port: int, tls: ssl.SSLContext | None) -> AsyncIterator[Once]:
     async def once() -> None:
-        reader, writer = await asyncio.open_connection(host, port, ssl=tls)
+        # Interrupted within a handshake, uvloop would go on with it on a closed socket, and complain: so it is finished first.
+        opening = asyncio.ensure_future(asyncio.open_connection(host, port, ssl=tls))
+        try:
+            reader, writer = await asyncio.shield(opening)
+        except asyncio.CancelledError:
+            with contextlib.suppress(OSError):
+                _, writer = await opening
+                writer.transport.abort()
+            raise
         try:
             writer.write(PAYLOAD)
             await reader.readexactly(len(PAYLOAD))
