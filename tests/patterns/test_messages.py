@@ -9,14 +9,15 @@ import asyncio
 
 import pytest
 
+import landline
 from landline.errors import DataError, Full, SessionClosed, SessionInterrupted, SessionLost
 from landline.limits import Limits
 from landline.patterns.messages import ACKED, MessageReceipt, Messages, Outcome
-from landline.protocol.codec import BYTES, PACKED
+from landline.protocol.codec import BYTES, PACKED, encode_data
 from landline.protocol.credit import Pressure
 from landline.protocol.events import PeerClosed
 from landline.protocol.flow import Flow
-from landline.protocol.frames import HEADER, CloseCode
+from landline.protocol.frames import HEADER, CloseCode, DataFrame, encode_data_frame
 from landline.protocol.session import Session
 from landline.protocol.states import State
 from landline.sessions.bare import BareSession
@@ -110,6 +111,10 @@ async def test_who_waits_again_asks_again(bare: BareSession) -> None:
     waiting[1].cancel()
 
 
+def encoded(value: object) -> DataFrame:
+    return encode_data_frame(PACKED, 0, encode_data(value, 10)[1])
+
+
 def make_room(bare: BareSession, count: int) -> None:
     """The peer has so many more."""
     bare.core.data_to_send(0.0, 1 << 20)
@@ -144,6 +149,83 @@ async def test_of_many_who_wait_as_many_go_on_as_there_is_room_for(
         assert [each.done() for each in waiting[done - 4 : done + 1]] == ([True] * 4 + [False])[: 1004 - done]
 
     assert asks < 3 * len(waiting)
+
+
+async def test_who_comes_when_there_is_room_again_does_not_overtake_those_who_waited_for_it(
+    bare: BareSession,
+) -> None:
+    """They have not had their turn yet; of whoever comes behind them the next room is, in order."""
+    session = landline.Session(bare)
+    bare.core.attach(0)
+    for number in range(4):
+        session.send_nowait(number)
+    waiting = [asyncio.ensure_future(session.send(number)) for number in (4, 5)]
+    await asyncio.sleep(0)
+    late = [
+        asyncio.ensure_future(session.send(number)) for number in (6, 7)
+    ]  # they begin after the next line
+    make_room(bare, 1)
+    assert bare.core.has_room_in(bare.core.messages)
+    for _ in range(4):
+        await asyncio.sleep(0)
+    assert [each.done() for each in (*waiting, *late)] == [True, False, False, False]
+    assert bare.core.messages.pending == [encoded(4)]
+    make_room(bare, 3)
+    for _ in range(4):
+        await asyncio.sleep(0)
+
+    assert all(each.done() for each in (*waiting, *late))
+    assert bare.core.messages.pending == [encoded(number) for number in (5, 6, 7)]
+    assert session._messages._queue is None
+
+
+async def test_who_was_let_in_goes_on_without_a_turn_for_each_message(bare: BareSession) -> None:
+    """As far as there is more room than for the others who were let in with it: theirs stays theirs."""
+    session = landline.Session(bare)
+    bare.core.attach(0)
+
+    async def speak(*values: int) -> None:
+        for value in values:
+            await session.send(value)
+
+    for number in range(4):
+        session.send_nowait(number)
+    speaking = [asyncio.ensure_future(speak(10, 11, 12, 13)), asyncio.ensure_future(speak(20, 21))]
+    await asyncio.sleep(0)
+    make_room(bare, 4)
+    for _ in range(2):
+        await asyncio.sleep(0)
+    assert bare.core.messages.pending == [encoded(number) for number in (10, 11, 12, 20)]
+    make_room(bare, 4)
+    for _ in range(4):
+        await asyncio.sleep(0)
+
+    assert bare.core.messages.pending == [encoded(number) for number in (13, 21)]
+    assert all(each.done() for each in speaking)
+
+
+@pytest.mark.parametrize("given_up", [[0], [1], [0, 1], [1, 2], [0, 1, 2]])
+async def test_who_gives_up_keeps_nobody_waiting(bare: BareSession, given_up: list[int]) -> None:
+    """Neither those who came before, nor those who come now; where there is room for all of them, these need no turn for it."""
+    session = landline.Session(bare)
+    bare.core.attach(0)
+    for number in range(4):
+        session.send_nowait(number)
+    waiting = [asyncio.ensure_future(session.send(number)) for number in range(3)]
+    await asyncio.sleep(0)
+    for number in given_up:
+        waiting[number].cancel()
+    await asyncio.wait([waiting[number] for number in given_up])
+    make_room(bare, 4)
+    late = asyncio.ensure_future(session.send(3))
+    for _ in range(4):
+        await asyncio.sleep(0)
+
+    assert all(each.done() for each in (*waiting, late))
+    sent = [encoded(number) for number in range(4) if number not in given_up]
+    assert len(bare.core.messages.pending) == len(sent)
+    assert all(frame in bare.core.messages.pending for frame in sent)
+    assert session._messages._queue is None
 
 
 async def test_those_who_wait_go_on_with_a_new_life_of_the_server(bare: BareSession) -> None:

@@ -22,7 +22,8 @@ class Places:
         self._guess = guess
         self.queue = Queueing(self.enough_for, self.signal.wait)
 
-    def enough_for(self) -> int:
+    def enough_for(self, wanted: int) -> int:
+        assert wanted == 1
         self.looks += 1
         return max(1, round(self.free * self._guess)) if self.free else 0
 
@@ -59,6 +60,26 @@ async def test_as_many_go_on_as_there_is_enough_for() -> None:
     await turns_of_the_loop(2)  # in one the first of them, in the next all others
 
     assert places.taken == [0, 1, 2, 3, 4, 5]
+
+
+async def test_what_is_left_of_what_there_is_is_not_taken_from_who_waits() -> None:
+    """Nothing while anybody waits or watches; then as much as there is beside those who were let in; and it is known when nobody is there."""
+    places = Places()
+    empty = [places.queue.is_empty]
+    places.ask(0, 1, 2)
+    await turns_of_the_loop()
+    empty.append(places.queue.is_empty)
+    assert not places.queue.has_some_left_of(100)
+    places.make(5)
+    assert not places.queue.has_some_left_of(100)
+    await asyncio.sleep(0)  # the first went on, and let the others in
+    assert places.taken == [0]
+    empty.append(places.queue.is_empty)
+    assert [places.queue.has_some_left_of(enough) for enough in (0, 1, 2, 3)] == [False, False, False, True]
+    await turns_of_the_loop()
+
+    assert places.taken == [0, 1, 2]
+    assert [*empty, places.queue.is_empty] == [True, False, False, True]
 
 
 async def test_who_is_alone_asks_again_whenever_there_may_be_some() -> None:

@@ -118,28 +118,39 @@ class Messages:
 
     async def send(self, value: Any) -> Receipt:
         """Queue a message, waiting while there is no room."""
-        if not self._core.has_room_in(self._flow):
+        if (self._queue is not None or not self._core.has_room_in(self._flow)) and self._has_to_wait():
             await self._wait_for_room(value)
         return self._send(value)
+
+    def _has_to_wait(self) -> bool:
+        """Whether there is no room, or only for those who wait for some already: who comes now does not overtake them."""
+        queue = self._queue
+        return queue is None or not queue.has_some_left_of(self._room_for(queue.wanted))
 
     async def _wait_for_room(self, value: Any) -> None:
         # What cannot be sent is told at once, not after the wait.
         _, payload = encode_data(value, self._core.max_message)
-        self._bare.on_limit(self._core.full_limit(self._flow), "a sender waits for room")
-        if self._queue is None:
-            self._queue = Queueing(self._room_for, self._watch)
-        await self._queue.take(HEADER.size + len(payload))
+        queue = self._queue
+        if queue is None or not self._core.has_room_in(self._flow):  # else it waits for who came before
+            self._bare.on_limit(self._core.full_limit(self._flow), "a sender waits for room")
+        if queue is None:
+            queue = self._queue = Queueing(self._room_for, self._watch)
+        try:
+            await queue.take(HEADER.size + len(payload))
+        finally:
+            if queue.is_empty:
+                self._queue = None
 
-    def _room_for(self) -> int:
-        """Return how many of those who wait for room may go on: all of them when there is nothing to wait for."""
+    def _room_for(self, wanted: int) -> int:
+        """Return how many of those who wait for room may go on, each wanting so many bytes: all of them when there is nothing to wait for."""
         core, limits = self._core, self._core.limits
         if self._why_unwritable() is not None:
             return MOST
         if not core.has_room_in(self._flow):
             return 0
-        if self._queue is None or not self._is_own or core.pressure.is_on:
+        if not self._is_own or core.pressure.is_on:
             return 1
-        by_size = (limits.outbox_bytes - core.outbox_bytes - 1) // self._queue.wanted + 1
+        by_size = (limits.outbox_bytes - core.outbox_bytes - 1) // wanted + 1
         return min(by_size, limits.outbox_messages - core.outbox_frames)
 
     def _watch(self) -> asyncio.Future[None]:

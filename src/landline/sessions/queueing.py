@@ -14,7 +14,8 @@ class Queueing:
     For as long as anybody waits, somebody watches or was just let in: whoever leaves, cancelled or not, sees to that.
 
     Args:
-        enough_for: returns for how many there is enough now; each asks again when it is let in, so a guess will do where it is more than none.
+        enough_for: returns for how many there is enough now who want as much as whoever came last; each asks again when it is let in, so a guess
+            will do where it is more than none.
         watch: returns what to await before it is worth to ask again.
 
     Attributes:
@@ -33,7 +34,7 @@ class Queueing:
         "wanted",
     )
 
-    def __init__(self, enough_for: Callable[[], int], watch: Callable[[], asyncio.Future[None]]) -> None:
+    def __init__(self, enough_for: Callable[[int], int], watch: Callable[[], asyncio.Future[None]]) -> None:
         self._enough_for = enough_for
         self._watch = watch
         self._loop = asyncio.get_running_loop()
@@ -44,6 +45,15 @@ class Queueing:
         self._is_watched = False
         self.wanted = 1
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether nobody waits, and nobody was let in who has not gone on yet."""
+        return not (self._waiting or self._let_in or self._is_watched)
+
+    def has_some_left_of(self, enough: int) -> bool:
+        """Whether who does not queue takes nothing from those who do: all of them were let in, and there is enough for more than those."""
+        return not (self._waiting or self._is_watched) and self._let_in < enough
+
     async def take(self, wanted: int) -> None:
         """Return when it is our turn and there is enough."""
         self.wanted = wanted
@@ -52,7 +62,7 @@ class Queueing:
         try:
             if self._is_watched or self._let_in:  # they came before us
                 await self._wait(place)
-            while not self._enough_for():
+            while not self._enough_for(self.wanted):
                 if self._is_watched:
                     await self._wait(place)
                     continue
@@ -64,7 +74,7 @@ class Queueing:
         finally:
             if self._waiting and not self._is_watched and not self._let_in:
                 self._let_in_more(
-                    max(1, self._enough_for())
+                    max(1, self._enough_for(self.wanted))
                 )  # we among them: so the last finds nothing, and watches
 
     async def _wait(self, place: int) -> None:
