@@ -769,6 +769,29 @@ def test_nick_is_ours_when_the_server_says_so() -> None:
     assert client.events() == [events.Named("anna")]
 
 
+def test_who_comes_again_is_found_by_the_name_that_is_known_or_was_asked_for() -> None:
+    """The one that we have first; one that is asked for counts from then on, and one that was refused no more."""
+    client = new_client("dora")
+    client.opened(0.0)
+    client.heard(wire.Entered("dora-2", "e1"), 0.0)
+    assert client.names == ("dora-2", "dora")
+    client.typed("/nick eve", 1.0)
+    assert client.names == ("dora-2", "dora", "eve")
+    client.heard(wire.Sorry(1, "Somebody is called eve already."), 1.1)
+    assert client.names == ("dora-2", "dora")
+    client.typed("/nick fay", 2.0)
+    client.heard(wire.Done(2), 2.1)
+    assert client.names == ("fay",)
+
+    client.typed("/nick eve", 3.0)
+    client.ended(3.0, "lost")
+    client.opened(4.0)
+    assert client.names == ("fay", "eve")
+    client.heard(wire.Entered("eve-2", "e2"), 4.0)
+
+    assert client.names == ("eve-2", "eve")
+
+
 def test_a_reserved_nick_is_refused_here() -> None:
     """The rule for names is known on this side too."""
     client = in_lobby()

@@ -143,6 +143,7 @@ def test_talk_about_the_line_goes_aside_and_talk_does_not() -> None:
         "LineBack",
         "Named",
         "GoingOut",
+        "KeptElsewhere",
         "Paced",
         "Said",
     }
@@ -202,6 +203,14 @@ def test_many_members_are_counted() -> None:
         (
             events.LookedBack("tea", 0, is_start=False, missing="Damaged."),
             "· No earlier lines of #tea here, /history looks further back (damaged).\n",
+        ),
+        (
+            events.KeptElsewhere("eve", 1),
+            "· 1 line of eve waits on this disk: started with --name eve, the chat sends it.\n",
+        ),
+        (
+            events.KeptElsewhere("eve", 2),
+            "· 2 lines of eve wait on this disk: started with --name eve, the chat sends them.\n",
         ),
         (events.Renamed("ben", "bob"), "· ben is called bob now\n"),
     ],

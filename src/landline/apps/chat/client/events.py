@@ -333,6 +333,13 @@ class GoingOut(msgspec.Struct, frozen=True):
     count: int
 
 
+class KeptElsewhere(msgspec.Struct, frozen=True):
+    """So many lines are on this disk that were never confirmed, and go out when the chat is started under this name."""
+
+    name: str
+    count: int
+
+
 class Paced(msgspec.Struct, frozen=True):
     """More was said at once than the chat takes; the rest goes out by itself, ``rate`` lines a second."""
 
@@ -369,5 +376,5 @@ class Said(msgspec.Struct, frozen=True):
 Event = (
     Heard | Missed | LookedBack | Unreachable | Whispered | Talked | Waiting | Arrived | Doubtful | NotSent | Named | Entered | Turned | Left | Came
     | FileOffered | FileOut | FileWanted | FileNotWanted | FileSent | FileArriving | FileReceived | FileStopped | FileGone | Files
-    | Went | Renamed | Away | Rooms | Members | Calling | Rang | CallBegan | CallEnded | CallMissed | NoCall | LineDown | Redialling | LineBack | GoingOut | Paced | Said
+    | Went | Renamed | Away | Rooms | Members | Calling | Rang | CallBegan | CallEnded | CallMissed | NoCall | LineDown | Redialling | LineBack | GoingOut | KeptElsewhere | Paced | Said
 )  # fmt: skip

@@ -103,7 +103,7 @@ class Client(Typist):
         self.pending.take_all(wire.Leave)
         for rename in self.pending.of(wire.Rename):
             self.pending.take(rename.id)
-            self._wished = rename.name
+            self._wished = self._asked = rename.name
         enter = wire.Enter(self._wished, self.rooms.wanted(), run=self._run, asked=self._next_id - 1)
         self._send.insert(0, enter)
         if earlier is not None and (found := self.pending.in_outbox(earlier, now)):
@@ -336,7 +336,7 @@ class Client(Typist):
         self.call.renamed(old, new)
         self.files.renamed(old, new)
         if old == self.name:
-            self.name = self._wished = new
+            self.name = self._wished = self._asked = new
             self._tell(events.Named(new))
         else:
             self._tell(events.Renamed(old, new))

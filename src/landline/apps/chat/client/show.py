@@ -127,6 +127,7 @@ def show(
             | events.Named()
             | events.Paced()
             | events.GoingOut()
+            | events.KeptElsewhere()
         ):
             return _aside("line", "· " + _words(event, client))
         case events.Said(text, trouble):
@@ -208,6 +209,16 @@ def _waiting(client: Client) -> str:
     return f" · {count} line{'s' if count > 1 else ''} waiting" + (
         f", {LIMITS.rate:g} a second go out" if client.is_paced else ""
     )
+
+
+def kept_elsewhere(name: str, count: int) -> str:
+    """Return the sentence for the lines that wait for somebody to come under another name."""
+    lines, them = (
+        (f"1 line of {_one(name)} waits", "it")
+        if count == 1
+        else (f"{count} lines of {_one(name)} wait", "them")
+    )
+    return f"{lines} on this disk: started with --name {_one(name)}, the chat sends {them}."
 
 
 def to_say(count: int, *, more: bool = False) -> str:
@@ -318,6 +329,8 @@ def _words_of_line(event: events.Event) -> str:
             return f"The server does not know us any more{_because(why)}: dialling anew."
         case events.GoingOut(count):
             return f"{'1 line' if count == 1 else f'{count} lines'} from before {'goes' if count == 1 else 'go'} out."
+        case events.KeptElsewhere(name, count):
+            return kept_elsewhere(name, count)
         case events.Paced(rate):
             return f"The chat takes {rate:g} lines a second from one person; yours wait here and go out by themselves."
         case events.LineBack(gone, restarted):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Final
 
@@ -44,6 +44,7 @@ class Typist(ABC):
         self.call = ClientCall(self.pending, self._ask, self._tell)
         self.files = ClientFiles(self._ask, self._tell, draw, find)
         self._wished = name
+        self._asked = name
         self._draw = draw
         self._run = draw()
         self._is_kept = is_kept
@@ -62,6 +63,12 @@ class Typist(ABC):
         if self.call.stage == "talking":
             return Aim(call=self.call.name)
         return Aim(room=self.rooms.current)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The name that we are known by, then those that we asked for and may be known by next: who comes again under one is we."""
+        asked = (self._asked, *(rename.name for rename in self.pending.of(wire.Rename)))
+        return tuple(dict.fromkeys((self.name, *asked)))
 
     @property
     def waiting(self) -> list[Pending]:
@@ -94,6 +101,11 @@ class Typist(ABC):
         self.given_up = self.given_up or at_once
         if (self.waiting or self.files.is_busy) and not self.given_up and not quietly:
             self._told_waiting_at = now + WAITING_AFTER
+
+    def kept_elsewhere(self, lines: Mapping[str, int]) -> None:
+        """So many lines wait on this disk for somebody to come under other names."""
+        for name, count in lines.items():
+            self._tell(events.KeptElsewhere(name, count))
 
     def trouble(self, said: str) -> None:
         """Tell the person something about the line that they should read."""
