@@ -364,6 +364,40 @@ def test_a_dropped_line_shows_what_waits_and_how_long_it_was_gone() -> None:
     ]
 
 
+def test_commands_typed_while_the_line_is_down_are_told_to_wait() -> None:
+    """Each once, as it was typed; but a call does not wait."""
+    client = in_lobby()
+    client.line_changed("reconnecting", 1.0)
+    client.events()
+    for command in ("/who", "/nick hal", "/history 3", "/rooms", "/join dev"):
+        client.typed(command, 2.0)
+        client.advance(9.0)
+        assert client.events() == [events.Waiting(command, "")]
+    client.to_send()
+    client.typed("/call ben", 9.0)
+
+    assert client.to_send() == []
+    assert client.pending.failed == 1
+    (told,) = client.events()
+    assert isinstance(told, events.Said) and told.trouble and "a call does not wait" in told.text
+
+
+def test_a_command_without_an_answer_waits_as_a_line_does() -> None:
+    """After two seconds, with the line up; what it brings needs no further word."""
+    client = in_lobby()
+    client.typed("/who", 1.0)
+    assert client.next_at() == 3.0
+    client.advance(2.9)
+    assert client.events() == []
+    client.advance(3.0)
+    assert client.events() == [events.Waiting("/who", "")]
+
+    client.heard(wire.MemberList(1, "lobby", [wire.Member("ana")]), 4.0)
+
+    assert client.events() == [events.Members("lobby", (wire.Member("ana"),))]
+    assert client.next_at() is None
+
+
 def test_only_ones_own_drop_is_told_as_ones_own() -> None:
     """The line that drops by itself afterwards has its own reason."""
     client = in_lobby()
@@ -1104,6 +1138,26 @@ def test_bye_with_a_waiting_line_says_so_and_a_second_bye_goes(is_kept: bool) ->
     assert client.pending.failed == 1
 
 
+def test_bye_with_a_command_that_waits_says_so_and_a_second_bye_goes() -> None:
+    """Also of what is done for the person, and only the server has to hear of."""
+    for command in ("/who", "/leave"):
+        client = in_lobby()
+        client.line_changed("reconnecting", 1.0)
+        client.typed(command, 1.0)
+        client.events()
+        client.typed("/bye", 2.0)
+        client.advance(4.0)
+        assert client.events() == [
+            events.Said(
+                "What you asked for is not answered yet; /bye again leaves without waiting.", trouble=True
+            )
+        ]
+        assert not client.is_done
+        client.typed("/bye", 5.0)
+
+        assert client.is_done
+
+
 def test_what_is_stored_when_one_leaves_arrived() -> None:
     """Only its place was not seen."""
     client = in_lobby()
@@ -1167,6 +1221,7 @@ def test_after_a_new_session_one_looks_back_from_where_one_was() -> None:
     client.ended(2.0, "expired")
     come_back(client, 3.0, epoch="e1", lines=[line(9, "ben", "nine")])
     client.to_send()
+    assert events.Said("/history got no answer; it can be asked for again.", trouble=True) in client.events()
     client.typed("/history", 4.0)
 
     assert client.to_send() == [wire.Earlier(2, "lobby", 8, 20)]

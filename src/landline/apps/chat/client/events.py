@@ -75,10 +75,11 @@ class Talked(msgspec.Struct, frozen=True):
 
 
 class Waiting(msgspec.Struct, frozen=True):
-    """A line of ours is not confirmed yet, longer than it should take; it still goes out by itself."""
+    """A line or command of ours is not confirmed yet, longer than it should take; it still goes out by itself."""
 
     text: str
     aim: str
+    """Where a line goes; empty for a command."""
 
 
 class Arrived(msgspec.Struct, frozen=True):

@@ -84,6 +84,8 @@ class Client(Typist):
                 )
             elif self.files.is_busy and not self.is_done:
                 self.trouble("Files are on their way; /bye again leaves without waiting for them.")
+            elif len(self.pending) and not self.is_done:
+                self.trouble("What you asked for is not answered yet; /bye again leaves without waiting.")
 
     # What the line does...
 

@@ -13,7 +13,14 @@ from landline.apps.chat.client.call import ClientCall
 from landline.apps.chat.client.events import Aim, Event
 from landline.apps.chat.client.files import ClientFiles, Find, no_file
 from landline.apps.chat.client.line import Line
-from landline.apps.chat.client.pending import WAITING_AFTER, Numbered, Pending, PendingRequests, Stage
+from landline.apps.chat.client.pending import (
+    WAITING_AFTER,
+    Command,
+    Numbered,
+    Pending,
+    PendingRequests,
+    Stage,
+)
 from landline.apps.chat.client.rooms import RoomViews, room_name
 from landline.apps.chat.limits import CLIENT
 
@@ -48,6 +55,7 @@ class Typist(ABC):
         self._draw = draw
         self._run = draw()
         self._is_kept = is_kept
+        self._typed = ""
         self._epoch = ""
         self._has_session = False
         self._next_id = 1
@@ -90,16 +98,19 @@ class Typist(ABC):
             aim: where it was meant to go when the typing began. A line that was meant for a call that has ended since is never
                 said to a room: it comes back as ``NotSent`` with ``back`` set.
         """
+        self._typed = line.strip().partition("\n")[0]
         try:
             self._do(commands.parse(line, with_session=True), aim or self.aim, now)
         except ValueError as error:
-            self.not_said(str(error))  # of text.valid_*: a sentence that says what is wrong with it
+            self.not_said(str(error))  # a sentence that says what is wrong with it
+        finally:
+            self._typed = ""
 
     def leave(self, now: float, *, at_once: bool = False, quietly: bool = False) -> None:
         """Leave the chat as soon as everything said is confirmed, or ``at_once``; ``quietly`` does not tell how to hurry it."""
         self.leaving = True
         self.given_up = self.given_up or at_once
-        if (self.waiting or self.files.is_busy) and not self.given_up and not quietly:
+        if (len(self.pending) or self.files.is_busy) and not self.given_up and not quietly:
             self._told_waiting_at = now + WAITING_AFTER
 
     def kept_elsewhere(self, lines: Mapping[str, int]) -> None:
@@ -139,7 +150,7 @@ class Typist(ABC):
             case commands.Message(to, said):
                 self._ask(wire.Whisper, to, text.valid_line(said), now=now)
             case commands.Call(name):
-                self.call.ring(name, now)
+                self.call.ring(name, now, is_down=self.line.is_down)
             case commands.Send() | commands.Accept() | commands.Refuse() | commands.Files():
                 self._do_with_files(command, aim, now)
             case commands.Drop(seconds):
@@ -249,7 +260,8 @@ class Typist(ABC):
     # Sending...
 
     def _ask(self, kind: Callable[..., Numbered], *fields: str | int, now: float, to: str = "") -> None:
-        pending = Pending(kind(self._next_id, *fields), now, to=to)
+        request = kind(self._next_id, *fields)
+        pending = Pending(request, now, to=to, typed=self._typed if isinstance(request, Command) else "")
         self._next_id += 1
         self._await(pending, now)
 
