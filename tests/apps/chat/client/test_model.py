@@ -808,22 +808,22 @@ def test_who_comes_again_is_found_by_the_name_that_is_known_or_was_asked_for() -
     client = new_client("dora")
     client.opened(0.0)
     client.heard(wire.Entered("dora-2", "e1"), 0.0)
-    assert client.names == ("dora-2", "dora")
+    assert list(client.names) == ["dora-2", "dora"]
     client.typed("/nick eve", 1.0)
-    assert client.names == ("dora-2", "dora", "eve")
+    assert list(client.names) == ["dora-2", "dora", "eve"]
     client.heard(wire.Sorry(1, "Somebody is called eve already."), 1.1)
-    assert client.names == ("dora-2", "dora")
+    assert list(client.names) == ["dora-2", "dora"]
     client.typed("/nick fay", 2.0)
     client.heard(wire.Done(2), 2.1)
-    assert client.names == ("fay",)
+    assert list(client.names) == ["fay"]
 
     client.typed("/nick eve", 3.0)
     client.ended(3.0, "lost")
     client.opened(4.0)
-    assert client.names == ("fay", "eve")
+    assert list(client.names) == ["fay", "eve"]
     client.heard(wire.Entered("eve-2", "e2"), 4.0)
 
-    assert client.names == ("eve-2", "eve")
+    assert list(client.names) == ["eve-2", "eve"]
 
 
 def test_a_reserved_nick_is_refused_here() -> None:
@@ -1212,6 +1212,19 @@ def test_one_page_is_asked_for_at_a_time() -> None:
     client.heard(earlier(1, is_start=True), 1.0)
 
     assert client.events() == [events.LookedBack("lobby", 0, is_start=True)]
+
+
+def test_a_second_page_is_not_asked_for_while_the_first_waits_for_the_line() -> None:
+    """What is not asked for at all does not look as if it waited, too."""
+    client = in_lobby()
+    client.line_changed("reconnecting", 1.0)
+    client.typed("/history", 1.0)
+    client.to_send()
+    client.events()
+    client.typed("/history", 2.0)
+
+    assert client.to_send() == []
+    assert client.events() == [events.Said("/history waits already; its answer says where the next begins.")]
 
 
 def test_after_a_new_session_one_looks_back_from_where_one_was() -> None:

@@ -201,7 +201,7 @@ def test_many_members_are_counted() -> None:
         ),
         (
             events.LookedBack("tea", 0, is_start=True),
-            "· Nothing was said in #tea before the oldest line that you have seen.\n",
+            "· No line of #tea is older than those you have seen.\n",
         ),
         (
             events.LookedBack("tea", 0, is_start=False, missing="Damaged."),

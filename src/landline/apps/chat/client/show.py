@@ -303,7 +303,7 @@ def _looked_back(event: events.LookedBack) -> str:
         return f"{lines} of {where}, /history shows those before{because}:"
     if event.is_start:
         return (
-            f"Nothing was said in {where} before the oldest line that you have seen."
+            f"No line of {where} is older than those you have seen."
             if not because
             else f"No earlier lines of {where}{because}."
         )

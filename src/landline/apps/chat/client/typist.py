@@ -240,7 +240,10 @@ class Typist(ABC):
             self.trouble("You are in no room: /rooms lists those there are.")
         elif not view.caught_up:
             self.trouble(f"#{room} is still being read; try again in a moment.")
-        elif not self.pending.of(wire.Earlier):  # the answer says where the next begins
+        elif self.pending.of(wire.Earlier):  # the answer says where the next begins
+            if self.line.is_down:
+                self._tell(events.Said("/history waits already; its answer says where the next begins."))
+        else:
             self._ask(partial(wire.Earlier, room=room, before=view.begins + 1, limit=lines), now=now)
 
     def _drop_line(self, seconds: float) -> None:
