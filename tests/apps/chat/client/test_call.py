@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import pytest
+
 from landline.apps.chat import wire
 from landline.apps.chat.client import events
 from landline.apps.chat.client.call import ClientCall
@@ -39,6 +41,21 @@ def test_a_second_call_is_explained_not_made() -> None:
         "You are talking to ben: /bye ends it, then call cleo.",
         "You are talking to ben already.",
     ]
+
+
+def test_nobody_is_rung_or_answered_later_than_that_was_wanted() -> None:
+    """While the line is down that is said instead; what asks nothing is answered as ever."""
+    phone, rung = Phone(), Phone()
+    rung.call.heard(wire.Rang("ben"), "lobby")
+    for each in (phone, rung):
+        with pytest.raises(ValueError, match="a call does not wait: /call ben again when it is back"):
+            each.call.ring("ben", 0.0, is_down=True)
+    rung.call.ring("cleo", 0.0, is_down=True)
+
+    assert phone.asked == rung.asked == []
+    assert (phone.call.stage, rung.call.stage) == ("none", "ringing")
+    assert phone.told == []
+    assert isinstance(rung.told[-1], events.Said) and "ben is calling" in rung.told[-1].text
 
 
 def test_who_is_called_or_calls_is_no_call_yet() -> None:

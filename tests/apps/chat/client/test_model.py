@@ -364,6 +364,40 @@ def test_a_dropped_line_shows_what_waits_and_how_long_it_was_gone() -> None:
     ]
 
 
+def test_commands_typed_while_the_line_is_down_are_told_to_wait() -> None:
+    """Each once, as it was typed; but a call does not wait."""
+    client = in_lobby()
+    client.line_changed("reconnecting", 1.0)
+    client.events()
+    for command in ("/who", "/nick hal", "/history 3", "/rooms", "/join dev"):
+        client.typed(command, 2.0)
+        client.advance(9.0)
+        assert client.events() == [events.Waiting(command, "")]
+    client.to_send()
+    client.typed("/call ben", 9.0)
+
+    assert client.to_send() == []
+    assert client.pending.failed == 1
+    (told,) = client.events()
+    assert isinstance(told, events.Said) and told.trouble and "a call does not wait" in told.text
+
+
+def test_a_command_without_an_answer_waits_as_a_line_does() -> None:
+    """After two seconds, with the line up; what it brings needs no further word."""
+    client = in_lobby()
+    client.typed("/who", 1.0)
+    assert client.next_at() == 3.0
+    client.advance(2.9)
+    assert client.events() == []
+    client.advance(3.0)
+    assert client.events() == [events.Waiting("/who", "")]
+
+    client.heard(wire.MemberList(1, "lobby", [wire.Member("ana")]), 4.0)
+
+    assert client.events() == [events.Members("lobby", (wire.Member("ana"),))]
+    assert client.next_at() is None
+
+
 def test_only_ones_own_drop_is_told_as_ones_own() -> None:
     """The line that drops by itself afterwards has its own reason."""
     client = in_lobby()
@@ -769,6 +803,29 @@ def test_nick_is_ours_when_the_server_says_so() -> None:
     assert client.events() == [events.Named("anna")]
 
 
+def test_who_comes_again_is_found_by_the_name_that_is_known_or_was_asked_for() -> None:
+    """The one that we have first; one that is asked for counts from then on, and one that was refused no more."""
+    client = new_client("dora")
+    client.opened(0.0)
+    client.heard(wire.Entered("dora-2", "e1"), 0.0)
+    assert list(client.names) == ["dora-2", "dora"]
+    client.typed("/nick eve", 1.0)
+    assert list(client.names) == ["dora-2", "dora", "eve"]
+    client.heard(wire.Sorry(1, "Somebody is called eve already."), 1.1)
+    assert list(client.names) == ["dora-2", "dora"]
+    client.typed("/nick fay", 2.0)
+    client.heard(wire.Done(2), 2.1)
+    assert list(client.names) == ["fay"]
+
+    client.typed("/nick eve", 3.0)
+    client.ended(3.0, "lost")
+    client.opened(4.0)
+    assert list(client.names) == ["fay", "eve"]
+    client.heard(wire.Entered("eve-2", "e2"), 4.0)
+
+    assert list(client.names) == ["eve-2", "eve"]
+
+
 def test_a_reserved_nick_is_refused_here() -> None:
     """The rule for names is known on this side too."""
     client = in_lobby()
@@ -1081,6 +1138,26 @@ def test_bye_with_a_waiting_line_says_so_and_a_second_bye_goes(is_kept: bool) ->
     assert client.pending.failed == 1
 
 
+def test_bye_with_a_command_that_waits_says_so_and_a_second_bye_goes() -> None:
+    """Also of what is done for the person, and only the server has to hear of."""
+    for command in ("/who", "/leave"):
+        client = in_lobby()
+        client.line_changed("reconnecting", 1.0)
+        client.typed(command, 1.0)
+        client.events()
+        client.typed("/bye", 2.0)
+        client.advance(4.0)
+        assert client.events() == [
+            events.Said(
+                "What you asked for is not answered yet; /bye again leaves without waiting.", trouble=True
+            )
+        ]
+        assert not client.is_done
+        client.typed("/bye", 5.0)
+
+        assert client.is_done
+
+
 def test_what_is_stored_when_one_leaves_arrived() -> None:
     """Only its place was not seen."""
     client = in_lobby()
@@ -1137,6 +1214,19 @@ def test_one_page_is_asked_for_at_a_time() -> None:
     assert client.events() == [events.LookedBack("lobby", 0, is_start=True)]
 
 
+def test_a_second_page_is_not_asked_for_while_the_first_waits_for_the_line() -> None:
+    """What is not asked for at all does not look as if it waited, too."""
+    client = in_lobby()
+    client.line_changed("reconnecting", 1.0)
+    client.typed("/history", 1.0)
+    client.to_send()
+    client.events()
+    client.typed("/history", 2.0)
+
+    assert client.to_send() == []
+    assert client.events() == [events.Said("/history waits already; its answer says where the next begins.")]
+
+
 def test_after_a_new_session_one_looks_back_from_where_one_was() -> None:
     """What was shown stays shown; an answer that the old session owed does not come any more."""
     client = in_lobby(lines=[line(8, "ben", "eight")])
@@ -1144,6 +1234,7 @@ def test_after_a_new_session_one_looks_back_from_where_one_was() -> None:
     client.ended(2.0, "expired")
     come_back(client, 3.0, epoch="e1", lines=[line(9, "ben", "nine")])
     client.to_send()
+    assert events.Said("/history got no answer; it can be asked for again.", trouble=True) in client.events()
     client.typed("/history", 4.0)
 
     assert client.to_send() == [wire.Earlier(2, "lobby", 8, 20)]

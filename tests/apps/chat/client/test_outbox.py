@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 
@@ -9,27 +10,27 @@ import pytest
 
 import landline
 from landline.apps.chat.client import outbox
-from landline.apps.chat.client.outbox import file, find_outbox
+from landline.apps.chat.client.outbox import Outbox, file, find_outbox
 from landline.storage import MemoryStorage, SQLiteStorage, Storage
 
 ADDRESS = "tcp://localhost:12345"
 
-Find = Callable[..., Awaitable[tuple[Storage, int]]]
+Find = Callable[..., Awaitable[Outbox]]
 
 
 @pytest.fixture
 async def find(tmp_path: Path) -> AsyncIterator[Find]:
     """Finds the outbox of a client of this name, and closes it in the end."""
-    found: list[Storage] = []
+    found: list[Outbox] = []
 
-    async def find_one(name: str = "ana", address: str = ADDRESS) -> tuple[Storage, int]:
-        storage, number = await find_outbox(tmp_path, address, name)
-        found.append(storage)
-        return storage, number
+    async def find_one(name: str = "ana", address: str = ADDRESS) -> Outbox:
+        outbox = await find_outbox(tmp_path, address, name)
+        found.append(outbox)
+        return outbox
 
     yield find_one
-    for storage in found:
-        await storage.close()
+    for each in found:
+        await each.close()
 
 
 async def leave_a_line(storage: Storage) -> None:
@@ -47,51 +48,108 @@ async def leave_a_line(storage: Storage) -> None:
 
 async def test_a_client_that_comes_again_is_the_same_client(find: Find, tmp_path: Path) -> None:
     """Its number is kept beside its lines."""
-    storage, number = await find()
-    await storage.close()
-    again, same = await find()
+    before = await find()
+    await before.close()
+    again = await find()
 
-    assert same == number > 0
-    assert isinstance(again, SQLiteStorage)
-    assert again.path == file(tmp_path, ADDRESS, 1)
+    assert again.number == before.number > 0
+    assert isinstance(again.storage, SQLiteStorage)
+    assert again.storage.path == file(tmp_path, ADDRESS, 1)
 
 
 async def test_clients_that_run_at_once_have_each_their_own(find: Find) -> None:
     """Also under one name: they are told apart by who has the file."""
-    (first, one), (second, two), (_, three) = await find(), await find(), await find("ben")
+    first, second, third = await find(), await find(), await find("ben")
     await second.close()
     await first.close()
 
-    assert len({one, two, three}) == 3
-    assert [(await find())[1], (await find())[1]] == [one, two]
+    assert len({first.number, second.number, third.number}) == 3
+    assert [(await find()).number, (await find()).number] == [first.number, second.number]
 
 
 async def test_who_has_left_nothing_gives_its_file_to_the_next(find: Find, tmp_path: Path) -> None:
     """Under whatever name: there are never more files than clients that ran at once."""
     numbers = []
     for name in ("ana", "ben", "cleo"):
-        storage, number = await find(name)
-        numbers.append(number)
-        await storage.close()
+        outbox = await find(name)
+        numbers.append(outbox.number)
+        await outbox.close()
 
     assert len(set(numbers)) == 3
     assert list(tmp_path.glob("*.db")) == [file(tmp_path, ADDRESS, 1)]
 
 
 async def test_lines_that_were_left_are_said_under_their_own_name_only(find: Find) -> None:
-    """Ben gets another file, and ana finds hers; then it is free again."""
-    storage, number = await find("ana")
-    await leave_a_line(storage)
-    await storage.close()
-    ben, other = await find("ben")
-    assert other != number
-    assert await landline.count_unanswered(ben) == 0
+    """Ben gets another file, and is told of them; ana finds hers, however she spells herself; then it is free again."""
+    before = await find("ana")
+    await leave_a_line(before.storage)
+    await before.close()
+    ben = await find("ben")
+    assert ben.number != before.number
+    assert ben.elsewhere == {"ana": 1}
+    assert await landline.count_unanswered(ben.storage) == 0
     await ben.close()
 
-    ana, same = await find("ana")
+    ana = await find("Ana")
 
-    assert same == number
-    assert await landline.count_unanswered(ana) == 1
+    assert ana.number == before.number
+    assert ana.elsewhere == {}
+    assert await landline.count_unanswered(ana.storage) == 1
+
+
+async def test_lines_follow_the_name_that_one_is_known_by(find: Find) -> None:
+    """Dora who is eve by now is found as eve, and as eve-2 where that was what she got; as dora she hears where they are."""
+    before = await find("dora")
+    before.follow(("eve-2", "eve"))
+    await leave_a_line(before.storage)
+    await before.close()
+
+    for name in ("eve", "eve-2"):
+        again = await find(name)
+        assert again.number == before.number
+        await again.close()
+    dora = await find("dora")
+    assert dora.number != before.number
+    assert dora.elsewhere == {"eve-2": 1}
+
+
+async def test_of_two_of_one_name_the_one_with_lines_is_found(find: Find) -> None:
+    """Whichever file comes first: eve was here before dora became eve, and has left nothing."""
+    eve, dora = await find("eve"), await find("dora")
+    dora.follow(("eve",))
+    await leave_a_line(dora.storage)
+    await eve.close()
+    await dora.close()
+
+    again = await find("eve")
+
+    assert again.number == dora.number
+    assert (await find("eve")).number == eve.number
+
+
+async def test_a_name_is_kept_before_the_lines_that_come_after_it(find: Find, tmp_path: Path) -> None:
+    """Whoever is killed in between: a line that is there is found by the name that was asked for before it."""
+    outbox = await find("dora")
+
+    outbox.follow(("dora", "eve"))
+    line = asyncio.create_task(outbox.storage.put("landline.client.publish.1", b""))
+    await line
+    await outbox.storage.close()
+
+    assert (await find("eve")).number == outbox.number
+
+
+async def test_a_disk_that_takes_no_name_costs_nothing_else(
+    find: Find, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It is found by the one before."""
+    outbox = await find("dora")
+    await outbox.storage.close()
+    outbox.follow(("eve",))
+    await outbox.close()
+
+    assert "not kept under the name eve" in caplog.text
+    assert (await find("dora")).number == outbox.number
 
 
 async def test_each_server_has_its_own(find: Find, tmp_path: Path) -> None:
@@ -105,10 +163,10 @@ async def test_each_server_has_its_own(find: Find, tmp_path: Path) -> None:
 async def test_a_file_that_cannot_be_read_stays_as_it_is(find: Find, tmp_path: Path) -> None:
     """The next one is used."""
     file(tmp_path, ADDRESS, 1).write_bytes(b"of another program")
-    storage, _ = await find()
+    outbox = await find()
 
-    assert isinstance(storage, SQLiteStorage)
-    assert storage.path == file(tmp_path, ADDRESS, 2)
+    assert isinstance(outbox.storage, SQLiteStorage)
+    assert outbox.storage.path == file(tmp_path, ADDRESS, 2)
     assert file(tmp_path, ADDRESS, 1).read_bytes() == b"of another program"
 
 
@@ -127,7 +185,7 @@ async def test_so_many_clients_and_no_more_keep_what_they_say(
     """The last one at the limit does, one more is told."""
     monkeypatch.setattr(outbox, "MOST", 2)
     await find()
-    second, _ = await find()
+    second = await find()
     with pytest.raises(landline.StorageLocked, match="2 clients"):
         await find()
     await second.close()

@@ -312,7 +312,7 @@ async def test_many_waiting_lines_leave_room_for_the_prompt() -> None:
         seat.link.advance()
 
         await seat.glass.until(
-            lambda: any("… and 44 earlier lines are waiting" in row for row in seat.glass.rows)
+            lambda: any("… and 44 earlier ones are waiting" in row for row in seat.glass.rows)
         )
 
         assert seat.glass.prompt == "#lobby>"

@@ -143,6 +143,7 @@ def test_talk_about_the_line_goes_aside_and_talk_does_not() -> None:
         "LineBack",
         "Named",
         "GoingOut",
+        "KeptElsewhere",
         "Paced",
         "Said",
     }
@@ -198,10 +199,21 @@ def test_many_members_are_counted() -> None:
             events.LookedBack("tea", 2, is_start=True, missing="Older lines than these are no longer kept."),
             "· 2 earlier lines of #tea (older lines than these are no longer kept):\n",
         ),
-        (events.LookedBack("tea", 0, is_start=True), "· Nothing was said in #tea before that.\n"),
+        (
+            events.LookedBack("tea", 0, is_start=True),
+            "· No line of #tea is older than those you have seen.\n",
+        ),
         (
             events.LookedBack("tea", 0, is_start=False, missing="Damaged."),
             "· No earlier lines of #tea here, /history looks further back (damaged).\n",
+        ),
+        (
+            events.KeptElsewhere("eve", 1),
+            "· 1 line of eve waits on this disk: started with --name eve, the chat sends it.\n",
+        ),
+        (
+            events.KeptElsewhere("eve", 2),
+            "· 2 lines of eve wait on this disk: started with --name eve, the chat sends them.\n",
         ),
         (events.Renamed("ben", "bob"), "· ben is called bob now\n"),
     ],
@@ -271,6 +283,23 @@ def test_the_bottom_row_tells_the_state_of_the_line() -> None:
     )
     ana.line_changed("connecting", 6.0)
     assert text_of(status(ana, 6.0)).startswith(" ○ connecting, down for 4.0 s")
+
+
+def test_commands_wait_beside_lines_while_the_line_is_down() -> None:
+    """As they were typed, and counted at the bottom; what was told to be done already is not among them."""
+    ana = client(rooms=("lobby", "dev"))
+    ana.line_changed("reconnecting", 2.0)
+    ana.typed("/nick hal", 2.5)
+    assert " · 1 command waiting · ana" in text_of(status(ana, 3.0))
+    ana.typed("hello", 2.6)
+    ana.typed(" /who\n", 2.7)
+    ana.typed("/leave dev", 2.8)
+
+    assert text_of(prompt(ana, ana.aim, 3.0, width=80)) == (
+        "… /nick hal (waiting)\n… hello (waiting, for #lobby)\n… /who (waiting)\n#lobby> "
+    )
+    assert " · 1 line and 2 commands waiting · ana" in text_of(status(ana, 3.0))
+    assert words(events.Waiting("/nick hal", "")) == "… waiting: /nick hal\n"
 
 
 def test_a_narrow_bottom_row_keeps_the_way_to_help() -> None:

@@ -238,16 +238,37 @@ async def test_who_finds_nobody_hears_of_the_lines_that_are_kept(
 ) -> None:
     """One or several; with nothing kept, nothing is said."""
     settings = Settings(data=tmp_path, chat=ChatSettings(address="memory://nobody", name="ana"))
-    for kept, said in ((0, ""), (1, "1 line from before goes out"), (1, "2 lines from before go out")):
-        storage, _ = await find_outbox(tmp_path, settings.chat.address, "ana")
+    for kept, said in (
+        (0, ""),
+        (1, "1 line is kept, and goes out when the server is there."),
+        (1, "2 lines are kept, and go out when the server is there."),
+    ):
+        ana = await find_outbox(tmp_path, settings.chat.address, "ana")
         if kept:
-            await leave_a_line(storage)
-        await storage.close()
+            await leave_a_line(ana.storage)
+        await ana.close()
         with pytest.raises(landline.ConnectError):
             await terminal.run(settings, asyncio.Event())
         heard = capsys.readouterr().err
         assert heard.startswith(said)
         assert bool(heard) is bool(said)
+
+
+async def test_who_finds_nobody_hears_of_the_lines_under_another_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """And how to send them."""
+    settings = Settings(data=tmp_path, chat=ChatSettings(address="memory://nobody", name="ana"))
+    eve = await find_outbox(tmp_path, settings.chat.address, "eve")
+    await leave_a_line(eve.storage)
+    await eve.close()
+
+    with pytest.raises(landline.ConnectError):
+        await terminal.run(settings, asyncio.Event())
+
+    assert capsys.readouterr().err == (
+        "1 line of eve waits on this disk: started with --name eve, the chat sends it.\n"
+    )
 
 
 # On terminals.
@@ -393,6 +414,31 @@ def test_a_client_that_was_killed_says_what_it_had_not_when_it_is_started_again(
     assert again.leave() == 0
     third = Terminal(mortal_house, "ana")
     assert third.count("from before") == 0
+
+
+@pytest.mark.long
+def test_what_waits_follows_the_name_that_one_has(mortal_house: House) -> None:
+    """Dora became eve, typed while the line was down, and was killed: as dora she is told where it is, as eve she says it, once."""
+    ben, dora = Terminal(mortal_house, "ben"), Terminal(mortal_house, "dora")
+    dora.type("/nick eve\r")
+    dora.until("You are eve")
+    dora.type("/drop 300\r")
+    dora.until("The line is down")
+    dora.type("typed in the dark\r")
+    dora.until("typed in the dark (waiting")
+    dora.kill()
+
+    other = Terminal(mortal_house, "dora")
+    other.until("1 line of eve waits on this disk")
+    eve = Terminal(mortal_house, "eve")
+
+    eve.until("1 line from before goes out")
+    for seat in (ben, other, eve):
+        seat.until("eve: typed in the dark")
+        assert seat.count("typed in the dark") == 1
+    assert eve.count("eve-2") == 0
+    assert other.leave() == eve.leave() == 0
+    assert "waits" not in pipe(mortal_house, "", "--name", "dora").stderr.decode()
 
 
 @pytest.mark.long

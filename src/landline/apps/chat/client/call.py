@@ -43,9 +43,17 @@ class ClientCall:
 
     # What the person does...
 
-    def ring(self, name: str, now: float) -> None:
-        """Ring somebody, or answer their ringing."""
+    def ring(self, name: str, now: float, *, is_down: bool = False) -> None:
+        """Ring somebody, or answer their ringing.
+
+        Raises:
+            ValueError: the line ``is_down``; nobody shall be rung, or answered, minutes after that was wanted.
+        """
         same = self.stage != "none" and self._is_with(name)
+        if is_down and (self.stage == "none" or (same and self.stage == "ringing")):
+            raise ValueError(
+                f"The line is down, and a call does not wait: /call {name} again when it is back."
+            )
         if self.stage == "none":
             self.name, self.stage = name, "calling"
             self._ask(wire.Ring, name, now=now)

@@ -75,10 +75,11 @@ class Talked(msgspec.Struct, frozen=True):
 
 
 class Waiting(msgspec.Struct, frozen=True):
-    """A line of ours is not confirmed yet, longer than it should take; it still goes out by itself."""
+    """A line or command of ours is not confirmed yet, longer than it should take; it still goes out by itself."""
 
     text: str
     aim: str
+    """Where a line goes; empty for a command."""
 
 
 class Arrived(msgspec.Struct, frozen=True):
@@ -333,6 +334,13 @@ class GoingOut(msgspec.Struct, frozen=True):
     count: int
 
 
+class KeptElsewhere(msgspec.Struct, frozen=True):
+    """So many lines are on this disk that were never confirmed, and go out when the chat is started under this name."""
+
+    name: str
+    count: int
+
+
 class Paced(msgspec.Struct, frozen=True):
     """More was said at once than the chat takes; the rest goes out by itself, ``rate`` lines a second."""
 
@@ -369,5 +377,5 @@ class Said(msgspec.Struct, frozen=True):
 Event = (
     Heard | Missed | LookedBack | Unreachable | Whispered | Talked | Waiting | Arrived | Doubtful | NotSent | Named | Entered | Turned | Left | Came
     | FileOffered | FileOut | FileWanted | FileNotWanted | FileSent | FileArriving | FileReceived | FileStopped | FileGone | Files
-    | Went | Renamed | Away | Rooms | Members | Calling | Rang | CallBegan | CallEnded | CallMissed | NoCall | LineDown | Redialling | LineBack | GoingOut | Paced | Said
+    | Went | Renamed | Away | Rooms | Members | Calling | Rang | CallBegan | CallEnded | CallMissed | NoCall | LineDown | Redialling | LineBack | GoingOut | KeptElsewhere | Paced | Said
 )  # fmt: skip

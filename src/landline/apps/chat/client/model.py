@@ -84,6 +84,8 @@ class Client(Typist):
                 )
             elif self.files.is_busy and not self.is_done:
                 self.trouble("Files are on their way; /bye again leaves without waiting for them.")
+            elif len(self.pending) and not self.is_done:
+                self.trouble("What you asked for is not answered yet; /bye again leaves without waiting.")
 
     # What the line does...
 
@@ -103,7 +105,7 @@ class Client(Typist):
         self.pending.take_all(wire.Leave)
         for rename in self.pending.of(wire.Rename):
             self.pending.take(rename.id)
-            self._wished = rename.name
+            self._wished = self._asked = rename.name
         enter = wire.Enter(self._wished, self.rooms.wanted(), run=self._run, asked=self._next_id - 1)
         self._send.insert(0, enter)
         if earlier is not None and (found := self.pending.in_outbox(earlier, now)):
@@ -336,7 +338,7 @@ class Client(Typist):
         self.call.renamed(old, new)
         self.files.renamed(old, new)
         if old == self.name:
-            self.name = self._wished = new
+            self.name = self._wished = self._asked = new
             self._tell(events.Named(new))
         else:
             self._tell(events.Renamed(old, new))

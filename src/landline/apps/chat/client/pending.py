@@ -25,6 +25,11 @@ MAX_DOUBTED: Final = CLIENT.doubted
 
 Text = wire.Say | wire.Whisper | wire.Talk
 """What a person said, as opposed to what they asked for."""
+Command = (
+    wire.Join | wire.Rename | wire.ListRooms | wire.ListMembers | wire.Earlier
+    | wire.Ring | wire.Accept | wire.OfferFile | wire.TakeFile
+)  # fmt: skip
+"""What has its effect with the answer; of the other requests a person was told the effect at once."""
 Numbered = (
     Text | wire.Join | wire.Leave | wire.Rename | wire.ListRooms | wire.ListMembers | wire.Earlier
     | wire.Ring | wire.Accept | wire.Hangup | wire.OfferFile | wire.TakeFile | wire.DropFile
@@ -55,6 +60,8 @@ class Pending:
     """The person was shown that it waits."""
     to: str = ""
     """The person that a line within a call is for."""
+    typed: str = ""
+    """The command as a person typed it who waits for its answer; empty when it is none, or was asked without them."""
     offset: int = 0
     """Where in the room's history it is stored."""
 
@@ -106,6 +113,10 @@ class PendingRequests:
         """Return the lines among them, in the order they were said."""
         return [pending for pending in self._by_id.values() if isinstance(pending.request, Text)]
 
+    def awaited(self) -> list[Pending]:
+        """Return what a person waits for: the lines and the commands, in the order they were typed."""
+        return [pending for pending in self._by_id.values() if pending.text or pending.typed]
+
     def held(self) -> list[Pending]:
         """Return the requests that wait for a session; lines for rooms are no requests."""
         requests = self._by_id.values()
@@ -142,15 +153,15 @@ class PendingRequests:
 
     def next_at(self) -> float | None:
         """Return when the next line will have waited for too long, or None."""
-        waiting = (pending for pending in self.texts() if pending.is_kept and not pending.late)
+        waiting = (pending for pending in self.awaited() if pending.is_kept and not pending.late)
         return min((pending.asked_at + WAITING_AFTER for pending in waiting), default=None)
 
     def grow_late(self, now: float, *, is_down: bool) -> None:
-        """Tell of the lines that wait for too long; while the line is down every one does."""
-        for pending in self.texts():
+        """Tell of the lines and commands that wait for too long; while the line is down every one does."""
+        for pending in self.awaited():
             if pending.is_kept and not pending.late and (is_down or now >= pending.asked_at + WAITING_AFTER):
                 pending.late = True
-                self._tell(events.Waiting(pending.text, pending.aim))
+                self._tell(events.Waiting(pending.text or pending.typed, pending.aim))
 
     @property
     def is_flood(self) -> bool:
@@ -231,8 +242,14 @@ class PendingRequests:
                     self._give_up(pending, f"the call with {pending.to} is over")
                 case wire.Whisper():
                     self._give_up(pending, "")
+                case wire.Earlier():
+                    # Where we had looked back to may be of another history.
+                    self.take(pending.request.id)
+                    self._tell(
+                        events.Said("/history got no answer; it can be asked for again.", trouble=True)
+                    )
                 case _:
-                    # The call that it was about is over, or where we had looked back to may be of another history.
+                    # The call that it was about is over, or the files are offered again.
                     self.take(pending.request.id)
 
     # ... and in the next one.

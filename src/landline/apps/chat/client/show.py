@@ -79,7 +79,7 @@ def show(
         case events.Talked(name, text, own):
             return _private(f"{_one(client.name if own else name)} (call)", text, own)
         case events.Waiting(text, aim):
-            return _aside("waiting", f"… waiting, for {_one(aim)}: {_block(text)}")
+            return _aside("waiting", f"… waiting{f', for {_one(aim)}' if aim else ''}: {_block(text)}")
         case events.Arrived(text, aim, doubted):
             words = f"arrived in {_one(aim)} after all" if doubted else f"now in {_one(aim)}"
             return _aside("line", f"✓ {words}: {_block(text)}")
@@ -127,6 +127,7 @@ def show(
             | events.Named()
             | events.Paced()
             | events.GoingOut()
+            | events.KeptElsewhere()
         ):
             return _aside("line", "· " + _words(event, client))
         case events.Said(text, trouble):
@@ -139,23 +140,26 @@ def show(
 def prompt(
     client: Client, aim: events.Aim, now: float, *, width: int, after: float = 0.3, most: int = 6
 ) -> Pieces:
-    """Return what stands before the cursor: our lines that wait for their confirmation, files on their way, and where the typing goes.
+    """Return what stands before the cursor: our lines and commands that wait for their answer, files on their way, and where the typing goes.
 
     Args:
         client: whose prompt it is.
         aim: where the line goes that is being typed.
         now: the client's time.
-        width: columns; a waiting line takes one row.
-        after: seconds after which an unconfirmed line appears here; most are confirmed before.
-        most: rows of waiting lines; of more, the newest are shown.
+        width: columns; what waits takes one row each.
+        after: seconds after which what is unconfirmed appears here; most are confirmed before.
+        most: rows of what waits; of more, the newest are shown.
     """
     pieces: Pieces = []
-    waiting = [pending for pending in client.waiting if pending.late or now - pending.asked_at >= after]
+    waiting = [
+        pending for pending in client.pending.awaited() if pending.late or now - pending.asked_at >= after
+    ]
     if len(waiting) > most:
-        pieces.append(("class:waiting", f"… and {len(waiting) - most} earlier lines are waiting\n"))
+        pieces.append(("class:waiting", f"… and {len(waiting) - most} earlier ones are waiting\n"))
     for pending in waiting[-most:]:
-        note = f" (waiting, for {_one(pending.aim)})" if pending.late else ""
-        said = fitting(_one(pending.text), max(width - len(note) - 3, 10))
+        whither = f", for {_one(pending.aim)}" if pending.aim else ""
+        note = f" (waiting{whither})" if pending.late else ""
+        said = fitting(_one(pending.text or pending.typed), max(width - len(note) - 3, 10))
         pieces.append(("class:waiting", f"… {said}{note}\n"))
     for move in client.files.moves[-most:]:
         pieces.append(("class:waiting", f"{move_line(move, width - 1)}\n"))
@@ -202,12 +206,22 @@ def status(client: Client, now: float, *, width: int | None = None) -> Pieces:
 
 
 def _waiting(client: Client) -> str:
-    count = len(client.waiting)
-    if not count or not (client.line.is_down or client.is_paced):
+    lines = len(client.waiting)
+    counts = [(lines, "line"), (len(client.pending.awaited()) - lines, "command")]
+    said = " and ".join(f"{count} {what}{'s' if count > 1 else ''}" for count, what in counts if count)
+    if not said or not (client.line.is_down or client.is_paced):
         return ""
-    return f" · {count} line{'s' if count > 1 else ''} waiting" + (
-        f", {LIMITS.rate:g} a second go out" if client.is_paced else ""
+    return f" · {said} waiting" + (f", {LIMITS.rate:g} a second go out" if client.is_paced else "")
+
+
+def kept_elsewhere(name: str, count: int) -> str:
+    """Return the sentence for the lines that wait for somebody to come under another name."""
+    lines, them = (
+        (f"1 line of {_one(name)} waits", "it")
+        if count == 1
+        else (f"{count} lines of {_one(name)} wait", "them")
     )
+    return f"{lines} on this disk: started with --name {_one(name)}, the chat sends {them}."
 
 
 def to_say(count: int, *, more: bool = False) -> str:
@@ -289,7 +303,7 @@ def _looked_back(event: events.LookedBack) -> str:
         return f"{lines} of {where}, /history shows those before{because}:"
     if event.is_start:
         return (
-            f"Nothing was said in {where} before that."
+            f"No line of {where} is older than those you have seen."
             if not because
             else f"No earlier lines of {where}{because}."
         )
@@ -318,6 +332,8 @@ def _words_of_line(event: events.Event) -> str:
             return f"The server does not know us any more{_because(why)}: dialling anew."
         case events.GoingOut(count):
             return f"{'1 line' if count == 1 else f'{count} lines'} from before {'goes' if count == 1 else 'go'} out."
+        case events.KeptElsewhere(name, count):
+            return kept_elsewhere(name, count)
         case events.Paced(rate):
             return f"The chat takes {rate:g} lines a second from one person; yours wait here and go out by themselves."
         case events.LineBack(gone, restarted):

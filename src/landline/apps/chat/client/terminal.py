@@ -23,11 +23,12 @@ from landline.apps.chat.client.known import KnownServers
 from landline.apps.chat.client.line_screen import LineScreen
 from landline.apps.chat.client.link import REDIAL_MAX, Link
 from landline.apps.chat.client.model import Client
-from landline.apps.chat.client.outbox import find_outbox
+from landline.apps.chat.client.outbox import Outbox, find_outbox
+from landline.apps.chat.client.show import kept_elsewhere
 from landline.apps.chat.invitations import Invitation, read_invitation
 from landline.errors import AddressError, SettingsError
 from landline.settings import Settings
-from landline.storage import MemoryStorage, Storage
+from landline.storage import MemoryStorage
 from landline.transports import parse_address
 from landline.transports.address import SECURE
 
@@ -55,30 +56,36 @@ async def run(settings: Settings, stop: asyncio.Event) -> int:
     known = KnownServers(settings.data)
     invitation = _invitation(settings, known)
     tls = _tls(settings, invitation)
-    async with _outbox(settings, invitation.address, name) as (storage, number, trouble):
-        client = Client(name, number, rooms, draw=_draw, is_kept=not trouble, find=find_file)
+    async with _outbox(settings, invitation.address, name) as (outbox, trouble):
+        client = Client(name, outbox.number, rooms, draw=_draw, is_kept=not trouble, find=find_file)
 
         async def dial() -> landline.Session:
             session = await landline.connect(
                 invitation.address,
-                credentials=credentials.show(number, invitation.invite),
+                credentials=credentials.show(outbox.number, invitation.invite),
                 tls=tls,
                 limits=limits,
-                storage=storage,
+                storage=outbox.storage,
             )
             known.keep(invitation)
             return session
 
         screen = _screen(client, settings)
-        link = Link(client, dial, screen.changed, downloads=settings.chat.downloads)
+
+        def changed() -> None:
+            outbox.follow(client.names)
+            screen.changed()
+
+        link = Link(client, dial, changed, downloads=settings.chat.downloads)
         with _hang_up_stops(stop):
             try:
                 is_open = await link.open(stop)
             except landline.ConnectError:
-                await _tell_what_is_kept(storage)
+                await _tell_what_is_kept(outbox)
                 raise
             if not is_open:
                 return 0
+            client.kept_elsewhere(outbox.elsewhere)
             if trouble:
                 client.trouble(f"What you type is not kept if this program dies: {trouble}.")
             return await screen.run(link, stop)
@@ -110,25 +117,27 @@ def _tls(settings: Settings, invitation: Invitation) -> landline.ClientTLS:
 
 
 @contextlib.asynccontextmanager
-async def _outbox(settings: Settings, address: str, name: str) -> AsyncIterator[tuple[Storage, int, str]]:
-    """Open the client's outbox, with its number and why it is only in memory, or an empty string."""
+async def _outbox(settings: Settings, address: str, name: str) -> AsyncIterator[tuple[Outbox, str]]:
+    """Open the client's outbox, with why it is only in memory, or an empty string."""
     trouble = ""
     try:
-        storage, number = await find_outbox(settings.make_data_folder(), address, name)
+        outbox = await find_outbox(settings.make_data_folder(), address, name)
     except (landline.StorageError, SettingsError) as error:
-        storage, number, trouble = MemoryStorage(), _draw(), str(error).rstrip(".")
-        await storage.open()
+        outbox, trouble = Outbox(MemoryStorage(), _draw()), str(error).rstrip(".")
+        await outbox.storage.open()
     try:
-        yield storage, number, trouble
+        yield outbox, trouble
     finally:
-        await storage.close()
+        await outbox.close()
 
 
-async def _tell_what_is_kept(storage: Storage) -> None:
+async def _tell_what_is_kept(outbox: Outbox) -> None:
     """Somebody who was killed with lines waiting comes back to find nobody: the lines are safe."""
-    if count := await landline.count_unanswered(storage):
-        line, goes = ("line", "goes") if count == 1 else ("lines", "go")
-        sys.stderr.write(f"{count} {line} from before {goes} out when the server is there again.\n")
+    if count := await landline.count_unanswered(outbox.storage):
+        line, goes = ("line is", "goes") if count == 1 else ("lines are", "go")
+        sys.stderr.write(f"{count} {line} kept, and {goes} out when the server is there.\n")
+    for name, count in outbox.elsewhere.items():
+        sys.stderr.write(f"{kept_elsewhere(name, count)}\n")
 
 
 def _draw() -> int:

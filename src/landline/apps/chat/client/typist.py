@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Final
 
@@ -13,7 +13,14 @@ from landline.apps.chat.client.call import ClientCall
 from landline.apps.chat.client.events import Aim, Event
 from landline.apps.chat.client.files import ClientFiles, Find, no_file
 from landline.apps.chat.client.line import Line
-from landline.apps.chat.client.pending import WAITING_AFTER, Numbered, Pending, PendingRequests, Stage
+from landline.apps.chat.client.pending import (
+    WAITING_AFTER,
+    Command,
+    Numbered,
+    Pending,
+    PendingRequests,
+    Stage,
+)
 from landline.apps.chat.client.rooms import RoomViews, room_name
 from landline.apps.chat.limits import CLIENT
 
@@ -44,9 +51,11 @@ class Typist(ABC):
         self.call = ClientCall(self.pending, self._ask, self._tell)
         self.files = ClientFiles(self._ask, self._tell, draw, find)
         self._wished = name
+        self._asked = name
         self._draw = draw
         self._run = draw()
         self._is_kept = is_kept
+        self._typed = ""
         self._epoch = ""
         self._has_session = False
         self._next_id = 1
@@ -62,6 +71,12 @@ class Typist(ABC):
         if self.call.stage == "talking":
             return Aim(call=self.call.name)
         return Aim(room=self.rooms.current)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The name that we are known by, then those that we asked for and may be known by next: who comes again under one is we."""
+        asked = (self._asked, *(rename.name for rename in self.pending.of(wire.Rename)))
+        return tuple(dict.fromkeys((self.name, *asked)))
 
     @property
     def waiting(self) -> list[Pending]:
@@ -83,17 +98,25 @@ class Typist(ABC):
             aim: where it was meant to go when the typing began. A line that was meant for a call that has ended since is never
                 said to a room: it comes back as ``NotSent`` with ``back`` set.
         """
+        self._typed = line.strip().partition("\n")[0]
         try:
             self._do(commands.parse(line, with_session=True), aim or self.aim, now)
         except ValueError as error:
-            self.not_said(str(error))  # of text.valid_*: a sentence that says what is wrong with it
+            self.not_said(str(error))  # a sentence that says what is wrong with it
+        finally:
+            self._typed = ""
 
     def leave(self, now: float, *, at_once: bool = False, quietly: bool = False) -> None:
         """Leave the chat as soon as everything said is confirmed, or ``at_once``; ``quietly`` does not tell how to hurry it."""
         self.leaving = True
         self.given_up = self.given_up or at_once
-        if (self.waiting or self.files.is_busy) and not self.given_up and not quietly:
+        if (len(self.pending) or self.files.is_busy) and not self.given_up and not quietly:
             self._told_waiting_at = now + WAITING_AFTER
+
+    def kept_elsewhere(self, lines: Mapping[str, int]) -> None:
+        """So many lines wait on this disk for somebody to come under other names."""
+        for name, count in lines.items():
+            self._tell(events.KeptElsewhere(name, count))
 
     def trouble(self, said: str) -> None:
         """Tell the person something about the line that they should read."""
@@ -127,7 +150,7 @@ class Typist(ABC):
             case commands.Message(to, said):
                 self._ask(wire.Whisper, to, text.valid_line(said), now=now)
             case commands.Call(name):
-                self.call.ring(name, now)
+                self.call.ring(name, now, is_down=self.line.is_down)
             case commands.Send() | commands.Accept() | commands.Refuse() | commands.Files():
                 self._do_with_files(command, aim, now)
             case commands.Drop(seconds):
@@ -217,7 +240,10 @@ class Typist(ABC):
             self.trouble("You are in no room: /rooms lists those there are.")
         elif not view.caught_up:
             self.trouble(f"#{room} is still being read; try again in a moment.")
-        elif not self.pending.of(wire.Earlier):  # the answer says where the next begins
+        elif self.pending.of(wire.Earlier):  # the answer says where the next begins
+            if self.line.is_down:
+                self._tell(events.Said("/history waits already; its answer says where the next begins."))
+        else:
             self._ask(partial(wire.Earlier, room=room, before=view.begins + 1, limit=lines), now=now)
 
     def _drop_line(self, seconds: float) -> None:
@@ -237,7 +263,8 @@ class Typist(ABC):
     # Sending...
 
     def _ask(self, kind: Callable[..., Numbered], *fields: str | int, now: float, to: str = "") -> None:
-        pending = Pending(kind(self._next_id, *fields), now, to=to)
+        request = kind(self._next_id, *fields)
+        pending = Pending(request, now, to=to, typed=self._typed if isinstance(request, Command) else "")
         self._next_id += 1
         self._await(pending, now)
 

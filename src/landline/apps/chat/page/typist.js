@@ -317,7 +317,7 @@ export class Typist {
   _lookBackByHand(lines, now) {
     const room = this.rooms.get(this._room);
     if (!room) this.tell("trouble", "You are in no room: /rooms lists those there are.");
-    else if (room.transcript.isStart) this.tell("plain", `Nothing was said in #${oneLine(room.name)} before that.`);
+    else if (room.transcript.isStart) this.tell("plain", `No line of #${oneLine(room.name)} is older than those you have seen.`);
     else if (!this.lookBack(room.name, lines, now)) {
       this.tell("trouble", `#${oneLine(room.name)} is still being read; try again in a moment.`);
     }
