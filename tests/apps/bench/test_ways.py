@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from functools import partial
 from typing import Any
 
@@ -65,11 +66,15 @@ async def test_who_is_interrupted_while_dialling_finishes_that_and_hangs_up(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Else uvloop goes on with a handshake whose socket is closed, and there is a traceback."""
-    may_open, opened = asyncio.Event(), []
+    may_open, hung_up, opened = asyncio.Event(), asyncio.Event(), []
 
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await reader.read()
+        with contextlib.suppress(ConnectionError):
+            await reader.read()
         writer.close()
+        with contextlib.suppress(ConnectionError):
+            await writer.wait_closed()
+        hung_up.set()
 
     async def slowly(*place: Any, **more: Any) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
         await may_open.wait()
@@ -88,4 +93,5 @@ async def test_who_is_interrupted_while_dialling_finishes_that_and_hangs_up(
 
             with pytest.raises(asyncio.CancelledError):
                 await dialling
+            await hung_up.wait()
     assert [writer.transport.is_closing() for _, writer in opened] == [True]
