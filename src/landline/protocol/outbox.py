@@ -17,7 +17,6 @@ from .flow import Flow
 from .flows import MESSAGES, Flows
 from .frames import (
     FIRST_CREDIT,
-    HEADER,
     LARGE,
     LAST_DATA,
     DataFrame,
@@ -144,10 +143,7 @@ class Outbox:
 
     def send(self, flow: Flow, kind: int, payload: bytes) -> int:
         """Queue one frame; return its index within the flow. The caller has seen to ``has_room_in``."""
-        size = len(payload)
-        if size >= LARGE:
-            return self.send_frame(flow, encode_data_frame(kind, flow.number, payload))
-        return self.send_frame(flow, HEADER.pack(size, kind, flow.number) + payload)
+        return self.send_frame(flow, encode_data_frame(kind, flow.number, payload))
 
     def send_frame(self, flow: Flow, frame: DataFrame) -> int:
         """Queue one whole data frame of a flow, which others may share, as ``send`` does."""
