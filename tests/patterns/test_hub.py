@@ -625,6 +625,8 @@ async def test_frames_are_only_made_for_readers_that_take_them(
     """Of a batch that is larger than what a flow takes at once none is made as one, for nobody; all of it is heard."""
     made: list[int] = []
     frames = Bundle.frames
+    data_of_each = bytes(PENDING // 4)
+    count_of_them = landline.Limits().flow_outbox // len(data_of_each) + 2
 
     def note(bundle: Bundle, number: int) -> SharedFrames:
         made.append(len(bundle.entries))
@@ -637,13 +639,13 @@ async def test_frames_are_only_made_for_readers_that_take_them(
         assert data([await anext(subscription)]) == ["first"]
         made.clear()
         disk.held.clear()
-        publishing = [client.server.publish("t", bytes(PENDING // 4)) for _ in range(9)]
+        publishing = [client.server.publish("t", data_of_each) for _ in range(count_of_them)]
         storing = asyncio.gather(*publishing)
         await turns()
         disk.held.set()
         heard = [await anext(subscription) for _ in publishing]
         await storing
 
-    assert data(heard) == [bytes(PENDING // 4)] * 9
+    assert data(heard) == [data_of_each] * count_of_them
     assert made
     assert max(made) == 1

@@ -150,6 +150,7 @@ def test_what_is_published_is_only_taken_where_somebody_takes_it_and_all_before_
     behind.take = lambda bundle: True
     behind.begin("e")
     assert told(behind) == [at(0)]
+    behind.read()
     assert not behind.takes(bundle)
 
 
@@ -260,6 +261,30 @@ def test_history_comes_first_and_then_what_was_published_meanwhile() -> None:
 
     assert told(feed) == [old(3), old(4), 5, 6, 7]
     assert not feed.wants_page
+
+
+def test_what_is_published_before_a_page_is_asked_for_is_not_pushed() -> None:
+    """Every page yet to be asked for has it; from then on it is pushed, and so it is where the page is the last."""
+    feed = Feed("t", None)
+    feed.take = lambda bundle: True
+    feed.begin("e")
+
+    def is_pushed(offset: int) -> bool:
+        return not feed.takes(Bundle([Entry("t", offset, b"", Behind.HISTORY)]))
+
+    pushed = [is_pushed(2)]
+    feed.read()
+    pushed.append(is_pushed(3))
+    feed.page([old(1)], [], at(1), more=True)
+    pushed.append(is_pushed(4))
+    assert told(feed) == [at(0), old(1)]
+    pushed.append(is_pushed(5))
+    feed.read()
+    feed.page([old(2), old(3), old(4), old(5)], [], at(5), more=False)
+    pushed.append(is_pushed(6))
+
+    assert pushed == [False, True, False, False, True]
+    assert feed.is_live
 
 
 def test_what_the_log_gave_before_it_was_told_is_not_told_twice() -> None:

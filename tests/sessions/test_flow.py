@@ -92,16 +92,31 @@ async def test_a_flow_of_which_little_waits_takes_what_it_is_offered(ends: Ends)
     assert one.made_for == [flow.core.number] * 2
 
 
-@pytest.mark.parametrize(("size", "takes"), [(PENDING // 2 - 1, True), (PENDING // 2, False)])
+@pytest.mark.limit("session.pending")
+@pytest.mark.parametrize(("size", "takes"), [(PENDING // 4, True), (PENDING // 4 + 1, False)])
 async def test_frames_are_taken_together_where_each_would_be(ends: Ends, size: int, takes: bool) -> None:
     """All of them or none, as though they were offered one after the other: before the last there was room for it."""
     flow = ends.client.open_flow("talk")
-    several = Offered(3, size)
+    assert flow.offer(0, Offered(1, PENDING // 4 - 1).frames)
+    several = Offered(4, size)
 
     assert flow.offer(several.before_last, several.frames) is takes
     assert several.made_for == [flow.core.number] * takes
-    assert [len(frame) for frame in each_of(flow.core.pending)] == [size] * (3 * takes)
-    assert flow.core.pending_bytes == 3 * size * takes
+    assert [len(frame) for frame in each_of(flow.core.pending)][1:] == [size] * (4 * takes)
+
+
+async def test_where_nothing_waits_frames_are_taken_together_however_many(ends: Ends) -> None:
+    """If the flow's outbox has room for them: many flows share them, and they are on their way."""
+    flow = ends.client.open_flow("talk")
+    most = ends.client.core.limits.flow_outbox
+    too_many = Offered(most // 1024 + 1, 1024)
+    assert not flow.offer(too_many.before_last, too_many.frames)
+    many = Offered(most // 1024, 1024)
+    assert flow.offer(many.before_last, many.frames)
+
+    assert flow.core.pending_bytes == most > PENDING
+    assert not flow.offer(0, Offered(1, 64).frames)
+    assert (too_many.made_for, many.made_for) == ([], [flow.core.number])
 
 
 async def test_waits_that_were_given_up_are_not_kept(ends: Ends) -> None:

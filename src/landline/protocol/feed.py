@@ -207,7 +207,10 @@ class Feed:
     # Something is published...
 
     def takes(self, bundle: Bundle) -> bool:
-        """Tell what was just published, if all of it can go on at once; return whether it did: else each of it is to be pushed."""
+        """Tell what was just published, if all of it can go on at once; return whether nothing of it is to be pushed.
+
+        Nor is it where pages of the log are yet to be asked for: those have it.
+        """
         if (  # the usual case
             not self._queue
             and self.is_live
@@ -219,7 +222,7 @@ class Feed:
         ):
             self.cursor = bundle.end(self._epoch)
             return True
-        return False
+        return not (self.is_live or self.is_reading)
 
     def push(self, entry: Entry) -> bool:
         """Queue what was just published; return whether it waits. It is after everything that was pushed before."""

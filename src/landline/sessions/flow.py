@@ -99,7 +99,10 @@ class BareFlow:
             self._session.send_frame(self.core, frame)
 
     def offer(self, before_last: int, frames: Callable[[int], SharedFrames]) -> bool:
-        """Queue whole data frames of this flow if it takes all of them, one after the other; return whether it did.
+        """Queue whole data frames of this flow if it takes all of them; return whether it did.
+
+        It takes them where it would take one after the other, and where nothing waits: the first of them is on its way then, and
+        what would wait elsewhere otherwise is what many flows share.
 
         Args:
             before_last: the bytes of all of them but the last one.
@@ -107,7 +110,7 @@ class BareFlow:
         """
         core = self.core
         if (
-            core.pending_bytes + before_last < PENDING
+            (not core.pending_bytes or core.pending_bytes + before_last < PENDING)
             and self._reset is None
             and not (core.is_ending or core.ours)
             and self._session.has_room_in(core, before_last)

@@ -17,8 +17,8 @@ def is_writable(flow: Flow) -> bool:
 
 
 def takes_more(core: Session, flow: Flow, more: int = 0) -> bool:
-    """Whether little of it waits to be written, also after so many bytes more."""
-    if flow.pending_bytes + more >= _PENDING:
+    """Whether nothing of it waits to be written, or little, also after so many bytes more."""
+    if flow.pending_bytes and flow.pending_bytes + more >= _PENDING:
         core.lacks_room = True
         return False
     return is_writable(flow) and core.has_room_in(flow, more)
