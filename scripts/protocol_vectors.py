@@ -25,20 +25,20 @@ from landline.testing.words import frame_words, words_frame
 FILE: Final = Path(__file__).resolve().parent.parent / "docs" / "protocol-vectors.json"
 
 SESSION, LIFE, TOKEN = bytes(range(16)), bytes(range(16, 32)), bytes(range(32))
-HELLO = f"HELLO life={LIFE!r} window=524288 max_message=1048576 max_flows=64"
+HELLO = f"HELLO life={LIFE!r} window=589824 max_message=1048576 max_flows=64"
 RESUME = f"RESUME session={SESSION!r} token={TOKEN!r} attempt=2 life={LIFE!r} received=0"
 WELCOME = (
-    f"WELCOME session={SESSION!r} token={TOKEN!r} life={LIFE!r} received=0 resumed=False window=524288 max_message=1048576 "
+    f"WELCOME session={SESSION!r} token={TOKEN!r} life={LIFE!r} received=0 resumed=False window=589824 max_message=1048576 "
     "heartbeat=25.0 dead_after=8.0 resume_window=300.0 max_flows=64"
 )
 CONFIRM = f"CONFIRM {TOKEN!r}"
-TOTALS = ("ACK received=0 sent=0", "HANDLED 0 0", "CREDIT 0 524288")
+TOTALS = ("ACK received=0 sent=0", "HANDLED 0 0", "CREDIT 0 589824")
 
 FRAMES: Final = (
     HELLO, RESUME, WELCOME, CONFIRM, "REFUSE code=3 reason='a later attempt was accepted' attempt=7", "PING", "PONG",
-    "ACK received=3 sent=5", "HANDLED 0 2", "CREDIT 0 524288", "ASK 0 4", "WAITING 0 524288", "CLOSE code=0",
+    "ACK received=3 sent=5", "HANDLED 0 2", "CREDIT 0 589824", "ASK 0 4", "WAITING 0 589824", "CLOSE code=0",
     "CLOSE code=1 reason='back soon' retry_in=1.5 redirect='tcp://other:1'", "BYTES 0 b'\\x00\\xff'", "TEXT 0 'Grüße'",
-    "PACKED 0 [1, None, {'a': 2.5}]", "OPEN 1 purpose='prices' window=524288", "TEXT 1 'in another flow'", "END 1", "DONE 1",
+    "PACKED 0 [1, None, {'a': 2.5}]", "OPEN 1 purpose='prices' window=589824", "TEXT 1 'in another flow'", "END 1", "DONE 1",
     "RESET 1 code=0 handled=2 taken=3 reason='enough'",
 )  # fmt: skip
 
@@ -59,7 +59,7 @@ CONVERSATIONS: Final[dict[str, tuple[str, dict[str, Any], list[tuple[Any, ...]]]
     ),
     "credit runs out and comes": (
         "server", {}, [
-            ("arrives", [HELLO.replace("window=524288", "window=100")]), ("welcome", {}), ("arrives", [CONFIRM, *TOTALS[:2], "CREDIT 0 100"]),
+            ("arrives", [HELLO.replace("window=589824", "window=100")]), ("welcome", {}), ("arrives", [CONFIRM, *TOTALS[:2], "CREDIT 0 100"]),
             ("send", "a"), ("send", "b"), ("send", "c"), ("arrives", ["ACK received=2 sent=0", "HANDLED 0 2", "CREDIT 0 230"]),
         ],
     ),
@@ -82,29 +82,29 @@ CONVERSATIONS: Final[dict[str, tuple[str, dict[str, Any], list[tuple[Any, ...]]]
     "a server is resumed": (
         "server", {}, [
             *LET_IN, ("arrives", ["TEXT 0 'first'"]), ("send", "one"), ("send", "two"), ("drop", {}), ("arrives", [RESUME.replace("received=0", "received=1")]),
-            ("welcome", {"resumed": True}), ("arrives", [CONFIRM, "ACK received=1 sent=1", "HANDLED 0 0", "CREDIT 0 524288"]),
+            ("welcome", {"resumed": True}), ("arrives", [CONFIRM, "ACK received=1 sent=1", "HANDLED 0 0", "CREDIT 0 589824"]),
         ],
     ),
     "counts that disagree": ("server", {}, [*LET_IN, ("arrives", ["ACK received=0 sent=7"])]),
     "more handled than was ever sent": ("server", {}, [*LET_IN, ("arrives", ["HANDLED 0 1"])]),
     "a flow is opened, ended and handled by both": (
         "server", {}, [
-            *LET_IN, ("arrives", ["OPEN 1 purpose='prices' window=524288", "TEXT 1 'question'", "END 1"]), ("take", 1, 1), ("handled", 1),
+            *LET_IN, ("arrives", ["OPEN 1 purpose='prices' window=589824", "TEXT 1 'question'", "END 1"]), ("take", 1, 1), ("handled", 1),
             ("send", "answer", 1), ("end", 1), ("arrives", ["ACK received=3 sent=3", "DONE 1"]),
         ],
     ),
     "a flow is abandoned, and the reset answered": (
         "server", {}, [
-            *LET_IN, ("arrives", ["OPEN 1 purpose='prices' window=524288", "TEXT 1 'unread'"]), ("send", "a", 1),
+            *LET_IN, ("arrives", ["OPEN 1 purpose='prices' window=589824", "TEXT 1 'unread'"]), ("send", "a", 1),
             ("arrives", ["RESET 1 code=0 handled=0 taken=1 reason='enough'"]),
         ],
     ),
     "we abandon a flow that nobody here wants": (
-        "server", {}, [*LET_IN, ("arrives", ["OPEN 1 purpose='unheard of' window=524288"]), ("reset", 1), ("arrives", ["RESET 1 code=1 handled=0 taken=0"])],
+        "server", {}, [*LET_IN, ("arrives", ["OPEN 1 purpose='unheard of' window=589824"]), ("reset", 1), ("arrives", ["RESET 1 code=1 handled=0 taken=0"])],
     ),
     "both wait for credit": (
         "server", {"window": 60}, [
-            ("arrives", [HELLO.replace("window=524288", "window=60")]), ("welcome", {}), ("arrives", [CONFIRM, *TOTALS[:2], "CREDIT 0 60"]),
+            ("arrives", [HELLO.replace("window=589824", "window=60")]), ("welcome", {}), ("arrives", [CONFIRM, *TOTALS[:2], "CREDIT 0 60"]),
             ("arrives", ["TEXT 0 'full'"]), ("send", "a"), ("send", "b"), ("after", 5.0), ("arrives", ["WAITING 0 60"]),
         ],
     ),

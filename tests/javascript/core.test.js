@@ -151,8 +151,8 @@ test("nothing is told of a flow before its OPEN is written on this line", () => 
   assert.deepEqual(end.leaves(), ["OPEN 1", "PACKED 1"].map((each) => each.replace("PACKED", "TEXT")));
   end.begin({});
 
-  assert.deepEqual(end.leaves(), ["CONFIRM 0", "ACK 0 0,0", "HANDLED 0 0", "CREDIT 0 524288", "OPEN 1", "TEXT 1"]);
-  assert.deepEqual(end.leaves(), ["HANDLED 1 0", "CREDIT 1 524288", "ASK 1 1"]);
+  assert.deepEqual(end.leaves(), ["CONFIRM 0", "ACK 0 0,0", "HANDLED 0 0", "CREDIT 0 589824", "OPEN 1", "TEXT 1"]);
+  assert.deepEqual(end.leaves(), ["HANDLED 1 0", "CREDIT 1 589824", "ASK 1 1"]);
 });
 
 test("after a drop only what the peer lacks is written again, and counts go on", () => {
@@ -162,7 +162,7 @@ test("after a drop only what the peer lacks is written again, and counts go on",
   end.says(text());
   end.begin({ received: 1 });
 
-  assert.deepEqual(end.leaves(), ["CONFIRM 0", "ACK 0 1,1", "HANDLED 0 0", "CREDIT 0 524288", "TEXT 0", "TEXT 0"]);
+  assert.deepEqual(end.leaves(), ["CONFIRM 0", "ACK 0 1,1", "HANDLED 0 0", "CREDIT 0 589824", "TEXT 0", "TEXT 0"]);
   assert.equal(end.breaks(encodeCounts(Type.ACK, 0, 3, 1)), undefined);
   assert.equal(end.core.sending.frames, 0);
 });
@@ -199,7 +199,7 @@ test("the last counts stand right before our CLOSE, whoever closes", () => {
   end.core.handleTaken(end.core.messages);
   end.connection.close(CloseCode.NORMAL, "", 0);
 
-  assert.deepEqual(end.leaves(), ["TEXT 0", "ACK 0 1,1", "HANDLED 0 1", "CREDIT 0 524353", "CLOSE 0"]);
+  assert.deepEqual(end.leaves(), ["TEXT 0", "ACK 0 1,1", "HANDLED 0 1", "CREDIT 0 589889", "CLOSE 0"]);
 });
 
 test("after our CLOSE nothing counted is written, and news still is", () => {

@@ -449,7 +449,7 @@ def test_a_ping_flood_is_answered_once_a_write() -> None:
         (encode_frame(FrameType.CREDIT, 0, COUNT.pack(5)), CloseCode.PROTOCOL_ERROR),
         (HEADER.pack(1 << 31, FrameType.BYTES, 0), CloseCode.TOO_LARGE),
         (HEADER.pack(5000, FrameType.PING, 0), CloseCode.TOO_LARGE),
-        (encode_frame(FrameType.BYTES, 0, bytes(1 << 18)) * 3, CloseCode.PROTOCOL_ERROR),
+        (encode_frame(FrameType.BYTES, 0, bytes(Limits().window)) * 2, CloseCode.PROTOCOL_ERROR),
         (encode_frame(FrameType.CLOSE, 0, b"\x80"), CloseCode.PROTOCOL_ERROR),
     ],
 )

@@ -46,7 +46,7 @@ def test_each_flow_takes_half_of_what_the_others_leave() -> None:
         flow.window = flow.granted = window_for(others(flow, flows), LIMITS, is_pressed=False)
 
     windows = [flow.window for flow in flows]
-    assert windows[:4] == [512 << 10, 512 << 10, 512 << 10, 256 << 10]
+    assert windows[:4] == [576 << 10, 576 << 10, 448 << 10, 224 << 10]
     assert min(windows) == FIRST_CREDIT
     least = sum(window == FIRST_CREDIT for window in windows) * FIRST_CREDIT
     assert sum(windows) <= LIMITS.credit + least

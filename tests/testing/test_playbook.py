@@ -11,13 +11,13 @@ from landline.protocol.states import Phase, Role
 from landline.testing.playbook import Mismatch, Playbook
 from tests.protocol.lines import SESSION_ID, TOKEN, make_hello, make_session, make_welcome
 
-HELLO = "HELLO life=b'cccccccccccccccc' window=524288 max_message=1048576"
+HELLO = "HELLO life=b'cccccccccccccccc' window=589824 max_message=1048576"
 WELCOME = (
-    f"WELCOME session={SESSION_ID!r} token={TOKEN!r} life=b'llllllllllllllll' received=0 resumed=False window=524288 "
+    f"WELCOME session={SESSION_ID!r} token={TOKEN!r} life=b'llllllllllllllll' received=0 resumed=False window=589824 "
     "max_message=1048576 heartbeat=25.0 dead_after=8.0 resume_window=300.0"
 )
 CONFIRM = f"CONFIRM {TOKEN!r}"
-FIRST = ("ACK received=0 sent=0", "HANDLED 0 0", "CREDIT 0 524288")
+FIRST = ("ACK received=0 sent=0", "HANDLED 0 0", "CREDIT 0 589824")
 
 
 class OurEnd:
@@ -88,7 +88,7 @@ def test_rubbish_is_answered_with_nothing() -> None:
 
 def test_a_mismatch_shows_the_conversation() -> None:
     """What went before, and what was expected beside what came."""
-    book = server().arrives(CONFIRM).leaves("ACK received=0 sent=0", "HANDLED 0 1", "CREDIT 0 524288", "PING")
+    book = server().arrives(CONFIRM).leaves("ACK received=0 sent=0", "HANDLED 0 1", "CREDIT 0 589824", "PING")
     with pytest.raises(Mismatch) as caught:
         book.play()
 

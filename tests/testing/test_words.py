@@ -15,7 +15,7 @@ WORDS = [
     "PONG",
     "ACK received=3 sent=5",
     "HANDLED 0 2",
-    "CREDIT 7 524288",
+    "CREDIT 7 589824",
     "ASK 0 4",
     "WAITING 3 4096",
     "TEXT 0 'Grüße, und \"mehr\"'",

@@ -11,7 +11,7 @@ export const DEFAULTS = Object.freeze({
   /** One message; larger things are streams or files. */
   maxMessage: 1 << 20,
   /** Received and not yet taken by the program; a frame counts 64 bytes more than its payload. */
-  window: 512 << 10,
+  window: 576 << 10,
   /** What the windows of all flows may add up to; each has 4 KiB at the least. */
   credit: 2 << 20,
   /** Flows that the peer may have open at once, besides the messages. */

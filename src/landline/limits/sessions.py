@@ -21,9 +21,9 @@ class Limits:
     # Messages and memory.
     max_message: int = limit(1 << 20, "bytes", "one message; larger things are streams or files")
     window: int = limit(
-        512 << 10,
+        576 << 10,
         "bytes",
-        "received and not yet taken by the program; a frame counts 64 bytes more than its payload, so 8,192 small ones fit",
+        "received and not yet taken by the program; a frame counts 64 bytes more than its payload, so 9,216 small ones fit",
     )
     credit: int = limit(
         2 << 20,
