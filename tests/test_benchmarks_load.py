@@ -10,11 +10,14 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.jobs import loaded
+from benchmarks.jobs import durable, loaded
 from benchmarks.native import compiled
-from benchmarks.peers import bare, carrier, floor, landline, websockets
-from benchmarks.peers.load import Talk, framed, held, rate
+from benchmarks.peers import bare, brokers, carrier, floor, landline, websockets
+from benchmarks.peers.load import Talk, framed, held, publishers, publishes, rate
 from benchmarks.peers.peer import MESSAGE, Peer, Play
+from landline import Limits, Server, Session
+from landline.protocol.publish import decode_record
+from landline.storage import MemoryStorage
 
 pytestmark = pytest.mark.needs("gcc")
 
@@ -57,6 +60,109 @@ async def test_everybody_is_told_what_one_publishes(peer: Peer) -> None:
     async with server.serve() as place, connected(server, place) as talk:
         for messages, count in ((1, 2_000), (64, 100), (64, 1)):
             assert await rate(talk, "fan", lines=5, count=count, messages=messages) > 0
+
+
+@pytest.mark.parametrize("scheme", ["tcp", "ws"])
+async def test_every_line_publishes_from_an_outbox_of_its_own(scheme: str) -> None:
+    """Once to be ready, and so many times in all, more than a line is granted at once; the numbers of each go up by one."""
+    storage = MemoryStorage()
+    server = Server(storage=storage, limits=Limits(window=64 * 1024))
+    server.topic("t.*", history=None, history_bytes=None)
+    async with server.listen("tcp://127.0.0.1:0") as listening:
+        port = int(listening.addresses[0].rpartition(":")[2])
+        talk = publishers(port, "t.load", is_web=scheme == "ws")
+        for _ in range(2):
+            a_second, milliseconds = await publishes(talk, lines=2, count=1_000)
+            assert a_second > 0 and milliseconds > 0
+        outboxes = [
+            decode_record(kept.data, kept.position)[0].last for kept in await storage.scan("landline.outbox.")
+        ]
+        newest = await storage.head()
+
+    assert len(outboxes) == 2 * 2
+    assert sum(outboxes) == 2 * (2 + 1_000)
+    assert newest.offset == 2 * (2 + 1_000)
+
+
+async def test_a_load_fails_when_something_is_not_published() -> None:
+    """Nothing that was refused is counted."""
+    left = 30
+
+    async def vet(session: Session, topic: str, data: object) -> object:
+        nonlocal left
+        left -= 1
+        if left < 0:
+            raise ValueError("no more")
+        return data
+
+    server = Server(storage=MemoryStorage())
+    server.topic("t.*", vet=vet)
+    async with server.listen("tcp://127.0.0.1:0") as listening:
+        talk = publishers(int(listening.addresses[0].rpartition(":")[2]), "t.load")
+        await publishes(talk, lines=3, count=27)
+        with pytest.raises(ValueError, match=r"^load: something was not published$"):
+            await publishes(talk, lines=3, count=1)
+
+
+async def test_the_jobs_about_publishers_in_c_take_both_figures() -> None:
+    """Of one peer that is always there."""
+    play = landline.OVER_TCP.plays["publishes"]
+    async with play.serve() as place:
+        assert await durable.acknowledged_to_load(play.connect, place, 0, 300) > 0
+        assert await durable.slowest_to_load(play.connect, place, 0, 300) > 0
+
+
+async def _appends(count: int, *, hold: int = -1, refuse: int = -1) -> tuple[int, float]:
+    """Be redis, whose names for what is new have any length, to one line that appends; hold one answer back for 0.2 s, or refuse one.
+
+    Return how many were appended, and the load's milliseconds.
+    """
+    said = 0
+    talk = brokers.redis_publishes("1 1")
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal said
+        await reader.readexactly(len(talk.greeting[0][0]))
+        writer.write(b"+PONG\r\n")
+        with contextlib.suppress(asyncio.IncompleteReadError, ConnectionError):
+            while await reader.readexactly(len(talk.say)):
+                name = b"17-%d" % 10**said if said < 20 else b"17-0"
+                if said == hold:
+                    with contextlib.suppress(TimeoutError):
+                        async with asyncio.timeout(0.2):
+                            await reader.read(1)
+                said += 1
+                writer.write(b"-ERR no\r\n" if said == refuse else b"$%d\r\n" % len(name))
+                await writer.drain()
+                writer.write(b"" if said == refuse else b"%b\r\n" % name)
+        writer.close()
+
+    async with await asyncio.start_server(answer, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        _, milliseconds = await publishes(talk._replace(port=port), lines=1, count=count)
+    return said, milliseconds
+
+
+async def test_an_answer_of_any_length_is_counted_in_lines() -> None:
+    """Nothing more is said before its last line has come."""
+    said, _ = await _appends(50)
+
+    assert said == 1 + 50
+
+
+async def test_a_line_of_text_that_refuses_ends_the_load() -> None:
+    """It would wait for the second line else."""
+    with pytest.raises(ValueError, match=r"^load: the server refused what it was told$"):
+        await _appends(50, refuse=20)
+
+
+async def test_one_wait_in_a_hundred_is_the_slowest_and_one_in_more_is_not() -> None:
+    """As the job whose publishers are in Python has it."""
+    _, slowest = await _appends(100, hold=30)
+    _, second = await _appends(101, hold=30)
+
+    assert slowest >= 200
+    assert second < 200
 
 
 async def test_lines_come_and_go(server: Play) -> None:

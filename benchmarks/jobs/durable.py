@@ -13,6 +13,7 @@ from contextlib import AsyncExitStack
 from functools import partial
 from typing import Any
 
+from ..peers.load import publishes
 from ..peers.peer import MESSAGE, Listener, Publisher
 from .job import Connect, Job
 
@@ -55,6 +56,18 @@ async def _publish(publishers: int, connect: Connect, place: str, size: int) -> 
         return waits, time.perf_counter() - started
 
 
+async def acknowledged_to_load(connect: Connect, place: str, server: int, size: int) -> float:
+    """A hundred publishers in C, each with a connection, each with one on its way: how many a second."""
+    async with connect(place) as talk:
+        return (await publishes(talk, lines=100, count=size))[0]
+
+
+async def slowest_to_load(connect: Connect, place: str, server: int, size: int) -> float:
+    """With those: how long the slowest of each hundred acknowledgements takes, in milliseconds."""
+    async with connect(place) as talk:
+        return (await publishes(talk, lines=100, count=size))[1]
+
+
 def told(in_flight: int) -> Callable[[Connect, str, int, int], Awaitable[float]]:
     """One publisher, and as many subscribers as the size says, both ends in Python: thousand deliveries a second."""
     return partial(_told, in_flight)
@@ -88,6 +101,18 @@ JOBS = [
     Job("durable, 10 publishers", "durable", acknowledged(10), "acked/s", True, 10_000, 500),
     Job("durable, 100 publishers", "durable", acknowledged(100), "acked/s", True, 30_000, 3_000),
     Job("durable, 100 publishers, the 99th of 100", "durable", slowest, "ms", False, 30_000, 3_000),
+    Job(
+        "durable, 100 publishers, C client", "publishes", acknowledged_to_load, "acked/s", True, 60_000, 3_000
+    ),
+    Job(
+        "durable, 100 publishers, the 99th of 100, C client",
+        "publishes",
+        slowest_to_load,
+        "ms",
+        False,
+        60_000,
+        3_000,
+    ),
     *(
         Job(
             f"durable topic to 1,000, {count} in flight",

@@ -40,10 +40,12 @@ struct line {
     int fd, is_ready;
     const struct greeting *greeting;
     const struct text *opening; /* the frames that open a session's flow 1, if it has one: two of them */
+    uint64_t outbox;            /* bytes at the end of it that are chance: whoever opens it so publishes */
     int step;                   /* of the greeting */
     uint8_t tail[TAIL];
     size_t tail_size;
-    uint64_t got, want; /* bytes, or messages of a session */
+    uint64_t got, want; /* bytes, lines of text, or messages of a session */
+    double asked;       /* when */
     struct session session;
 };
 
@@ -57,10 +59,10 @@ void session_begin(struct line *line, const struct text *hello);
 /* Say one whole counted frame. */
 void session_say(struct line *line, const struct text *frame);
 /* Say frames that each publish something, the next numbers in them. */
-void session_publish(struct line *line, struct text *frames, uint64_t count);
+void session_publish(struct line *line, const struct text *frames, uint64_t count);
 /* Say how much was received and handled, and grant as much again. */
 void session_tell(struct line *line);
-/* Take what arrived; messages, and publications of a topic, are added to the line's `got`. */
+/* Take what arrived; messages, publications of a topic, and answers to what was published are added to the line's `got`. */
 void session_feed(struct line *line, const uint8_t *data, size_t size);
 
 #endif

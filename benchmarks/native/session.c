@@ -10,6 +10,7 @@
 #include <arpa/inet.h>
 #include <endian.h>
 #include <string.h>
+#include <sys/random.h>
 
 enum { HEADER = 9, MAGIC = 8, TOKEN = 32, FRAME_COST = 64, WINDOW = 256 << 10 };
 enum { WELCOME = 3, CONFIRM = 5, PING = 6, PONG = 7, ACK = 8, HANDLED = 9, CREDIT = 10, ASK = 11, COUNTED = 0x20, LAST_DATA = 0x22 };
@@ -72,7 +73,7 @@ void session_say(struct line *line, const struct text *frame) {
     say(line, frame->data, frame->size);
 }
 
-void session_publish(struct line *line, struct text *frames, uint64_t count) {
+void session_publish(struct line *line, const struct text *frames, uint64_t count) {
     struct session *session = &line->session;
     size_t size = frames->size / count;
     uint64_t answered = htobe64(session->answered);
@@ -130,6 +131,8 @@ static void welcomed(struct line *line, const uint8_t *payload, size_t size) {
         line->is_ready = 1;
         return;
     }
+    if (line->outbox && getrandom(line->opening->data + line->opening->size - line->outbox, line->outbox, 0) != (ssize_t)line->outbox)
+        die("getrandom");
     line->session.sent += 2;
     say(line, line->opening->data, line->opening->size);
 }
@@ -138,11 +141,11 @@ static void welcomed(struct line *line, const uint8_t *payload, size_t size) {
 static void topic_said(struct line *line, const uint8_t *payload, uint32_t length) {
     line->is_ready = 1;
     if (length < 2 || payload[1] > 1)
-        die("a gap, or something that was not published");
-    if (payload[1] == 0 && payload[0] == FOUR)
+        die(line->outbox ? "something was not published" : "a gap");
+    if (payload[0] == FOUR) {
         line->got++;
-    else if (payload[1] == 1 && payload[0] == FOUR)
-        line->session.answered++;
+        line->session.answered += payload[1];
+    }
 }
 
 static void counted(struct line *line, const uint8_t *whole, uint32_t length) {

@@ -113,6 +113,17 @@ def redis_trips(place: str) -> Talk:
     )
 
 
+def _append(data: bytes) -> bytes:
+    return _redis(b"XADD", TOPIC, b"*", b"d", data)
+
+
+def redis_publishes(place: str) -> Talk:
+    """The answer is the new entry's name, of any length: a line with its size, and itself."""
+    return talk_of(
+        place, greeting=((_redis(b"PING"), b"+PONG\r\n"),), say=_append(MESSAGE), answer=2, is_text=True
+    )
+
+
 @asynccontextmanager
 async def connect_durable(place: str) -> AsyncIterator[Publisher]:
     reader, writer = await asyncio.open_connection("127.0.0.1", int(place.split(maxsplit=1)[0]))
@@ -130,7 +141,7 @@ class _RedisPublisher:
         self._writer = writer
 
     async def publish(self, data: bytes) -> None:
-        self._writer.write(_redis(b"XADD", TOPIC, b"*", b"d", data))
+        self._writer.write(_append(data))
         size = await self._reader.readline()  # of the new entry's name, which follows
         if not size.startswith(b"$"):
             raise ValueError(size.decode())
@@ -189,6 +200,7 @@ REDIS = Peer(
         "trips": Play(serve_redis, talking(redis_trips)),
         "fan-out": Play(serve_redis, talking(redis_told)),
         "durable": Play(partial(serve_redis, is_durable=True), connect_durable),
+        "publishes": Play(partial(serve_redis, is_durable=True), talking(redis_publishes)),
     },
     programs=("redis-server",),
 )

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 import landline
 
 from .halls import COUNTS, Hall, Line
-from .load import Talk, session, talking, topic
+from .load import Talk, publishers, session, talking, topic
 from .peer import MESSAGE, Caller, Calls, Copier, Listener, Peer, Play, Pourer, Reader
 from .secure import certified
 
@@ -179,6 +179,10 @@ async def connect_durable(place: str) -> AsyncIterator[Listener]:
         yield _Publishing(session)
 
 
+def talk_of_publishers(place: str) -> Talk:
+    return publishers(urlsplit(place).port or 0, TOPIC)
+
+
 class _Publishing:
     def __init__(self, session: landline.Session) -> None:
         self._session = session
@@ -310,6 +314,7 @@ OVER_TCP = Peer(
         "calls": Play(partial(serve_calls, "tcp"), connect_calls),
         "streams": Play(partial(serve_calls, "tcp"), connect_streams),
         "durable": Play(serve_durable, connect_durable),
+        "publishes": Play(serve_durable, talking(talk_of_publishers)),
         "durable topics": Play(serve_durable, connect_durable),
         "bulk": Play(serve_bulk, connect_bulk),
     },

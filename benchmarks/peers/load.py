@@ -40,7 +40,7 @@ class Talk(NamedTuple):
     say: bytes = b""
     """What is answered; also said once when a line is new, where a server knows only then that it is there."""
     answer: int = 0
-    """Bytes of the answer; of a session, messages."""
+    """Bytes of the answer, or lines; of a session, messages, or answers to what it publishes."""
     orders: dict[int, bytes] = {}  # noqa: RUF012  never changed
     """By how many messages everybody is to be told at once: what has it done."""
     delivery: int = 0
@@ -57,7 +57,12 @@ class Talk(NamedTuple):
     opening: bytes = b""
     """The two frames that open a flow in which a session is told what is published."""
     publisher: bytes = b""
-    """Likewise, of whoever publishes; its orders are what it publishes, and the load writes its outbox and the numbers into them."""
+    """Likewise, of whoever publishes: the first session, or every one where none is told.
+
+    What it says and its orders are what it publishes; the load writes an outbox of its own into this, and the numbers into those.
+    """
+    is_text: bool = False
+    """Whether the answer has a size that nobody knows, so that its lines are counted; one that begins with a minus is a failure."""
 
     def arguments(self) -> list[str]:
         """Return what the program understands, but for orders and counts."""
@@ -68,7 +73,7 @@ class Talk(NamedTuple):
         }  # fmt: skip
         return [
             f"port={self.port}", f"answer={self.answer}", f"session={int(bool(self.hello))}", f"web={int(self.is_web)}",
-            f"outbox={OUTBOX_ID_SIZE if self.publisher else 0}", *steps, *(f"{name}={text.hex()}" for name, text in texts.items()),
+            f"text={int(self.is_text)}", f"outbox={OUTBOX_ID_SIZE if self.publisher else 0}", *steps, *(f"{name}={text.hex()}" for name, text in texts.items()),
         ]  # fmt: skip
 
 
@@ -140,20 +145,27 @@ def session(port: int, *, is_web: bool = False) -> Talk:
 
 def topic(port: int, name: str, *, is_web: bool = False) -> Talk:
     """Sessions of ours that are told what is published to a topic; the first of them publishes."""
+    publishing = publishers(port, name, is_web=is_web)
+    return publishing._replace(
+        say=b"",
+        opening=_opening(SUBSCRIBE_PURPOSE, Subscribe(name, After.NOW)),
+        orders={count: publishing.say * count for count in COUNTS.values()},
+    )
 
-    def opening(purpose: str, said: Subscribe | Opening) -> bytes:
-        opened = encode_payload(FrameType.OPEN, Open(purpose=purpose, window=WINDOW), 1)
-        return opened + encode_frame(FrameType.BYTES, 1, encode(said))
 
+def publishers(port: int, name: str, *, is_web: bool = False) -> Talk:
+    """Sessions of ours that all publish to a topic, each from an outbox of its own."""
     # With numbers that take as many bytes as any will.
     publish = Publish(1 << 62, 1 << 62, name, wrap(FrameType.BYTES, MESSAGE))
-    frame = encode_frame(FrameType.BYTES, 1, encode(publish))
     return session(port, is_web=is_web)._replace(
-        say=b"",
-        opening=opening(SUBSCRIBE_PURPOSE, Subscribe(name, After.NOW)),
-        publisher=opening(PUBLISH_PURPOSE, Opening(bytes(OUTBOX_ID_SIZE))),
-        orders={count: frame * count for count in COUNTS.values()},
+        say=encode_frame(FrameType.BYTES, 1, encode(publish)),
+        publisher=_opening(PUBLISH_PURPOSE, Opening(bytes(OUTBOX_ID_SIZE))),
     )
+
+
+def _opening(purpose: str, said: Subscribe | Opening) -> bytes:
+    opened = encode_payload(FrameType.OPEN, Open(purpose=purpose, window=WINDOW), 1)
+    return opened + encode_frame(FrameType.BYTES, 1, encode(said))
 
 
 # Running it...
@@ -168,6 +180,24 @@ async def rate(talk: Talk, job: str, *, lines: int, count: int, messages: int = 
     more = [f"lines={lines}", f"count={count}"]
     if messages:
         more += [f"order={talk.orders[messages].hex()}", f"delivery={talk.delivery * messages}"]
+    (found,) = await _run(talk, job, more)
+    return found
+
+
+async def publishes(talk: Talk, *, lines: int, count: int) -> tuple[float, float]:
+    """Have every line publish once, and then so many times in all, each again when its last is acknowledged.
+
+    Returns:
+        How many a second, and what 99 of 100 were acknowledged within, in milliseconds.
+
+    Raises:
+        ValueError: it failed; the message says how.
+    """
+    found, slowest = await _run(talk, "publishes", [f"lines={lines}", f"count={count}"])
+    return found, slowest
+
+
+async def _run(talk: Talk, job: str, more: list[str]) -> list[float]:
     load = await asyncio.create_subprocess_exec(
         str(compiled("load")), job, *talk.arguments(), *more,
         stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
@@ -175,7 +205,7 @@ async def rate(talk: Talk, job: str, *, lines: int, count: int, messages: int = 
     said, complaint = await load.communicate()
     if load.returncode:
         raise ValueError(complaint.decode().strip() or f"the load ended with {load.returncode}")
-    return float(said)
+    return [float(figure) for figure in said.split()]
 
 
 @asynccontextmanager

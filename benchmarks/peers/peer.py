@@ -1,7 +1,7 @@
 """What a peer is: which kinds of work it plays, and for each how it serves and how a client of it connects.
 
-The kinds are ``messages`` and ``messages with TLS`` (a ``Line``: see ``halls``), ``trips``, ``crowds`` and ``fan-out`` (a ``Talk`` for the load in
-C: see ``load``), ``calls`` (a ``Caller``), ``streams`` (a ``Reader``), ``bulk`` and ``bulk with TLS`` (a ``Pourer``), ``files`` (a ``Copier``),
+The kinds are ``messages`` and ``messages with TLS`` (a ``Line``: see ``halls``), ``trips``, ``crowds``, ``fan-out`` and ``publishes``, which
+is ``durable`` by it (a ``Talk`` for the load in C: see ``load``), ``calls`` (a ``Caller``), ``streams`` (a ``Reader``), ``bulk`` and ``bulk with TLS`` (a ``Pourer``), ``files`` (a ``Copier``),
 ``durable`` (a ``Publisher``), ``durable topics`` (a ``Listener``). Each peer is set as its own documentation recommends for speed; where that is no default, its module says so.
 """
 
