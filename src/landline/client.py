@@ -105,7 +105,7 @@ class connect:  # noqa: N801 - used like the function it replaces: `async with c
             service = Service(self._methods, allow_all, self._limits)
             held = None if sends is None else stack.pop_all()
             session = Session(bare, end.drop, sending, Publishing(bare, publishes), held, refreshing, service)
-            bare.takers += [session._takes_file, partial(service.takes, bare, session), refuse_flow]
+            bare.takers += (session._takes_file, partial(service.takes, bare, session), refuse_flow)
             if sends is not None:
                 try:
                     await sending.go_on()

@@ -109,10 +109,10 @@ class Programs:
         self._groups = groups
         self._hooks = hooks
         self._refreshes = refreshes
-        self._running: set[asyncio.Task[None]] = set()
+        self._running: dict[asyncio.Task[None], None] = {}  # smaller than a set
         # One of each for all sessions: a bound method is made anew wherever it is looked up, and a context for each callback without one.
         self._takes = self._take
-        self._over = self._running.discard
+        self._over = self._running.pop
         self._context = contextvars.copy_context()
 
     def begin(self, bare: BareSession) -> None:
@@ -120,11 +120,11 @@ class Programs:
         sent = self._sent
         sending = None if sent is None else Sending(bare, partial(sent.outgoing, bare))
         session = Session(bare, sending=sending, middlewares=self._middlewares)
-        bare.takers = [Bound(self._takes, session)]
+        bare.takers = (Bound(self._takes, session),)
         early = None
         if self._hooks.on_open:
             early = EarlyFlows(self._limits.max_flows)
-            bare.takers.insert(0, partial(_keep, early))
+            bare.takers = (partial(_keep, early), *bare.takers)
         self._run(self._serve(bare, session, sending, early), f"landline session {bare.id.hex()[:8]}")
         if sending is not None and sent is not None and sent.has(bare):
             self._run(_go_on(bare, sending), f"landline outbox {bare.id.hex()[:8]}")
@@ -163,7 +163,7 @@ class Programs:
 
     def _run(self, program: Coroutine[Any, Any, None], name: str) -> None:
         task = asyncio.get_running_loop().create_task(program, name=name)
-        self._running.add(task)
+        self._running[task] = None
         task.add_done_callback(self._over, context=self._context)
 
     async def _serve(
@@ -200,7 +200,7 @@ class Programs:
     async def _open(self, bare: BareSession, session: Session, early: EarlyFlows) -> None:
         """Tell the hooks that a session begins. The flows that its client opens wait meanwhile, as its messages do, for what they find out."""
         await self._hooks.opened(session)
-        del bare.takers[0]
+        bare.takers = bare.takers[1:]
         bare.hold_flows()
         for flow in early.take():
             bare.take_flow(flow)

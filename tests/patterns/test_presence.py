@@ -442,7 +442,7 @@ async def test_rubbish_from_the_server_ends_it_and_not_the_session(said: bytes) 
             tasks.append(asyncio.create_task(answer(messages, flow, encode(Begun(0.0)), said)))
             return flow.purpose == PRESENCE_PURPOSE
 
-        session._bare.takers.insert(0, take)
+        session._bare.takers = (take, *session._bare.takers)
         async for message in session:
             _ = await session.send(message)
 

@@ -178,7 +178,7 @@ async def test_another_life_of_the_server_begins_both_directions_again(bare: Bar
     assert [type(flow.why_unwritable()) for flow in (talk, messages)] == [FlowReset] * 2
     assert [getattr(flow.why_unreadable(), "code", "") for flow in (talk, messages)] == [RENEWED] * 2
     assert bare.messages.why_unreadable() is bare.messages.why_unwritable() is None
-    old.wake()  # nobody listens to it any more
+    old.writer.schedule()  # nobody listens to it any more
     assert bare.open_flow("talk").core.number == 1
 
 

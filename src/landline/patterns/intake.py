@@ -249,4 +249,4 @@ def receive_sends(bare: BareSession) -> None:
         serving.run(bare, flow, intakes.serve(bare, flow))
         return True
 
-    bare.takers.append(takes)
+    bare.takers = (*bare.takers, takes)

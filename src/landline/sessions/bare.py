@@ -30,6 +30,7 @@ from ..protocol.events import (
     Suspected,
 )
 from ..protocol.frames import CloseCode, ResetCode
+from ..protocol.outbox import NOBODY
 from ..protocol.states import TRANSITIONS, State
 from .changes import StateChange, StateWatcher
 from .driver import Driver, log
@@ -65,9 +66,9 @@ class BareSession:
     """
 
     __slots__ = (
-        "__weakref__", "_close_code", "_close_reason", "_flows", "_last_driver", "_loop", "_on_room", "_redirect", "_retry_in", "_watchers",
-        "core", "driver", "end_code", "ended", "id", "intake", "is_closing", "is_peer_closed", "keeper", "limits", "messages",
-        "on_flow", "on_renewed", "on_state", "over", "peer", "principal", "room", "source", "state", "state_since", "takers",
+        "__weakref__", "_close_code", "_close_reason", "_flows", "_last_driver", "_loop", "_on_room", "_over", "_redirect", "_retry_in", "_room",
+        "_watchers","core", "driver", "end_code", "ended", "id", "intake", "is_closing", "is_peer_closed", "keeper", "limits", "messages",
+        "on_flow", "on_renewed", "on_state", "peer", "principal", "source", "state", "state_since", "takers",
     )  # fmt: skip
 
     def __init__(
@@ -92,14 +93,14 @@ class BareSession:
         self.state = State.CONNECTING
         self.is_closing = self.is_peer_closed = False
         self.messages = BareFlow(state, state.messages)
-        self.takers: list[Callable[[BareFlow], bool]] = []
+        self.takers: tuple[Callable[[BareFlow], bool], ...] = ()
         self.on_flow: Callable[[BareFlow], None] = _refuse_flow
         self.on_renewed: Sequence[Callable[[], None]] = ()
         self.on_state: Sequence[Callable[[], None]] = ()
         self.intake: Intake | None = None
         self._on_room: dict[BareFlow, Callable[[], None]] | None = None
-        self.room = Signal()
-        self.over = Signal()
+        self._room: Signal | None = None
+        self._over: Signal | None = None
         self._loop = asyncio.get_running_loop()
         self.state_since = self._loop.time()
         self._watchers: Sequence[StateWatcher] = ()
@@ -109,7 +110,7 @@ class BareSession:
         self._retry_in: float | None = None
         self._redirect: str | None = None
         self._last_driver: Driver | None = None
-        state.on_room = self._made_room
+        state.filler = self
 
     # A connection comes and goes...
 
@@ -119,7 +120,7 @@ class BareSession:
         driver.carried = self
         driver.transport.widen(driver)
         self.peer = driver.transport.peer
-        self.core.wake = driver.schedule
+        self.core.writer = driver
         driver.schedule()
         if self.is_closing:
             driver.connection.close(
@@ -131,8 +132,8 @@ class BareSession:
     def renew(self, state: core.Session) -> None:
         """Another life of the server goes on with the session: in both directions it begins again, and what was not handled is in doubt."""
         old, self.core = self.core, state
-        state.on_room = self._made_room
-        old.wake = _nothing
+        state.filler = self
+        old.writer = NOBODY
         old.release()
         flows = self._all_flows
         self.messages, self._flows = BareFlow(state, state.messages), EMPTY_DICT
@@ -140,7 +141,7 @@ class BareSession:
             flow.was_renewed()
         for renewed in self.on_renewed:
             renewed()
-        self._made_room()
+        self.made_room()
 
     def detach(self, reason: str, retry_in: float | None = None) -> None:
         """The line is gone, the session is not; nothing happens where there was none."""
@@ -160,7 +161,7 @@ class BareSession:
             if flow is not None:
                 flow.arrived.wake()
         elif type(event) is RoomMade:
-            self._made_room()
+            self.made_room()
         elif isinstance(event, OutcomesKnown):
             flow = self._flows.get(event.flow) if event.flow else self.messages
             if flow is not None:
@@ -189,11 +190,30 @@ class BareSession:
         if number in self.core.others:  # the peer may have abandoned it in the same breath
             self.take_flow(self._hold(BareFlow(self.core, self.core.others[number])))
 
-    def _made_room(self) -> None:
-        self.room.wake()
+    def made_room(self) -> None:
+        """There may be room again in the outbox."""
+        self._wake_room()
         if self._on_room:
             for fill in tuple(self._on_room.values()):
                 fill()
+
+    @property
+    def room(self) -> Signal:
+        """Woken when there may be room again in the outbox, or never will be."""
+        if self._room is None:  # most sessions have nobody who waits for that
+            self._room = Signal()
+        return self._room
+
+    @property
+    def over(self) -> Signal:
+        """Woken when the session is over."""
+        if self._over is None:
+            self._over = Signal()
+        return self._over
+
+    def _wake_room(self) -> None:
+        if self._room is not None:
+            self._room.wake()
 
     @property
     def on_room(self) -> dict[BareFlow, Callable[[], None]]:
@@ -313,7 +333,7 @@ class BareSession:
         if self.ended is not None:
             return
         self.ended = error
-        self.core.wake = _nothing
+        self.core.writer = NOBODY
         driver, self.driver = self.driver, None
         if driver is not None:
             driver.carried = None
@@ -325,8 +345,9 @@ class BareSession:
         self.core.release()
         for flow in self._all_flows:
             flow.settle()
-        self.room.wake()
-        self.over.wake()
+        self._wake_room()
+        if self._over is not None:
+            self._over.wake()
         self.keeper.ended(self)
 
     def drained(self) -> None:
@@ -428,11 +449,7 @@ class BareSession:
     def _wake_all(self) -> None:
         for flow in self._all_flows:
             flow.arrived.wake()
-        self.room.wake()
-
-
-def _nothing() -> None:
-    """Nobody asked to be told."""
+        self._wake_room()
 
 
 def _refuse_flow(flow: BareFlow) -> None:

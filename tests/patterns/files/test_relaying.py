@@ -53,7 +53,7 @@ class Post:
             held.append(flow)
             return True
 
-        self.receiving.client._bare.takers.insert(0, take)
+        self.receiving.client._bare.takers = (take, *self.receiving.client._bare.takers)
         return held
 
     async def take_one(self, **options: Any) -> landline.ReceivedFile:
@@ -304,7 +304,10 @@ async def test_a_receiver_with_no_flow_left_is_said_so(tmp_path: Path) -> None:
     source = make_file(tmp_path / "a", 5)
     limits = dataclasses.replace(QUICK, max_flows=1)
     async with post(tmp_path / "to", limits=limits) as at:
-        at.receiving.client._bare.takers.insert(0, lambda flow: flow.purpose == "something")
+        at.receiving.client._bare.takers = (
+            lambda flow: flow.purpose == "something",
+            *at.receiving.client._bare.takers,
+        )
         taken = at.receiving.server._bare.open_flow("something")
         sent, passed = await asyncio.gather(
             at.sending.client.send_file(source), at.pass_one(), return_exceptions=True

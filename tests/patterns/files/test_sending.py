@@ -374,7 +374,7 @@ async def test_a_receiver_that_talks_nonsense_is_an_error(
             tasks.append(asyncio.create_task(answer(flow)))
             return True
 
-        server._bare.takers.insert(0, take)
+        server._bare.takers = (take, *server._bare.takers)
         if isinstance(said[0], Done):
             assert (await client.send_file(source)).resumed == 10
         else:

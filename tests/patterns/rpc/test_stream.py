@@ -105,7 +105,7 @@ def take_over(session: landline.Session) -> list[BareFlow]:
         taken.append(flow)
         return True
 
-    session._bare.takers.insert(0, takes)
+    session._bare.takers = (takes, *session._bare.takers)
     return taken
 
 
