@@ -235,16 +235,18 @@ class Messages:
             await self._held.arrived.wait()
         if bare.is_closing:
             raise _over(bare.closing(), is_iterated)
-        core = self._core
-        if self._before:
-            core, flow = self._before[0]
-        if not flow.inbox:
-            self._before = self._before[1:]
-            raise SessionInterrupted(RESTARTED, flow.queued - flow.handled_by_peer)
         try:
-            return core.take(flow)
+            return self._take_earlier() if self._before else self._core.take(flow)
         except ProtocolError as error:
             raise self.unreadable(error) from error
+
+    def _take_earlier(self) -> Any:
+        """Return what arrived before the session was renewed, and say when that was all of it."""
+        core, flow = self._before[0]
+        if flow.inbox:
+            return core.take(flow)
+        self._before = self._before[1:]
+        raise SessionInterrupted(RESTARTED, flow.queued - flow.handled_by_peer)
 
     def unreadable(self, error: ProtocolError) -> Exception:
         """End the session, since what came next cannot be read; return what to raise."""

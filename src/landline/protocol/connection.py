@@ -58,7 +58,7 @@ class Connection(Greeting):
         self._accepting = _ACCEPTING[role, self.phase]
         self.has_more_to_send = False
         self.is_quiet = False
-        self.frame_began_at = now
+        self.frame_began_at = 0.0
         self.frame_deadline: float | None = None
         self._progress = Progress(limits.write_timeout)
 
@@ -126,8 +126,8 @@ class Connection(Greeting):
 
     def _receive_frames(self, data: bytes | memoryview, now: float) -> None:
         if self.session is None and self.role is Role.SERVER:
-            self._preauth_left -= len(data)
-            if self._preauth_left < 0:
+            self._preauth_bytes += len(data)
+            if self._preauth_bytes > self._limits.preauth_bytes:
                 raise ProtocolError("too many bytes before being let in", "too-large", limit="preauth_bytes")
         kind, phase, decoder, session, is_quiet = -1, self.phase, self._decoder, self.session, True
         if phase is not self._accepting[0]:

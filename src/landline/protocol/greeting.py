@@ -51,7 +51,7 @@ class Greeting:
 
     __slots__ = (
         "_closing", "_control", "_deadline", "_decoder", "_end_event", "_head", "_heartbeat", "_is_magic_seen",
-        "_jitter", "_limits", "_peer_closed", "_preauth_left", "_resumed", "happened", "phase", "role", "session",
+        "_jitter", "_limits", "_peer_closed", "_preauth_bytes", "_resumed", "happened", "phase", "role", "session",
     )  # fmt: skip
 
     def __init__(self, role: Role, limits: Limits, now: float, *, jitter: float = 0.0) -> None:
@@ -63,7 +63,7 @@ class Greeting:
         self._decoder = FrameDecoder(limits.max_message)
         self._head = b""
         self._is_magic_seen = False
-        self._preauth_left = limits.preauth_bytes
+        self._preauth_bytes = 0
         self._resumed: bytes | None = None
         self._control: list[bytes] = EMPTY_LIST
         self._closing: bytes | None = None
@@ -127,6 +127,7 @@ class Greeting:
     def _begin(self, session: Session, welcome: Welcome, now: float) -> None:
         self.session = session
         interval = max(welcome.heartbeat, MIN_BEAT) * (1 - 0.2 * self._jitter)
+        self._jitter = 0.0  # it is in the interval now
         self._heartbeat = Heartbeat(interval, max(welcome.dead_after, MIN_BEAT), now)
 
     # Bytes of it come in...
