@@ -26,7 +26,6 @@ from .patterns.serving import refuse_flow
 from .protocol.frames import CloseCode
 from .session import Session
 from .sessions.bare import BareSession
-from .sessions.bound import Bound
 from .sessions.caller import Caller
 from .sessions.flow import BareFlow, EarlyFlows
 from .transports import Transport
@@ -111,7 +110,7 @@ class Programs:
         self._refreshes = refreshes
         self._running: dict[asyncio.Task[None], None] = {}  # smaller than a set
         # One of each for all sessions: a bound method is made anew wherever it is looked up, and a context for each callback without one.
-        self._takes = self._take
+        self._takers = (self._take,)
         self._over = self._running.pop
         self._context = contextvars.copy_context()
 
@@ -120,7 +119,7 @@ class Programs:
         sent = self._sent
         sending = None if sent is None else Sending(bare, partial(sent.outgoing, bare))
         session = Session(bare, sending=sending, middlewares=self._middlewares)
-        bare.takers = (Bound(self._takes, session),)
+        bare.front, bare.takers = session, self._takers
         early = None
         if self._hooks.on_open:
             early = EarlyFlows(self._limits.max_flows)
@@ -130,9 +129,9 @@ class Programs:
             self._run(_go_on(bare, sending), f"landline outbox {bare.id.hex()[:8]}")
         bare.hold_flows()
 
-    def _take(self, session: Session, flow: BareFlow) -> bool:
+    def _take(self, bare: BareSession, flow: BareFlow) -> bool:
         """Have a flow that the client opened taken by the pattern that it is of."""
-        bare = session._bare
+        session: Session = bare.front
         return (
             session._takes_file(flow)
             or (self._hub is not None and self._hub.takes(bare, session, flow))
@@ -219,7 +218,7 @@ class Programs:
             await caller.close()
 
 
-def _keep(early: EarlyFlows, flow: BareFlow) -> bool:
+def _keep(early: EarlyFlows, _: BareSession, flow: BareFlow) -> bool:
     early.keep(flow)
     return True
 

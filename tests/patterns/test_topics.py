@@ -70,7 +70,7 @@ class Forged:
         self.flows: asyncio.Queue[BareFlow] = asyncio.Queue()
         bare.takers = (self._takes, *bare.takers)
 
-    def _takes(self, flow: BareFlow) -> bool:
+    def _takes(self, _: BareSession, flow: BareFlow) -> bool:
         self.flows.put_nowait(flow)
         return True
 

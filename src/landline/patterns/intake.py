@@ -243,7 +243,7 @@ def receive_sends(bare: BareSession) -> None:
 
     intakes = Intakes(find)
 
-    def takes(flow: BareFlow) -> bool:
+    def takes(bare: BareSession, flow: BareFlow) -> bool:
         if flow.purpose != SEND_PURPOSE:
             return False
         serving.run(bare, flow, intakes.serve(bare, flow))

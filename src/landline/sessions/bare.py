@@ -7,9 +7,8 @@ out first, unless this end closed.
 from __future__ import annotations
 
 import asyncio
-import logging
-from collections.abc import AsyncGenerator, Callable, Sequence
-from typing import Final
+from collections.abc import Callable, Sequence
+from typing import Any, Final
 
 from ..errors import SessionClosed, SessionEnded, SessionLost
 from ..limits import SESSION, Limits
@@ -30,16 +29,16 @@ from ..protocol.events import (
     Suspected,
 )
 from ..protocol.frames import CloseCode, ResetCode
+from ..protocol.greeting import Back
 from ..protocol.outbox import NOBODY
-from ..protocol.states import TRANSITIONS, State
-from .changes import StateChange, StateWatcher
+from ..protocol.states import State
+from .changes import Changing, StateChange
 from .driver import Driver, log
 from .flow import BareFlow, EarlyFlows
 from .intake import Intake
 from .keeper import ALONE, Keeper
 from .signal import Signal
 
-_CHANGES_KEPT = SESSION.changes
 FAREWELL = SESSION.farewell
 
 STALLED: Final = (
@@ -47,28 +46,32 @@ STALLED: Final = (
 )
 
 
-class BareSession:
+Taker = Callable[["BareSession", BareFlow], bool]
+"""Takes a flow that the peer of a session opened, if it is one of its own; returns whether it did."""
+
+
+class BareSession(Changing):
     """One end of a session on the loop.
 
     Attributes:
         core: the protocol's state of it.
         driver: the connection that carries it now, if any.
-        ended: the error that ended it, once it has.
         keeper, principal: who is told of what it does not deal with itself; who its client is.
         source: whom it counts for in limits per source; empty for who is not counted.
         messages: the flow of its messages.
         on_flow: called with each flow that the peer opens; the default takes none. A server's program that sets it before it first awaits anything
             misses none, see ``hold_flows``.
-        takers: each takes a flow that the peer opens if it is one of its own, and says whether it did; asked in turn, before ``on_flow``.
-        state_since: when it came into its state.
-        on_renewed, on_state: called when it begins again with another life of the server; when it came into another state.
+        takers: each takes a flow that the peer opens if it is one of its own, and says whether it did; asked in turn, before ``on_flow``. They are
+            told whose it is, so that all sessions of a server have the same ones.
+        front: the session that programs hold, if there is one; for takers.
+        on_renewed: called when it begins again with another life of the server.
         intake: gives whoever receives more than the messages, once there is something.
     """
 
     __slots__ = (
-        "__weakref__", "_close_code", "_close_reason", "_flows", "_last_driver", "_loop", "_on_room", "_over", "_redirect", "_retry_in", "_room",
-        "_watchers","core", "driver", "end_code", "ended", "id", "intake", "is_closing", "is_peer_closed", "keeper", "limits", "messages",
-        "on_flow", "on_renewed", "on_state", "peer", "principal", "source", "state", "state_since", "takers",
+        "__weakref__", "_back", "_close_code", "_close_reason", "_flows", "_last_driver", "_on_room", "_over", "_room", "core", "driver",
+        "end_code", "front", "intake", "is_closing", "is_peer_closed", "keeper", "limits", "messages", "on_flow", "on_renewed", "peer",
+        "principal", "source", "takers",
     )  # fmt: skip
 
     def __init__(
@@ -81,34 +84,28 @@ class BareSession:
         keeper: Keeper[BareSession] = ALONE,
         source: str = "",
     ) -> None:
+        super().__init__(session_id)
         self.core = state
-        self.id = session_id
         self.keeper = keeper
         self.principal, self.source = principal, source
         self.limits = limits
         self.peer = ""
         self.driver: Driver | None = None
-        self.ended: SessionEnded | None = None
         self.end_code = CloseCode.NORMAL
-        self.state = State.CONNECTING
         self.is_closing = self.is_peer_closed = False
         self.messages = BareFlow(state, state.messages)
-        self.takers: tuple[Callable[[BareFlow], bool], ...] = ()
+        self.takers: tuple[Taker, ...] = ()
+        self.front: Any = None
         self.on_flow: Callable[[BareFlow], None] = _refuse_flow
         self.on_renewed: Sequence[Callable[[], None]] = ()
-        self.on_state: Sequence[Callable[[], None]] = ()
         self.intake: Intake | None = None
         self._on_room: dict[BareFlow, Callable[[], None]] | None = None
         self._room: Signal | None = None
         self._over: Signal | None = None
-        self._loop = asyncio.get_running_loop()
-        self.state_since = self._loop.time()
-        self._watchers: Sequence[StateWatcher] = ()
         self._flows: dict[int, BareFlow] = EMPTY_DICT
         self._close_reason = ""
         self._close_code = CloseCode.NORMAL
-        self._retry_in: float | None = None
-        self._redirect: str | None = None
+        self._back: Back = (None, None)
         self._last_driver: Driver | None = None
         state.filler = self
 
@@ -123,9 +120,7 @@ class BareSession:
         self.core.writer = driver
         driver.schedule()
         if self.is_closing:
-            driver.connection.close(
-                self._close_code, self._close_reason, self._loop.time(), self._retry_in, self._redirect
-            )
+            driver.connection.close(self._close_code, self._close_reason, self._loop.time(), *self._back)
         elif not self.is_peer_closed:
             self.set_state(State.CONNECTED)
 
@@ -271,7 +266,7 @@ class BareSession:
         if not self.is_closing:
             self.is_closing = True
             self._close_reason, self._close_code = reason, code
-            self._retry_in, self._redirect = retry_in, redirect
+            self._back = retry_in, redirect
             self.set_state(State.CLOSING, reason)
             self._wake_all()
             if self.driver is not None:
@@ -325,7 +320,7 @@ class BareSession:
             self.core.end(peer_received, peer_handled)
             self.end_code = code
             if self.driver is not None:
-                self.driver.connection.break_off(code, reason, self._retry_in, self._redirect)
+                self.driver.connection.break_off(code, reason, *self._back)
             self.end(self.loss(reason))
 
     def end(self, error: SessionEnded) -> None:
@@ -355,46 +350,6 @@ class BareSession:
         if self.is_peer_closed and self.core.is_everything_handled:
             self.end(SessionClosed(self._close_reason))
 
-    # Watching the state...
-
-    def set_state(self, state: State, reason: str = "", retry_in: float | None = None) -> None:
-        """Go to another state, or tell news of the same one (the next dial)."""
-        if state is self.state and retry_in is None:
-            return
-        if state is not self.state and state not in TRANSITIONS[self.state]:
-            raise AssertionError(f"a session cannot go from {self.state} to {state}")
-        now = self._loop.time()
-        if self._watchers:
-            self._tell(StateChange(state, self.state, reason, retry_in, now - self.state_since))
-        if state is not self.state:
-            if log.isEnabledFor(logging.DEBUG):  # its words cost more than the rest
-                why = reason and f" ({reason})"
-                log.debug("session %s: %s after %s%s", self.id.hex()[:8], state.value, self.state.value, why)
-            self.state, self.state_since = state, now
-            for told in self.on_state:
-                told()
-        elif retry_in is not None:
-            log.debug("session %s: dials again in %.1f s", self.id.hex()[:8], retry_in)
-
-    def _tell(self, change: StateChange) -> None:
-        for watcher in self._watchers:
-            watcher.changes.append(change)
-            watcher.signal.wake()
-
-    async def states(self) -> AsyncGenerator[StateChange, None]:
-        """Yield every change from now on; ends with the session."""
-        watcher = StateWatcher()
-        self._watchers = (*self._watchers, watcher)
-        try:
-            while True:
-                while watcher.changes:
-                    yield watcher.changes.popleft()
-                if self.ended is not None:
-                    return
-                await watcher.signal.wait()
-        finally:
-            self._watchers = tuple(each for each in self._watchers if each is not watcher)
-
     # Flows besides the messages...
 
     def open_flow(self, purpose: str) -> BareFlow:
@@ -414,7 +369,7 @@ class BareSession:
         """Have a flow that the peer opened taken; nothing happens where it is over by now."""
         if self.ended is not None or flow.core.number not in self.core.others:
             return
-        if not any(takes(flow) for takes in self.takers):
+        if not any(takes(self, flow) for takes in self.takers):
             self.on_flow(flow)
 
     def hold_flows(self) -> None:

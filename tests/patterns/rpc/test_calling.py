@@ -15,6 +15,7 @@ import pytest
 import landline
 from landline.limits import LONGEST
 from landline.protocol.frames import FrameType, ResetCode
+from landline.sessions.bare import BareSession
 from landline.sessions.flow import BareFlow
 from tests.disk import Disk
 
@@ -382,7 +383,7 @@ class Forged:
         self.flow: BareFlow | None = None
         self.bare.takers = (self._takes, *self.bare.takers)
 
-    def _takes(self, flow: BareFlow) -> bool:
+    def _takes(self, _: BareSession, flow: BareFlow) -> bool:
         self.flow = flow
         return True
 
