@@ -10,8 +10,8 @@ import pytest
 import landline
 from landline.errors import FlowEnded, FlowReset, Full, SessionClosed
 from landline.patterns.messages import Messages
+from landline.protocol.empty import NOBODY
 from landline.protocol.frames import HEADER, FrameType, ResetCode, SharedFrames, each_of, encode_frame
-from landline.protocol.outbox import NOBODY
 from landline.sessions.bare import BareSession
 from landline.sessions.flow import PENDING, BareFlow, EarlyFlows
 

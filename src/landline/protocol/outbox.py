@@ -11,7 +11,7 @@ from typing import Final, Protocol
 from ..errors import ProtocolError
 from ..limits import Limits
 from .credit import Pressure
-from .empty import EMPTY_DICT, EMPTY_LIST
+from .empty import EMPTY_DICT, EMPTY_LIST, NOBODY
 from .flow import Flow
 from .flows import MESSAGES, Flows
 from .frames import (
@@ -45,18 +45,6 @@ class Filler(Protocol):
 
     def made_room(self) -> None:
         """There may be some again."""
-
-
-class _Nobody:
-    def schedule(self) -> None:
-        pass
-
-    def made_room(self) -> None:
-        pass
-
-
-NOBODY: Final = _Nobody()
-"""Neither writes nor waits."""
 
 
 class Outbox:

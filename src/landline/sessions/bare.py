@@ -13,7 +13,7 @@ from typing import Any, Final
 from ..errors import SessionClosed, SessionEnded, SessionLost
 from ..limits import SESSION, Limits
 from ..protocol import session as core
-from ..protocol.empty import EMPTY_DICT
+from ..protocol.empty import EMPTY_DICT, NOBODY
 from ..protocol.events import (
     ConnectionEnded,
     Event,
@@ -30,7 +30,6 @@ from ..protocol.events import (
 )
 from ..protocol.frames import CloseCode, ResetCode
 from ..protocol.greeting import Back
-from ..protocol.outbox import NOBODY
 from ..protocol.states import State
 from .changes import Changing, StateChange
 from .driver import Driver, log

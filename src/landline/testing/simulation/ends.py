@@ -11,6 +11,7 @@ from typing import Any, Protocol, TypeVar
 from ...errors import Full
 from ...limits import Limits
 from ...protocol.codec import encode_data
+from ...protocol.empty import NOBODY
 from ...protocol.events import (
     ConnectionEnded,
     Event,
@@ -23,7 +24,6 @@ from ...protocol.events import (
 )
 from ...protocol.flow import Flow
 from ...protocol.frames import CloseCode
-from ...protocol.outbox import NOBODY
 from ...protocol.session import Session
 from ...protocol.states import State
 from .line import Node, Port
