@@ -46,7 +46,6 @@ TESTED_ELSEWHERE: dict[str, str] = {
     "listening.py": "half of the server; test_server.py and test_server_doors.py ask all that it says",
     "web/site.py": "plain facts; test_server_doors.py and test_asgi.py see each looked at",
     "programs.py": "half of the server; test_server.py sees each run and end",
-    "sessions/changes.py": "plain facts; sessions/test_bare.py sees each told",
     "sessions/intake.py": "a form; patterns/test_intake.py tests what has it",
     "patterns/rpc/method_call.py": "plain facts; patterns/rpc/test_service.py and test_streaming.py see each used",
     "patterns/rpc/failure.py": "patterns/rpc/test_answering.py and test_streaming.py see each told, test_calling.py raised",

@@ -28,6 +28,7 @@ from .protocol.redial import Pause
 from .session import Session
 from .sessions.bare import BareSession
 from .sessions.caller import Caller
+from .sessions.flow import BareFlow
 from .sessions.reconnect import ClientEnd
 from .storage import SQLiteStorage, Storage
 from .transports import ClientTLS, open_transport, parse_address
@@ -105,7 +106,7 @@ class connect:  # noqa: N801 - used like the function it replaces: `async with c
             service = Service(self._methods, allow_all, self._limits)
             held = None if sends is None else stack.pop_all()
             session = Session(bare, end.drop, sending, Publishing(bare, publishes), held, refreshing, service)
-            bare.takers += [session._takes_file, partial(service.takes, bare, session), refuse_flow]
+            bare.takers += (partial(_take, session, service),)
             if sends is not None:
                 try:
                     await sending.go_on()
@@ -168,6 +169,11 @@ async def dial(
             return Caller(await open_transport(where, tls))
     except TimeoutError:
         raise ConnectTimeout(address, f"no answer within {timeout:g} s") from None
+
+
+def _take(session: Session, service: Service, bare: BareSession, flow: BareFlow) -> bool:
+    """Have a flow that the server opened taken by the pattern that it is of."""
+    return session._takes_file(flow) or service.takes(bare, session, flow) or refuse_flow(flow)
 
 
 def _refresh(bare: BareSession, end: ClientEnd, credentials: Any) -> Refreshing:

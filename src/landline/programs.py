@@ -26,7 +26,6 @@ from .patterns.serving import refuse_flow
 from .protocol.frames import CloseCode
 from .session import Session
 from .sessions.bare import BareSession
-from .sessions.bound import Bound
 from .sessions.caller import Caller
 from .sessions.flow import BareFlow, EarlyFlows
 from .transports import Transport
@@ -109,10 +108,10 @@ class Programs:
         self._groups = groups
         self._hooks = hooks
         self._refreshes = refreshes
-        self._running: set[asyncio.Task[None]] = set()
+        self._running: dict[asyncio.Task[None], None] = {}  # smaller than a set
         # One of each for all sessions: a bound method is made anew wherever it is looked up, and a context for each callback without one.
-        self._takes = self._take
-        self._over = self._running.discard
+        self._takers = (self._take,)
+        self._over = self._running.pop
         self._context = contextvars.copy_context()
 
     def begin(self, bare: BareSession) -> None:
@@ -120,19 +119,19 @@ class Programs:
         sent = self._sent
         sending = None if sent is None else Sending(bare, partial(sent.outgoing, bare))
         session = Session(bare, sending=sending, middlewares=self._middlewares)
-        bare.takers = [Bound(self._takes, session)]
+        bare.front, bare.takers = session, self._takers
         early = None
         if self._hooks.on_open:
             early = EarlyFlows(self._limits.max_flows)
-            bare.takers.insert(0, partial(_keep, early))
-        self._run(self._serve(bare, session, sending, early), f"landline session {bare.id.hex()[:8]}")
+            bare.takers = (partial(_keep, early), *bare.takers)
+        self._run(self._serve(session, early), f"landline session {bare.id.hex()[:8]}")
         if sending is not None and sent is not None and sent.has(bare):
             self._run(_go_on(bare, sending), f"landline outbox {bare.id.hex()[:8]}")
         bare.hold_flows()
 
-    def _take(self, session: Session, flow: BareFlow) -> bool:
+    def _take(self, bare: BareSession, flow: BareFlow) -> bool:
         """Have a flow that the client opened taken by the pattern that it is of."""
-        bare = session._bare
+        session: Session = bare.front
         return (
             session._takes_file(flow)
             or (self._hub is not None and self._hub.takes(bare, session, flow))
@@ -163,15 +162,13 @@ class Programs:
 
     def _run(self, program: Coroutine[Any, Any, None], name: str) -> None:
         task = asyncio.get_running_loop().create_task(program, name=name)
-        self._running.add(task)
+        self._running[task] = None
         task.add_done_callback(self._over, context=self._context)
 
-    async def _serve(
-        self, bare: BareSession, session: Session, sending: Sending | None, early: EarlyFlows | None
-    ) -> None:
+    async def _serve(self, session: Session, early: EarlyFlows | None) -> None:
         try:
             if early is not None:
-                await self._open(bare, session, early)
+                await self._open(session, early)
             if self._program is not None:
                 await self._program(session)
             elif self._hub is not None or self._groups.has_any or self._service.has_methods:
@@ -182,25 +179,27 @@ class Programs:
         except BaseException as error:
             if is_cancelled(error):
                 raise
-            if not _is_only_the_end(bare, error):
-                bare.keeper.failed("the program of a session failed", error)
-                if bare.intake is not None:
-                    bare.intake.fail(bare, "the server's program failed over it")
-                bare.lose(CloseCode.FAILED, "the server's program failed")
+            _failed(session._bare, error)
         finally:
-            if bare.intake is not None:
-                bare.intake.release(bare)
-            try:
-                # Its last words may still have to wait for a line.
-                await settle(bare, sending, None, self._limits.resume_window)
-                await bare.close(timeout=self._limits.resume_window)
-            finally:
-                await self._hooks.closed(session, bare.ended or bare.closing())
+            await self._close(session)
 
-    async def _open(self, bare: BareSession, session: Session, early: EarlyFlows) -> None:
+    async def _close(self, session: Session) -> None:
+        """Close a session whose program is over."""
+        bare = session._bare
+        if bare.intake is not None:
+            bare.intake.release(bare)
+        try:
+            # Its last words may still have to wait for a line.
+            await settle(bare, session._sending, None, self._limits.resume_window)
+            await bare.close(timeout=self._limits.resume_window)
+        finally:
+            await self._hooks.closed(session, bare.ended or bare.closing())
+
+    async def _open(self, session: Session, early: EarlyFlows) -> None:
         """Tell the hooks that a session begins. The flows that its client opens wait meanwhile, as its messages do, for what they find out."""
         await self._hooks.opened(session)
-        del bare.takers[0]
+        bare = session._bare
+        bare.takers = bare.takers[1:]
         bare.hold_flows()
         for flow in early.take():
             bare.take_flow(flow)
@@ -219,7 +218,7 @@ class Programs:
             await caller.close()
 
 
-def _keep(early: EarlyFlows, flow: BareFlow) -> bool:
+def _keep(early: EarlyFlows, _: BareSession, flow: BareFlow) -> bool:
     early.keep(flow)
     return True
 
@@ -232,6 +231,15 @@ async def _go_on(bare: BareSession, sending: Sending) -> None:
         pass
     except StorageError as error:
         log.warning("what session %s was sent durably cannot be read: %s", bare.id.hex()[:8], error)
+
+
+def _failed(bare: BareSession, error: BaseException) -> None:
+    """The program of a session failed; where that is no more than that its session is over, nobody need know."""
+    if not _is_only_the_end(bare, error):
+        bare.keeper.failed("the program of a session failed", error)
+        if bare.intake is not None:
+            bare.intake.fail(bare, "the server's program failed over it")
+        bare.lose(CloseCode.FAILED, "the server's program failed")
 
 
 def _is_only_the_end(bare: BareSession, error: BaseException) -> bool:

@@ -28,6 +28,7 @@ from landline.protocol.presence import (
     encode,
     encode_state,
 )
+from landline.sessions.bare import BareSession
 from landline.sessions.flow import BareFlow
 from tests.disk import Disk
 
@@ -437,12 +438,12 @@ async def test_rubbish_from_the_server_ends_it_and_not_the_session(said: bytes) 
     """It is told as what it is."""
 
     async def program(session: landline.Session) -> None:
-        def take(flow: BareFlow) -> bool:
+        def take(_: BareSession, flow: BareFlow) -> bool:
             messages = Messages(session._bare, flow)
             tasks.append(asyncio.create_task(answer(messages, flow, encode(Begun(0.0)), said)))
             return flow.purpose == PRESENCE_PURPOSE
 
-        session._bare.takers.insert(0, take)
+        session._bare.takers = (take, *session._bare.takers)
         async for message in session:
             _ = await session.send(message)
 

@@ -68,9 +68,9 @@ class Forged:
     def __init__(self, bare: BareSession) -> None:
         self.bare = bare
         self.flows: asyncio.Queue[BareFlow] = asyncio.Queue()
-        bare.takers.insert(0, self._takes)
+        bare.takers = (self._takes, *bare.takers)
 
-    def _takes(self, flow: BareFlow) -> bool:
+    def _takes(self, _: BareSession, flow: BareFlow) -> bool:
         self.flows.put_nowait(flow)
         return True
 

@@ -38,6 +38,18 @@ SESSION_ID = b"s" * ID_SIZE
 TOKEN = b"t" * TOKEN_SIZE
 
 
+class Ear:
+    """Counts how often it is told that there is something to write, or room."""
+
+    def __init__(self) -> None:
+        self.told = 0
+
+    def schedule(self) -> None:
+        self.told += 1
+
+    made_room = schedule
+
+
 def make_hello(**changes: Any) -> Hello:
     return replace(Hello(life=LIFE, window=1 << 18, max_message=1 << 20), **changes)
 

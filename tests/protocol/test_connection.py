@@ -593,7 +593,7 @@ def _refused_by(prepare: Callable[[Pair], None]) -> Callable[[], Connection]:
         pair.settle()
         connection = pair.line.client
         assert pair.guest.end is not None
-        connection.happened.append(pair.guest.end)  # the guest has read it already
+        connection.happened = [pair.guest.end]  # the guest has read it already
         return connection
 
     return run

@@ -11,7 +11,7 @@ from landline.protocol.flow import Flow
 from landline.protocol.frames import COUNT, FIRST_CREDIT, FrameType, ResetCode
 from landline.protocol.session import Session
 from landline.protocol.states import Role
-from tests.protocol.lines import frames_of, hear, make_session, open_pair, say
+from tests.protocol.lines import Ear, frames_of, hear, make_session, open_pair, say
 
 LIMITS = Limits()
 
@@ -135,8 +135,7 @@ def test_senders_wait_under_pressure_and_go_on_after_it() -> None:
     """Each session may still hold a little, so that none waits for another's peer for ever."""
     pressure = Pressure(100_000)
     greedy, modest = (make_session(pressure=pressure) for _ in range(2))
-    woken: list[str] = []
-    modest.on_room = lambda: woken.append("modest")
+    ear = modest.filler = Ear()
     greedy.attach(0)
     assert not full(greedy)
     assert pressure.used >= 100_000
@@ -147,7 +146,7 @@ def test_senders_wait_under_pressure_and_go_on_after_it() -> None:
     greedy.data_to_send(0.0, 1 << 20)
     greedy.receive_ack(greedy.sent, 0)
 
-    assert woken == ["modest"]
+    assert ear.told == 1
     assert modest.has_room_in(modest.messages)
 
 

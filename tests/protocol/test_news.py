@@ -12,9 +12,7 @@ from tests.protocol.test_flows import about, reset
 
 
 def news_of(session: Session) -> list[Event]:
-    events: list[Event] = []
-    take_news(session, events)
-    return events
+    return take_news(session, [])
 
 
 def test_news_is_told_once() -> None:

@@ -209,15 +209,12 @@ def test_room_is_told_of_to_those_who_were_told_that_there_is_none() -> None:
     """Once; else each write and each ack would be told, mostly to nobody."""
     session = make_session(Limits(outbox_messages=1), peer_window=ALL)
     session.attach(0)
-    told: list[Event] = []
 
     def exchange(number: int) -> list[Event]:
         put(session, session.messages, "a")
         session.data_to_send(0.0, ALL)
         session.receive_ack(number, 0)
-        told.clear()
-        take_news(session, told)
-        return told
+        return take_news(session, [])
 
     assert session.has_room_in(session.messages)
     assert exchange(1) == []
@@ -225,8 +222,7 @@ def test_room_is_told_of_to_those_who_were_told_that_there_is_none() -> None:
     assert not session.has_room_in(session.messages)
     session.data_to_send(0.0, ALL)
     session.receive_ack(2, 0)
-    take_news(session, told)
-    assert told == [RoomMade()]
+    assert take_news(session, []) == [RoomMade()]
     assert exchange(3) == []
 
 
@@ -239,22 +235,18 @@ def test_a_write_that_wrote_nothing_made_no_room() -> None:
     put(session, flow, "x" * 100)
     session.data_to_send(0.0, ALL)
     session.receive_ack(session.sent, 0)
-    told: list[Event] = []
-    take_news(session, told)
-    told.clear()
+    take_news(session, [])
     assert not session.has_room_in(flow)
 
     for _ in range(3):
         assert session.data_to_send(0.0, ALL) == []
-        take_news(session, told)
-    assert told == []
+        assert take_news(session, []) == []
     assert session.stall.is_waiting
     assert session._replay is EMPTY_LIST
 
     flow.was_granted(ALL)
     assert session.data_to_send(0.0, ALL)
-    take_news(session, told)
-    assert told == [RoomMade()]
+    assert take_news(session, []) == [RoomMade()]
 
 
 def test_what_was_written_of_all_flows_is_bounded_in_bytes() -> None:

@@ -13,7 +13,7 @@ from landline.protocol.codec import BYTES, TEXT
 from landline.protocol.flows import MESSAGES
 from landline.protocol.frames import COUNT, COUNTS, FRAME_COST, HEADER, FrameType
 from landline.protocol.session import Session
-from tests.protocol.lines import frames_of, hear, make_session, say
+from tests.protocol.lines import Ear, frames_of, hear, make_session, say
 
 ALL = 1 << 30
 
@@ -225,12 +225,11 @@ def test_a_late_question_is_answered_at_once() -> None:
     session.receive(TEXT, 0, (b"a",))
     hear(session)
     assert written(session) == []
-    woken: list[int] = []
-    session.wake = lambda: woken.append(1)
+    ear = session.writer = Ear()
 
     session.receive_ask(MESSAGES, 1)
 
-    assert woken == [1]
+    assert ear.told == 1
     assert ("handled", 1) in written(session)
 
 
@@ -346,12 +345,11 @@ def test_a_replay_that_ends_has_nothing_to_tell_by_itself() -> None:
     written(session)
     session.attach(0)
     written(session, budget=0)
-    woken: list[int] = []
-    session.wake = lambda: woken.append(1)
+    ear = session.writer = Ear()
 
     assert written(session) == [("text", "a")]
     assert written(session) == []
-    assert (woken, session.timeout_at()) == ([], None)
+    assert (ear.told, session.timeout_at()) == (0, None)
 
 
 def test_a_question_about_a_flow_that_is_being_replayed_is_answered_at_once() -> None:
@@ -477,34 +475,32 @@ def test_counts_go_far_beyond_32_bits() -> None:
 def test_the_driver_is_woken_once_for_many_sends() -> None:
     """And again after it has written."""
     session = attached()
-    woken: list[int] = []
-    session.wake = lambda: woken.append(1)
+    ear = session.writer = Ear()
     for text in "abc":
         say(session, text)
-    assert len(woken) == 1
+    assert ear.told == 1
 
     written(session)
     say(session, "d")
-    assert len(woken) == 2
+    assert ear.told == 2
 
 
 def test_the_driver_is_woken_for_news_and_questions() -> None:
     """A message received, one taken, and an outcome waited for."""
     session = attached()
-    woken: list[int] = []
-    session.wake = lambda: woken.append(1)
+    ear = session.writer = Ear()
     session.receive(TEXT, 0, (b"a",))
     written(session)
-    assert len(woken) == 1
+    assert ear.told == 1
 
     session.receive_ask(MESSAGES, 1)
     hear(session)
-    assert len(woken) == 2
+    assert ear.told == 2
 
     say(session, "b")
     written(session)
     session.ask(session.messages)
-    assert len(woken) == 3
+    assert ear.told == 3
 
 
 def test_everything_is_handled_when_the_program_says_so() -> None:

@@ -7,7 +7,7 @@ import logging
 
 import pytest
 
-from landline.sessions.alarms import PER_SECOND, Alarms, alarms, begins_at
+from landline.sessions.alarms import PER_SECOND, Alarm, Alarms, alarms
 
 VIRTUAL_TIME = True
 
@@ -19,42 +19,43 @@ class Sleeper:
     """Notes when it was told."""
 
     def __init__(self) -> None:
-        self.rang: list[tuple[int, float]] = []
+        self.rang: list[tuple[Alarm, float]] = []
 
-    def ring(self, number: int) -> None:
-        self.rang.append((number, asyncio.get_running_loop().time()))
+    def ring(self, alarm: Alarm) -> None:
+        self.rang.append((alarm, asyncio.get_running_loop().time()))
 
 
 async def test_everybody_is_told_once_when_it_is_time_or_little_later() -> None:
     """In whatever order they were set."""
     now = asyncio.get_running_loop().time()
     sleepers = {after: Sleeper() for after in (3.0, 0.5, 0.501, 2.0, 0.0)}
-    numbers = {after: alarms().set(now + after, sleeper) for after, sleeper in sleepers.items()}
+    set_for = {after: alarms().set(now + after, sleeper) for after, sleeper in sleepers.items()}
     await asyncio.sleep(4.0)
 
     for after, sleeper in sleepers.items():
-        [(number, at)] = sleeper.rang
-        assert number == numbers[after]
+        [(alarm, at)] = sleeper.rang
+        assert alarm is set_for[after]
         assert 0 <= at - (now + after) <= LATE
 
 
-async def test_a_number_is_for_what_is_due_from_its_beginning_on() -> None:
-    """Whoever has one set needs no other for anything that is due then or later."""
+async def test_an_alarm_is_for_what_is_due_from_its_beginning_on() -> None:
+    """Whoever has one set needs no other for anything that is due then or later; all who are due at about that time share it."""
     now = asyncio.get_running_loop().time()
-    number = alarms().set(now + 1, Sleeper())
+    alarm = alarms().set(now + 1, Sleeper())
 
-    assert begins_at(number) <= now + 1 < begins_at(number + 1)
-    assert alarms().set(begins_at(number), Sleeper()) == number
+    assert alarm.begins_at <= now + 1 < alarm.begins_at + 1 / PER_SECOND
+    assert alarms().set(alarm.begins_at, Sleeper()) is alarm
+    assert alarms().set(alarm.begins_at + 1 / PER_SECOND, Sleeper()) is not alarm
 
 
 async def test_who_is_cleared_is_not_told() -> None:
     """Others of the same time are; clearing twice does nothing."""
     mine, other = Sleeper(), Sleeper()
     at = asyncio.get_running_loop().time() + 1
-    number = alarms().set(at, mine)
+    alarm = alarms().set(at, mine)
     alarms().set(at, other)
     for _ in range(2):
-        alarms().clear(number, mine)
+        alarm.clear(mine)
     await asyncio.sleep(2)
 
     assert (len(mine.rang), len(other.rang)) == (0, 1)
@@ -66,9 +67,9 @@ async def test_who_is_told_may_have_others_cleared_and_set() -> None:
     at = asyncio.get_running_loop().time() + 1
 
     class First:
-        def ring(self, number: int) -> None:
+        def ring(self, alarm: Alarm) -> None:
             told.append("first")
-            alarms().clear(number, second)
+            alarm.clear(second)
             alarms().set(at, third)
 
     second, third = Sleeper(), Sleeper()
@@ -83,7 +84,7 @@ async def test_one_that_fails_keeps_nobody_else_from_being_told(caplog: pytest.L
     """Its error is logged."""
 
     class Failing:
-        def ring(self, number: int) -> None:
+        def ring(self, alarm: Alarm) -> None:
             raise RuntimeError("as asked")
 
     after = Sleeper()

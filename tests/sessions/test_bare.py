@@ -1,9 +1,8 @@
-"""The bare session: signals, the table of states, watchers, and an end that comes once."""
+"""The bare session: signals, lines that come and go, flows, and an end that comes once."""
 
 from __future__ import annotations
 
 import asyncio
-from typing import Any
 
 import pytest
 
@@ -12,7 +11,7 @@ from landline.limits import SESSION, Limits
 from landline.protocol.events import RoomMade
 from landline.protocol.frames import CloseCode, ResetCode
 from landline.protocol.session import Session
-from landline.protocol.states import TRANSITIONS, State
+from landline.protocol.states import State
 from landline.sessions.bare import BareSession
 from landline.sessions.flow import PENDING, RENEWED
 from landline.sessions.keeper import Alone
@@ -39,40 +38,6 @@ async def bare() -> BareSession:
     return BareSession(state, session_id=b"i" * 16, principal="", limits=Limits())
 
 
-@pytest.mark.parametrize("before", State)
-@pytest.mark.parametrize("after", State)
-async def test_states_follow_the_table(bare: BareSession, before: State, after: State) -> None:
-    """A step that the table does not have is a bug of ours."""
-    bare.state = before
-    if after is before or after in TRANSITIONS[before]:
-        bare.set_state(after)
-        assert bare.state is after
-    else:
-        with pytest.raises(AssertionError):
-            bare.set_state(after)
-        assert bare.state is before
-
-
-async def test_each_watcher_sees_every_change_from_its_beginning(bare: BareSession) -> None:
-    """With the time that was spent before it; the same state again is no news."""
-    watching = bare.states()
-    first: Any = asyncio.ensure_future(anext(watching))
-    await asyncio.sleep(3)
-    bare.set_state(State.CONNECTED)
-    bare.set_state(State.CONNECTED)
-    await asyncio.sleep(4)
-    bare.set_state(State.RECONNECTING, "the line dropped")
-    bare.end(SessionClosed("done"))
-    changes = [await first, *[change async for change in watching]]
-
-    assert [(change.state, change.reason, change.lasted) for change in changes] == [
-        (State.CONNECTED, "", 3),
-        (State.RECONNECTING, "the line dropped", 4),
-        (State.CLOSED, "done", 0),
-    ]
-    assert bare._watchers == ()
-
-
 async def test_a_session_ends_once(bare: BareSession) -> None:
     """The first end is the one that everybody is told, and who keeps it is told once."""
     keeper = bare.keeper = Told()
@@ -96,22 +61,6 @@ async def test_a_close_has_its_time(bare: BareSession) -> None:
 
     assert asyncio.get_running_loop().time() - begun == Limits().close_timeout
     assert isinstance(bare.ended, SessionLost)
-
-
-@pytest.mark.limit("session.changes")
-@pytest.mark.parametrize("count", [64, 65])
-async def test_a_watcher_that_does_not_look_misses_the_oldest(bare: BareSession, count: int) -> None:
-    """Sixty-four changes wait for it; of one more the first goes."""
-    watching = bare.states()
-    first: Any = asyncio.ensure_future(anext(watching))
-    await asyncio.sleep(0)
-    for number in range(count):
-        bare.set_state(bare.state, "", number)
-    seen = [(await first).retry_in, *[(await anext(watching)).retry_in for _ in range(63)]]
-
-    assert seen == list(range(count))[-64:]
-    bare.end(SessionClosed("done"))
-    await watching.aclose()
 
 
 @pytest.mark.limit("session.farewell")
@@ -178,7 +127,7 @@ async def test_another_life_of_the_server_begins_both_directions_again(bare: Bar
     assert [type(flow.why_unwritable()) for flow in (talk, messages)] == [FlowReset] * 2
     assert [getattr(flow.why_unreadable(), "code", "") for flow in (talk, messages)] == [RENEWED] * 2
     assert bare.messages.why_unreadable() is bare.messages.why_unwritable() is None
-    old.wake()  # nobody listens to it any more
+    old.writer.schedule()  # nobody listens to it any more
     assert bare.open_flow("talk").core.number == 1
 
 

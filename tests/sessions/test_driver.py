@@ -147,6 +147,31 @@ async def test_the_timer_ends_who_is_too_slow() -> None:
     assert not driver._booked
 
 
+async def test_an_alarm_for_later_stays_set_behind_an_earlier_one() -> None:
+    """What is due later than it by then needs no other, whenever an ack was due before; and who is over keeps none, of the earlier nor of the later."""
+    now = asyncio.get_running_loop().time()
+    connection = Connection(Role.SERVER, Limits(handshake_timeout=10), now)
+    driver = Driver(connection, Paper(), into([]))
+    driver.start(b"\xfe")
+    await asyncio.sleep(0)
+    [later] = driver._booked
+    connection.frame_deadline = now + 1
+    driver.advance()
+    connection.frame_deadline, connection._deadline = None, now + 20
+    [earlier, *others] = driver._booked
+    assert earlier.begins_at < later.begins_at and others == [later]
+
+    await asyncio.sleep(2)
+    assert driver._booked == (later,)
+
+    connection.frame_deadline = now + 3
+    driver.advance()
+    earlier = driver._booked[0]
+    driver.abort()
+    await asyncio.sleep(0)
+    assert not earlier._due and not later._due
+
+
 @pytest.mark.parametrize("leaves", [1_000, 0])
 async def test_a_slow_line_whose_carrier_wraps_is_not_dead(leaves: int) -> None:
     """Around small writes TLS and WebSocket put more than leaves meanwhile; still something leaves, or nothing does."""

@@ -10,6 +10,7 @@ import pytest
 import landline
 from landline.errors import FlowEnded, FlowReset, Full, SessionClosed
 from landline.patterns.messages import Messages
+from landline.protocol.empty import NOBODY
 from landline.protocol.frames import HEADER, FrameType, ResetCode, SharedFrames, each_of, encode_frame
 from landline.sessions.bare import BareSession
 from landline.sessions.flow import PENDING, BareFlow, EarlyFlows
@@ -243,7 +244,7 @@ async def test_a_close_waits_until_every_flow_is_read(ends: Ends) -> None:
 async def test_a_reset_wakes_who_waits_for_room_although_the_line_is_down(ends: Ends) -> None:
     """Nothing need be heard of the peer for that."""
     ours, saying, _, _ = await ends.open()
-    ends.client.core.wake = lambda: None
+    ends.client.core.writer = NOBODY
     while ends.client.core.has_room_in(ours.core):
         _ = saying.send_nowait(b"x" * 1000)
     writing = asyncio.ensure_future(saying.send(b"x" * 1000))

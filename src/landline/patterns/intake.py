@@ -243,10 +243,10 @@ def receive_sends(bare: BareSession) -> None:
 
     intakes = Intakes(find)
 
-    def takes(flow: BareFlow) -> bool:
+    def takes(bare: BareSession, flow: BareFlow) -> bool:
         if flow.purpose != SEND_PURPOSE:
             return False
         serving.run(bare, flow, intakes.serve(bare, flow))
         return True
 
-    bare.takers.append(takes)
+    bare.takers = (*bare.takers, takes)

@@ -97,7 +97,7 @@ _encoded: Final = _Encoded()
 class Messages:
     """Messages over one flow of a session, by default that of its own."""
 
-    __slots__ = ("_bare", "_before", "_core", "_flow", "_held", "_is_own", "_queue")
+    __slots__ = ("_bare", "_before", "_core", "_flow", "_held", "_queue")
 
     def __init__(self, bare: BareSession, held: BareFlow | None = None) -> None:
         self._bare = bare
@@ -105,10 +105,13 @@ class Messages:
         self._core = bare.core
         self._held = bare.messages if held is None else held
         self._flow = self._held.core
-        self._is_own = held is None
         self._before: Sequence[tuple[Session, Flow]] = ()
         if held is None and bare.keeper.may_renew:
             bare.on_renewed = (*bare.on_renewed, self._renew)
+
+    @property
+    def _is_own(self) -> bool:
+        return self._held is self._bare.messages
 
     def _renew(self) -> None:
         """The session's own messages begin again, with another life of the server; what arrived before is handed out first."""
@@ -232,16 +235,18 @@ class Messages:
             await self._held.arrived.wait()
         if bare.is_closing:
             raise _over(bare.closing(), is_iterated)
-        core = self._core
-        if self._before:
-            core, flow = self._before[0]
-        if not flow.inbox:
-            self._before = self._before[1:]
-            raise SessionInterrupted(RESTARTED, flow.queued - flow.handled_by_peer)
         try:
-            return core.take(flow)
+            return self._take_earlier() if self._before else self._core.take(flow)
         except ProtocolError as error:
             raise self.unreadable(error) from error
+
+    def _take_earlier(self) -> Any:
+        """Return what arrived before the session was renewed, and say when that was all of it."""
+        core, flow = self._before[0]
+        if flow.inbox:
+            return core.take(flow)
+        self._before = self._before[1:]
+        raise SessionInterrupted(RESTARTED, flow.queued - flow.handled_by_peer)
 
     def unreadable(self, error: ProtocolError) -> Exception:
         """End the session, since what came next cannot be read; return what to raise."""

@@ -10,6 +10,7 @@ from typing import Final
 
 from ..errors import ProtocolError
 from ..limits import PROTOCOL, Limits
+from .empty import EMPTY_LIST
 from .events import Event, Heard, LoopBlocked, PeerClosed, Suspected
 from .frames import COUNTS, FIRST_COUNTED, LAST_DATA, CloseCode, FrameType, decode_count, encode_frame
 from .greeting import Greeting
@@ -57,7 +58,7 @@ class Connection(Greeting):
         self._accepting = _ACCEPTING[role, self.phase]
         self.has_more_to_send = False
         self.is_quiet = False
-        self.frame_began_at = now
+        self.frame_began_at = 0.0
         self.frame_deadline: float | None = None
         self._progress = Progress(limits.write_timeout)
 
@@ -106,7 +107,7 @@ class Connection(Greeting):
             if heartbeat.pinged_at is None:
                 heartbeat.heard_at = now  # the usual case
             elif heartbeat.heard(now):
-                self.happened.append(Heard())
+                self.happened = [*self.happened, Heard()]
         try:
             if not self._is_magic_seen:
                 data = self._receive_magic(data)
@@ -116,7 +117,7 @@ class Connection(Greeting):
             self._report()
             self._fail(CloseCode[error.code.upper().replace("-", "_")], error.reason, limit=error.limit)
         if self.session is not None:
-            take_news(self.session, self.happened)
+            self.happened = take_news(self.session, self.happened)
 
     def receive_end(self) -> None:
         """The transport ended, in whatever way: nothing more comes or goes."""
@@ -125,8 +126,8 @@ class Connection(Greeting):
 
     def _receive_frames(self, data: bytes | memoryview, now: float) -> None:
         if self.session is None and self.role is Role.SERVER:
-            self._preauth_left -= len(data)
-            if self._preauth_left < 0:
+            self._preauth_bytes += len(data)
+            if self._preauth_bytes > self._limits.preauth_bytes:
                 raise ProtocolError("too many bytes before being let in", "too-large", limit="preauth_bytes")
         kind, phase, decoder, session, is_quiet = -1, self.phase, self._decoder, self.session, True
         if phase is not self._accepting[0]:
@@ -177,7 +178,7 @@ class Connection(Greeting):
         session = self.session
         self._report()
         self._peer_closed = PeerClosed(close.code, close.reason, close.retry_in, close.redirect)
-        self.happened.append(self._peer_closed)
+        self.happened = [*self.happened, self._peer_closed]
         if self.phase is _OPEN and close.code is CloseCode.NORMAL:
             self.phase = _DRAINING
             self._deadline = now + self._limits.close_timeout
@@ -187,12 +188,12 @@ class Connection(Greeting):
         if self.phase is _OPEN:
             self._close_with(close.code, "")
         if self._closing is not None and session is not None:
-            self._control += session.last_words()
+            self._control = [*self._control, *session.last_words()]
         self._end(close.code, close.reason, local=False)
 
     def _report(self) -> None:
         if self.session is not None:
-            take_news(self.session, self.happened)
+            self.happened = take_news(self.session, self.happened)
 
     # Bytes go out...
 
@@ -200,7 +201,7 @@ class Connection(Greeting):
         """Return what to write now, in order; call it once per tick of the loop, while the transport takes more."""
         out, session, phase = self._control, self.session, self.phase
         if out:
-            self._control = []
+            self._control = EMPTY_LIST
         else:
             out = []
         if self._is_pong_due:
@@ -298,11 +299,11 @@ class Connection(Greeting):
         due = heartbeat.timeout_at()
         verdict = heartbeat.check(now)
         if verdict is Verdict.BLOCKED:
-            self.happened.append(LoopBlocked(now - due))
+            self.happened = [*self.happened, LoopBlocked(now - due)]
         if verdict in (Verdict.PING, Verdict.BLOCKED):
-            self._control.append(encode_frame(FrameType.PING))
+            self._control = [*self._control, encode_frame(FrameType.PING)]
         elif verdict is Verdict.SUSPECT:
-            self.happened.append(Suspected())
+            self.happened = [*self.happened, Suspected()]
         elif verdict is Verdict.DEAD:
             self._end(CloseCode.DEAD, "nothing was heard from the peer", local=True, limit="dead_after")
 
@@ -310,7 +311,7 @@ class Connection(Greeting):
 
     def events(self) -> list[Event]:
         """Return what happened since the last call, oldest first."""
-        events, self.happened = self.happened, []
+        events, self.happened = self.happened, EMPTY_LIST
         return events
 
 

@@ -1,4 +1,4 @@
-"""What most sessions have nothing in, they share: an empty list, dict and deque that cannot be filled.
+"""What most sessions have nothing in, they share: an empty list, dict and deque that cannot be filled, and nobody to be told.
 
 A server holds sessions by the thousand, and an idle one would consist mostly of containers of its own that nothing is in. Whoever is the
 first to put something in makes a new one; who forgets that is told at once, and no other session has what is theirs.
@@ -32,3 +32,15 @@ class _EmptyDeque(deque[Any]):
 EMPTY_LIST: Final[list[Any]] = _EmptyList()
 EMPTY_DICT: Final[dict[Any, Any]] = _EmptyDict()
 EMPTY_DEQUE: Final[deque[Any]] = _EmptyDeque()
+
+
+class _Nobody:
+    def schedule(self) -> None:
+        pass
+
+    def made_room(self) -> None:
+        pass
+
+
+NOBODY: Final = _Nobody()
+"""Writes nothing, and waits for no room: whom a session tells that has no line, or whose end is over."""

@@ -11,7 +11,6 @@ from typing import Final, Protocol
 
 from ..errors import Full, ProtocolError
 from ..limits import Limits
-from .empty import EMPTY_DICT
 from .flow import DONE, ENDED, RESET, UNKNOWN, Flow, is_finished
 from .frames import FIRST_CREDIT, FrameType, ResetCode, encode_frame
 from .handshake import Open, Reset, clean_reason, decode_payload, encode_payload
@@ -37,11 +36,9 @@ class Flows:
     """The flows of one session at one end.
 
     Args:
+        others: where those besides the messages stand that are not over, by number; empty.
         queue: takes what is said about them.
         most_of_peer: how many the peer lets us have open at once.
-
-    Attributes:
-        others: those besides the messages that are not over, by number.
     """
 
     __slots__ = (
@@ -52,13 +49,14 @@ class Flows:
     def __init__(
         self,
         messages: Flow,
+        others: dict[int, Flow],
         role: Role,
         limits: Limits,
         *,
         most_of_peer: int,
         queue: Queue,
     ) -> None:
-        self.others: dict[int, Flow] = EMPTY_DICT
+        self.others = others
         self._messages = messages
         self._limits = limits
         self._most_of_peer = most_of_peer
@@ -188,8 +186,6 @@ class Flows:
         return flow
 
     def _add(self, flow: Flow) -> Flow:
-        if self.others is EMPTY_DICT:
-            self.others = {}
         self.others[flow.number] = flow
         return flow
 

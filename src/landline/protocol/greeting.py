@@ -5,6 +5,7 @@ from __future__ import annotations
 from ..errors import ProtocolError
 from ..limits import Limits
 from .decoder import FrameDecoder
+from .empty import EMPTY_LIST
 from .events import (
     Confirmed,
     ConnectionEnded,
@@ -50,7 +51,7 @@ class Greeting:
 
     __slots__ = (
         "_closing", "_control", "_deadline", "_decoder", "_end_event", "_head", "_heartbeat", "_is_magic_seen",
-        "_jitter", "_limits", "_peer_closed", "_preauth_left", "_resumed", "happened", "phase", "role", "session",
+        "_jitter", "_limits", "_peer_closed", "_preauth_bytes", "_resumed", "happened", "phase", "role", "session",
     )  # fmt: skip
 
     def __init__(self, role: Role, limits: Limits, now: float, *, jitter: float = 0.0) -> None:
@@ -62,11 +63,11 @@ class Greeting:
         self._decoder = FrameDecoder(limits.max_message)
         self._head = b""
         self._is_magic_seen = False
-        self._preauth_left = limits.preauth_bytes
+        self._preauth_bytes = 0
         self._resumed: bytes | None = None
-        self._control: list[bytes] = []
+        self._control: list[bytes] = EMPTY_LIST
         self._closing: bytes | None = None
-        self.happened: list[Event] = []
+        self.happened: list[Event] = EMPTY_LIST
         self._heartbeat: Heartbeat | None = None
         patience = limits.connect_timeout if role is Role.CLIENT else limits.handshake_timeout
         self._deadline: float | None = now + patience
@@ -79,7 +80,7 @@ class Greeting:
         """Write the client's first frame."""
         self._resumed = greeting.session if isinstance(greeting, Resume) else None
         kind = FrameType.HELLO if isinstance(greeting, Hello) else FrameType.RESUME
-        self._control.append(MAGIC + encode_payload(kind, greeting))
+        self._control = [*self._control, MAGIC + encode_payload(kind, greeting)]
 
     # The server answers...
 
@@ -92,7 +93,7 @@ class Greeting:
         if self.phase is Phase.CLOSED:
             return  # the caller went while it was decided about; that event is on its way
         session.attach(peer_received)
-        self._control.append(MAGIC + encode_payload(FrameType.WELCOME, welcome))
+        self._control = [*self._control, MAGIC + encode_payload(FrameType.WELCOME, welcome)]
         self.phase = Phase.CONFIRMING
         self._deadline = now + self._limits.handshake_timeout
         self._begin(session, welcome, now)
@@ -101,7 +102,7 @@ class Greeting:
         """Turn the caller away, because of the limit of that name if there is one; who has not shown the magic is told nothing."""
         if self.phase is not Phase.CLOSED:
             if self._is_magic_seen:
-                self._control.append(MAGIC + encode_payload(FrameType.REFUSE, refusal))
+                self._control = [*self._control, MAGIC + encode_payload(FrameType.REFUSE, refusal)]
             self._end(refusal.code, refusal.reason, local=True, limit=limit)
 
     # The client, once welcomed...
@@ -114,10 +115,11 @@ class Greeting:
         """
         if self._end_event is not None:
             # Again: who waited for the answer did not look for this.
-            self.happened += [event for event in (self._peer_closed, self._end_event) if event is not None]
+            ends = (self._peer_closed, self._end_event)
+            self.happened = [*self.happened, *(event for event in ends if event is not None)]
             return
         session.attach(welcome.received)
-        self._control.append(encode_frame(FrameType.CONFIRM, 0, welcome.token))
+        self._control = [*self._control, encode_frame(FrameType.CONFIRM, 0, welcome.token)]
         self.phase = Phase.OPEN
         self._deadline = None
         self._begin(session, welcome, now)
@@ -125,6 +127,7 @@ class Greeting:
     def _begin(self, session: Session, welcome: Welcome, now: float) -> None:
         self.session = session
         interval = max(welcome.heartbeat, MIN_BEAT) * (1 - 0.2 * self._jitter)
+        self._jitter = 0.0  # it is in the interval now
         self._heartbeat = Heartbeat(interval, max(welcome.dead_after, MIN_BEAT), now)
 
     # Bytes of it come in...
@@ -148,7 +151,7 @@ class Greeting:
             self._decide(self._answer(decode_payload(Welcome, payload)))
         elif kind == FrameType.REFUSE:
             refusal = decode_payload(Refusal, payload)
-            self.happened.append(Turned(refusal))
+            self.happened = [*self.happened, Turned(refusal)]
             self._end(refusal.code, refusal.reason, local=False)
         else:
             self._receive_confirm(payload)
@@ -156,7 +159,7 @@ class Greeting:
     def _decide(self, event: Event) -> None:
         self.phase = Phase.DECIDING
         self._deadline = None  # what decides has a deadline of its own
-        self.happened.append(event)
+        self.happened = [*self.happened, event]
 
     def _answer(self, welcome: Welcome) -> Welcomed:
         if welcome.resumed is (self._resumed is None) or self._resumed not in (None, welcome.session):
@@ -168,7 +171,7 @@ class Greeting:
             raise ProtocolError("a token of the wrong size")
         self.phase = Phase.OPEN
         self._deadline = None
-        self.happened.append(Confirmed(payload))
+        self.happened = [*self.happened, Confirmed(payload)]
 
     # It ends...
 
@@ -183,7 +186,7 @@ class Greeting:
         ):
             self._close_with(code, reason, back)  # CLOSE is written once
             if self.phase is Phase.DRAINING and self.session is not None:
-                self._control += self.session.last_words()
+                self._control = [*self._control, *self.session.last_words()]
         self._end(code, reason, local=True, limit=limit)
 
     def _close_with(self, code: CloseCode, reason: str, back: Back = (None, None)) -> None:
@@ -195,4 +198,4 @@ class Greeting:
             self.phase = Phase.CLOSED
             self._decoder = FrameDecoder(0)  # lets go of what it holds: who does not hang up keeps us alive
             self._end_event = ConnectionEnded(code, reason, local, limit)
-            self.happened.append(self._end_event)
+            self.happened = [*self.happened, self._end_event]

@@ -85,7 +85,7 @@ class Inbox(Outbox):
                 return
             self._receive_about(kind, number, payloads[0])
         else:
-            flow = self._flows.others.get(number) if number else self.messages
+            flow = self.others.get(number) if number else self.messages
             if flow is None or flow.theirs & (ENDED | RESET):
                 raise ProtocolError(f"flow {number} {'is not open' if flow is None else 'had ended'}")
             if not flow.ours & RESET:  # what we abandoned is counted, and nothing else
@@ -209,7 +209,7 @@ class Inbox(Outbox):
         self._is_ack_wanted = True
         if not self._is_woken:
             self._is_woken = True
-            self.wake()
+            self.writer.schedule()
 
     def handle_taken(self, flow: Flow) -> None:
         """Everything the program has taken of a flow is handled; where that was the last of it, the peer is told that too."""

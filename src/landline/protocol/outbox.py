@@ -6,13 +6,12 @@ received stays in the replay, and is written again, first, on the next transport
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Final
+from typing import Final, Protocol
 
 from ..errors import ProtocolError
 from ..limits import Limits
 from .credit import Pressure
-from .empty import EMPTY_DICT, EMPTY_LIST
+from .empty import EMPTY_DICT, EMPTY_LIST, NOBODY
 from .flow import Flow
 from .flows import MESSAGES, Flows
 from .frames import (
@@ -34,14 +33,30 @@ _TURN: Final = 16 << 10
 """About how many bytes a flow writes before the next one has its turn."""
 
 
+class Writer(Protocol):
+    """Who writes what a session has to write; not a function of it, of which each session would keep one."""
+
+    def schedule(self) -> None:
+        """There is something to write."""
+
+
+class Filler(Protocol):
+    """Who waits for room."""
+
+    def made_room(self) -> None:
+        """There may be some again."""
+
+
 class Outbox:
     """What one end of a session sends. ``Inbox`` adds what it receives, ``Session`` what it tells the peer.
 
     Attributes:
-        wake: called when there is something to write; the driver sets it and writes once per tick of its loop.
-        on_room: called when room was made otherwise than by the peer, whom our connection reports.
+        writer: told when there is something to write; the driver is it, and writes once per tick of its loop.
+        filler: told when room was made otherwise than by the peer, whom our connection reports.
         sent: how many counted frames were written at least once.
         outbox_bytes, outbox_frames: what was sent and not yet received by the peer; of flows besides the messages only what was written.
+        max_flows: how many flows besides the messages the peer let us have open at once, at first.
+        others: those that are not over, by number.
         filled: the flows besides the messages that have something to write, by number.
         stall: who waits for whose credit.
         lacks_room: somebody found no room, and was not told of any since.
@@ -50,9 +65,9 @@ class Outbox:
     """
 
     __slots__ = (
-        "_about", "_about_unreceived", "_ending", "_flows", "_is_woken", "_replay", "_replaying", "_turn",
-        "_unreceived", "_written", "filled", "is_cut_short", "lacks_room", "limits", "made_room", "messages", "on_room",
-        "outbox_bytes", "outbox_frames", "pressure", "sent", "stall", "wake",
+        "_about", "_about_unreceived", "_ending", "_is_woken", "_made_flows", "_replay", "_replaying", "_role", "_turn",
+        "_unreceived", "_written", "filled", "filler", "is_cut_short", "lacks_room", "limits", "made_room", "max_flows", "messages",
+        "others", "outbox_bytes", "outbox_frames", "pressure", "sent", "stall", "writer",
     )  # fmt: skip
 
     def __init__(
@@ -60,10 +75,13 @@ class Outbox:
     ) -> None:
         self.limits = limits
         self.pressure = pressure
-        self.wake: Callable[[], None] = _nothing
-        self.on_room: Callable[[], None] = _nothing
+        self.writer: Writer = NOBODY
+        self.filler: Filler = NOBODY
         self.messages = messages
-        self._flows = Flows(messages, role, limits, most_of_peer=peer_max_flows, queue=self)
+        self._role = role
+        self.max_flows = peer_max_flows
+        self._made_flows: Flows | None = None
+        self.others: dict[int, Flow] = EMPTY_DICT
         self.sent = 0
         self.outbox_bytes = 0
         self.outbox_frames = 0
@@ -83,21 +101,25 @@ class Outbox:
         self._is_woken = False
 
     @property
-    def others(self) -> dict[int, Flow]:
-        """The flows besides the messages that are not over, by number."""
-        return self._flows.others
+    def _flows(self) -> Flows:
+        if self._made_flows is None:  # most sessions have none besides the messages
+            self.others = {}
+            self._made_flows = Flows(
+                self.messages, self.others, self._role, self.limits, most_of_peer=self.max_flows, queue=self
+            )
+        return self._made_flows
 
     @property
     def flows(self) -> dict[int, Flow]:
         """All flows that are not over by now, the messages first."""
-        return {MESSAGES: self.messages, **self._flows.others}
+        return {MESSAGES: self.messages, **self.others}
 
     # The program sends...
 
     def has_room_in(self, flow: Flow, more: int = 0) -> bool:
         """Whether a flow takes another message; one whose peer does not read fills itself and no other. Who finds no room is told of some.
 
-        Under pressure it takes little, and ``on_room`` is called when that is over.
+        Under pressure it takes little, and ``filler`` is told when that is over.
 
         Args:
             flow: which.
@@ -165,7 +187,7 @@ class Outbox:
             self.filled[flow.number] = flow
         if not self._is_woken:
             self._is_woken = True
-            self.wake()
+            self.writer.schedule()
         return flow.queued - 1
 
     def send_frames(self, flow: Flow, frames: SharedFrames) -> None:
@@ -186,7 +208,7 @@ class Outbox:
         self.pressure.used += size
         if not self._is_woken:
             self._is_woken = True
-            self.wake()
+            self.writer.schedule()
 
     # Bytes go out...
 
@@ -220,7 +242,7 @@ class Outbox:
     def _add_about(self, out: list[bytes], budget: int) -> int:
         while self._about and budget > 0:
             number, frame = self._about.pop(0)
-            flow = self._flows.others.get(number)
+            flow = self.others.get(number)
             if flow is not None and flow.opened_at > self.sent:
                 flow.opened_at = self.sent
             self._write_one(out, frame)
@@ -314,7 +336,7 @@ class Outbox:
 
     def relieved(self) -> None:
         """The pressure that held us back is over: senders may go on."""
-        self.on_room()
+        self.filler.made_room()
 
     def _forget(self, received: int, at_most: int) -> None:
         """Let go of what the peer has received."""
@@ -372,7 +394,7 @@ class Outbox:
         self._ending.pop(flow.number, None)
         self.stall.go_on(flow)
         self.pressure.eased()
-        self.on_room()  # who waits to send in it is told that nothing can be
+        self.filler.made_room()  # who waits to send in it is told that nothing can be
 
     def write_about(self, number: int, frame: bytes) -> None:
         """Queue a counted frame about a flow."""
@@ -398,7 +420,7 @@ class Outbox:
     def _wake(self) -> None:
         if not self._is_woken:
             self._is_woken = True
-            self.wake()
+            self.writer.schedule()
 
 
 def _add(out: list[bytes], frame: Queued) -> None:
@@ -408,7 +430,3 @@ def _add(out: list[bytes], frame: Queued) -> None:
         out.append(frame.together)
     else:
         out.append(frame)
-
-
-def _nothing() -> None:
-    pass

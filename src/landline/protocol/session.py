@@ -40,11 +40,11 @@ class Session(Inbox):
         pressure: shared with the sessions whose memory is bounded together with ours; by default we are alone.
 
     Attributes:
-        peer_window, max_message, max_flows: as the peer granted them at first.
+        peer_window, max_message: as the peer granted them at first.
     """
 
     __slots__ = (
-        "_asks", "_received_told", "max_flows", "max_message", "peer_window",
+        "_asks", "_received_told", "max_message", "peer_window",
     )  # fmt: skip
 
     def __init__(
@@ -66,7 +66,6 @@ class Session(Inbox):
         )
         self.peer_window = peer_window
         self.max_message = peer_max_message
-        self.max_flows = peer_max_flows
         self._received_told = 0
         self._asks: dict[int, Flow] = EMPTY_DICT
         if self.pressure.holds_back(self):
@@ -218,7 +217,7 @@ class Session(Inbox):
         """Whether the program is done with all that arrived."""
         messages = self.messages
         return messages.handled == messages.received and all(
-            flow.handled == flow.received for flow in self._flows.others.values()
+            flow.handled == flow.received for flow in self.others.values()
         )
 
     def _add_acks(self, out: list[bytes]) -> None:
@@ -229,7 +228,7 @@ class Session(Inbox):
             self._received_told = self.received
             out.append(encode_frame(FrameType.ACK, 0, COUNTS.pack(self.received, self._written)))
         news, self._news = self._news, EMPTY_LIST
-        is_alone = not self._flows.others
+        is_alone = not self.others
         committed = 0 if is_alone else sum(flow.committed for flow in self.flows.values())
         for flow in news:
             if flow.opened_at >= self._written:
@@ -275,13 +274,13 @@ class Session(Inbox):
 
     def receive_handled(self, number: int, count: int) -> None:
         """The peer's program is done with ``count`` of a flow."""
-        flow = self._flows.find(number)
+        flow = self.messages if number == MESSAGES else self._flows.find(number)
         if flow is not None and flow.was_handled(count):
             self._was_handled(flow)
 
     def receive_credit(self, number: int, credit: int) -> None:
         """The peer grants a flow this total."""
-        flow = self._flows.find(number)
+        flow = self.messages if number == MESSAGES else self._flows.find(number)
         if flow is not None and flow.was_granted(credit):
             self._wake()
             self.stall.go_on(flow)
@@ -292,7 +291,7 @@ class Session(Inbox):
 
     def receive_ask(self, number: int, count: int) -> None:
         """The peer wants to hear at once when ``count`` of a flow are handled."""
-        flow = self._flows.find(number)
+        flow = self.messages if number == MESSAGES else self._flows.find(number)
         if flow is not None:
             flow.asked = max(flow.asked, count)
             if flow.is_news_urgent:
@@ -300,6 +299,6 @@ class Session(Inbox):
 
     def receive_waiting(self, number: int, credit: int) -> None:
         """The peer has waited long for more than this total of a flow's credit."""
-        flow = self._flows.find(number)
+        flow = self.messages if number == MESSAGES else self._flows.find(number)
         if flow is not None and not flow.ours & RESET:  # what we abandoned, it need not wait for
             self._stalling.peer_waits(flow, credit)

@@ -21,17 +21,45 @@ _EARLY: Final = 0.001
 """Some loops count in milliseconds, and fire that much early."""
 
 
-def begins_at(number: int) -> float:
-    """Return the first moment that the time of this number is for."""
-    return (number - 1) / PER_SECOND
-
-
 class Due(Protocol):
     """Whoever wants to be told that it is time."""
 
-    def ring(self, number: int) -> None:
-        """It is the time of that number."""
+    def ring(self, alarm: Alarm) -> None:
+        """It is the time of that alarm."""
         ...
+
+
+class Alarm:
+    """One of the times at which somebody is due. All who are share it, so that none keeps a time of its own.
+
+    Attributes:
+        begins_at: the first moment that it is for.
+    """
+
+    __slots__ = ("_due", "begins_at")
+
+    def __init__(self, begins_at: float) -> None:
+        self.begins_at = begins_at
+        self._due: dict[Due, None] = {}
+
+    def add(self, who: Due) -> None:
+        """Tell ``who`` then, too."""
+        self._due[who] = None
+
+    def clear(self, who: Due) -> None:
+        """Tell ``who`` nothing then."""
+        self._due.pop(who, None)
+
+    def ring(self) -> None:
+        """It is that time: tell everybody."""
+        due = self._due
+        while due:  # whoever is told may have others go
+            who = next(iter(due))
+            del due[who]
+            try:
+                who.ring(self)
+            except Exception:  # one's bug must not be another's
+                log.exception("what was due failed")
 
 
 class Alarms:
@@ -43,32 +71,21 @@ class Alarms:
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
-        self._due: dict[int, dict[Due, None]] = {}
+        self._alarms: dict[int, Alarm] = {}
 
-    def set(self, at: float, who: Due) -> int:
-        """Have ``who`` told at that time or little later; return the number of it."""
+    def set(self, at: float, who: Due) -> Alarm:
+        """Have ``who`` told at that time or little later; return what tells it."""
         number = int(at * PER_SECOND) + 1
-        if number in self._due:
-            self._due[number][who] = None
-        else:
-            self._due[number] = {who: None}
+        alarm = self._alarms.get(number)
+        if alarm is None:
+            alarm = self._alarms[number] = Alarm((number - 1) / PER_SECOND)
             self._loop.call_at(number / PER_SECOND + _EARLY, self._ring, number)
-        return number
-
-    def clear(self, number: int, who: Due) -> None:
-        """Tell ``who`` nothing at the time of that number."""
-        self._due[number].pop(who, None)
+        alarm.add(who)
+        return alarm
 
     def _ring(self, number: int) -> None:
-        due = self._due[number]
-        while due:  # whoever is told may have others go
-            who = next(iter(due))
-            del due[who]
-            try:
-                who.ring(number)
-            except Exception:  # one's bug must not be another's
-                log.exception("what was due failed")
-        del self._due[number]
+        self._alarms[number].ring()
+        del self._alarms[number]
 
 
 alarms = per_loop(Alarms)

@@ -7,14 +7,13 @@ out first, unless this end closed.
 from __future__ import annotations
 
 import asyncio
-import logging
-from collections.abc import AsyncGenerator, Callable, Sequence
-from typing import Final
+from collections.abc import Callable, Sequence
+from typing import Any, Final
 
 from ..errors import SessionClosed, SessionEnded, SessionLost
 from ..limits import SESSION, Limits
 from ..protocol import session as core
-from ..protocol.empty import EMPTY_DICT
+from ..protocol.empty import EMPTY_DICT, NOBODY
 from ..protocol.events import (
     ConnectionEnded,
     Event,
@@ -30,15 +29,15 @@ from ..protocol.events import (
     Suspected,
 )
 from ..protocol.frames import CloseCode, ResetCode
-from ..protocol.states import TRANSITIONS, State
-from .changes import StateChange, StateWatcher
+from ..protocol.greeting import Back
+from ..protocol.states import State
+from .changes import Changing, StateChange
 from .driver import Driver, log
 from .flow import BareFlow, EarlyFlows
 from .intake import Intake
 from .keeper import ALONE, Keeper
 from .signal import Signal
 
-_CHANGES_KEPT = SESSION.changes
 FAREWELL = SESSION.farewell
 
 STALLED: Final = (
@@ -46,28 +45,32 @@ STALLED: Final = (
 )
 
 
-class BareSession:
+Taker = Callable[["BareSession", BareFlow], bool]
+"""Takes a flow that the peer of a session opened, if it is one of its own; returns whether it did."""
+
+
+class BareSession(Changing):
     """One end of a session on the loop.
 
     Attributes:
         core: the protocol's state of it.
         driver: the connection that carries it now, if any.
-        ended: the error that ended it, once it has.
         keeper, principal: who is told of what it does not deal with itself; who its client is.
         source: whom it counts for in limits per source; empty for who is not counted.
         messages: the flow of its messages.
         on_flow: called with each flow that the peer opens; the default takes none. A server's program that sets it before it first awaits anything
             misses none, see ``hold_flows``.
-        takers: each takes a flow that the peer opens if it is one of its own, and says whether it did; asked in turn, before ``on_flow``.
-        state_since: when it came into its state.
-        on_renewed, on_state: called when it begins again with another life of the server; when it came into another state.
+        takers: each takes a flow that the peer opens if it is one of its own, and says whether it did; asked in turn, before ``on_flow``. They are
+            told whose it is, so that all sessions of a server have the same ones.
+        front: the session that programs hold, if there is one; for takers.
+        on_renewed: called when it begins again with another life of the server.
         intake: gives whoever receives more than the messages, once there is something.
     """
 
     __slots__ = (
-        "__weakref__", "_close_code", "_close_reason", "_flows", "_last_driver", "_loop", "_on_room", "_redirect", "_retry_in", "_watchers",
-        "core", "driver", "end_code", "ended", "id", "intake", "is_closing", "is_peer_closed", "keeper", "limits", "messages",
-        "on_flow", "on_renewed", "on_state", "over", "peer", "principal", "room", "source", "state", "state_since", "takers",
+        "__weakref__", "_back", "_close_code", "_close_reason", "_flows", "_last_driver", "_on_room", "_over", "_room", "core", "driver",
+        "end_code", "front", "intake", "is_closing", "is_peer_closed", "keeper", "limits", "messages", "on_flow", "on_renewed", "peer",
+        "principal", "source", "takers",
     )  # fmt: skip
 
     def __init__(
@@ -80,36 +83,30 @@ class BareSession:
         keeper: Keeper[BareSession] = ALONE,
         source: str = "",
     ) -> None:
+        super().__init__(session_id)
         self.core = state
-        self.id = session_id
         self.keeper = keeper
         self.principal, self.source = principal, source
         self.limits = limits
         self.peer = ""
         self.driver: Driver | None = None
-        self.ended: SessionEnded | None = None
         self.end_code = CloseCode.NORMAL
-        self.state = State.CONNECTING
         self.is_closing = self.is_peer_closed = False
         self.messages = BareFlow(state, state.messages)
-        self.takers: list[Callable[[BareFlow], bool]] = []
+        self.takers: tuple[Taker, ...] = ()
+        self.front: Any = None
         self.on_flow: Callable[[BareFlow], None] = _refuse_flow
         self.on_renewed: Sequence[Callable[[], None]] = ()
-        self.on_state: Sequence[Callable[[], None]] = ()
         self.intake: Intake | None = None
         self._on_room: dict[BareFlow, Callable[[], None]] | None = None
-        self.room = Signal()
-        self.over = Signal()
-        self._loop = asyncio.get_running_loop()
-        self.state_since = self._loop.time()
-        self._watchers: Sequence[StateWatcher] = ()
+        self._room: Signal | None = None
+        self._over: Signal | None = None
         self._flows: dict[int, BareFlow] = EMPTY_DICT
         self._close_reason = ""
         self._close_code = CloseCode.NORMAL
-        self._retry_in: float | None = None
-        self._redirect: str | None = None
+        self._back: Back = (None, None)
         self._last_driver: Driver | None = None
-        state.on_room = self._made_room
+        state.filler = self
 
     # A connection comes and goes...
 
@@ -119,20 +116,18 @@ class BareSession:
         driver.carried = self
         driver.transport.widen(driver)
         self.peer = driver.transport.peer
-        self.core.wake = driver.schedule
+        self.core.writer = driver
         driver.schedule()
         if self.is_closing:
-            driver.connection.close(
-                self._close_code, self._close_reason, self._loop.time(), self._retry_in, self._redirect
-            )
+            driver.connection.close(self._close_code, self._close_reason, self._loop.time(), *self._back)
         elif not self.is_peer_closed:
             self.set_state(State.CONNECTED)
 
     def renew(self, state: core.Session) -> None:
         """Another life of the server goes on with the session: in both directions it begins again, and what was not handled is in doubt."""
         old, self.core = self.core, state
-        state.on_room = self._made_room
-        old.wake = _nothing
+        state.filler = self
+        old.writer = NOBODY
         old.release()
         flows = self._all_flows
         self.messages, self._flows = BareFlow(state, state.messages), EMPTY_DICT
@@ -140,7 +135,7 @@ class BareSession:
             flow.was_renewed()
         for renewed in self.on_renewed:
             renewed()
-        self._made_room()
+        self.made_room()
 
     def detach(self, reason: str, retry_in: float | None = None) -> None:
         """The line is gone, the session is not; nothing happens where there was none."""
@@ -160,7 +155,7 @@ class BareSession:
             if flow is not None:
                 flow.arrived.wake()
         elif type(event) is RoomMade:
-            self._made_room()
+            self.made_room()
         elif isinstance(event, OutcomesKnown):
             flow = self._flows.get(event.flow) if event.flow else self.messages
             if flow is not None:
@@ -189,11 +184,30 @@ class BareSession:
         if number in self.core.others:  # the peer may have abandoned it in the same breath
             self.take_flow(self._hold(BareFlow(self.core, self.core.others[number])))
 
-    def _made_room(self) -> None:
-        self.room.wake()
+    def made_room(self) -> None:
+        """There may be room again in the outbox."""
+        self._wake_room()
         if self._on_room:
             for fill in tuple(self._on_room.values()):
                 fill()
+
+    @property
+    def room(self) -> Signal:
+        """Woken when there may be room again in the outbox, or never will be."""
+        if self._room is None:  # most sessions have nobody who waits for that
+            self._room = Signal()
+        return self._room
+
+    @property
+    def over(self) -> Signal:
+        """Woken when the session is over."""
+        if self._over is None:
+            self._over = Signal()
+        return self._over
+
+    def _wake_room(self) -> None:
+        if self._room is not None:
+            self._room.wake()
 
     @property
     def on_room(self) -> dict[BareFlow, Callable[[], None]]:
@@ -251,7 +265,7 @@ class BareSession:
         if not self.is_closing:
             self.is_closing = True
             self._close_reason, self._close_code = reason, code
-            self._retry_in, self._redirect = retry_in, redirect
+            self._back = retry_in, redirect
             self.set_state(State.CLOSING, reason)
             self._wake_all()
             if self.driver is not None:
@@ -305,7 +319,7 @@ class BareSession:
             self.core.end(peer_received, peer_handled)
             self.end_code = code
             if self.driver is not None:
-                self.driver.connection.break_off(code, reason, self._retry_in, self._redirect)
+                self.driver.connection.break_off(code, reason, *self._back)
             self.end(self.loss(reason))
 
     def end(self, error: SessionEnded) -> None:
@@ -313,7 +327,7 @@ class BareSession:
         if self.ended is not None:
             return
         self.ended = error
-        self.core.wake = _nothing
+        self.core.writer = NOBODY
         driver, self.driver = self.driver, None
         if driver is not None:
             driver.carried = None
@@ -325,54 +339,15 @@ class BareSession:
         self.core.release()
         for flow in self._all_flows:
             flow.settle()
-        self.room.wake()
-        self.over.wake()
+        self._wake_room()
+        if self._over is not None:
+            self._over.wake()
         self.keeper.ended(self)
 
     def drained(self) -> None:
         """The program has handled all of a flow: if that is all that came before the peer's close, say so, and end."""
         if self.is_peer_closed and self.core.is_everything_handled:
             self.end(SessionClosed(self._close_reason))
-
-    # Watching the state...
-
-    def set_state(self, state: State, reason: str = "", retry_in: float | None = None) -> None:
-        """Go to another state, or tell news of the same one (the next dial)."""
-        if state is self.state and retry_in is None:
-            return
-        if state is not self.state and state not in TRANSITIONS[self.state]:
-            raise AssertionError(f"a session cannot go from {self.state} to {state}")
-        now = self._loop.time()
-        if self._watchers:
-            self._tell(StateChange(state, self.state, reason, retry_in, now - self.state_since))
-        if state is not self.state:
-            if log.isEnabledFor(logging.DEBUG):  # its words cost more than the rest
-                why = reason and f" ({reason})"
-                log.debug("session %s: %s after %s%s", self.id.hex()[:8], state.value, self.state.value, why)
-            self.state, self.state_since = state, now
-            for told in self.on_state:
-                told()
-        elif retry_in is not None:
-            log.debug("session %s: dials again in %.1f s", self.id.hex()[:8], retry_in)
-
-    def _tell(self, change: StateChange) -> None:
-        for watcher in self._watchers:
-            watcher.changes.append(change)
-            watcher.signal.wake()
-
-    async def states(self) -> AsyncGenerator[StateChange, None]:
-        """Yield every change from now on; ends with the session."""
-        watcher = StateWatcher()
-        self._watchers = (*self._watchers, watcher)
-        try:
-            while True:
-                while watcher.changes:
-                    yield watcher.changes.popleft()
-                if self.ended is not None:
-                    return
-                await watcher.signal.wait()
-        finally:
-            self._watchers = tuple(each for each in self._watchers if each is not watcher)
 
     # Flows besides the messages...
 
@@ -393,7 +368,7 @@ class BareSession:
         """Have a flow that the peer opened taken; nothing happens where it is over by now."""
         if self.ended is not None or flow.core.number not in self.core.others:
             return
-        if not any(takes(flow) for takes in self.takers):
+        if not any(takes(self, flow) for takes in self.takers):
             self.on_flow(flow)
 
     def hold_flows(self) -> None:
@@ -428,11 +403,7 @@ class BareSession:
     def _wake_all(self) -> None:
         for flow in self._all_flows:
             flow.arrived.wake()
-        self.room.wake()
-
-
-def _nothing() -> None:
-    """Nobody asked to be told."""
+        self._wake_room()
 
 
 def _refuse_flow(flow: BareFlow) -> None:

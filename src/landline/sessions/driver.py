@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import math
 from collections.abc import Callable
 from typing import Final, Protocol
 
 from ..protocol.connection import Connection
+from ..protocol.empty import EMPTY_LIST
 from ..protocol.events import NEWS, Event
 from ..protocol.frames import CloseCode
 from ..protocol.states import Phase
 from ..transports import Transport
-from .alarms import alarms, begins_at
+from .alarms import Alarm, alarms
 from .turns import turns
 
 log = logging.getLogger("landline.sessions")
@@ -40,7 +40,7 @@ class Driver:
     """
 
     __slots__ = (
-        "_alarms", "_booked", "_due_at", "_gone", "_is_gone", "_is_over", "_is_scheduled", "_loop", "_turns", "carried",
+        "_alarm", "_alarms", "_gone", "_is_gone", "_is_over", "_is_scheduled", "_later", "_loop", "_turns", "carried",
         "connection", "deliver", "has_crashed", "transport",
     )  # fmt: skip
 
@@ -54,8 +54,8 @@ class Driver:
         self._loop = asyncio.get_running_loop()
         self._alarms = alarms()
         self._turns = turns()
-        self._booked: tuple[int, ...] = ()
-        self._due_at = math.inf
+        self._alarm: Alarm | None = None
+        self._later: tuple[Alarm, ...] = ()
         self._is_scheduled = False
         self._is_over = False
         self.has_crashed = False
@@ -101,7 +101,7 @@ class Driver:
             self._deliver_events()
         if connection.phase is _CLOSED:
             self._finish()
-        elif not self._booked or connection.is_due_before(self._due_at):
+        elif self._alarm is None or connection.is_due_before(self._alarm.begins_at):
             self._arm()  # else an earlier alarm looks again when it rings: cheaper than moving it with every frame
 
     def abort(self) -> None:
@@ -112,7 +112,7 @@ class Driver:
 
     def _deliver_events(self) -> None:
         connection = self.connection
-        happened, connection.happened = connection.happened, []
+        happened, connection.happened = connection.happened, EMPTY_LIST
         for event in happened:
             try:
                 if self.carried is not None and type(event) in NEWS:
@@ -128,23 +128,29 @@ class Driver:
     def _finish(self) -> None:
         """The connection is over: let its last words out, and the transport go."""
         self._is_over = True
-        for number in self._booked:
-            self._alarms.clear(number, self)
+        for alarm in self._booked:
+            alarm.clear(self)
         self.transport.close()
 
     # Time passes...
 
     def _arm(self) -> None:
         """Have an alarm set for when something is due; one that is set for later stays, and will do for what is due then."""
-        at = self.connection.timeout_at()
-        if at is not None and at < self._due_at:
-            self._booked = (*self._booked, self._alarms.set(at, self))
-            self._due_at = begins_at(self._booked[-1])
+        at, before = self.connection.timeout_at(), self._alarm
+        if at is not None and (before is None or at < before.begins_at):
+            self._alarm = self._alarms.set(at, self)
+            if before is not None:
+                self._later = (before, *self._later)
 
-    def ring(self, number: int) -> None:
+    @property
+    def _booked(self) -> tuple[Alarm, ...]:
+        """The alarms that are set, the earliest first: mostly one, which is kept without a tuple around it."""
+        return () if self._alarm is None else (self._alarm, *self._later)
+
+    def ring(self, alarm: Alarm) -> None:
         """It is time to look: something may be due."""
-        self._booked = tuple(each for each in self._booked if each != number)
-        self._due_at = begins_at(self._booked[-1]) if self._booked else math.inf
+        left = [each for each in self._booked if each is not alarm]
+        self._alarm, self._later = (left[0], tuple(left[1:])) if left else (None, ())
         transport = self.transport
         self.connection.handle_timeout(self._loop.time(), transport.backlog, transport.wrapping)
         self.advance()

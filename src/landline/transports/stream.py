@@ -189,21 +189,18 @@ class StreamTransport(asyncio.BufferedProtocol):
         """Asyncio read something."""
         receiver = self._receiver
         if receiver is None:
-            self.data_received(bytes(_reading.wide[:nbytes]))
+            self._keep(bytes(_reading.wide[:nbytes]))
         elif not self._is_closing:
             if self._borrower is not None and nbytes >= LARGE:
                 self._borrower.data_lent(_reading.wide[:nbytes])
             else:
                 receiver.data_received(bytes(_reading.wide[:nbytes]))
 
-    def data_received(self, data: bytes) -> None:
-        """These bytes arrived."""
-        if self._receiver is None:
-            self._early += data  # uvloop begins to read although it was told not to
-            if self._transport is not None:
-                self._transport.pause_reading()
-        elif not self._is_closing:
-            self._receiver.data_received(data)
+    def _keep(self, data: bytes) -> None:
+        """Nobody is there for these bytes yet: uvloop begins to read although it was told not to."""
+        self._early += data
+        if self._transport is not None:
+            self._transport.pause_reading()
 
     def _read_on(self) -> None:
         """Tell what came early, and read on, unless the receiver holds us before or because of that."""

@@ -18,6 +18,7 @@ from landline.limits import FILES
 from landline.patterns.messages import Messages
 from landline.protocol.files import Accept, Done, Offer
 from landline.protocol.frames import CloseCode
+from landline.sessions.bare import BareSession
 from landline.sessions.flow import BareFlow
 from landline.testing.network import Faults
 from landline.testing.pair import Pair, pair
@@ -49,11 +50,11 @@ class Post:
         """Let the test itself be the receiver: return the flows that come, as they come."""
         held: list[BareFlow] = []
 
-        def take(flow: BareFlow) -> bool:
+        def take(_: BareSession, flow: BareFlow) -> bool:
             held.append(flow)
             return True
 
-        self.receiving.client._bare.takers.insert(0, take)
+        self.receiving.client._bare.takers = (take, *self.receiving.client._bare.takers)
         return held
 
     async def take_one(self, **options: Any) -> landline.ReceivedFile:
@@ -304,7 +305,10 @@ async def test_a_receiver_with_no_flow_left_is_said_so(tmp_path: Path) -> None:
     source = make_file(tmp_path / "a", 5)
     limits = dataclasses.replace(QUICK, max_flows=1)
     async with post(tmp_path / "to", limits=limits) as at:
-        at.receiving.client._bare.takers.insert(0, lambda flow: flow.purpose == "something")
+        at.receiving.client._bare.takers = (
+            lambda _, flow: flow.purpose == "something",
+            *at.receiving.client._bare.takers,
+        )
         taken = at.receiving.server._bare.open_flow("something")
         sent, passed = await asyncio.gather(
             at.sending.client.send_file(source), at.pass_one(), return_exceptions=True

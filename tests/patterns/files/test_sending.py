@@ -16,6 +16,7 @@ from landline.limits import FILES
 from landline.patterns.messages import Messages
 from landline.protocol.files import Accept, Done, Go
 from landline.protocol.session import Session as Core
+from landline.sessions.bare import BareSession
 from landline.sessions.flow import BareFlow
 from landline.testing.network import Faults
 from landline.testing.pair import pair
@@ -370,11 +371,11 @@ async def test_a_receiver_that_talks_nonsense_is_an_error(
 
         tasks: list[asyncio.Task[None]] = []
 
-        def take(flow: BareFlow) -> bool:
+        def take(_: BareSession, flow: BareFlow) -> bool:
             tasks.append(asyncio.create_task(answer(flow)))
             return True
 
-        server._bare.takers.insert(0, take)
+        server._bare.takers = (take, *server._bare.takers)
         if isinstance(said[0], Done):
             assert (await client.send_file(source)).resumed == 10
         else:

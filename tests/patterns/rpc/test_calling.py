@@ -15,6 +15,7 @@ import pytest
 import landline
 from landline.limits import LONGEST
 from landline.protocol.frames import FrameType, ResetCode
+from landline.sessions.bare import BareSession
 from landline.sessions.flow import BareFlow
 from tests.disk import Disk
 
@@ -380,9 +381,9 @@ class Forged:
     def __init__(self, server: landline.Session) -> None:
         self.bare = server._bare
         self.flow: BareFlow | None = None
-        self.bare.takers.insert(0, self._takes)
+        self.bare.takers = (self._takes, *self.bare.takers)
 
-    def _takes(self, flow: BareFlow) -> bool:
+    def _takes(self, _: BareSession, flow: BareFlow) -> bool:
         self.flow = flow
         return True
 
@@ -411,7 +412,7 @@ async def test_a_peer_s_rubbish_ends_the_flow_and_nothing_else(kind: FrameType, 
 
         with pytest.raises(landline.CallUnknown):
             await call
-        del server._bare.takers[0]
+        server._bare.takers = server._bare.takers[1:]
         assert await client.call("add", 1) == 3
 
 

@@ -19,6 +19,7 @@ from landline.patterns.messages import Messages
 from landline.protocol.calls import FAILURE
 from landline.protocol.codec import Packed
 from landline.protocol.frames import ResetCode
+from landline.sessions.bare import BareSession
 from landline.sessions.flow import BareFlow
 from tests.disk import Disk
 
@@ -101,11 +102,11 @@ def take_over(session: landline.Session) -> list[BareFlow]:
     """Have flows be taken by the test."""
     taken: list[BareFlow] = []
 
-    def takes(flow: BareFlow) -> bool:
+    def takes(_: BareSession, flow: BareFlow) -> bool:
         taken.append(flow)
         return True
 
-    session._bare.takers.insert(0, takes)
+    session._bare.takers = (takes, *session._bare.takers)
     return taken
 
 

@@ -11,6 +11,7 @@ from typing import Any, Protocol, TypeVar
 from ...errors import Full
 from ...limits import Limits
 from ...protocol.codec import encode_data
+from ...protocol.empty import NOBODY
 from ...protocol.events import (
     ConnectionEnded,
     Event,
@@ -106,7 +107,7 @@ class End:
     def attach(self, port: Port) -> None:
         """Go on over this line."""
         self.port = port
-        self.core.wake = port.schedule
+        self.core.writer = port
         port.schedule()
         if self.is_closing:
             port.connection.close(CloseCode.NORMAL, "", self.node.now)
@@ -210,7 +211,7 @@ class End:
     def renew(self) -> None:
         """Another life of the server goes on with the session: what was not handled is in doubt here, and begins again elsewhere."""
         self.ended = "renewed"
-        self.core.wake = _nothing
+        self.core.writer = NOBODY
         self.core.release()
         self.talk.world.has_ended = self.talk.is_touched = True
 
@@ -228,7 +229,7 @@ class End:
         if self.ended:
             return
         self.ended = how
-        self.core.wake = _nothing
+        self.core.writer = NOBODY
         self.core.release()
         port, self.port = self.port, None
         if port is not None:

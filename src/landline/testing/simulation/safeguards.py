@@ -337,7 +337,7 @@ _receive_frames = Connection._receive_frames
 
 
 def _read_all_before_greeting(self: Connection, data: bytes, now: float) -> None:
-    self._preauth_left = 1 << 30
+    self._preauth_bytes = -(1 << 30)
     _receive_frames(self, data, now)
 
 
