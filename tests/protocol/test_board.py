@@ -169,6 +169,26 @@ def test_what_cannot_be_taken_as_one_bundle_is_taken_as_far_as_it_can() -> None:
     assert [part.offset for part in (feed.next_part(), feed.next_part()) if isinstance(part, Entry)] == [3, 4]
 
 
+def test_who_will_read_it_in_the_log_is_pushed_nothing() -> None:
+    """Neither before it asks for a page, nor what is left of a batch when its queue is full."""
+    room = Room()
+    reading = room.subscribe("t")
+    reading.is_live = False
+    slow = room.subscribe("t")
+    most = PROTOCOL.feed // 2
+    for size in (0, most, most, 0, 0):
+        room.board.publish("t", bytes(size), room.log.append)
+    room.store()
+
+    pushed = [told for told in room.log if told == "t"]
+    assert len(pushed) == 3  # all of them to the slow one, the third is too much for it
+    assert (reading.wants_page, slow.gathers) == (False, False)
+    for feed in (reading, slow):
+        feed.next_part()
+        assert not feed.has_something
+        assert feed.wants_page
+
+
 def test_one_publication_is_offered_once() -> None:
     """Who is slow costs no second try."""
     room = Room()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+import landline.protocol.outbox as outbox_module
 from landline.errors import ProtocolError
 from landline.limits import Limits
 from landline.protocol.codec import encode_data
@@ -314,6 +315,30 @@ def test_frames_that_are_shared_are_written_in_their_one_piece() -> None:
     assert out[0] is together
     assert (session.sent, flow.sent, flow.queued) == (sent + 3, 3, 3)
     assert session.data_to_send(0.0, ALL) == []
+
+
+def test_frames_that_are_shared_stay_in_one_piece_where_flows_take_turns() -> None:
+    """A turn is exceeded by what is first in it; only where credit ends in it is it cut."""
+    session, flows = talking(2)
+    letters = "a" * (outbox_module._TURN // SIZE + 10)
+    pieces = [share(session, flow, letters) for _ in range(2) for flow in flows]
+
+    out = session.data_to_send(0.0, ALL)
+    assert len(out) == len(pieces)
+    assert {id(piece) for piece in out} == {id(piece) for piece in pieces}
+
+
+@pytest.mark.parametrize("short", [0, 1])
+def test_a_flow_takes_frames_that_its_credit_has_written_now(short: int) -> None:
+    """Where nothing waits in it; the last of them may exceed it."""
+    session, (flow,) = talking(1)
+    flow.credit = flow.sent_cost + 2 * (1 + FRAME_COST) + 1 - short
+
+    assert session.takes(flow, 2 * SIZE, 3, 2 * SIZE) == (not short)
+    share(session, flow, "abc")
+    if not short:
+        assert len(session.data_to_send(0.0, ALL)) == 1
+        assert not flow.pending
 
 
 def all_texts(session: Session, budget: int) -> str:

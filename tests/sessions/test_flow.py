@@ -11,7 +11,15 @@ import landline
 from landline.errors import FlowEnded, FlowReset, Full, SessionClosed
 from landline.patterns.messages import Messages
 from landline.protocol.empty import NOBODY
-from landline.protocol.frames import HEADER, FrameType, ResetCode, SharedFrames, each_of, encode_frame
+from landline.protocol.frames import (
+    FRAME_COST,
+    HEADER,
+    FrameType,
+    ResetCode,
+    SharedFrames,
+    each_of,
+    encode_frame,
+)
 from landline.sessions.bare import BareSession
 from landline.sessions.flow import PENDING, BareFlow, EarlyFlows
 
@@ -67,6 +75,9 @@ class Offered:
         self.before_last = (count - 1) * size
         self.made_for: list[int] = []
 
+    def to(self, flow: BareFlow) -> bool:
+        return flow.offer(self.count, self.before_last, self.frames)
+
     def frames(self, number: int) -> SharedFrames:
         self.made_for.append(number)
         frame = encode_frame(FrameType.BYTES, number, bytes(self.size - HEADER.size))
@@ -77,18 +88,18 @@ async def test_a_flow_of_which_little_waits_takes_what_it_is_offered(ends: Ends)
     """Until enough waits, and nothing once it ends: who offers it keeps it, and has not made it for nothing."""
     flow = ends.client.open_flow("talk")
     one = Offered(1, PENDING // 2)
-    assert [flow.offer(one.before_last, one.frames) for _ in range(3)] == [True, True, False]
+    assert [one.to(flow) for _ in range(3)] == [True, True, False]
     assert flow.core.queued == 2
     assert one.made_for == [flow.core.number] * 2
 
     other = ends.client.open_flow("another")
     other.end()
-    assert not other.offer(one.before_last, one.frames)
+    assert not one.to(other)
     assert other.core.queued == 0
 
     last = ends.client.open_flow("of an earlier life")
     last.was_renewed()
-    assert not last.offer(one.before_last, one.frames)
+    assert not one.to(last)
     assert last.core.queued == 0
     assert one.made_for == [flow.core.number] * 2
 
@@ -98,25 +109,31 @@ async def test_a_flow_of_which_little_waits_takes_what_it_is_offered(ends: Ends)
 async def test_frames_are_taken_together_where_each_would_be(ends: Ends, size: int, takes: bool) -> None:
     """All of them or none, as though they were offered one after the other: before the last there was room for it."""
     flow = ends.client.open_flow("talk")
-    assert flow.offer(0, Offered(1, PENDING // 4 - 1).frames)
+    assert Offered(1, PENDING // 4 - 1).to(flow)
     several = Offered(4, size)
 
-    assert flow.offer(several.before_last, several.frames) is takes
+    assert several.to(flow) is takes
     assert several.made_for == [flow.core.number] * takes
     assert [len(frame) for frame in each_of(flow.core.pending)][1:] == [size] * (4 * takes)
 
 
-async def test_where_nothing_waits_frames_are_taken_together_however_many(ends: Ends) -> None:
-    """If the flow's outbox has room for them: many flows share them, and they are on their way."""
+async def test_where_nothing_waits_frames_are_taken_together_that_can_be_written_now(ends: Ends) -> None:
+    """If the flow's outbox has room for them: many flows share them. Without the credit for all of them most would wait here."""
     flow = ends.client.open_flow("talk")
     most = ends.client.core.limits.flow_outbox
-    too_many = Offered(most // 1024 + 1, 1024)
-    assert not flow.offer(too_many.before_last, too_many.frames)
-    many = Offered(most // 1024, 1024)
-    assert flow.offer(many.before_last, many.frames)
-
+    count = most // 1024
+    flow.core.credit = (count - 1) * (1024 - HEADER.size + FRAME_COST)
+    many = Offered(count, 1024)
+    assert not many.to(flow)
+    flow.core.credit += 1
+    assert many.to(flow)
     assert flow.core.pending_bytes == most > PENDING
-    assert not flow.offer(0, Offered(1, 64).frames)
+    assert not Offered(1, 64).to(flow)
+
+    other = ends.client.open_flow("talk")
+    other.core.credit = 1 << 20
+    too_many = Offered(count + 1, 1024)
+    assert not too_many.to(other)
     assert (too_many.made_for, many.made_for) == ([], [flow.core.number])
 
 

@@ -428,7 +428,7 @@ def _answered(future: asyncio.Future[Answer], answer: Answer) -> None:
 
 def _take(flow: BareFlow, most: int, bundle: Bundle) -> bool:
     """Tell a subscriber what was just published, if it takes all of it now, and data that is so large."""
-    return bundle.largest <= most and flow.offer(bundle.before_last, bundle.frames)
+    return bundle.largest <= most and flow.offer(len(bundle.entries), bundle.before_last, bundle.frames)
 
 
 async def _has_room(bare: BareSession, flow: BareFlow) -> None:

@@ -257,8 +257,13 @@ class Board:
 
 def _tell_all(feeds: _Feeds, bundle: Bundle) -> None:
     for feed, on_push in feeds.items():
-        if feed.takes(bundle):
-            continue
-        for alone in bundle.alone():
-            if (alone is bundle or not feed.takes(alone)) and feed.push(alone.entries[0]):
-                on_push()
+        if not feed.takes(bundle) and feed.gathers:
+            _tell_each(feed, on_push, bundle)
+
+
+def _tell_each(feed: Feed, on_push: Callable[[], None], bundle: Bundle) -> None:
+    for alone in bundle.alone():
+        if not feed.gathers:
+            return  # since just now: what it would gather is in the log as well
+        if (alone is bundle or not feed.takes(alone)) and feed.push(alone.entries[0]):
+            on_push()

@@ -2,7 +2,7 @@
 
 A feed is live, or it reads. Live, what is published is queued for it; where its flow takes no more, its topics' policies decide what
 becomes of it. Reading, it asks for pages of the log after its cursor and sends those, while what is published meanwhile gathers in the queue: the
-last page and the queue overlap, so nothing falls between them.
+last page and the queue overlap, so nothing falls between them. Before a page is asked for nothing gathers: that page will have it.
 """
 
 from __future__ import annotations
@@ -206,11 +206,13 @@ class Feed:
 
     # Something is published...
 
-    def takes(self, bundle: Bundle) -> bool:
-        """Tell what was just published, if all of it can go on at once; return whether nothing of it is to be pushed.
+    @property
+    def gathers(self) -> bool:
+        """Whether it is to be told, or pushed, what is published now: else pages of the log that are yet to be asked for have it."""
+        return self.is_live or self.is_reading
 
-        Nor is it where pages of the log are yet to be asked for: those have it.
-        """
+    def takes(self, bundle: Bundle) -> bool:
+        """Tell what was just published, if all of it can go on at once; return whether it did: else each of it is to be pushed."""
         if (  # the usual case
             not self._queue
             and self.is_live
@@ -222,7 +224,7 @@ class Feed:
         ):
             self.cursor = bundle.end(self._epoch)
             return True
-        return not (self.is_live or self.is_reading)
+        return False
 
     def push(self, entry: Entry) -> bool:
         """Queue what was just published; return whether it waits. It is after everything that was pushed before."""

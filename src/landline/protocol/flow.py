@@ -93,8 +93,15 @@ class Flow:
 
     # The program sends...
 
+    def covers(self, count: int, before_last: int) -> bool:
+        """Whether its credit is enough to write so many frames now, all but the last of which have so many bytes."""
+        return self.sent_cost + before_last + (count - 1) * _MORE < self.credit
+
     def pop(self, budget: int) -> list[Queued]:
-        """Return the frames to write now, as far as credit and ``budget`` bytes allow: the last one may exceed both."""
+        """Return the frames to write now, as far as credit and ``budget`` bytes allow: the last one may exceed both.
+
+        What many share is only cut where credit ends in it: as the first of them it may exceed the budget as a whole.
+        """
         pending = self.pending
         if not pending or self.sent_cost >= self.credit or budget <= 0:
             return []
@@ -111,7 +118,7 @@ class Flow:
                 length = len(frames)
                 if has_large and isinstance(frames, SharedFrames):
                     more, before = frames.count - 1, length - frames.last
-                    if size + before >= budget or cost + before + more * _MORE >= room:
+                    if (places and size + before >= budget) or cost + before + more * _MORE >= room:
                         # Their last one has to wait.
                         pending[places : places + 1] = frames.each()
                         continue

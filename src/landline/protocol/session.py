@@ -158,6 +158,24 @@ class Session(Inbox):
 
     # Writing...
 
+    def takes(self, flow: Flow, most: int, count: int = 1, before_last: int = 0) -> bool:
+        """Whether a flow takes so many frames more; who has much to send keeps that to itself, and may still change its mind.
+
+        Several it takes where it would take one after the other, and where nothing waits in it and its credit has all of them written now:
+        they may be many flows' that share them.
+
+        Args:
+            flow: one besides the messages.
+            most: bytes that may wait in it to be written.
+            count: how many frames.
+            before_last: the bytes of all of them but the last one.
+        """
+        waiting = flow.pending_bytes
+        if waiting + before_last < most or (not waiting and flow.covers(count, before_last)):
+            return self.has_room_in(flow, before_last)
+        self.lacks_room = True
+        return False
+
     def data_to_send(self, now: float, budget: int) -> list[bytes]:
         """Return the bytes to write now: what is due of control first, then at most about ``budget`` bytes of frames."""
         self._is_woken = False

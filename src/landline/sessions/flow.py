@@ -88,32 +88,26 @@ class BareFlow:
     @property
     def takes_more(self) -> bool:
         """Whether little of it waits to be written: who has much to send keeps that to itself, and may still change its mind."""
-        if self.core.pending_bytes >= PENDING:
-            self._session.lacks_room = True
-            return False
-        return self.why_unwritable() is None and self._session.has_room_in(self.core)
+        return self.why_unwritable() is None and self._session.takes(self.core, PENDING)
 
     def put(self, frame: DataFrame) -> None:
         """Queue a whole data frame of this flow; nothing happens when it takes none any more. The caller has seen to the room."""
         if self.why_unwritable() is None:
             self._session.send_frame(self.core, frame)
 
-    def offer(self, before_last: int, frames: Callable[[int], SharedFrames]) -> bool:
-        """Queue whole data frames of this flow if it takes all of them; return whether it did.
-
-        It takes them where it would take one after the other, and where nothing waits: the first of them is on its way then, and
-        what would wait elsewhere otherwise is what many flows share.
+    def offer(self, count: int, before_last: int, frames: Callable[[int], SharedFrames]) -> bool:
+        """Queue whole data frames of this flow if it takes all of them (``Session.takes``); return whether it did.
 
         Args:
+            count: how many they are.
             before_last: the bytes of all of them but the last one.
             frames: makes them for the flow of a number; only asked for those that are taken.
         """
         core = self.core
         if (
-            (not core.pending_bytes or core.pending_bytes + before_last < PENDING)
-            and self._reset is None
+            self._reset is None
             and not (core.is_ending or core.ours)
-            and self._session.has_room_in(core, before_last)
+            and self._session.takes(core, PENDING, count, before_last)
         ):
             self._session.send_frames(core, frames(core.number))
             return True

@@ -16,12 +16,9 @@ def is_writable(flow: Flow) -> bool:
     return not (flow.is_ending or flow.ours & (ENDED | RESET) or flow.theirs & RESET)
 
 
-def takes_more(core: Session, flow: Flow, more: int = 0) -> bool:
-    """Whether nothing of it waits to be written, or little, also after so many bytes more."""
-    if flow.pending_bytes and flow.pending_bytes + more >= _PENDING:
-        core.lacks_room = True
-        return False
-    return is_writable(flow) and core.has_room_in(flow, more)
+def takes_more(core: Session, flow: Flow, count: int = 1, before_last: int = 0) -> bool:
+    """Whether it takes so many frames more, of which all but the last have so many bytes."""
+    return is_writable(flow) and core.takes(flow, _PENDING, count, before_last)
 
 
 def say(end: End, flow: Flow, payload: bytes) -> None:

@@ -229,7 +229,7 @@ class _Subscriber:
     def _take(self, bundle: Bundle) -> bool:
         """Send what was just published, if the reader takes all of it now."""
         end, flow = self._end, self._flow
-        takes = not end.ended and takes_more(end.core, flow, bundle.before_last)
+        takes = not end.ended and takes_more(end.core, flow, len(bundle.entries), bundle.before_last)
         if takes:
             end.core.send_frames(flow, bundle.frames(flow.number))
         return takes

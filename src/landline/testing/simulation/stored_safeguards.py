@@ -224,9 +224,9 @@ def _take_and_stay(feed: Feed, bundle: Bundle) -> bool:
     return takes
 
 
-def _take_only_live(feed: Feed, bundle: Bundle) -> bool:
+def _gather_only_live(feed: Feed) -> bool:
     """Push nothing while a page is read, either."""
-    return _takes(feed, bundle) or not feed.is_live
+    return feed.is_live
 
 
 def _take_the_first(feed: Feed, bundle: Bundle) -> bool:
@@ -339,7 +339,7 @@ _OF_TOPICS = needing(
     Ablation("what a page had is told at once", ((Feed, "takes", _take_any),)),
     Ablation("told past what waits", ((Feed, "takes", _take_past),)),
     Ablation("the cursor does not follow what is told at once", ((Feed, "takes", _take_and_stay),)),
-    Ablation("nothing is queued while a page is read", ((Feed, "takes", _take_only_live),)),
+    Ablation("nothing is queued while a page is read", ((Feed, "gathers", property(_gather_only_live)),)),
     Ablation("of a bundle the first is told", ((Feed, "takes", _take_the_first),)),
     Ablation("what a page had stays queued", ((Feed, "_forget_queued", _keep_queued),)),
     Ablation(
