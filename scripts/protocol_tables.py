@@ -211,10 +211,10 @@ def vectors() -> list[str]:
     session, life = bytes(range(16)), bytes(range(16, 32))
     token = bytes(range(32))
     welcome = Welcome(
-        session=session, token=token, life=life, received=2, resumed=True, window=524288, max_message=1048576,
+        session=session, token=token, life=life, received=2, resumed=True, window=589824, max_message=1048576,
         heartbeat=25.0, dead_after=8.0, resume_window=300.0,
     )  # fmt: skip
-    hello = Hello(life=life, window=524288, max_message=1048576)
+    hello = Hello(life=life, window=589824, max_message=1048576)
     resume = Resume(session=session, token=token, attempt=2, life=life, received=3)
     stale = Refusal(code=CloseCode.STALE, reason="a later attempt was accepted", attempt=7)
     samples = {
@@ -228,9 +228,9 @@ def vectors() -> list[str]:
         "PONG": encode_frame(FrameType.PONG),
         "ACK, 3 received and 5 sent": encode_frame(FrameType.ACK, 0, COUNTS.pack(3, 5)),
         "HANDLED, 2 of flow 0": encode_frame(FrameType.HANDLED, 0, COUNT.pack(2)),
-        "CREDIT, 524,288 of flow 0": encode_frame(FrameType.CREDIT, 0, COUNT.pack(524288)),
+        "CREDIT, 589,824 of flow 0": encode_frame(FrameType.CREDIT, 0, COUNT.pack(589824)),
         "ASK, for 4 of flow 0": encode_frame(FrameType.ASK, 0, COUNT.pack(4)),
-        "WAITING, flow 0 for more than 524,288": encode_frame(FrameType.WAITING, 0, COUNT.pack(524288)),
+        "WAITING, flow 0 for more than 589,824": encode_frame(FrameType.WAITING, 0, COUNT.pack(589824)),
         "CLOSE, normal": encode_payload(FrameType.CLOSE, Close(code=CloseCode.NORMAL)),
         "CLOSE, going away, back in 1.5 s": encode_payload(
             FrameType.CLOSE, Close(code=CloseCode.GOING_AWAY, retry_in=1.5)
@@ -238,7 +238,7 @@ def vectors() -> list[str]:
         "BYTES, `00 ff`": encode_frame(FrameType.BYTES, 0, b"\x00\xff"),
         "TEXT, `Grüße`": encode_frame(FrameType.TEXT, 0, "Grüße".encode()),
         "PACKED, `[1, null]`": encode_frame(FrameType.PACKED, 0, b"\x92\x01\xc0"),
-        "OPEN, flow 1": encode_payload(FrameType.OPEN, Open(purpose="prices", window=524288), 1),
+        "OPEN, flow 1": encode_payload(FrameType.OPEN, Open(purpose="prices", window=589824), 1),
         "END, flow 1": encode_frame(FrameType.END, 1),
         "DONE, flow 1": encode_frame(FrameType.DONE, 1),
         "RESET, flow 1": encode_payload(

@@ -297,7 +297,7 @@ static int compare(const void *one, const void *other) {
     return (difference > 0) - (difference < 0);
 }
 
-/* Return, of how long the answers took, what the quickest 99 of 100 were within. */
+/* Return, of how long the answers took, how long the slowest of each hundred did. */
 static double slowest(void) {
     qsort(waits, done, sizeof *waits, compare);
     return waits[done * 99 / 100];

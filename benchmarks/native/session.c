@@ -144,7 +144,8 @@ static void topic_said(struct line *line, const uint8_t *payload, uint32_t lengt
         die(line->outbox ? "something was not published" : "a gap");
     if (payload[0] == FOUR) {
         line->got++;
-        line->session.answered += payload[1];
+        if (payload[1] == 1)
+            line->session.answered++;
     }
 }
 

@@ -106,7 +106,7 @@ class connect:  # noqa: N801 - used like the function it replaces: `async with c
             service = Service(self._methods, allow_all, self._limits)
             held = None if sends is None else stack.pop_all()
             session = Session(bare, end.drop, sending, Publishing(bare, publishes), held, refreshing, service)
-            bare.takers += (partial(_take, session, service),)
+            bare.front, bare.takers = session, (*bare.takers, partial(_take, service))
             if sends is not None:
                 try:
                     await sending.go_on()
@@ -171,8 +171,9 @@ async def dial(
         raise ConnectTimeout(address, f"no answer within {timeout:g} s") from None
 
 
-def _take(session: Session, service: Service, bare: BareSession, flow: BareFlow) -> bool:
+def _take(service: Service, bare: BareSession, flow: BareFlow) -> bool:
     """Have a flow that the server opened taken by the pattern that it is of."""
+    session: Session = bare.front
     return session._takes_file(flow) or service.takes(bare, session, flow) or refuse_flow(flow)
 
 

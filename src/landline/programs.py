@@ -108,10 +108,10 @@ class Programs:
         self._groups = groups
         self._hooks = hooks
         self._refreshes = refreshes
-        self._running: dict[asyncio.Task[None], None] = {}  # smaller than a set
+        self._running: set[asyncio.Task[None]] = set()
         # One of each for all sessions: a bound method is made anew wherever it is looked up, and a context for each callback without one.
         self._takers = (self._take,)
-        self._over = self._running.pop
+        self._over = self._running.discard
         self._context = contextvars.copy_context()
 
     def begin(self, bare: BareSession) -> None:
@@ -162,7 +162,7 @@ class Programs:
 
     def _run(self, program: Coroutine[Any, Any, None], name: str) -> None:
         task = asyncio.get_running_loop().create_task(program, name=name)
-        self._running[task] = None
+        self._running.add(task)
         task.add_done_callback(self._over, context=self._context)
 
     async def _serve(self, session: Session, early: EarlyFlows | None) -> None:
@@ -199,7 +199,7 @@ class Programs:
         """Tell the hooks that a session begins. The flows that its client opens wait meanwhile, as its messages do, for what they find out."""
         await self._hooks.opened(session)
         bare = session._bare
-        bare.takers = bare.takers[1:]
+        bare.takers = bare.takers[1:]  # the first keeps them until now
         bare.hold_flows()
         for flow in early.take():
             bare.take_flow(flow)

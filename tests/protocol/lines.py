@@ -47,7 +47,7 @@ class Ear:
     def schedule(self) -> None:
         self.told += 1
 
-    made_room = schedule
+    room_made = schedule
 
 
 def make_hello(**changes: Any) -> Hello:

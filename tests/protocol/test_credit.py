@@ -135,7 +135,7 @@ def test_senders_wait_under_pressure_and_go_on_after_it() -> None:
     """Each session may still hold a little, so that none waits for another's peer for ever."""
     pressure = Pressure(100_000)
     greedy, modest = (make_session(pressure=pressure) for _ in range(2))
-    ear = modest.filler = Ear()
+    ear = modest.waiter = Ear()
     greedy.attach(0)
     assert not full(greedy)
     assert pressure.used >= 100_000

@@ -21,7 +21,7 @@ def test_it_is_given_the_others_later() -> None:
 
 
 def test_it_is_small() -> None:
-    """A server has one for each session and each transport."""
+    """A server has one for each transport."""
     partial, bound = functools.partial(said, "ana"), Bound(said, "ana")
     held = sum(map(sys.getsizeof, (partial, partial.args, partial.keywords)))
 

@@ -115,7 +115,7 @@ class SessionLimits:
     pending: int = limit(
         16 << 10,
         "bytes",
-        "of a subscription or of publishes that wait to be written, besides publications that are stored together while nothing waits; the rest waits where it may still be dropped",
+        "of a subscription or of publishes that wait to be written; the rest waits where it may still be dropped. What is stored together goes together where nothing waits and credit has it written now, up to flow_outbox",
     )
     presence_tick: float = limit(
         0.05,

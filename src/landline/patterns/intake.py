@@ -243,10 +243,10 @@ def receive_sends(bare: BareSession) -> None:
 
     intakes = Intakes(find)
 
-    def takes(bare: BareSession, flow: BareFlow) -> bool:
+    def takes(session: BareSession, flow: BareFlow) -> bool:
         if flow.purpose != SEND_PURPOSE:
             return False
-        serving.run(bare, flow, intakes.serve(bare, flow))
+        serving.run(session, flow, intakes.serve(session, flow))
         return True
 
     bare.takers = (*bare.takers, takes)

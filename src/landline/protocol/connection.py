@@ -44,7 +44,7 @@ class Connection(Greeting):
     Attributes:
         frame_began_at, frame_deadline: when the unfinished frame began that is here, if there is one, and when it must be whole.
         has_more_to_send: ``data_to_send`` stopped at its budget, and should be called again when the transport takes more.
-        is_quiet: what arrived last, data, ACK and HANDLED, needs no answer of ours; what the session itself wants to write, it says by ``wake``.
+        is_quiet: what arrived last, data, ACK and HANDLED, needs no answer of ours; that the session itself has something to write, it tells its ``writer``.
     """
 
     __slots__ = (

@@ -38,7 +38,7 @@ class _Nobody:
     def schedule(self) -> None:
         pass
 
-    def made_room(self) -> None:
+    def room_made(self) -> None:
         pass
 
 

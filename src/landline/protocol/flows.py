@@ -42,13 +42,12 @@ class Flows:
     """
 
     __slots__ = (
-        "_highest_of_peer", "_limits", "_messages", "_most_of_peer", "_next", "_opened", "_opened_by_peer", "_queue",
+        "_highest_of_peer", "_limits", "_most_of_peer", "_next", "_opened", "_opened_by_peer", "_queue",
         "others",
     )  # fmt: skip
 
     def __init__(
         self,
-        messages: Flow,
         others: dict[int, Flow],
         role: Role,
         limits: Limits,
@@ -57,7 +56,6 @@ class Flows:
         queue: Queue,
     ) -> None:
         self.others = others
-        self._messages = messages
         self._limits = limits
         self._most_of_peer = most_of_peer
         self._queue = queue
@@ -173,13 +171,11 @@ class Flows:
         return flow
 
     def find(self, number: int) -> Flow | None:
-        """Return the flow that a control frame is about, or None for one that is over: such frames may cross its end.
+        """Return the flow of that number, or None if it is over.
 
         Raises:
             ProtocolError: it was never open.
         """
-        if number == MESSAGES:
-            return self._messages
         flow = self.others.get(number)
         if flow is None and not self._was_open(number):
             raise ProtocolError(f"flow {number} is not open")

@@ -32,11 +32,9 @@ def take_news(session: Session, events: list[Event]) -> list[Event]:
         ]
         session.handled = EMPTY_DICT
     if session.reset:
-        events = events + [
-            FlowAbandoned(flow.number, flow.reset.code, flow.reset.reason)
-            for flow in session.reset
-            if flow.reset is not None
-        ]
+        for flow in session.reset:
+            assert flow.reset is not None
+            events = [*events, FlowAbandoned(flow.number, flow.reset.code, flow.reset.reason)]
         session.reset = EMPTY_LIST
     if session.opened:  # after what ended: a flow that ends may make room for one that begins
         events = events + [FlowOpened(flow.number, flow.purpose) for flow in session.opened]

@@ -40,10 +40,10 @@ class Writer(Protocol):
         """There is something to write."""
 
 
-class Filler(Protocol):
+class Waiter(Protocol):
     """Who waits for room."""
 
-    def made_room(self) -> None:
+    def room_made(self) -> None:
         """There may be some again."""
 
 
@@ -52,7 +52,7 @@ class Outbox:
 
     Attributes:
         writer: told when there is something to write; the driver is it, and writes once per tick of its loop.
-        filler: told when room was made otherwise than by the peer, whom our connection reports.
+        waiter: told when room was made otherwise than by the peer, whom our connection reports.
         sent: how many counted frames were written at least once.
         outbox_bytes, outbox_frames: what was sent and not yet received by the peer; of flows besides the messages only what was written.
         max_flows: how many flows besides the messages the peer let us have open at once, at first.
@@ -66,8 +66,8 @@ class Outbox:
 
     __slots__ = (
         "_about", "_about_unreceived", "_ending", "_is_woken", "_made_flows", "_replay", "_replaying", "_role", "_turn",
-        "_unreceived", "_written", "filled", "filler", "is_cut_short", "lacks_room", "limits", "made_room", "max_flows", "messages",
-        "others", "outbox_bytes", "outbox_frames", "pressure", "sent", "stall", "writer",
+        "_unreceived", "_written", "filled", "is_cut_short", "lacks_room", "limits", "made_room", "max_flows", "messages",
+        "others", "outbox_bytes", "outbox_frames", "pressure", "sent", "stall", "waiter", "writer",
     )  # fmt: skip
 
     def __init__(
@@ -76,7 +76,7 @@ class Outbox:
         self.limits = limits
         self.pressure = pressure
         self.writer: Writer = NOBODY
-        self.filler: Filler = NOBODY
+        self.waiter: Waiter = NOBODY
         self.messages = messages
         self._role = role
         self.max_flows = peer_max_flows
@@ -102,10 +102,11 @@ class Outbox:
 
     @property
     def _flows(self) -> Flows:
-        if self._made_flows is None:  # most sessions have none besides the messages
+        """Those besides the messages; made with the first, as most sessions have none, and then ``others`` is theirs and ours."""
+        if self._made_flows is None:
             self.others = {}
             self._made_flows = Flows(
-                self.messages, self.others, self._role, self.limits, most_of_peer=self.max_flows, queue=self
+                self.others, self._role, self.limits, most_of_peer=self.max_flows, queue=self
             )
         return self._made_flows
 
@@ -119,7 +120,7 @@ class Outbox:
     def has_room_in(self, flow: Flow, more: int = 0) -> bool:
         """Whether a flow takes another message; one whose peer does not read fills itself and no other. Who finds no room is told of some.
 
-        Under pressure it takes little, and ``filler`` is told when that is over.
+        Under pressure it takes little, and ``waiter`` is told when that is over.
 
         Args:
             flow: which.
@@ -336,7 +337,7 @@ class Outbox:
 
     def relieved(self) -> None:
         """The pressure that held us back is over: senders may go on."""
-        self.filler.made_room()
+        self.waiter.room_made()
 
     def _forget(self, received: int, at_most: int) -> None:
         """Let go of what the peer has received."""
@@ -394,7 +395,7 @@ class Outbox:
         self._ending.pop(flow.number, None)
         self.stall.go_on(flow)
         self.pressure.eased()
-        self.filler.made_room()  # who waits to send in it is told that nothing can be
+        self.waiter.room_made()  # who waits to send in it is told that nothing can be
 
     def write_about(self, number: int, frame: bytes) -> None:
         """Queue a counted frame about a flow."""

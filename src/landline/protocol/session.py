@@ -290,15 +290,19 @@ class Session(Inbox):
             raise ProtocolError(f"the peer had sent {sent} frames, {self.received} arrived", "miscount")
         self._forget(received, self._written)
 
+    def _find(self, number: int) -> Flow | None:
+        """Return the flow that a control frame is about, or None for one that is over: such frames may cross its end."""
+        return self.messages if number == MESSAGES else self._flows.find(number)
+
     def receive_handled(self, number: int, count: int) -> None:
         """The peer's program is done with ``count`` of a flow."""
-        flow = self.messages if number == MESSAGES else self._flows.find(number)
+        flow = self._find(number)
         if flow is not None and flow.was_handled(count):
             self._was_handled(flow)
 
     def receive_credit(self, number: int, credit: int) -> None:
         """The peer grants a flow this total."""
-        flow = self.messages if number == MESSAGES else self._flows.find(number)
+        flow = self._find(number)
         if flow is not None and flow.was_granted(credit):
             self._wake()
             self.stall.go_on(flow)
@@ -309,7 +313,7 @@ class Session(Inbox):
 
     def receive_ask(self, number: int, count: int) -> None:
         """The peer wants to hear at once when ``count`` of a flow are handled."""
-        flow = self.messages if number == MESSAGES else self._flows.find(number)
+        flow = self._find(number)
         if flow is not None:
             flow.asked = max(flow.asked, count)
             if flow.is_news_urgent:
@@ -317,6 +321,6 @@ class Session(Inbox):
 
     def receive_waiting(self, number: int, credit: int) -> None:
         """The peer has waited long for more than this total of a flow's credit."""
-        flow = self.messages if number == MESSAGES else self._flows.find(number)
+        flow = self._find(number)
         if flow is not None and not flow.ours & RESET:  # what we abandoned, it need not wait for
             self._stalling.peer_waits(flow, credit)

@@ -31,7 +31,7 @@ from ..protocol.events import (
 from ..protocol.frames import CloseCode, ResetCode
 from ..protocol.greeting import Back
 from ..protocol.states import State
-from .changes import Changing, StateChange
+from .changes import StateChange, Stateful
 from .driver import Driver, log
 from .flow import BareFlow, EarlyFlows
 from .intake import Intake
@@ -49,7 +49,7 @@ Taker = Callable[["BareSession", BareFlow], bool]
 """Takes a flow that the peer of a session opened, if it is one of its own; returns whether it did."""
 
 
-class BareSession(Changing):
+class BareSession(Stateful):
     """One end of a session on the loop.
 
     Attributes:
@@ -106,7 +106,7 @@ class BareSession(Changing):
         self._close_code = CloseCode.NORMAL
         self._back: Back = (None, None)
         self._last_driver: Driver | None = None
-        state.filler = self
+        state.waiter = self
 
     # A connection comes and goes...
 
@@ -126,8 +126,8 @@ class BareSession(Changing):
     def renew(self, state: core.Session) -> None:
         """Another life of the server goes on with the session: in both directions it begins again, and what was not handled is in doubt."""
         old, self.core = self.core, state
-        state.filler = self
-        old.writer = NOBODY
+        state.waiter = self
+        old.writer = old.waiter = NOBODY
         old.release()
         flows = self._all_flows
         self.messages, self._flows = BareFlow(state, state.messages), EMPTY_DICT
@@ -135,7 +135,7 @@ class BareSession(Changing):
             flow.was_renewed()
         for renewed in self.on_renewed:
             renewed()
-        self.made_room()
+        self.room_made()
 
     def detach(self, reason: str, retry_in: float | None = None) -> None:
         """The line is gone, the session is not; nothing happens where there was none."""
@@ -143,6 +143,7 @@ class BareSession(Changing):
             return
         self.driver.carried = None
         self.driver = None
+        self.core.writer = NOBODY
         if not self.is_closing and not self.is_peer_closed:
             self.set_state(State.RECONNECTING, reason, retry_in)
 
@@ -155,7 +156,7 @@ class BareSession(Changing):
             if flow is not None:
                 flow.arrived.wake()
         elif type(event) is RoomMade:
-            self.made_room()
+            self.room_made()
         elif isinstance(event, OutcomesKnown):
             flow = self._flows.get(event.flow) if event.flow else self.messages
             if flow is not None:
@@ -168,7 +169,7 @@ class BareSession(Changing):
         elif isinstance(event, Stalled):
             log.warning("session %s: %s", self.id.hex()[:8], STALLED)
             self.on_limit("stalled_after", "both ends wait for each other")
-            self._tell(StateChange(self.state, self.state, STALLED))
+            self.tell(StateChange(self.state, self.state, STALLED))
         elif isinstance(event, Suspected):
             if self.state is State.CONNECTED:
                 self.set_state(State.SUSPECT, "nothing was heard for a while")
@@ -184,7 +185,7 @@ class BareSession(Changing):
         if number in self.core.others:  # the peer may have abandoned it in the same breath
             self.take_flow(self._hold(BareFlow(self.core, self.core.others[number])))
 
-    def made_room(self) -> None:
+    def room_made(self) -> None:
         """There may be room again in the outbox."""
         self._wake_room()
         if self._on_room:
@@ -327,7 +328,7 @@ class BareSession(Changing):
         if self.ended is not None:
             return
         self.ended = error
-        self.core.writer = NOBODY
+        self.core.writer = self.core.waiter = NOBODY
         driver, self.driver = self.driver, None
         if driver is not None:
             driver.carried = None

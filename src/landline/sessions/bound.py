@@ -1,4 +1,4 @@
-"""A function that has its first argument already. Each session and each transport has some, so they are small."""
+"""A function that has its first argument already. Each transport of a server has one, so they are small."""
 
 from __future__ import annotations
 

@@ -13,8 +13,9 @@ import msgspec
 from ..errors import SessionEnded
 from ..limits import SESSION
 from ..protocol.states import TRANSITIONS, State
-from .driver import log
 from .signal import Signal
+
+log = logging.getLogger("landline.sessions")
 
 KEPT: Final = SESSION.changes
 
@@ -44,7 +45,7 @@ class StateWatcher:
         self.signal = Signal()
 
 
-class Changing:
+class Stateful:
     """A session as far as its state goes. ``BareSession`` adds the rest.
 
     Attributes:
@@ -73,7 +74,7 @@ class Changing:
             raise AssertionError(f"a session cannot go from {self.state} to {state}")
         now = self._loop.time()
         if self._watchers:
-            self._tell(StateChange(state, self.state, reason, retry_in, now - self.state_since))
+            self.tell(StateChange(state, self.state, reason, retry_in, now - self.state_since))
         if state is not self.state:
             if log.isEnabledFor(logging.DEBUG):  # its words cost more than the rest
                 why = reason and f" ({reason})"
@@ -84,7 +85,8 @@ class Changing:
         elif retry_in is not None:
             log.debug("session %s: dials again in %.1f s", self.id.hex()[:8], retry_in)
 
-    def _tell(self, change: StateChange) -> None:
+    def tell(self, change: StateChange) -> None:
+        """Tell whoever watches."""
         for watcher in self._watchers:
             watcher.changes.append(change)
             watcher.signal.wake()

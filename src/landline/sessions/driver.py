@@ -130,6 +130,7 @@ class Driver:
         self._is_over = True
         for alarm in self._booked:
             alarm.clear(self)
+        self._alarm, self._later = None, ()  # who still holds us should not hold them
         self.transport.close()
 
     # Time passes...
