@@ -59,7 +59,7 @@ class Comparison:
         if self._options.gate:
             self._measure_again()
         self._load.append(_load())
-        print("\r\033[K", end="", file=sys.stderr)
+        _show("")
         self._print()
         if self._options.json:
             self._options.json.write_text(json.dumps(self._account(), indent=1, ensure_ascii=False))
@@ -94,7 +94,7 @@ class Comparison:
             )  # else whoever is first would always have what the last one left
             for peer in [peer for peer in playing[first:] + playing[:first] if peer.name not in failed]:
                 said = f"{job.name}: {peer.name}, round {number + 1} of {self._rounds}"
-                print(f"\r\033[K{said}", end="", file=sys.stderr)
+                _show(said)
                 options = self._options
                 try:
                     figure = measure(peer, job.name, options.over, options.loop, is_short=self._is_short)
@@ -212,6 +212,14 @@ class Comparison:
 def _machine() -> str:
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     return f"{platform.system()} {platform.release()}, {platform.machine()}, {cores} cores, Python {platform.python_version()}"
+
+
+def _show(doing: str) -> None:
+    """Say what is measured now: at a terminal in one line that is written anew, else in a line of its own."""
+    if sys.stderr.isatty():
+        print(f"\r\033[K{doing}", end="", file=sys.stderr, flush=True)
+    elif doing:
+        print(doing, file=sys.stderr)
 
 
 def _load() -> float:

@@ -50,7 +50,11 @@ def checked(program: Program | None) -> Program | None:
     if program is None or inspect.iscoroutinefunction(program):
         return program
     if not callable(program):
-        raise TypeError(f"a program is an async function that takes a session, and not {program!r}")
+        raise TypeError(
+            "a Server listens by itself: async with server.listen(address)"
+            if hasattr(program, "listen")
+            else f"a program is an async function that takes a session, and not {program!r}"
+        )
     plain = inspect.unwrap(program)
     if inspect.isgeneratorfunction(plain) or inspect.isasyncgenfunction(plain):
         raise TypeError(f"a program returns when its session is over, and does not yield: {program!r}")

@@ -42,6 +42,26 @@ def test_who_never_pauses_is_done_after_a_minute() -> None:
     assert allowance.hits[-2:] == ["chat.plain.slowed_for", "chat.rate"]
 
 
+def test_who_is_slowed_for_long_is_to_be_told_once_each_time() -> None:
+    """Not for a short paste; after a pause it begins anew."""
+    allowance = Allowance(ChatLimits(), 0.0)
+
+    def told(begun: float, until: float) -> list[float]:
+        found, now = [], begun
+        while now < until:
+            if not allowance.step(now):
+                assert allowance.slowed_until is not None
+                if allowance.is_to_be_told:
+                    found.append(now)
+                now = allowance.slowed_until
+        return found
+
+    assert told(0.0, 4.9) == []
+    assert told(5.0, 30.0) == [5.0]
+    assert told(100.0, 104.0) == []
+    assert told(200.0, 210.0) == [205.0]
+
+
 def test_a_pause_begins_the_minute_anew() -> None:
     """However short: somebody who listens for a moment is no flood."""
     allowance = Allowance(ChatLimits(), 0.0)

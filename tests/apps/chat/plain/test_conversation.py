@@ -438,8 +438,10 @@ def test_a_flood_ends_with_a_sentence() -> None:
     phone.passes(0.6)
 
     assert 120 <= before <= len(phone.said) <= 126
-    assert phone.events[-1] == Left("never stopped")
-    assert "without a pause" in phone.hears()[-1]
+    assert phone.events[-1] == Left("sent lines without a pause")
+    heard = "".join(phone.hears())
+    assert heard.count("from here on 2 a second go out") == 1
+    assert heard.endswith("without a pause, faster than people read. The rest was not seen; call again.\n")
 
 
 @pytest.mark.limit("chat.plain.unread_lines")

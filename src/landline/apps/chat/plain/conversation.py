@@ -14,7 +14,7 @@ from typing import Final
 
 from landline.apps.chat import commands
 from landline.apps.chat.limits import PLAIN, ChatLimits
-from landline.apps.chat.plain.allowance import Allowance
+from landline.apps.chat.plain.allowance import SLOWED_FOR, Allowance
 from landline.apps.chat.plain.events import Arrived, Asked, Event, HungUp, Left, Said
 from landline.apps.chat.plain.input import WILL_TIMING_MARK, InputLine, PlainInput
 from landline.apps.chat.plain.turns import Backlog, Turn, Turns
@@ -24,6 +24,7 @@ from landline.apps.chat.plain.words import (
     GOODBYE,
     NO_PAUSE,
     NOT_UTF8,
+    SLOWED,
     TOO_LONG,
     greeting,
     notice,
@@ -334,8 +335,10 @@ class PlainConversation:
 
     def _may_go_on(self, now: float) -> bool:
         may = self._allowance.step(now)
+        if self._allowance.is_to_be_told and self.mode is Mode.LINES:
+            self._tell(SLOWED.format(rate=self._limits.rate, most=SLOWED_FOR))
         if self._allowance.is_used_up:
-            self._leave("never stopped", farewell=NO_PAUSE)
+            self._leave("sent lines without a pause", farewell=NO_PAUSE)
         return may
 
     def _take(self, line: InputLine, now: float) -> None:

@@ -22,6 +22,7 @@ GOODBYE: Final = "Goodbye."
 NO_PAUSE: Final = (
     "You send lines without a pause, faster than people read. The rest was not seen; call again."
 )
+SLOWED: Final = "You send lines faster than people read: from here on {rate:g} a second go out. Who makes no pause for {most:g} s is hung up on."
 ENOUGH: Final = "That was the last time, so this line ends here."
 
 
