@@ -753,7 +753,7 @@ async def asynchronous_generator(session):  # type: ignore[no-untyped-def]
     ("program", "words"),
     [
         ("tcp://localhost:1", "an async function that takes a session, and not 'tcp"),
-        (landline.Server(), "a Server listens by itself: async with server.listen(address)"),
+        (landline.Server(), "a Server listens by itself: async with server.listen.address."),
         (plain, "plain is a plain one: landline.sync.serve runs those"),
         (generator, "does not yield"),
         (asynchronous_generator, "does not yield"),
