@@ -48,6 +48,33 @@ async def test_an_alarm_is_for_what_is_due_from_its_beginning_on() -> None:
     assert alarms().set(alarm.begins_at + 1 / PER_SECOND, Sleeper()) is not alarm
 
 
+class Interrupted(Sleeper):
+    """The process is interrupted while it is told."""
+
+    def ring(self, alarm: Alarm) -> None:
+        raise KeyboardInterrupt
+
+
+def test_who_is_due_when_the_process_is_interrupted_is_told_when_it_goes_on() -> None:
+    """A notebook runs the same loop again after Ctrl-C."""
+    sleeper = Sleeper()
+    loop = asyncio.new_event_loop()
+    try:
+        times = Alarms(loop)
+        times.set(loop.time(), Interrupted())
+        times.set(loop.time(), sleeper)
+        asyncio.set_event_loop(loop)
+        with pytest.raises(KeyboardInterrupt):
+            loop.run_until_complete(asyncio.sleep(1))
+        loop.run_until_complete(asyncio.sleep(0.01))
+    finally:
+        asyncio.set_event_loop(None)
+        loop.close()
+
+    assert len(sleeper.rang) == 1
+    assert times._alarms == {}
+
+
 async def test_who_is_cleared_is_not_told() -> None:
     """Others of the same time are; clearing twice does nothing."""
     mine, other = Sleeper(), Sleeper()

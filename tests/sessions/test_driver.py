@@ -15,9 +15,9 @@ import pytest
 import landline
 from landline.limits import Limits
 from landline.protocol.connection import Connection
-from landline.protocol.events import ConnectionEnded, Event
-from landline.protocol.frames import CloseCode, FrameType, encode_frame
-from landline.protocol.handshake import ID_SIZE, TOKEN_SIZE, Welcome
+from landline.protocol.events import ConnectionEnded, Event, Suspected
+from landline.protocol.frames import MAGIC, CloseCode, FrameType, encode_frame
+from landline.protocol.handshake import ID_SIZE, TOKEN_SIZE, Hello, Welcome, encode_payload
 from landline.protocol.session import Session
 from landline.protocol.states import Role
 from landline.sessions.driver import Driver
@@ -170,6 +170,72 @@ async def test_an_alarm_for_later_stays_set_behind_an_earlier_one() -> None:
     driver.abort()
     await asyncio.sleep(0)
     assert not earlier._due and not later._due
+
+
+async def carried(
+    paper: Paper, events: list[Event], heartbeat: float, dead_after: float, role: Role = Role.CLIENT
+) -> Driver:
+    """Return what runs an end that carries a session from now on; whatever is to be written leaves at once."""
+    now = asyncio.get_running_loop().time()
+    connection = Connection(role, Limits(), now)
+    driver = Driver(connection, paper, into(events))
+    driver.start(MAGIC[:3] if role is Role.SERVER else b"")
+    await asyncio.sleep(0)
+    welcome = msgspec.structs.replace(WELCOME, heartbeat=heartbeat, dead_after=dead_after)
+    session = Session(Limits(), peer_window=1, peer_max_message=1)
+    if role is Role.CLIENT:
+        connection.carry(welcome, session, now)
+        driver.schedule()
+    else:
+        hello = Hello(life=bytes(ID_SIZE), window=1, max_message=1)
+        driver.data_received(MAGIC[3:] + encode_payload(FrameType.HELLO, hello))
+        connection.welcome(welcome, session, 0, now)
+        driver.schedule()
+        await asyncio.sleep(0)
+        driver.data_received(encode_frame(FrameType.CONFIRM, 0, bytes(TOKEN_SIZE)))
+    await asyncio.sleep(0)
+    events.clear()
+    return driver
+
+
+def pings(paper: Paper) -> int:
+    return b"".join(paper.written).count(encode_frame(FrameType.PING))
+
+
+@pytest.mark.parametrize("role", Role)
+@pytest.mark.parametrize(("heartbeat", "dead_after"), [(5.0, 3.0), (1.0, 1.2)])
+async def test_a_dead_line_is_seen_in_time_although_an_alarm_for_later_was_set_before(
+    heartbeat: float, dead_after: float, role: Role
+) -> None:
+    """Until the greeting is done there is a time for that, which is longer than a heartbeat may be; afterwards one that is late would not be believed."""
+    events: list[Event] = []
+    paper = Paper()
+    began = asyncio.get_running_loop().time()
+    await carried(paper, events, heartbeat, dead_after, role)
+    while not any(isinstance(event, ConnectionEnded) for event in events):
+        assert asyncio.get_running_loop().time() < began + 30
+        await asyncio.sleep(0.1)
+
+    assert 0 <= asyncio.get_running_loop().time() - began - heartbeat - dead_after < 0.3
+    assert [type(event) for event in events] == [Suspected, ConnectionEnded]
+
+
+async def test_an_answer_to_a_ping_is_followed_by_the_next_in_time() -> None:
+    """Also where that is due before the line would have been suspected: a look that comes late takes the loop for one that stood still."""
+    events: list[Event] = []
+    paper = Paper()
+    driver = await carried(paper, events, heartbeat=1.0, dead_after=8.0)
+    seen = 0
+    for _ in range(200):
+        await asyncio.sleep(0.1)
+        if pings(paper) > seen:
+            driver.data_received(
+                encode_frame(FrameType.PONG) if seen else MAGIC + encode_frame(FrameType.PONG)
+            )
+            seen += 1
+
+    assert seen >= 14
+    assert events == []
 
 
 @pytest.mark.parametrize("leaves", [1_000, 0])

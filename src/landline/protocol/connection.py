@@ -106,8 +106,10 @@ class Connection(Greeting):
         if heartbeat is not None:
             if heartbeat.pinged_at is None:
                 heartbeat.heard_at = now  # the usual case
-            elif heartbeat.heard(now):
-                self.happened = [*self.happened, Heard()]
+            else:
+                self._is_beat_new = True
+                if heartbeat.heard(now):
+                    self.happened = [*self.happened, Heard()]
         try:
             if not self._is_magic_seen:
                 data = self._receive_magic(data)
@@ -234,6 +236,7 @@ class Connection(Greeting):
         """When ``handle_timeout`` must be called, or None for never."""
         if self.phase is _CLOSED:
             return None
+        self._is_beat_new = False
         due, times = self._deadline, [self.frame_deadline, self._progress.look_at]
         if self.session is not None and self._heartbeat is not None and self.phase in _TALKING:
             times += (self._heartbeat.timeout_at(), self.session.timeout_at())
@@ -245,8 +248,10 @@ class Connection(Greeting):
     def is_due_before(self, moment: float) -> bool:
         """Whether ``timeout_at`` may by now be earlier than it was at first: all that bytes can do to it, looked at cheaply.
 
-        The heartbeat is left out: what arrives makes its time later, never earlier.
+        Of the heartbeat only that it began, or that a ping was answered since: what else arrives makes its time later, never earlier.
         """
+        if self._is_beat_new:
+            return True
         at = self._progress.look_at
         if at is not None and at < moment:
             return True

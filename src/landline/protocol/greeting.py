@@ -50,7 +50,7 @@ class Greeting:
     """
 
     __slots__ = (
-        "_closing", "_control", "_deadline", "_decoder", "_end_event", "_head", "_heartbeat", "_is_magic_seen",
+        "_closing", "_control", "_deadline", "_decoder", "_end_event", "_head", "_heartbeat", "_is_beat_new", "_is_magic_seen",
         "_jitter", "_limits", "_peer_closed", "_preauth_bytes", "_resumed", "happened", "phase", "role", "session",
     )  # fmt: skip
 
@@ -69,6 +69,7 @@ class Greeting:
         self._closing: bytes | None = None
         self.happened: list[Event] = EMPTY_LIST
         self._heartbeat: Heartbeat | None = None
+        self._is_beat_new = False
         patience = limits.connect_timeout if role is Role.CLIENT else limits.handshake_timeout
         self._deadline: float | None = now + patience
         self._peer_closed: PeerClosed | None = None
@@ -120,7 +121,7 @@ class Greeting:
             return
         session.attach(welcome.received)
         self._control = [*self._control, encode_frame(FrameType.CONFIRM, 0, welcome.token)]
-        self.phase = Phase.OPEN
+        self.phase, self._is_beat_new = Phase.OPEN, True
         self._deadline = None
         self._begin(session, welcome, now)
 
@@ -169,7 +170,7 @@ class Greeting:
     def _receive_confirm(self, payload: bytes) -> None:
         if len(payload) != TOKEN_SIZE:
             raise ProtocolError("a token of the wrong size")
-        self.phase = Phase.OPEN
+        self.phase, self._is_beat_new = Phase.OPEN, True
         self._deadline = None
         self.happened = [*self.happened, Confirmed(payload)]
 

@@ -50,6 +50,11 @@ class Alarm:
         """Tell ``who`` nothing then."""
         self._due.pop(who, None)
 
+    @property
+    def is_over(self) -> bool:
+        """Whether nobody is left to be told."""
+        return not self._due
+
     def ring(self) -> None:
         """It is that time: tell everybody."""
         due = self._due
@@ -84,8 +89,14 @@ class Alarms:
         return alarm
 
     def _ring(self, number: int) -> None:
-        self._alarms[number].ring()
-        del self._alarms[number]
+        alarm = self._alarms[number]
+        try:
+            alarm.ring()
+        finally:
+            if alarm.is_over:
+                del self._alarms[number]
+            else:  # the process is interrupted, and may go on all the same
+                self._loop.call_soon(self._ring, number)
 
 
 alarms = per_loop(Alarms)

@@ -155,6 +155,8 @@ class Driver:
         transport = self.transport
         self.connection.handle_timeout(self._loop.time(), transport.backlog, transport.wrapping)
         self.advance()
+        if not self._is_over:
+            self._arm()  # what is next may be due before an alarm that is left
 
     # The transport tells...
 
