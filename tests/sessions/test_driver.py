@@ -144,32 +144,30 @@ async def test_the_timer_ends_who_is_too_slow() -> None:
 
     assert [event.code for event in events if isinstance(event, ConnectionEnded)] == [CloseCode.TIMED_OUT]
     assert paper.calls == ["start", "close"]
-    assert not driver._booked
+    assert driver._alarm is None
 
 
-async def test_an_alarm_for_later_stays_set_behind_an_earlier_one() -> None:
-    """What is due later than it by then needs no other, whenever an ack was due before; and who is over keeps none, of the earlier nor of the later."""
+async def test_one_alarm_is_set_at_a_time_and_what_was_due_later_is_not_forgotten() -> None:
+    """For what is due first; when it rings, for what is next. Who is over keeps none, and none has it."""
     now = asyncio.get_running_loop().time()
     connection = Connection(Role.SERVER, Limits(handshake_timeout=10), now)
     driver = Driver(connection, Paper(), into([]))
     driver.start(b"\xfe")
     await asyncio.sleep(0)
-    [later] = driver._booked
+    later = driver._alarm
+    assert later is not None and later._due
     connection.frame_deadline = now + 1
     driver.advance()
-    connection.frame_deadline, connection._deadline = None, now + 20
-    [earlier, *others] = driver._booked
-    assert earlier.begins_at < later.begins_at and others == [later]
+    earlier = driver._alarm
+    assert earlier is not None and earlier.begins_at < later.begins_at and not later._due
+    connection.frame_deadline = None
 
     await asyncio.sleep(2)
-    assert driver._booked == (later,)
-
-    connection.frame_deadline = now + 3
-    driver.advance()
-    earlier = driver._booked[0]
+    last = driver._alarm
+    assert last is not None and last.begins_at == later.begins_at
     driver.abort()
     await asyncio.sleep(0)
-    assert not earlier._due and not later._due
+    assert driver._alarm is None and not last._due
 
 
 async def carried(

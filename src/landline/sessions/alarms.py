@@ -24,8 +24,8 @@ _EARLY: Final = 0.001
 class Due(Protocol):
     """Whoever wants to be told that it is time."""
 
-    def ring(self, alarm: Alarm) -> None:
-        """It is the time of that alarm."""
+    def ring(self) -> None:
+        """It is that time."""
         ...
 
 
@@ -49,6 +49,8 @@ class Alarm:
     def clear(self, who: Due) -> None:
         """Tell ``who`` nothing then."""
         self._due.pop(who, None)
+        if not self._due:
+            self._due = {}  # one that was filled stays as large as it was
 
     @property
     def is_over(self) -> bool:
@@ -57,14 +59,14 @@ class Alarm:
 
     def ring(self) -> None:
         """It is that time: tell everybody."""
-        due = self._due
-        while due:  # whoever is told may have others go
-            who = next(iter(due))
-            del due[who]
-            try:
-                who.ring(self)
-            except Exception:  # one's bug must not be another's
-                log.exception("what was due failed")
+        while self._due:
+            for who in tuple(self._due):
+                if who in self._due:  # whoever was told before may have had it go
+                    del self._due[who]
+                    try:
+                        who.ring()
+                    except Exception:  # one's bug must not be another's
+                        log.exception("what was due failed")
 
 
 class Alarms:

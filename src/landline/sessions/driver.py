@@ -40,7 +40,7 @@ class Driver:
     """
 
     __slots__ = (
-        "_alarm", "_alarms", "_gone", "_is_gone", "_is_over", "_is_scheduled", "_later", "_loop", "_turns", "carried",
+        "_alarm", "_alarms", "_gone", "_is_gone", "_is_over", "_is_scheduled", "_loop", "_turns", "carried",
         "connection", "deliver", "has_crashed", "transport",
     )  # fmt: skip
 
@@ -55,7 +55,6 @@ class Driver:
         self._alarms = alarms()
         self._turns = turns()
         self._alarm: Alarm | None = None
-        self._later: tuple[Alarm, ...] = ()
         self._is_scheduled = False
         self._is_over = False
         self.has_crashed = False
@@ -128,35 +127,29 @@ class Driver:
     def _finish(self) -> None:
         """The connection is over: let its last words out, and the transport go."""
         self._is_over = True
-        for alarm in self._booked:
-            alarm.clear(self)
-        self._alarm, self._later = None, ()  # who still holds us should not hold them
+        if self._alarm is not None:
+            self._alarm.clear(self)
+            self._alarm = None  # who still holds us should not hold it
         self.transport.close()
 
     # Time passes...
 
     def _arm(self) -> None:
-        """Have an alarm set for when something is due; one that is set for later stays, and will do for what is due then."""
+        """Have an alarm set for when something is due, if the one that is set is for later."""
         at, before = self.connection.timeout_at(), self._alarm
         if at is not None and (before is None or at < before.begins_at):
-            self._alarm = self._alarms.set(at, self)
             if before is not None:
-                self._later = (before, *self._later)
+                before.clear(self)
+            self._alarm = self._alarms.set(at, self)
 
-    @property
-    def _booked(self) -> tuple[Alarm, ...]:
-        """The alarms that are set, the earliest first: mostly one, which is kept without a tuple around it."""
-        return () if self._alarm is None else (self._alarm, *self._later)
-
-    def ring(self, alarm: Alarm) -> None:
+    def ring(self) -> None:
         """It is time to look: something may be due."""
-        left = [each for each in self._booked if each is not alarm]
-        self._alarm, self._later = (left[0], tuple(left[1:])) if left else (None, ())
+        self._alarm = None
         transport = self.transport
         self.connection.handle_timeout(self._loop.time(), transport.backlog, transport.wrapping)
         self.advance()
         if not self._is_over:
-            self._arm()  # what is next may be due before an alarm that is left
+            self._arm()
 
     # The transport tells...
 
