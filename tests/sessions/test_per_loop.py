@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 import pytest
 
-from landline.sessions.alarms import Alarm, alarms
+from landline.sessions.alarms import alarms
 from landline.sessions.per_loop import per_loop
 from landline.sessions.turns import turns
 
@@ -32,7 +32,7 @@ class Waiting:
         """It waits for another."""
         turns().want(self)
 
-    def ring(self, alarm: Alarm) -> None:
+    def ring(self) -> None:
         """Its loop is closed before."""
 
 
