@@ -240,7 +240,7 @@ async def test_everything_a_line_can_be_told() -> None:
         tell_everything(line)
         assert await caller.hears("* done\n") == (
             "ben (to you): psst\n* You are in a call with ben: only they hear you. bye ends it.\nben (call): hi\n"
-            "ben: said before\n* cleo joined\n* done\n"
+            "* Said before you came:\nben: said before\n* cleo joined\n* done\n"
         )
         caller.sends(b"bye\nbye\n")
         assert await caller.hears_the_end() == "* The call with ben is over: you hung up.\n* Goodbye.\n"

@@ -147,9 +147,7 @@ class PlainConversation:
         else:
             for sentence in greeting(self.name, self.room, others):
                 self._tell(sentence)
-            if recent:
-                self._tell("Said before you came:")
-                self.recalled(recent, now)
+            self.recalled(recent, now)
         self._busy = False
         if self._first is not None and not self._left:
             self._do(*self._first, now)
@@ -225,6 +223,8 @@ class PlainConversation:
 
     def recalled(self, lines: Sequence[tuple[str, str]], now: float) -> None:
         """These were said earlier in the room that they came to: (name, text), oldest first."""
+        if lines:
+            self._tell("Said before you came:")
         for name, text in lines[-self._limits.recent :]:
             self._add(spoken(name, text))
         self._write(now)
