@@ -49,19 +49,21 @@ async def test_an_alarm_is_for_what_is_due_from_its_beginning_on() -> None:
 
 
 class Interrupted(Sleeper):
-    """The process is interrupted while it is told."""
+    """The process is interrupted while it is told for the first time."""
 
     def ring(self) -> None:
-        raise KeyboardInterrupt
+        super().ring()
+        if len(self.rang) == 1:
+            raise KeyboardInterrupt
 
 
 def test_who_is_due_when_the_process_is_interrupted_is_told_when_it_goes_on() -> None:
     """A notebook runs the same loop again after Ctrl-C."""
-    sleeper = Sleeper()
+    interrupted, sleeper = Interrupted(), Sleeper()
     loop = asyncio.new_event_loop()
     try:
         times = Alarms(loop)
-        times.set(loop.time(), Interrupted())
+        times.set(loop.time(), interrupted)
         times.set(loop.time(), sleeper)
         asyncio.set_event_loop(loop)
         with pytest.raises(KeyboardInterrupt):
@@ -71,6 +73,25 @@ def test_who_is_due_when_the_process_is_interrupted_is_told_when_it_goes_on() ->
         asyncio.set_event_loop(None)
         loop.close()
 
+    assert (len(interrupted.rang), len(sleeper.rang)) == (2, 1)
+    assert times._alarms == {}
+
+
+async def test_alarms_that_nobody_waits_for_are_not_kept() -> None:
+    """However far away they were: each ack of a session moves its alarm to and fro."""
+    loop = asyncio.get_running_loop()
+    times, sleeper = Alarms(loop), Sleeper()
+    timers = []
+    for place in range(100):
+        alarm = times.set(loop.time() + 1000 + place, sleeper)
+        timers.append(alarm.timer)
+        alarm.clear(sleeper)
+        alarm.clear(sleeper)
+    kept = times.set(loop.time() + 1, sleeper)
+
+    assert list(times._alarms.values()) == [kept]
+    assert all(timer.cancelled() for timer in timers)
+    await asyncio.sleep(2)
     assert len(sleeper.rang) == 1
     assert times._alarms == {}
 

@@ -16,7 +16,7 @@ import landline
 from landline.limits import Limits
 from landline.protocol.connection import Connection
 from landline.protocol.events import ConnectionEnded, Event, Suspected
-from landline.protocol.frames import MAGIC, CloseCode, FrameType, encode_frame
+from landline.protocol.frames import COUNTS, MAGIC, CloseCode, FrameType, encode_frame
 from landline.protocol.handshake import ID_SIZE, TOKEN_SIZE, Hello, Welcome, encode_payload
 from landline.protocol.session import Session
 from landline.protocol.states import Role
@@ -218,7 +218,10 @@ async def test_a_dead_line_is_seen_in_time_although_an_alarm_for_later_was_set_b
     assert [type(event) for event in events] == [Suspected, ConnectionEnded]
 
 
-async def test_an_answer_to_a_ping_is_followed_by_the_next_in_time() -> None:
+@pytest.mark.parametrize(
+    "answer", [encode_frame(FrameType.PONG), encode_frame(FrameType.ACK, 0, COUNTS.pack(0, 0))]
+)
+async def test_an_answer_to_a_ping_is_followed_by_the_next_in_time(answer: bytes) -> None:
     """Also where that is due before the line would have been suspected: a look that comes late takes the loop for one that stood still."""
     events: list[Event] = []
     paper = Paper()
@@ -227,9 +230,7 @@ async def test_an_answer_to_a_ping_is_followed_by_the_next_in_time() -> None:
     for _ in range(200):
         await asyncio.sleep(0.1)
         if pings(paper) > seen:
-            driver.data_received(
-                encode_frame(FrameType.PONG) if seen else MAGIC + encode_frame(FrameType.PONG)
-            )
+            driver.data_received(answer if seen else MAGIC + answer)
             seen += 1
 
     assert seen >= 14

@@ -131,7 +131,8 @@ class Connection(Greeting):
             self._preauth_bytes += len(data)
             if self._preauth_bytes > self._limits.preauth_bytes:
                 raise ProtocolError("too many bytes before being let in", "too-large", limit="preauth_bytes")
-        kind, phase, decoder, session, is_quiet = -1, self.phase, self._decoder, self.session, True
+        kind, phase, decoder, session = -1, self.phase, self._decoder, self.session
+        is_quiet = not self._is_beat_new
         if phase is not self._accepting[0]:
             self._accepting = _ACCEPTING[self.role, phase]
         accepted = self._accepting[1]

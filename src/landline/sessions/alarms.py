@@ -32,14 +32,23 @@ class Due(Protocol):
 class Alarm:
     """One of the times at which somebody is due. All who are share it, so that none keeps a time of its own.
 
+    Args:
+        alarms: those that it is one of.
+        number: its own among them.
+
     Attributes:
         begins_at: the first moment that it is for.
+        timer: rings it.
     """
 
-    __slots__ = ("_due", "begins_at")
+    __slots__ = ("_alarms", "_due", "begins_at", "number", "timer")
 
-    def __init__(self, begins_at: float) -> None:
-        self.begins_at = begins_at
+    timer: asyncio.TimerHandle
+
+    def __init__(self, alarms: Alarms, number: int) -> None:
+        self._alarms = alarms
+        self.number = number
+        self.begins_at = (number - 1) / PER_SECOND
         self._due: dict[Due, None] = {}
 
     def add(self, who: Due) -> None:
@@ -47,15 +56,10 @@ class Alarm:
         self._due[who] = None
 
     def clear(self, who: Due) -> None:
-        """Tell ``who`` nothing then."""
+        """Tell ``who`` nothing then; where nobody else is to be told, it is set no more."""
         self._due.pop(who, None)
         if not self._due:
-            self._due = {}  # one that was filled stays as large as it was
-
-    @property
-    def is_over(self) -> bool:
-        """Whether nobody is left to be told."""
-        return not self._due
+            self._alarms.forget(self)
 
     def ring(self) -> None:
         """It is that time: tell everybody."""
@@ -67,6 +71,9 @@ class Alarm:
                         who.ring()
                     except Exception:  # one's bug must not be another's
                         log.exception("what was due failed")
+                    except BaseException:
+                        self._due[who] = None  # it has not done what was due
+                        raise
 
 
 class Alarms:
@@ -85,20 +92,27 @@ class Alarms:
         number = int(at * PER_SECOND) + 1
         alarm = self._alarms.get(number)
         if alarm is None:
-            alarm = self._alarms[number] = Alarm((number - 1) / PER_SECOND)
-            self._loop.call_at(number / PER_SECOND + _EARLY, self._ring, number)
+            alarm = self._alarms[number] = Alarm(self, number)
+            alarm.timer = self._loop.call_at(number / PER_SECOND + _EARLY, self._ring, alarm)
         alarm.add(who)
         return alarm
 
-    def _ring(self, number: int) -> None:
-        alarm = self._alarms[number]
+    def forget(self, alarm: Alarm) -> None:
+        """Nobody is to be told by it any more."""
+        if self._alarms.get(alarm.number) is alarm:
+            del self._alarms[alarm.number]
+            alarm.timer.cancel()
+
+    def _ring(self, alarm: Alarm) -> None:
+        is_done = False
         try:
             alarm.ring()
+            is_done = True
         finally:
-            if alarm.is_over:
-                del self._alarms[number]
+            if is_done:
+                self.forget(alarm)
             else:  # the process is interrupted, and may go on all the same
-                self._loop.call_soon(self._ring, number)
+                self._loop.call_soon(self._ring, alarm)
 
 
 alarms = per_loop(Alarms)
