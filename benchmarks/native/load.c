@@ -6,7 +6,7 @@
  *   connects  lines come, are greeted and go, `lines` at a time, `count` in all
  *   hold      `lines` are there: a word is printed, and all stays as it is until standard input ends
  *   publishes as trips, but nothing is said to warm up beyond what makes a line ready, since all of it is kept
- * All but hold print how many times they did it a second, and publishes also how many milliseconds the quickest 99 of 100 answers were within; a slow
+ * All but hold print how many times they did it a second, and publishes also how many milliseconds the slowest of each hundred answers takes; a slow
  * server is asked less often than it could be, and for no longer than ENOUGH. */
 
 #include "line.h"

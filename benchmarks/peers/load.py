@@ -188,7 +188,7 @@ async def publishes(talk: Talk, *, lines: int, count: int) -> tuple[float, float
     """Have every line publish once, and then so many times in all, each again when its last is acknowledged.
 
     Returns:
-        How many a second, and what 99 of 100 were acknowledged within, in milliseconds.
+        How many a second, and how long the slowest of each hundred acknowledgements takes, in milliseconds.
 
     Raises:
         ValueError: it failed; the message says how.

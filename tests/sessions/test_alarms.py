@@ -68,7 +68,7 @@ def test_who_is_due_when_the_process_is_interrupted_is_told_when_it_goes_on() ->
         asyncio.set_event_loop(loop)
         with pytest.raises(KeyboardInterrupt):
             loop.run_until_complete(asyncio.sleep(1))
-        loop.run_until_complete(asyncio.sleep(0.01))
+        loop.run_until_complete(asyncio.sleep(0))
     finally:
         asyncio.set_event_loop(None)
         loop.close()

@@ -104,15 +104,12 @@ class Alarms:
             alarm.timer.cancel()
 
     def _ring(self, alarm: Alarm) -> None:
-        is_done = False
         try:
             alarm.ring()
-            is_done = True
-        finally:
-            if is_done:
-                self.forget(alarm)
-            else:  # the process is interrupted, and may go on all the same
-                self._loop.call_soon(self._ring, alarm)
+        except BaseException:  # the process is interrupted, and may go on all the same
+            self._loop.call_soon(self._ring, alarm)
+            raise
+        self.forget(alarm)
 
 
 alarms = per_loop(Alarms)

@@ -147,9 +147,7 @@ class Driver:
         self._alarm = None
         transport = self.transport
         self.connection.handle_timeout(self._loop.time(), transport.backlog, transport.wrapping)
-        self.advance()
-        if not self._is_over:
-            self._arm()
+        self.advance()  # which sets the next
 
     # The transport tells...
 
