@@ -565,7 +565,7 @@ def test_who_names_another_life_when_there_are_counts_of_this_one_is_wrong() -> 
     """What was received here would be given up for lost, and nobody told."""
     house = House(records={})
     _, welcome, end = house.session()
-    end.core.sent = 1  # and received: nothing of it is kept to be written again
+    end.core.sent = end.core.received_by_peer = 1  # and received: nothing of it is kept to be written again
 
     assert refusal_of(house.resume(welcome, life=NEXT)).code is CloseCode.MISCOUNT
     assert house.host.kept == {}

@@ -459,7 +459,9 @@ def test_flows_that_are_not_open_are_errors() -> None:
 def test_counts_go_far_beyond_32_bits() -> None:
     """Nothing wraps."""
     session = attached()
-    session.sent = session.received = session.messages.sent = session.messages.queued = 2**40
+    session.sent = session.received = session.received_by_peer = session.messages.sent = (
+        session.messages.queued
+    ) = 2**40
     session.attach(2**40)
     say(session, "a")
     session.receive(TEXT, 0, (b"b",))

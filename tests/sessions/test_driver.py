@@ -112,6 +112,28 @@ def into(events: list[Event]) -> Callable[[Driver, Event], None]:
     return lambda _, event: events.append(event)
 
 
+async def test_what_a_message_is_answered_with_goes_out_in_the_tick_that_wakes_who_answers() -> None:
+    """The loop need not look at its sockets once more in between. Of the first after an ack the next ack has to be thought of before."""
+    paper = Paper()
+    driver = await carried(paper, [], 10, 10, Role.SERVER)
+    session = driver.connection.session
+    assert session is not None
+
+    def answer(_: Driver, event: Event) -> None:
+        loop.call_soon(session.send, session.messages, FrameType.BYTES, b"answer")
+
+    loop, driver.deliver = asyncio.get_running_loop(), answer
+    session.messages.credit = 1 << 20
+    for _ in range(2):
+        driver.data_received(encode_frame(FrameType.BYTES, 0, b""))
+        await asyncio.sleep(0.001)
+    paper.written.clear()
+    driver.data_received(encode_frame(FrameType.BYTES, 0, b""))
+    await asyncio.sleep(0)
+
+    assert paper.written == [encode_frame(FrameType.BYTES, 0, b"answer")]
+
+
 async def test_a_failure_in_delivery_ends_this_connection(caplog: pytest.LogCaptureFixture) -> None:
     """It is logged, and the connection is broken off; nothing is raised into the loop."""
     events: list[Event] = []

@@ -52,6 +52,24 @@ async def test_who_wants_a_turn_during_one_has_it_in_the_next_tick() -> None:
     assert told == ["a", "b"]
 
 
+async def test_who_is_woken_and_wants_a_turn_then_has_it_in_the_same_tick() -> None:
+    """Where turns were called for after it was woken; without, it waits for the next tick."""
+    told: list[str] = []
+    loop = asyncio.get_running_loop()
+    loop.call_soon(lambda: turns().want(Guest(told, "a")))
+    turns().call()
+    turns().call()
+    await asyncio.sleep(0)
+    assert told == ["a"]
+
+    loop.call_soon(lambda: turns().want(Guest(told, "b")))
+    await asyncio.sleep(0)
+    assert told == ["a"]
+    await asyncio.sleep(0)
+
+    assert told == ["a", "b"]
+
+
 async def test_a_turn_that_fails_is_logged_and_takes_nobody_elses(caplog: pytest.LogCaptureFixture) -> None:
     """Who comes after it has had none yet."""
     told: list[str] = []

@@ -45,7 +45,7 @@ class Flow:
         has_large: not all of the pending may be bytes: a large frame is among them, or frames that many share.
         is_ending: END follows what is pending.
         handled_by_peer: how many of ours the peer's program is done with.
-        reach: how many of ours may have come into the peer's hands; the same as ``sent`` until an ended session knows better.
+        unreached: how many of those that were written certainly never came into the peer's hands, as an ended session or a reset knows.
         inbox: ``(value, cost)`` received and not yet taken by the program.
         received, taken, handled: how many of the peer's arrived, were returned to the program, and are done with.
         window: how far beyond ``taken_cost`` the peer is granted now.
@@ -55,8 +55,8 @@ class Flow:
 
     __slots__ = (
         "asked", "credit", "granted", "handled", "handled_by_peer", "handled_told", "has_large", "inbox", "is_ending", "is_news",
-        "number", "opened_at", "ours", "pending", "pending_bytes", "purpose", "queued", "reach",
-        "received", "received_cost", "reset", "sent", "sent_cost", "taken", "taken_cost", "theirs", "wanted", "window",
+        "number", "opened_at", "ours", "pending", "pending_bytes", "purpose", "queued",
+        "received", "received_cost", "reset", "sent", "sent_cost", "taken", "taken_cost", "theirs", "unreached", "wanted", "window",
     )  # fmt: skip
 
     def __init__(self, number: int, window: int, credit: int, *, purpose: str = "") -> None:
@@ -77,7 +77,7 @@ class Flow:
         self.has_large = False
         self.is_ending = False
         self.handled_by_peer = 0
-        self.reach = 0
+        self.unreached = 0
         self.wanted = 0
         # Receiving...
         self.inbox: deque[tuple[Any, int]] = EMPTY_DEQUE
@@ -102,18 +102,15 @@ class Flow:
 
         What many share is only cut where credit ends in it: as the first of them it may exceed the budget as a whole.
         """
-        pending = self.pending
-        if not pending or self.sent_cost >= self.credit or budget <= 0:
-            return []
-        size, count, at_end = self.pending_bytes, self.queued - self.sent, pending[-1]
-        last = at_end.last if type(at_end) is SharedFrames else len(at_end)
+        pending, room = self.pending, self.credit - self.sent_cost
+        size, count = self.pending_bytes, self.queued - self.sent
         cost = size + count * _MORE
-        if size - last < budget and self.sent_cost + cost - last - _MORE < self.credit:
+        if size <= budget and cost <= room and pending:
             popped, self.pending = pending, EMPTY_LIST  # all of it: the usual case
         else:
             size = cost = places = count = 0
-            room, has_large = self.credit - self.sent_cost, self.has_large
-            while size < budget and cost < room:
+            has_large = self.has_large
+            while size < budget and cost < room and places < len(pending):
                 frames = pending[places]
                 length = len(frames)
                 if has_large and isinstance(frames, SharedFrames):
@@ -130,11 +127,17 @@ class Flow:
             count += places
             popped = pending[:places]
             del pending[:places]
+            if not pending:
+                self.pending = EMPTY_LIST
         self.pending_bytes -= size
         self.sent += count
-        self.reach += count
         self.sent_cost += cost
         return popped
+
+    @property
+    def reach(self) -> int:
+        """How many of ours may have come into the peer's hands."""
+        return self.sent - self.unreached
 
     @property
     def is_waiting(self) -> bool:
@@ -169,7 +172,7 @@ class Flow:
             )
         self.reset = reset
         self.handled_by_peer = reset.handled
-        self.reach = reset.taken
+        self.unreached = self.sent - reset.taken
 
     # The peer sends...
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Final
 
 from ..errors import ProtocolError
 from ..limits import PROTOCOL, Limits
@@ -19,6 +19,8 @@ from .flows import MESSAGES
 from .frames import FRAME_COST, LAST_DATA, FrameType
 from .outbox import Outbox
 from .states import Role
+
+_SAYS_NO_MORE: Final = ENDED | RESET
 
 
 class Inbox(Outbox):
@@ -77,8 +79,10 @@ class Inbox(Outbox):
         Raises:
             ProtocolError: no such flow, no credit, or a payload that is not what its type says; those before it are taken.
         """
-        count, last = len(payloads), len(payloads[-1]) + FRAME_COST
-        cost = last if count == 1 else sum(map(len, payloads)) + count * FRAME_COST
+        count, before_last, cost = len(payloads), 0, len(payloads[-1]) + FRAME_COST
+        if count > 1:
+            before_last = sum(map(len, payloads)) + count * FRAME_COST - cost
+            cost += before_last
         if kind > LAST_DATA:
             if count > 1:
                 self._receive_each(kind, number, payloads)
@@ -86,15 +90,13 @@ class Inbox(Outbox):
             self._receive_about(kind, number, payloads[0])
         else:
             flow = self.others.get(number) if number else self.messages
-            if flow is None or flow.theirs & (ENDED | RESET):
+            if flow is None or flow.theirs & _SAYS_NO_MORE:
                 raise ProtocolError(f"flow {number} {'is not open' if flow is None else 'had ended'}")
             if not flow.ours & RESET:  # what we abandoned is counted, and nothing else
                 try:
-                    if flow.received_cost + cost - last >= flow.granted:
+                    if flow.received_cost + before_last >= flow.granted:
                         raise ProtocolError(f"flow {number} was sent beyond its credit", limit="window")
-                    values = (
-                        payloads if kind == BYTES else [decode_data(kind, payload) for payload in payloads]
-                    )
+                    values = payloads if kind == BYTES else _decode_each(kind, payloads)
                 except ProtocolError:
                     if count == 1:
                         raise
@@ -238,3 +240,7 @@ class Inbox(Outbox):
         self.pressure.used -= cost
         self.stall.peer_goes_on(flow)
         super().drop(flow)
+
+
+def _decode_each(kind: int, payloads: Sequence[bytes]) -> list[Any]:
+    return [decode_data(kind, payload) for payload in payloads]

@@ -54,6 +54,7 @@ class Outbox:
         writer: told when there is something to write; the driver is it, and writes once per tick of its loop.
         waiter: told when room was made otherwise than by the peer, whom our connection reports.
         sent: how many counted frames were written at least once.
+        received_by_peer: how many of them the peer is known to have; the others are in the replay.
         outbox_bytes, outbox_frames: what was sent and not yet received by the peer; of flows besides the messages only what was written.
         max_flows: how many flows besides the messages the peer let us have open at once, at first.
         others: those that are not over, by number.
@@ -66,8 +67,8 @@ class Outbox:
 
     __slots__ = (
         "_about", "_about_unreceived", "_ending", "_is_woken", "_made_flows", "_replay", "_replaying", "_role", "_turn",
-        "_unreceived", "_written", "filled", "is_cut_short", "lacks_room", "limits", "made_room", "max_flows", "messages",
-        "others", "outbox_bytes", "outbox_frames", "pressure", "sent", "stall", "waiter", "writer",
+        "filled", "is_cut_short", "lacks_room", "limits", "made_room", "max_flows", "messages", "others", "outbox_bytes",
+        "outbox_frames", "pressure", "received_by_peer", "sent", "stall", "waiter", "writer",
     )  # fmt: skip
 
     def __init__(
@@ -88,15 +89,14 @@ class Outbox:
         self.lacks_room = False
         self.made_room = False
         self.is_cut_short = False
+        self.received_by_peer = 0
         self._replay: list[Queued] = EMPTY_LIST
-        self._unreceived = 0
         self._replaying: list[DataFrame] = EMPTY_LIST  # the last is written first
         self._about: list[tuple[int, bytes]] = EMPTY_LIST
         self._about_unreceived = 0
         self.filled: dict[int, Flow] = EMPTY_DICT
         self._ending: dict[int, Flow] = EMPTY_DICT
         self.stall = CALM
-        self._written = 0
         self._turn = 0
         self._is_woken = False
 
@@ -109,6 +109,11 @@ class Outbox:
                 self.others, self._role, self.limits, most_of_peer=self.max_flows, queue=self
             )
         return self._made_flows
+
+    @property
+    def _written(self) -> int:
+        """How many counted frames this transport has carried, and those before it that the peer has: anything new comes after the replay."""
+        return self.sent - len(self._replaying)
 
     @property
     def flows(self) -> dict[int, Flow]:
@@ -236,7 +241,6 @@ class Outbox:
         while replaying and budget > 0:
             frame = replaying.pop()
             _add(out, frame)
-            self._written += 1
             budget -= len(frame)
         return budget
 
@@ -292,7 +296,6 @@ class Outbox:
             self._replay = frames
         else:
             self._replay += frames
-        self._unreceived += count
         if not flow.has_large:
             out += frames  # type: ignore[arg-type]  # none of them is a large one
         else:
@@ -300,8 +303,7 @@ class Outbox:
             for frame in frames:
                 _add(out, frame)
         self.sent += count
-        self._written += count
-        if flow.number != MESSAGES:
+        if flow is not self.messages:
             self.outbox_frames += count
             self.outbox_bytes += size
             self.made_room = self.lacks_room
@@ -315,11 +317,9 @@ class Outbox:
         if self._replay is EMPTY_LIST:
             self._replay = []
         self._replay.append(frame)
-        self._unreceived += 1
         self._about_unreceived += 1
         out.append(frame)
         self.sent += 1
-        self._written += 1
         self.outbox_frames += 1
         self.outbox_bytes += len(frame)
 
@@ -331,7 +331,6 @@ class Outbox:
         frames = each_of(self._replay)
         self._replay = frames or EMPTY_LIST  # type: ignore[assignment]  # it is nobody else's: others may be added
         self._replaying = frames[::-1] or EMPTY_LIST
-        self._written = self.sent - len(frames)
 
     # Letting go...
 
@@ -341,16 +340,16 @@ class Outbox:
 
     def _forget(self, received: int, at_most: int) -> None:
         """Let go of what the peer has received."""
-        base = self.sent - self._unreceived
-        if not base <= received <= at_most:
+        before = self.received_by_peer
+        if not before <= received <= at_most:
             raise ProtocolError(
-                f"the peer has received {received} frames, which cannot be: {base} to {at_most}", "miscount"
+                f"the peer has received {received} frames, which cannot be: {before} to {at_most}", "miscount"
             )
-        count = received - base
+        count = received - before
         if not count:
             return
         gone = self._received(count)
-        self._unreceived -= count
+        self.received_by_peer = received
         size = sum(map(len, gone))
         if self._about_unreceived:
             self._about_unreceived -= sum(
@@ -366,10 +365,11 @@ class Outbox:
     def _received(self, count: int) -> list[Queued]:
         """Remove so many frames from the beginning of the replay, and return them."""
         replay, places, left = self._replay, count, 0
-        if count == self._unreceived:
+        unreceived = self.sent - self.received_by_peer
+        if count == unreceived:
             self._replay = EMPTY_LIST
             return replay
-        if self._unreceived != len(replay):  # some of them are kept as one
+        if unreceived != len(replay):  # some of them are kept as one
             places, left = 0, count
             for queued in replay:
                 frames = queued.count if type(queued) is SharedFrames else 1

@@ -134,12 +134,12 @@ class Session(Inbox):
 
     def end(self, peer_received: int | None = None, peer_handled: int | None = None) -> None:
         """Settle what may have reached the peer, now that nothing more will be heard."""
-        if peer_received is not None and self.sent - self._unreceived <= peer_received <= self.sent:
+        if peer_received is not None and self.received_by_peer <= peer_received <= self.sent:
             self._forget(peer_received, self.sent)
             flows = self.flows
             for frame in each_of(self._replay):
                 if kind_of(frame) <= LAST_DATA and number_of(frame) in flows:
-                    flows[number_of(frame)].reach -= 1
+                    flows[number_of(frame)].unreached += 1
         if peer_handled is not None and self.messages.handled_by_peer < peer_handled <= self.messages.reach:
             self.messages.handled_by_peer = peer_handled
 

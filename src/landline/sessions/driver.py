@@ -157,6 +157,7 @@ class Driver:
         connection.receive_data(data, self._loop.time())
         if connection.happened:
             self._deliver_events()
+            self._turns.call()
         if not connection.is_quiet:
             self.schedule()
         elif connection.frame_deadline is not None:

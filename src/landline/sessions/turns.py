@@ -26,32 +26,38 @@ class Turns:
         loop: the loop.
     """
 
-    __slots__ = ("__weakref__", "_loop", "_waiting")
+    __slots__ = ("__weakref__", "_is_called", "_loop", "_waiting")
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
         self._waiting: list[Advancing] = []
+        self._is_called = False
 
     def want(self, who: Advancing) -> None:
         """Give ``who`` a turn at the end of this tick, after those who wanted one before."""
-        if not self._waiting:
-            self._loop.call_soon(self._give)
+        if not self._is_called:
+            self.call()
         self._waiting.append(who)
 
+    def call(self) -> None:
+        """Give turns right after what was just woken has run, to who wants one by then: that spares whom it answers another tick."""
+        if not self._is_called:
+            self._is_called = True
+            self._loop.call_soon(self._give)
+
     def _give(self) -> None:
-        waiting, self._waiting = self._waiting, []
-        given = 0
+        self._is_called = False
+        waiting, self._waiting = iter(self._waiting), []
         try:
             for who in waiting:
-                given += 1
                 try:
                     who.advance()
                 except Exception:  # one's bug must not be another's
                     log.exception("a connection failed")
-        finally:
-            if given < len(waiting):  # the process is interrupted, and may go on all the same
-                for who in waiting[given:]:
-                    self.want(who)
+        except BaseException:  # the process is interrupted, and may go on all the same
+            for who in waiting:
+                self.want(who)
+            raise
 
 
 turns = per_loop(Turns)

@@ -68,7 +68,7 @@ def _believe_more_credit(talk: Talk) -> None:
 
 def _call_it_failed(talk: Talk) -> None:
     assert talk.ends[0] is not None
-    talk.ends[0].core.messages.reach -= 1
+    talk.ends[0].core.messages.unreached += 1
 
 
 @pytest.mark.parametrize(

@@ -351,7 +351,7 @@ class ServerProcess:
                 most += sum(
                     flow.committed + LONGEST + 100 for flow in flows
                 )  # what was granted may still come
-                most += len(flows) * (FIRST_CREDIT + LONGEST) + 50 * core._unreceived
+                most += len(flows) * (FIRST_CREDIT + LONGEST) + 50 * (core.sent - core.received_by_peer)
             if held > most:
                 raise Violation(f"the sessions hold {held} bytes, {most} would be much")
 

@@ -160,16 +160,14 @@ def _one_more(self: Session, count: int) -> int:
 
 def _attach_without_replay(self: Session, peer_received: int) -> None:
     _attach(self, peer_received)
-    self._written += len(self._replaying)
     self._replaying = []
 
 
 def _attach_replaying_all(self: Session, peer_received: int) -> None:
-    replay, base = each_of(self._replay), self.sent - self._unreceived
+    replay, base = each_of(self._replay), self.received_by_peer
     _attach(self, peer_received)
     known = replay[: peer_received - base]
     self._replaying = [*self._replaying, *reversed(known)]
-    self._written -= len(known)
 
 
 def _attach_without_repeating(name: str) -> Callable[[Session, int], None]:
@@ -258,7 +256,9 @@ def _take_as_handled(self: Session, flow: Flow) -> Any:
 def _end_forgetting(self: Session, peer_received: int | None = None, peer_handled: int | None = None) -> None:
     del peer_received, peer_handled
     for flow in self.flows.values():
-        flow.reach = flow.handled_by_peer  # what is not known to be handled counts as never arrived
+        flow.unreached = (
+            flow.sent - flow.handled_by_peer
+        )  # what is not known to be handled counts as never arrived
 
 
 # Limits and times...

@@ -123,8 +123,8 @@ class World:
         base = self.shape.base
         if base:
             flow = core.messages
-            core.sent = core.received = core._written = core._received_told = base
-            flow.queued = flow.sent = flow.reach = flow.handled_by_peer = flow.wanted = base
+            core.sent = core.received = core.received_by_peer = core._received_told = base
+            flow.queued = flow.sent = flow.handled_by_peer = flow.wanted = base
             flow.received = flow.taken = flow.handled = flow.handled_told = flow.asked = base
 
     def connect(self, port: Port) -> None:
