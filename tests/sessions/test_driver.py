@@ -122,7 +122,7 @@ async def test_what_a_message_is_answered_with_goes_out_in_the_tick_that_wakes_w
     def answer(_: Driver, event: Event) -> None:
         loop.call_soon(session.send, session.messages, FrameType.BYTES, b"answer")
 
-    loop, driver.deliver = asyncio.get_running_loop(), answer
+    loop, driver.deliver, session.writer = asyncio.get_running_loop(), answer, driver
     session.messages.credit = 1 << 20
     for _ in range(2):
         driver.data_received(encode_frame(FrameType.BYTES, 0, b""))
