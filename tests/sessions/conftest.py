@@ -260,7 +260,7 @@ class FromAfar:
             self.is_open = False
             if self._receiver is not None:
                 self._receiver.lost(None)
-                self.on_lost()
+                self.on_lost(self)
 
 
 @pytest.fixture

@@ -185,11 +185,11 @@ async def test_of_those_who_say_nothing_under_tls_the_oldest_go_at_once(
     admission, entered = admission_of(max_handshakes=3)
     lines = [wired.FromAfar(f"192.0.2.{number}") for number in range(1, 6)]
     for line in lines[:3]:
-        line.on_lost = lambda: None
+        line.on_lost = lambda _: None
         admission.look_again(line)
     lines[1]._receiver.data_received(b"hello\n")
     for line in lines[3:]:
-        line.on_lost = lambda: None
+        line.on_lost = lambda _: None
         admission.look_again(line)
 
     assert [line.is_open for line in lines] == [False, True, True, True, True]

@@ -153,7 +153,7 @@ async def test_the_time_is_for_all_of_them() -> None:
     gone = asyncio.Event()
 
     def accept(transport: Transport) -> None:
-        transport.on_lost = gone.set
+        transport.on_lost = lambda _: gone.set()
         transport.start(Ignores())
         lines.append(transport)
 

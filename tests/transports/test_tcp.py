@@ -65,7 +65,7 @@ async def test_the_kernel_watches_the_line_too() -> None:
     gone = asyncio.Semaphore(0)
     listener.close()
     for transport in transports:
-        transport.on_lost = gone.release
+        transport.on_lost = lambda _: gone.release()
         transport.abort()
     async with asyncio.timeout(BOUND):
         await gone.acquire()

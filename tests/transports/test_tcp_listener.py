@@ -261,7 +261,7 @@ async def options_of_accepted(listener: Listener) -> list[int]:
         sock = transport._transport.get_extra_info("socket")
         found = [sock.getsockopt(level, option) for level, option in OPTIONS]
         gone = asyncio.Event()
-        transport.on_lost = gone.set
+        transport.on_lost = lambda _: gone.set()
         transport.abort()
         listener.close()
         await gone.wait()

@@ -64,7 +64,7 @@ async def test_a_stale_socket_is_replaced(path: Path, address: Address) -> None:
     gone = asyncio.Semaphore(0)
 
     def accept(transport: Transport) -> None:
-        transport.on_lost = gone.release
+        transport.on_lost = lambda _: gone.release()
         transport.abort()
 
     listener = await open_listener(address, accept, backlog=1)

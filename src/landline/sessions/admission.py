@@ -14,7 +14,6 @@ from typing import Final
 from ..hits import Hit
 from ..limits import SESSION, Limits
 from ..transports import Transport
-from .bound import Bound
 from .door import Door, Way
 from .driver import log
 from .penalties import Fault, Penalties
@@ -75,7 +74,7 @@ class Admission:
             return
         self._open[transport] = None
         self._by_source[transport.source] += 1
-        transport.on_lost = Bound(self._is_told, transport)
+        transport.on_lost = self._is_told
         self._expect(transport)
 
     def look_again(self, transport: Transport) -> None:

@@ -140,9 +140,12 @@ class TransportConformance:
         gone: dict[Transport, asyncio.Event] = {}
         hears = Recorder()
 
+        def went(transport: Transport) -> None:
+            gone[transport].set()
+
         def count(transport: Transport) -> None:
             gone[transport] = asyncio.Event()
-            transport.on_lost = gone[transport].set
+            transport.on_lost = went
 
         def accept(transport: Transport) -> None:
             count(transport)
@@ -159,7 +162,7 @@ class TransportConformance:
         listener.close()
         for transport, event in gone.items():
             transport.abort()
-            if transport.on_lost == event.set:
+            if transport.on_lost is went:
                 async with asyncio.timeout(BOUND):
                     await event.wait()
 
@@ -218,8 +221,8 @@ class TransportConformance:
     async def test_a_close_is_told_as_an_end_and_then_as_lost_once(self, line: Line, hears: Recorder) -> None:
         """Both ends are told exactly once that the transport is gone, and then whoever counts them."""
         gone: list[str] = []
-        line.ours.on_lost = lambda: gone.append(f"after {hears.told[-1]}")
-        line.theirs.on_lost = lambda: gone.append(f"after {line.hears.told[-1]}")
+        line.ours.on_lost = lambda _: gone.append(f"after {hears.told[-1]}")
+        line.theirs.on_lost = lambda _: gone.append(f"after {line.hears.told[-1]}")
         line.ours.start(hears)
         line.theirs.write(b"bye")
         line.theirs.close()

@@ -50,10 +50,10 @@ class Transport(Protocol):
     """One socket's worth of bytes.
 
     Attributes:
-        on_lost: called, once, after the receiver was told that the transport is gone.
+        on_lost: called with it, once, after the receiver was told that the transport is gone.
     """
 
-    on_lost: Callable[[], None]
+    on_lost: Callable[[Transport], None]
 
     @property
     def wrapping(self) -> int:
@@ -134,5 +134,5 @@ def unheeded(error: Exception) -> None:
     """Nobody wants to know what broke."""
 
 
-def nothing() -> None:
+def nothing(transport: Transport) -> None:
     """Nobody wants to know."""

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from collections.abc import Callable
 from weakref import WeakKeyDictionary
 
 from ..errors import ConnectError, ListenError
@@ -71,7 +72,7 @@ class MemoryTransport:
     def __init__(self, peer: str) -> None:
         self.peer = peer
         self.source = ""
-        self.on_lost = nothing
+        self.on_lost: Callable[[Transport], None] = nothing
         self.other: MemoryTransport | None = None
         self._loop = asyncio.get_running_loop()
         self._receiver: Receiver | None = None
@@ -168,4 +169,4 @@ class MemoryTransport:
         self.other = None
         if self._receiver is not None:
             self._receiver.lost(None)
-        self.on_lost()
+        self.on_lost(self)

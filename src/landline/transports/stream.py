@@ -12,10 +12,11 @@ import socket
 import struct
 import sys
 import threading
+from collections.abc import Callable
 from typing import Final, cast
 
 from ..limits import TRANSPORT
-from .base import LARGE, Accept, Borrower, Receiver, nothing
+from .base import LARGE, Accept, Borrower, Receiver, Transport, nothing
 from .freed_memory import keep_freed_memory
 
 log = logging.getLogger("landline.transports")
@@ -60,7 +61,7 @@ class StreamTransport(asyncio.BufferedProtocol):
     def __init__(self, peer: str = "", accept: Accept | None = None) -> None:
         self.peer = peer
         self.source = ""
-        self.on_lost = nothing
+        self.on_lost: Callable[[Transport], None] = nothing
         self._accept = accept
         self._receiver: Receiver | None = None
         self._transport: asyncio.Transport | None = None
@@ -243,7 +244,7 @@ class StreamTransport(asyncio.BufferedProtocol):
         self._is_closing, self.is_writable = True, False
         if self._receiver is not None:
             self._receiver.lost(exc)
-        self.on_lost()
+        self.on_lost(self)
 
 
 def reset_when_closed(sock: socket.socket) -> None:

@@ -9,12 +9,13 @@ import asyncio
 import contextlib
 import logging
 from collections import deque
+from collections.abc import Callable
 from typing import Final
 
 from ..errors import ProtocolError
 from ..limits import TRANSPORT
 from ..transports.address import Address
-from ..transports.base import Borrower, Receiver, joined, nothing
+from ..transports.base import Borrower, Receiver, Transport, joined, nothing
 from ..transports.tcp_listener import source_of
 from .types import Message, Receive, Scope, Send
 
@@ -41,7 +42,7 @@ class AsgiTransport:
         kind = "wss" if scope.get("scheme") == "wss" else "ws"
         self.peer = str(Address(kind, host=client[0], port=client[1])) if client else ""
         self.source = source_of(client[0]) if client else ""
-        self.on_lost = nothing
+        self.on_lost: Callable[[Transport], None] = nothing
         self.backlog = 0
         self._receive = receive
         self._send = send
@@ -182,4 +183,4 @@ class AsgiTransport:
             self._linger.cancel()
         if self._receiver is not None:
             self._receiver.lost(self._error)
-        self.on_lost()
+        self.on_lost(self)

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Final
 
 from ..limits import WEB
-from ..transports.base import Transport, nothing
+from ..transports.base import Transport
 
 AHEAD: Final = WEB.ahead
 WRITE_TIMEOUT: Final = WEB.write_timeout
@@ -30,7 +30,7 @@ class ByteStream:
     def __init__(self, transport: Transport, first: bytes) -> None:
         self.transport = transport
         self.buffer = bytearray(first)
-        self.on_gone: Callable[[], None] = nothing
+        self.on_gone: Callable[[], None] = _nothing
         self.is_lost = False
         self.has_ended = False
         self._is_held = False
@@ -152,3 +152,7 @@ class ByteStream:
         self._room.set()
         if not had_ended:
             self.on_gone()
+
+
+def _nothing() -> None:
+    pass

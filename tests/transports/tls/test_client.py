@@ -50,11 +50,11 @@ class Seen:
 @asynccontextmanager
 async def serving(wrap: Callable[[Transport], Transport], host: str = "localhost") -> AsyncIterator[Seen]:
     seen = Seen()
-    gone: list[asyncio.Event] = []
+    gone: dict[Transport, asyncio.Event] = {}
 
     def accept(inner: Transport) -> None:
-        gone.append(asyncio.Event())
-        inner.on_lost = gone[-1].set
+        gone[inner] = asyncio.Event()
+        inner.on_lost = lambda transport: gone[transport].set()
         outer = wrap(inner)
         seen.transports.append(outer)
         seen.callers.append(Recorder())
@@ -71,7 +71,7 @@ async def serving(wrap: Callable[[Transport], Transport], host: str = "localhost
         for each in seen.transports:
             each.abort()
         async with asyncio.timeout(BOUND):
-            for event in gone:
+            for event in gone.values():
                 await event.wait()
 
 

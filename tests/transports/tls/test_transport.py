@@ -393,7 +393,7 @@ async def test_a_close_before_the_start_is_told(
     """Whoever counts transports counts this one too; a receiver that comes later hears of it."""
     outer = TlsTransport(line.theirs, authority.server().context)
     gone = asyncio.Event()
-    outer.on_lost = gone.set
+    outer.on_lost = lambda _: gone.set()
     go(outer)
     async with asyncio.timeout(BOUND):
         await gone.wait()

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from landline.transports.base import Borrower, Receiver, nothing
+from collections.abc import Callable
+
+from landline.transports.base import Borrower, Receiver, Transport, nothing
 from landline.transports.websocket.frames import FrameReader, encode_frame
 
 
@@ -12,7 +14,7 @@ class FakeLine:
     def __init__(self, peer: str = "tcp://127.0.0.1:5") -> None:
         self.peer = peer
         self.source = "10.0.0.1"
-        self.on_lost = nothing
+        self.on_lost: Callable[[Transport], None] = nothing
         self.backlog = 0
         self.wrapping = 0
         self.is_writable = True
@@ -55,7 +57,7 @@ class FakeLine:
     def lose(self, error: Exception | None = None) -> None:
         assert self.receiver is not None
         self.receiver.lost(error)
-        self.on_lost()
+        self.on_lost(self)
 
     def heard(self, *, is_masked: bool = False) -> list[tuple[int, bytes]]:
         """Return what was written since the last time, as frames, of which a Close is the last."""

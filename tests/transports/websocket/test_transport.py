@@ -347,7 +347,7 @@ async def test_a_line_that_is_lost_is_told_after_what_came_before() -> None:
     """Also when it all comes before anybody could be told; and once."""
     line, transport, hears = opened(first=binary(b"one"))
     gone: list[str] = []
-    transport.on_lost = lambda: gone.append(hears.told[-1])
+    transport.on_lost = lambda _: gone.append(hears.told[-1])
     error = ConnectionResetError()
     line.lose(error)
     await turn()

@@ -61,7 +61,7 @@ class TlsTransport:
         server_hostname: str | None = None,
         first: bytes = b"",
     ) -> None:
-        self.on_lost = nothing
+        self.on_lost: Callable[[Transport], None] = nothing
         self.on_broken: Callable[[Exception], object] = unheeded
         self._inner = inner
         self._first = first
@@ -303,7 +303,7 @@ class TlsTransport:
                 self._error if isinstance(self._error, TLSError) else _because(reason, self._error)
             )
         self._tell_loss()
-        self.on_lost()
+        self.on_lost(self)
 
     # The receiver is told...
 

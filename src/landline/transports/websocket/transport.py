@@ -63,7 +63,7 @@ class WebSocketTransport:
     ) -> None:
         self.peer = _web(inner.peer)
         self.source = inner.source
-        self.on_lost = nothing
+        self.on_lost: Callable[[Transport], None] = nothing
         self.on_broken: Callable[[Exception], object] = unheeded
         self._inner = inner
         self._wrapping = 0
@@ -199,7 +199,7 @@ class WebSocketTransport:
         self._is_gone = self._is_closing = self._has_said_all = True
         self._error = self._error or error
         self._tell_lost()
-        self.on_lost()
+        self.on_lost(self)
 
     # What arrived means...
 
