@@ -75,7 +75,7 @@ def test_there_is_room_for_only_so_many_sessions_of_earlier_lives() -> None:
     left = []
     for _ in range(3):
         _, welcome, _ = before.session()
-        left.append((welcome, before.host.kept[welcome.session].record.encode()))
+        left.append((welcome, before.host.kept[welcome.session].encode()))
     house = House(max_sessions=2)
     slow = Slow(house)
     for welcome, data in left:
@@ -92,7 +92,7 @@ def test_a_session_of_an_earlier_life_keeps_its_window_when_its_first_line_drops
     before = House()
     _, welcome, _ = before.session()
     house = House(handshake_timeout=10, resume_window=60)
-    house.host.restore(welcome.session, before.host.kept[welcome.session].record.encode(), 0.0)
+    house.host.restore(welcome.session, before.host.kept[welcome.session].encode(), 0.0)
     house.cut(house.resume(welcome, 2, life=b"1" * 16))
     house.wait(59.9)
     assert list(house.host.kept) == [welcome.session]
@@ -105,7 +105,7 @@ def test_the_counts_of_another_life_are_not_told() -> None:
     before = House()
     _, welcome, _ = before.session()
     house = House(resume_window=60)
-    house.host.restore(welcome.session, before.host.kept[welcome.session].record.encode(), 0.0)
+    house.host.restore(welcome.session, before.host.kept[welcome.session].encode(), 0.0)
     house.now = 61.0
     others = house.resume(welcome, 2, life=b"1" * 16), house.resume(welcome, 3, life=b"1" * 16)
     same = house.resume(welcome, 4)

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import Counter, OrderedDict
 from collections.abc import Callable
 from functools import partial
-from typing import Any, Generic
+from typing import Any, Generic, cast
 
 from msgspec.structs import replace
 
@@ -73,7 +73,7 @@ class Host(Generic[C, E]):
         redirect: str | None = None,
         store: Store | None = None,
     ) -> None:
-        self.kept: dict[bytes, Kept[C, E]] = {}
+        self.kept = cast(dict[bytes, Kept[C, E]], table.records)
         self.grants = Grants(self.kept, wake)
         self._table = table
         self._limits = limits
@@ -194,11 +194,11 @@ class Host(Generic[C, E]):
             pressure=self.pressure,
         )
         session_id, token = self._draw(ID_SIZE), self._draw(TOKEN_SIZE)
-        end = self._make_end(core, session_id, principal, carrier)
-        record = Record(session_id, principal, core, attempt=1, current=hash_token(token), born_at=now)
-        kept: Kept[C, E] = Kept(record, end, source)
-        self.kept[session_id] = kept
-        self._table.add(record)
+        kept: Kept[C, E] = Kept(
+            session_id, principal, core, attempt=1, current=hash_token(token), born_at=now, source=source
+        )
+        kept.end = self._make_end(core, session_id, principal, carrier)
+        self._table.add(kept)
         # Who is new lacks nothing.
         self._commit(kept, carrier, now, partial(self._carry, kept, carrier, token, core.sent))
 
@@ -254,13 +254,12 @@ class Host(Generic[C, E]):
             if self._store is not None:
                 self._store(session_id, None, nothing)
             return
-        record = Record.decode(session_id, data, self._limits, self.pressure)
-        record.born_at = now
-        end = self._make_end(record.session, session_id, record.principal, None)
-        kept = self.kept[session_id] = Kept[C, E](record, end, "")
+        kept: Kept[C, E] = Kept.decode(session_id, data, self._limits, self.pressure)
+        kept.born_at = now
+        kept.end = self._make_end(kept.session, session_id, kept.principal, None)
         kept.is_restored = True
-        self._table.add(record)
-        self._table.detached(record, now)
+        self._table.add(kept)
+        self._table.detached(kept, now)
         self._wake()
 
     def _commit(self, kept: Kept[C, E], carrier: C, now: float, then: Callable[[float], None]) -> None:
@@ -268,7 +267,7 @@ class Host(Generic[C, E]):
             then(now)
             return
         kept.awaited = carrier
-        self._store(kept.record.id, kept.record.encode(), partial(self._committed, kept, carrier, then))
+        self._store(kept.id, kept.encode(), partial(self._committed, kept, carrier, then))
 
     def _committed(self, kept: Kept[C, E], carrier: C, then: Callable[[float], None], now: float) -> None:
         is_awaited = kept.awaited is carrier
@@ -280,20 +279,20 @@ class Host(Generic[C, E]):
                 then(now)
             else:
                 self.refuse(carrier, refusal)
-        elif is_awaited and not (kept.is_told or self._is_closed or kept.record.attempt > 1):
+        elif is_awaited and not (kept.is_told or self._is_closed or kept.attempt > 1):
             kept.end.lose(CloseCode.EXPIRED, "it was never welcomed")
 
     def _why_late(self, kept: Kept[C, E], carrier: C, now: float, *, is_awaited: bool) -> Refusal | None:
         """Return why a caller cannot be welcomed any more, now that its session is stored, or None."""
         asked = self._greeting[carrier].asked
-        if kept.record.id not in self.kept:
+        if kept.id not in self.kept:
             if isinstance(asked, Resume):  # how it ended, and its counts, as if the caller had come now
-                verdict = self._judge(asked, kept.record.principal, now)
+                verdict = self._judge(asked, kept.principal, now)
                 assert isinstance(verdict, Refusal)
                 return verdict
             return Refusal(code=CloseCode.UNKNOWN_SESSION, reason="the session ended")
         if not is_awaited:
-            reason, attempt = "a later attempt was accepted", kept.record.attempt
+            reason, attempt = "a later attempt was accepted", kept.attempt
             return Refusal(code=CloseCode.STALE, reason=reason, attempt=attempt)
         return self._not_now(CloseCode.GOING_AWAY, _GOING, self.back_in()) if self._is_closed else None
 
@@ -311,7 +310,7 @@ class Host(Generic[C, E]):
         limits, core = self._limits, kept.end.core
         until = self._greeting.pop(carrier).granted_until
         welcome = Welcome(
-            session=kept.record.id,
+            session=kept.id,
             token=token,
             life=self._life,
             received=core.received,
@@ -328,20 +327,18 @@ class Host(Generic[C, E]):
         kept.carrier = carrier
         kept.is_confirmed = False
         self._carried[carrier] = kept
-        self.grants.set(kept.record.id, until)
+        self.grants.set(kept.id, until)
         carrier.schedule()
 
     # A session's connection reports...
 
     def _confirmed(self, kept: Kept[C, E], carrier: C, event: Confirmed) -> None:
-        if not kept.record.confirm(event.token):
+        if not kept.confirm(event.token):
             carrier.connection.break_off(CloseCode.UNAUTHORIZED, "that is not the token that was given")
             return
-        if (
-            self._store is not None and kept.record.attempt > 1
-        ):  # the token before is bad in another life, too
-            self._store(kept.record.id, kept.record.encode(), nothing)
-        self._table.attached(kept.record)
+        if self._store is not None and kept.attempt > 1:  # the token before is bad in another life, too
+            self._store(kept.id, kept.encode(), nothing)
+        self._table.attached(kept)
         kept.is_confirmed = True
         kept.end.attach(carrier)
         if not kept.is_told:
@@ -357,15 +354,15 @@ class Host(Generic[C, E]):
         if not (
             kept.is_told or kept.is_restored
         ):  # its client may hold the welcome, and come back to confirm
-            self._unconfirmed.setdefault(kept.record.id, now + self._limits.handshake_timeout)
+            self._unconfirmed.setdefault(kept.id, now + self._limits.handshake_timeout)
         self._detach(kept, event.reason or event.code.text, now)
 
     def _detach(self, kept: Kept[C, E], reason: str, now: float) -> None:
         kept.carrier = None
         kept.end.core.gather(0)
         kept.end.detach(reason)
-        if kept.record.detached_at is None:
-            self._table.detached(kept.record, now)
+        if kept.detached_at is None:
+            self._table.detached(kept, now)
         self._shortage.line_dropped()
         self._wake()
 
@@ -380,8 +377,8 @@ class Host(Generic[C, E]):
             self._store(session_id, None, nothing)
         self.grants.set(session_id, None)
         self._unconfirmed.pop(session_id, None)
-        kept, reason = self.kept.pop(session_id), clean_reason(reason)
-        self._table.remove(kept.record, code, reason, now)
+        kept, reason = self.kept[session_id], clean_reason(reason)
+        self._table.remove(kept, code, reason, now)
         self._held_by_source[kept.source] -= 1
         if not self._held_by_source[kept.source]:
             del self._held_by_source[kept.source]

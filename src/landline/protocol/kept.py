@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from typing import Any, Generic, Protocol, TypeVar
 
 from .connection import Connection
@@ -77,11 +78,12 @@ class Caller:
         return "the credentials are not good"
 
 
-class Kept(Generic[C, E]):
+@dataclass(slots=True, eq=False)
+class Kept(Record, Generic[C, E]):
     """A session that lives here.
 
     Attributes:
-        record: what is known of it for whoever wants to resume it.
+        end: our program's end of it.
         source: where its first connection came from.
         carrier: the connection that was welcomed last, confirmed or not; None while there is none.
         is_confirmed: the client has shown its token on that connection, which is the session's since.
@@ -90,19 +92,13 @@ class Kept(Generic[C, E]):
         awaited: the connection that will be welcomed when that is stored.
     """
 
-    __slots__ = (
-        "awaited", "carrier", "end", "is_confirmed", "is_restored", "is_told", "record", "source",
-    )  # fmt: skip
-
-    def __init__(self, record: Record, end: E, source: str) -> None:
-        self.record = record
-        self.end = end
-        self.source = source
-        self.carrier: C | None = None
-        self.awaited: C | None = None
-        self.is_confirmed = False
-        self.is_told = False
-        self.is_restored = False
+    end: E = field(init=False)
+    source: str = ""
+    carrier: C | None = None
+    awaited: C | None = None
+    is_confirmed: bool = False
+    is_told: bool = False
+    is_restored: bool = False
 
 
 def nothing(now: float) -> None:

@@ -13,6 +13,7 @@ from collections import OrderedDict
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import chain, islice
+from typing import Self
 
 import msgspec
 
@@ -49,9 +50,9 @@ class _Stored(msgspec.Struct, array_like=True, frozen=True):
 _decode_stored = msgspec.msgpack.Decoder(_Stored).decode
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Record:
-    """What a server knows of one session.
+    """What a server knows of one session for whoever wants to resume it. ``kept.Kept`` adds the rest.
 
     Attributes:
         attempt: the highest accepted.
@@ -86,7 +87,7 @@ class Record:
         )
 
     @classmethod
-    def decode(cls, session_id: bytes, data: bytes, limits: Limits, pressure: Pressure) -> Record:
+    def decode(cls, session_id: bytes, data: bytes, limits: Limits, pressure: Pressure) -> Self:
         """Return what an earlier life of the server stored, with a session whose counts are all 0.
 
         Raises:
@@ -143,27 +144,31 @@ def _life(record: Record) -> float:
 
 
 class SessionTable:
-    """The sessions of one server, those without a line and the tombstones included."""
+    """The sessions of one server, those without a line and the tombstones included.
+
+    Attributes:
+        records: those that live, by their id.
+    """
 
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
-        self._records: dict[bytes, Record] = {}
+        self.records: dict[bytes, Record] = {}
         self._detached: OrderedDict[bytes, Record] = OrderedDict()
         self._tombstones: OrderedDict[bytes, Tombstone] = OrderedDict()
 
     def __len__(self) -> int:
-        return len(self._records)
+        return len(self.records)
 
     def __iter__(self) -> Iterator[Record]:
-        return iter(list(self._records.values()))
+        return iter(list(self.records.values()))
 
     def get(self, session_id: bytes) -> Record | None:
         """Return the record of a living session."""
-        return self._records.get(session_id)
+        return self.records.get(session_id)
 
     def add(self, record: Record) -> None:
         """Keep a new session."""
-        self._records[record.id] = record
+        self.records[record.id] = record
 
     @property
     def surplus(self) -> Record | None:
@@ -172,7 +177,7 @@ class SessionTable:
         It is the one that had held its first line for the shortest time, of the newest and the oldest without a line: a flood of callers
         who come and go ends its own sessions, not those of people whose line has dropped.
         """
-        if len(self._records) < self._limits.max_sessions:
+        if len(self.records) < self._limits.max_sessions:
             return None
         newest = islice(reversed(self._detached.values()), _CANDIDATES)
         oldest = islice(self._detached.values(), _CANDIDATES)
@@ -186,14 +191,14 @@ class SessionTable:
     @property
     def is_full(self) -> bool:
         """Whether no session may be added."""
-        return len(self._records) >= self._limits.max_sessions
+        return len(self.records) >= self._limits.max_sessions
 
     def judge(self, resume: Resume, principal: str, now: float) -> Record | Refusal:
         """Return the session that may go on, or why not. What is accepted is committed: the attempt, and the token shown.
 
         ``principal`` is who the caller was found to be on this connection.
         """
-        record = self._records.get(resume.session)
+        record = self.records.get(resume.session)
         if record is None:
             return self._judge_dead(resume, principal, now)
         if not hmac.compare_digest(record.principal.encode(), principal.encode()):
@@ -247,14 +252,14 @@ class SessionTable:
 
     def detached(self, record: Record, now: float) -> None:
         """The session lost its line; its resume window begins."""
-        if record.id in self._records:
+        if record.id in self.records:
             record.detached_at = now
             self._detached[record.id] = record
             self._detached.move_to_end(record.id)
 
     def remove(self, record: Record, code: CloseCode, reason: str, now: float) -> None:
         """End a session; a tombstone keeps its counts."""
-        if self._records.pop(record.id, None) is None:
+        if self.records.pop(record.id, None) is None:
             return
         self._detached.pop(record.id, None)
         session = record.session

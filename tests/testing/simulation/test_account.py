@@ -27,7 +27,7 @@ def made() -> Made:
         world._operations[name](0, 0)
         world._settle()
     (account, *_) = world.server.book.accounts.values()
-    return world, account, world.server.host.kept[account.id].record
+    return world, account, world.server.host.kept[account.id]
 
 
 def judge(world: World, account: Account, principal: str = "", **changes: object) -> None:

@@ -79,7 +79,7 @@ def test_what_comes_back_must_be_what_was_stored(changes: dict[str, Any], why: s
     world = make_world()
     ((key, snapshot),) = world.server.books.durable.items()
     kept = world.server.host.kept[bytes.fromhex(key.removeprefix(SESSIONS))]
-    record = Record.decode(kept.record.id, kept.record.encode(), world.limits, world.server.host.pressure)
+    record = Record.decode(kept.id, kept.encode(), world.limits, world.server.host.pressure)
     snapshot.check(record)
 
     with pytest.raises(Violation, match=why):

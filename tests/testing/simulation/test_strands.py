@@ -79,8 +79,8 @@ def lie(flow: Any, name: str, value: Any) -> None:
     [
         (0, "queued", 7, "are counted"),
         (0, "handled_by_peer", 2, "were handled"),
-        (0, "reach", 0, "had failed"),
-        (0, "sent", 0, "were received"),
+        (0, "unreached", 1, "had failed"),
+        (1, "received", 5, "were received"),
         (0, "credit", 1 << 40, "is believed"),
     ],
 )

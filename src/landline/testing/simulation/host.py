@@ -110,7 +110,7 @@ class ServerProcess:
             self.host.restore(session_id, value.data, self.node.now)
             kept = self.host.kept.get(session_id)
             if kept is not None:
-                self.books.durable[value.key].check(kept.record)
+                self.books.durable[value.key].check(kept)
             elif len(self.host.kept) < self.limits.max_sessions:
                 raise Violation("a session did not come back, and there was room for it")
             else:

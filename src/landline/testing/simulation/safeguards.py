@@ -131,7 +131,7 @@ def _remove_without_tombstone(
     self: SessionTable, record: Record, code: CloseCode, reason: str, now: float
 ) -> None:
     del code, reason, now
-    self._records.pop(record.id, None)
+    self.records.pop(record.id, None)
     self._detached.pop(record.id, None)
 
 

@@ -32,8 +32,8 @@ _judge = Host._judge
 def _answer_first(host: Any, kept: Any, carrier: Any, now: float, then: Callable[[float], None]) -> None:
     """Welcome a caller, and have it stored afterwards."""
     then(now)
-    if host._store is not None and kept.record.id in host.kept:
-        host._store(kept.record.id, kept.record.encode(), lambda now: None)
+    if host._store is not None and kept.id in host.kept:
+        host._store(kept.id, kept.encode(), lambda now: None)
 
 
 def _without_attempt(record: Record) -> bytes:
