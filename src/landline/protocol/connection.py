@@ -37,6 +37,8 @@ _CREDIT, _ASK, _WAITING = int(FrameType.CREDIT), int(FrameType.ASK), int(FrameTy
 _TALK: Final = frozenset({_ACK, _HANDLED, _CREDIT, _ASK, _WAITING})
 """What the sessions of both ends tell each other besides counted frames."""
 
+_PONG: Final = encode_frame(FrameType.PONG)
+
 
 class Connection(Greeting):
     """The state machine of one transport: a ``Greeting``, and what comes after it.
@@ -48,13 +50,12 @@ class Connection(Greeting):
     """
 
     __slots__ = (
-        "_accepting", "_is_pong_due", "_progress", "frame_began_at", "frame_deadline", "has_more_to_send",
+        "_accepting", "_progress", "frame_began_at", "frame_deadline", "has_more_to_send",
         "is_quiet",
     )  # fmt: skip
 
     def __init__(self, role: Role, limits: Limits, now: float, *, jitter: float = 0.0) -> None:
         super().__init__(role, limits, now, jitter=jitter)
-        self._is_pong_due = False
         self._accepting = _ACCEPTING[role, self.phase]
         self.has_more_to_send = False
         self.is_quiet = False
@@ -171,7 +172,8 @@ class Connection(Greeting):
 
     def _receive_frame(self, kind: int, payload: bytes, now: float) -> None:
         if kind == FrameType.PING:
-            self._is_pong_due = True
+            if _PONG not in self._control:  # one for all that came since
+                self._control = [*self._control, _PONG]
         elif kind == FrameType.CLOSE:
             self._receive_close(decode_payload(Close, payload), now)
         elif kind != FrameType.PONG:
@@ -207,9 +209,6 @@ class Connection(Greeting):
             self._control = EMPTY_LIST
         else:
             out = []
-        if self._is_pong_due:
-            self._is_pong_due = False
-            out.append(encode_frame(FrameType.PONG))
         if session is not None and phase in _TALKING:
             may_send = phase is _OPEN or (phase is _CLOSING and self._closing is not None)
             out += session.data_to_send(now, WRITE_BUDGET if may_send else 0)

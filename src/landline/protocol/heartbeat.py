@@ -91,21 +91,25 @@ class Progress:
     def __init__(self, timeout: float) -> None:
         self._timeout = timeout
         self._left = 0
-        self._at = 0.0
+        self._at: float | None = None  # when bytes were last seen to have left, since it began to look
         self.written = 0
         self.look_at: float | None = None
 
     def begin(self, now: float) -> None:
         """Look at what is written from now on: all that was written before had left."""
-        self._at = now
         self.look_at = now + self._timeout / 4
 
     def check(self, now: float, backlog: int, wrapping: int = 0) -> bool:
         """Return whether bytes left in time; ``backlog`` have not left this process, of those and of ``wrapping`` put around them so far."""
         if self.look_at is None or now < self.look_at:
             return True
-        left = self.written + wrapping - backlog
+        at, left = self._at, self.written + wrapping - backlog
         if left > self._left or now - self.look_at > LATE:  # when late, we ourselves did not write
-            self._left, self._at = left, now
-        self.look_at = now + self._timeout / 4 if backlog else None
-        return not backlog or now - self._at < self._timeout
+            self._left, at = left, now
+        elif at is None:
+            at = self.look_at - self._timeout / 4
+        if not backlog:
+            self._at = self.look_at = None
+            return True
+        self._at, self.look_at = at, now + self._timeout / 4
+        return now - at < self._timeout

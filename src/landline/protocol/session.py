@@ -57,6 +57,8 @@ class Session(Inbox):
         role: Role = Role.CLIENT,
         pressure: Pressure | None = None,
     ) -> None:
+        if peer_window == limits.window:
+            peer_window = limits.window  # one number for all sessions, where each would keep its own
         super().__init__(
             limits,
             Pressure(limits.memory) if pressure is None else pressure,

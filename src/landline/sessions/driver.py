@@ -40,7 +40,7 @@ class Driver:
     """
 
     __slots__ = (
-        "_alarm", "_alarms", "_gone", "_is_gone", "_is_over", "_is_scheduled", "_loop", "_turns", "carried",
+        "_alarm", "_alarms", "_gone", "_is_gone", "_is_over", "_is_scheduled", "_turns", "carried",
         "connection", "deliver", "has_crashed", "transport",
     )  # fmt: skip
 
@@ -51,7 +51,6 @@ class Driver:
         self.transport = transport
         self.deliver = deliver
         self.carried: Carried | None = None
-        self._loop = asyncio.get_running_loop()
         self._alarms = alarms()
         self._turns = turns()
         self._alarm: Alarm | None = None
@@ -65,7 +64,7 @@ class Driver:
     def gone(self) -> asyncio.Future[None]:
         """Done when the transport is; made for whoever waits for that."""
         if self._gone is None:
-            self._gone = self._loop.create_future()
+            self._gone = self._turns.loop.create_future()
             if self._is_gone:
                 self._gone.set_result(None)
         return self._gone
@@ -91,7 +90,7 @@ class Driver:
             return
         connection, transport = self.connection, self.transport
         if transport.is_writable or connection.phase is _CLOSED:
-            data = connection.data_to_send(self._loop.time())
+            data = connection.data_to_send(self._turns.loop.time())
             if data:
                 transport.write(*data)
                 if connection.has_more_to_send and transport.is_writable:
@@ -146,7 +145,7 @@ class Driver:
         """It is time to look: something may be due."""
         self._alarm = None
         transport = self.transport
-        self.connection.handle_timeout(self._loop.time(), transport.backlog, transport.wrapping)
+        self.connection.handle_timeout(self._turns.loop.time(), transport.backlog, transport.wrapping)
         self.advance()  # which sets the next
 
     # The transport tells...
@@ -154,7 +153,7 @@ class Driver:
     def data_received(self, data: bytes | memoryview) -> None:
         """Bytes arrived: events now, answers at the end of the tick, together with what the events cause to be sent."""
         connection = self.connection
-        connection.receive_data(data, self._loop.time())
+        connection.receive_data(data, self._turns.loop.time())
         if connection.happened:
             self._deliver_events()
             self._turns.call()

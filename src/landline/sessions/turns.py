@@ -22,14 +22,14 @@ class Advancing(Protocol):
 class Turns:
     """Who wants a turn at the end of the present tick of one loop.
 
-    Args:
+    Attributes:
         loop: the loop.
     """
 
-    __slots__ = ("__weakref__", "_is_called", "_loop", "_waiting")
+    __slots__ = ("__weakref__", "_is_called", "_waiting", "loop")
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
-        self._loop = loop
+        self.loop = loop
         self._waiting: list[Advancing] = []
         self._is_called = False
 
@@ -43,7 +43,7 @@ class Turns:
         """Give turns right after what was just woken has run, to who wants one by then: that spares whom it answers another tick."""
         if not self._is_called:
             self._is_called = True
-            self._loop.call_soon(self._give)
+            self.loop.call_soon(self._give)
 
     def _give(self) -> None:
         self._is_called = False

@@ -16,7 +16,7 @@ from ...protocol import connection as connection_module
 from ...protocol import session as session_module
 from ...protocol.connection import Connection
 from ...protocol.flow import Flow
-from ...protocol.frames import COUNTS, LAST_DATA, CloseCode, Queued, each_of
+from ...protocol.frames import COUNTS, LAST_DATA, CloseCode, FrameType, Queued, each_of, kind_of
 from ...protocol.greeting import Greeting
 from ...protocol.handshake import Refusal
 from ...protocol.heartbeat import Heartbeat, Progress, Verdict
@@ -302,7 +302,7 @@ _connection_data = Connection.data_to_send
 
 
 def _without_pongs(self: Connection, now: float) -> list[bytes]:
-    self._is_pong_due = False
+    self._control = [frame for frame in self._control if kind_of(frame) != FrameType.PONG]
     return _connection_data(self, now)
 
 
