@@ -25,7 +25,7 @@ from .patterns.topics import Publishing
 from .protocol.intake import SEND_PURPOSE
 from .protocol.publish import OUTBOX_ID_SIZE, Publisher
 from .protocol.redial import Pause
-from .session import Session
+from .session import ClientSide, Session
 from .sessions.bare import BareSession
 from .sessions.caller import Caller
 from .sessions.flow import BareFlow
@@ -105,7 +105,8 @@ class connect:  # noqa: N801 - used like the function it replaces: `async with c
             sending = Sending(bare, partial(_outgoing, bare, sends))
             service = Service(self._methods, allow_all, self._limits)
             held = None if sends is None else stack.pop_all()
-            session = Session(bare, end.drop, sending, Publishing(bare, publishes), held, refreshing, service)
+            client = ClientSide(end.drop, Publishing(bare, publishes), refreshing, held)
+            session = Session(bare, client, sending, service)
             bare.front, bare.takers = session, (*bare.takers, partial(_take, service))
             if sends is not None:
                 try:

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import os
 from collections.abc import AsyncGenerator, Callable, Coroutine, Sequence
+from dataclasses import dataclass
 from typing import Any, Self
 
 from .errors import LandlineError
@@ -31,6 +32,25 @@ from .sessions.changes import StateChange
 from .sessions.flow import BareFlow
 
 
+@dataclass(slots=True)
+class ClientSide:
+    """What the client's end of a session has, and the server's has not.
+
+    Attributes:
+        drop: hangs up, and stays away for so many seconds.
+        publishing: what it publishes by.
+        refreshing: shows new credentials.
+        held: what its outboxes are kept in, to be closed when the session is over.
+        letting_go: closes it then.
+    """
+
+    drop: Callable[[float], None]
+    publishing: Publishing
+    refreshing: Refreshing
+    held: contextlib.AsyncExitStack | None = None
+    letting_go: asyncio.Task[None] | None = None
+
+
 class Session(Given):
     """One end of a persistent session.
 
@@ -47,14 +67,11 @@ class Session(Given):
     __slots__ = (
         "_bare",
         "_calling",
-        "_drop",
+        "_client",
         "_file_taker",
         "_info",
-        "_letting_go",
         "_messages",
         "_middlewares",
-        "_publishing",
-        "_refreshing",
         "_sending",
         "_service",
     )
@@ -62,28 +79,22 @@ class Session(Given):
     def __init__(
         self,
         bare: BareSession,
-        drop: Callable[[float], None] | None = None,
+        client: ClientSide | None = None,
         sending: Sending | None = None,
-        publishing: Publishing | None = None,
-        held: contextlib.AsyncExitStack | None = None,
-        refreshing: Refreshing | None = None,
         service: Service | None = None,
         middlewares: Sequence[Middleware] = (),
     ) -> None:
         self._info: dict[str, Any] | None = None
         self._bare = bare
-        self._drop = drop
+        self._client = client
         self._messages = Messages(bare)
         self._calling: Calling | None = None
         self._service = service
         self._file_taker: Files | None = None
         self._middlewares = middlewares
         self._sending = sending
-        self._publishing = publishing
-        self._refreshing = refreshing
-        self._letting_go = (
-            None if held is None else asyncio.create_task(self._let_go(held), name="landline outboxes")
-        )
+        if client is not None and client.held is not None:
+            client.letting_go = asyncio.create_task(self._let_go(client.held), name="landline outboxes")
 
     @property
     def info(self) -> dict[str, Any]:
@@ -290,11 +301,11 @@ class Session(Given):
 
     def _as_client(self) -> Publishing:
         """What a client publishes by; only a client has topics and presence over its session."""
-        if self._publishing is None:
+        if self._client is None:
             raise LandlineError(
                 "only a client publishes, subscribes and joins over its session; a server does so itself"
             )
-        return self._publishing
+        return self._client.publishing
 
     # Files...
 
@@ -380,9 +391,9 @@ class Session(Given):
             SessionClosed, SessionLost: the session is over.
             LandlineError: this is the server's end.
         """
-        if self._refreshing is None:
+        if self._client is None:
             raise LandlineError("only a client has credentials to show")
-        await self._refreshing.refresh()
+        await self._client.refreshing.refresh()
 
     # Ending...
 
@@ -391,9 +402,11 @@ class Session(Given):
 
         Never raises. Cancelled, it ends the session at once.
         """
-        bare = self._bare
+        bare, client = self._bare, self._client
         try:
-            await settle(bare, self._sending, self._publishing, bare.limits.close_timeout)
+            await settle(
+                bare, self._sending, None if client is None else client.publishing, bare.limits.close_timeout
+            )
         except asyncio.CancelledError:
             await bare.close(reason, timeout=0.0)
             raise
@@ -401,12 +414,12 @@ class Session(Given):
         await self._see_outboxes_closed()
         if self._service is not None:
             await self._service.close()
-        if self._letting_go is not None:
-            await asyncio.wait([self._letting_go])
+        if client is not None and client.letting_go is not None:
+            await asyncio.wait([client.letting_go])
 
     async def _see_outboxes_closed(self) -> None:
-        if self._publishing is not None:
-            await self._publishing.outgoing.wait_closed()
+        if self._client is not None:
+            await self._client.publishing.outgoing.wait_closed()
         if self._sending is not None:
             await self._sending.wait_closed()
 
@@ -475,8 +488,8 @@ class Session(Given):
         """
         if not as_seconds(seconds) >= 0:
             raise ValueError(f"a line stays away for 0 seconds or longer, and not for {seconds!r}")
-        if self._drop is not None:
-            self._drop(seconds)
+        if self._client is not None:
+            self._client.drop(seconds)
         elif self._bare.driver is not None:  # of a server, for which it is the client that dials again
             self._bare.driver.abort()
 

@@ -34,7 +34,7 @@ async def main():
     await asyncio.to_thread(sys.stdin.readline)
     publishing = [asyncio.ensure_future(session.publish("t", number)) for number in range(20)]
     await asyncio.sleep(0)
-    while session._publishing.outgoing._keeping:
+    while session._client.publishing.outgoing._keeping:
         await asyncio.sleep(0)
     print("kept", flush=True)
     await asyncio.gather(*publishing)
@@ -87,8 +87,8 @@ async def turns() -> None:
 
 async def idle(session: landline.Session) -> None:
     """Until everything is answered and forgotten."""
-    assert session._publishing is not None
-    while session._publishing.outgoing.outbox.unanswered:  # noqa: ASYNC110 - nobody announces it
+    assert session._client is not None
+    while session._client.publishing.outgoing.outbox.unanswered:  # noqa: ASYNC110 - nobody announces it
         await asyncio.sleep(0)
     await turns()
 

@@ -68,8 +68,8 @@ def counter() -> Callable[[], int]:
 
 
 def refreshing_of(session: landline.Session) -> Refreshing:
-    assert session._refreshing is not None
-    return session._refreshing
+    assert session._client is not None
+    return session._client.refreshing
 
 
 # By itself...

@@ -205,7 +205,7 @@ async def test_publish_waits_while_too_many_are_not_answered() -> None:
             asyncio.ensure_future(session.publish("t", number)) for number in range(PROTOCOL.publishes + 1)
         ]
         await turns()
-        outbox = session._publishing.outgoing.outbox  # type: ignore[union-attr]
+        outbox = session._client.publishing.outgoing.outbox  # type: ignore[union-attr]
         assert len(outbox.unanswered) == PROTOCOL.publishes
         disk.held.set()
         positions = await asyncio.gather(*publishing)

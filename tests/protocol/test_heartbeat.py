@@ -90,10 +90,12 @@ def test_a_silent_peer_is_found_within_interval_and_dead_after(interval: float, 
 
 # Writing...
 
+TIMEOUT = 10.0
+
 
 def wrote(progress: Progress, size: int, now: float) -> None:
     if progress.look_at is None:
-        progress.begin(now)
+        progress.begin(now, TIMEOUT)
     progress.written += size
 
 
@@ -101,7 +103,7 @@ def check_until(progress: Progress, until: float, backlog: int) -> float | None:
     """Look whenever it is time to; return when it failed."""
     while progress.look_at is not None and progress.look_at <= until:
         at = progress.look_at
-        if not progress.check(at, backlog):
+        if not progress.check(at, TIMEOUT, backlog):
             return at
     return None
 
@@ -109,9 +111,9 @@ def check_until(progress: Progress, until: float, backlog: int) -> float | None:
 @pytest.mark.limit("write_timeout")
 def test_what_never_leaves_fails_at_the_deadline() -> None:
     """Ten seconds without a byte leaving, however much left before that."""
-    progress = Progress(10.0)
+    progress = Progress()
     wrote(progress, 1000, 0.0)
-    assert progress.check(2.5, 0)
+    assert progress.check(2.5, TIMEOUT, 0)
     assert progress.look_at is None
 
     wrote(progress, 1000, 50.0)
@@ -121,9 +123,9 @@ def test_what_never_leaves_fails_at_the_deadline() -> None:
 
 def test_more_writing_is_no_progress() -> None:
     """Only what leaves counts, not what is added behind it."""
-    progress = Progress(10.0)
+    progress = Progress()
     wrote(progress, 1000, 0.0)
-    progress.check(2.5, 1000)
+    progress.check(2.5, TIMEOUT, 1000)
     wrote(progress, 1000, 3.0)
 
     assert check_until(progress, 100.0, 2000) == 10.0
@@ -131,23 +133,23 @@ def test_more_writing_is_no_progress() -> None:
 
 def test_one_byte_leaving_begins_the_deadline_anew() -> None:
     """Slow is not dead."""
-    progress = Progress(10.0)
+    progress = Progress()
     wrote(progress, 1000, 0.0)
-    assert progress.check(2.5, 1000)
-    assert progress.check(5.0, 999)
+    assert progress.check(2.5, TIMEOUT, 1000)
+    assert progress.check(5.0, TIMEOUT, 999)
 
     assert check_until(progress, 100.0, 999) == 15.0
 
 
 def test_nothing_to_write_needs_no_timer() -> None:
     """Looking stops when everything left, and begins with the next write."""
-    progress = Progress(10.0)
+    progress = Progress()
     looks = [progress.look_at]
-    assert progress.check(1000.0, 0)
+    assert progress.check(1000.0, TIMEOUT, 0)
 
     wrote(progress, 1, 5.0)
     looks.append(progress.look_at)
-    assert progress.check(7.5, 0)
+    assert progress.check(7.5, TIMEOUT, 0)
     looks.append(progress.look_at)
 
     assert looks == [None, 7.5, None]
@@ -155,17 +157,17 @@ def test_nothing_to_write_needs_no_timer() -> None:
 
 def test_a_look_before_its_time_sees_nothing() -> None:
     """Timers are shared, and may come early; the next look stays where it was."""
-    progress = Progress(10.0)
+    progress = Progress()
     wrote(progress, 1000, 0.0)
-    assert progress.check(2.4, 0)
+    assert progress.check(2.4, TIMEOUT, 0)
 
     assert progress.look_at == 2.5
 
 
 def test_a_loop_that_stood_still_wrote_nothing_itself() -> None:
     """A look that comes late begins the deadline anew: the peer was not asked to take anything."""
-    progress = Progress(10.0)
+    progress = Progress()
     wrote(progress, 1000, 0.0)
 
-    assert progress.check(30.0, 1000)
+    assert progress.check(30.0, TIMEOUT, 1000)
     assert check_until(progress, 100.0, 1000) == 40.0

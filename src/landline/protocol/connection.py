@@ -61,7 +61,7 @@ class Connection(Greeting):
         self.is_quiet = False
         self.frame_began_at = 0.0
         self.frame_deadline: float | None = None
-        self._progress = Progress(limits.write_timeout)
+        self._progress = Progress()
 
     # Either end closes...
 
@@ -226,7 +226,7 @@ class Connection(Greeting):
         if out:
             progress = self._progress
             if progress.look_at is None:
-                progress.begin(now)
+                progress.begin(now, self._limits.write_timeout)
             progress.written += len(out[0]) if len(out) == 1 else sum(map(len, out))
         return out
 
@@ -293,7 +293,7 @@ class Connection(Greeting):
         if self.frame_deadline is not None and now >= self.frame_deadline:
             self._fail(CloseCode.TIMED_OUT, "a frame took too long to arrive", limit="frame_timeout")
             return
-        if not self._progress.check(now, backlog, wrapping):
+        if not self._progress.check(now, self._limits.write_timeout, backlog, wrapping):
             self._end(CloseCode.DEAD, "the peer takes no more bytes", local=True, limit="write_timeout")
             return
         if self.session is not None and self._heartbeat is not None and self.phase in _TALKING:

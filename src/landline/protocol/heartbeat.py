@@ -79,27 +79,26 @@ class Heartbeat:
 
 
 class Progress:
-    """The clock of what we write: the time without progress, looked at a few times per ``timeout`` seconds.
+    """The clock of what we write: the time without progress, looked at a few times per ``timeout`` seconds, which it is told each time.
 
     Attributes:
         written: bytes given to the transport so far, which whoever writes them adds; after ``begin`` where ``look_at`` is None.
         look_at: when ``check`` should be called next, or None while nothing waits.
     """
 
-    __slots__ = ("_at", "_left", "_timeout", "look_at", "written")
+    __slots__ = ("_at", "_left", "look_at", "written")
 
-    def __init__(self, timeout: float) -> None:
-        self._timeout = timeout
+    def __init__(self) -> None:
         self._left = 0
         self._at: float | None = None  # when bytes were last seen to have left, since it began to look
         self.written = 0
         self.look_at: float | None = None
 
-    def begin(self, now: float) -> None:
+    def begin(self, now: float, timeout: float) -> None:
         """Look at what is written from now on: all that was written before had left."""
-        self.look_at = now + self._timeout / 4
+        self.look_at = now + timeout / 4
 
-    def check(self, now: float, backlog: int, wrapping: int = 0) -> bool:
+    def check(self, now: float, timeout: float, backlog: int, wrapping: int = 0) -> bool:
         """Return whether bytes left in time; ``backlog`` have not left this process, of those and of ``wrapping`` put around them so far."""
         if self.look_at is None or now < self.look_at:
             return True
@@ -107,9 +106,9 @@ class Progress:
         if left > self._left or now - self.look_at > LATE:  # when late, we ourselves did not write
             self._left, at = left, now
         elif at is None:
-            at = self.look_at - self._timeout / 4
+            at = self.look_at - timeout / 4
         if not backlog:
             self._at = self.look_at = None
             return True
-        self._at, self.look_at = at, now + self._timeout / 4
-        return now - at < self._timeout
+        self._at, self.look_at = at, now + timeout / 4
+        return now - at < timeout

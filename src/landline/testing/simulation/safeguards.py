@@ -318,8 +318,8 @@ def _deaf(self: Heartbeat, now: float) -> bool:
     return False
 
 
-def _progress(self: Progress, now: float, backlog: int) -> bool:
-    del backlog
+def _progress(self: Progress, now: float, *rest: float) -> bool:
+    del rest
     self.look_at = None if self.look_at is None or now >= self.look_at else self.look_at
     return True
 
