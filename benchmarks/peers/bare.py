@@ -19,6 +19,10 @@ from .load import framed, talking
 from .peer import MESSAGE, Peer, Play, Pourer
 
 _LENGTH: Final = struct.Struct("!I")
+LARGE: Final = 16 * 1024
+"""From here on it costs less to write header and payload than to join them."""
+AT_ONCE: Final = 256 * 1024
+"""Bytes that are written at once, about."""
 
 # Messages...
 
@@ -140,7 +144,83 @@ class _Bare(asyncio.Protocol):
         return self._inbox.popleft()
 
 
-# Bulk: how many bytes come is said first, and one byte back says that all have...
+# Bulk in the same frames: an empty one is the last, and one back says how much has come...
+
+
+class _Large(asyncio.Protocol):
+    """Frames of any size one way: what is large is neither joined when it is written, nor copied more than once when it is read."""
+
+    def __init__(self) -> None:
+        self._pieces: list[bytes] = []
+        self._held = 0
+        self._needed = _LENGTH.size
+        self._out: list[bytes] = []
+        self._can_write = asyncio.Event()
+        self._can_write.set()
+        self._answered: asyncio.Future[int] | None = None
+        self._arrived = 0
+
+    def connection_made(self, transport: Any) -> None:
+        self.transport = transport
+        self._loop = asyncio.get_running_loop()
+
+    def pause_writing(self) -> None:
+        self._can_write.clear()
+
+    def resume_writing(self) -> None:
+        self._can_write.set()
+
+    def data_received(self, data: bytes) -> None:
+        self._pieces.append(data)
+        self._held += len(data)
+        if self._held < self._needed:
+            return
+        data = self._pieces[0] if len(self._pieces) == 1 else b"".join(self._pieces)
+        at, end, stop = 0, len(data), _LENGTH.size
+        while end - at >= _LENGTH.size:
+            stop = at + _LENGTH.size + _LENGTH.unpack_from(data, at)[0]
+            if stop > end:
+                break
+            self.message(data[at + _LENGTH.size : stop])
+            at, stop = stop, stop + _LENGTH.size
+        self._needed = stop - at
+        self._pieces, self._held = [data[at:]], end - at
+
+    def message(self, data: bytes) -> None:
+        if self._answered is not None:
+            self._answered.set_result(int(data))
+        elif data:
+            self._arrived += len(data)
+        else:
+            self.write(b"%d" % self._arrived)
+            self._arrived = 0
+
+    def write(self, data: bytes) -> None:
+        if not self._out:
+            self._loop.call_soon(self._flush)
+        self._out += (_LENGTH.pack(len(data)), data)
+
+    def _flush(self) -> None:
+        out, self._out = self._out, []
+        if len(out[1]) < LARGE:
+            self.transport.write(b"".join(out))
+        else:
+            self.transport.writelines(out)
+
+    async def pour(self, piece: bytes, count: int) -> None:
+        self._answered = self._loop.create_future()
+        at_once = max(1, AT_ONCE // len(piece))
+        for number in range(1, count + 1):
+            self.write(piece)
+            if number % at_once == 0:
+                await asyncio.sleep(0)
+            await self._can_write.wait()
+        self.write(b"")
+        if await self._answered != len(piece) * count:
+            raise ValueError("not all of it has come")
+
+
+# Bulk without: how many bytes come is said first, and one byte back says that all have...
 
 
 class _Taking(asyncio.BufferedProtocol):
@@ -214,12 +294,31 @@ async def connect_bulk(place: str, tls: ssl.SSLContext | None = None) -> AsyncIt
         line.transport.close()
 
 
+@asynccontextmanager
+async def serve_large() -> AsyncIterator[str]:
+    server = await asyncio.get_running_loop().create_server(_Large, "127.0.0.1", 0)
+    try:
+        yield str(server.sockets[0].getsockname()[1])
+    finally:
+        server.close()
+
+
+@asynccontextmanager
+async def connect_large(place: str) -> AsyncIterator[Pourer]:
+    _, line = await asyncio.get_running_loop().create_connection(_Large, "127.0.0.1", int(place))
+    try:
+        yield line
+    finally:
+        line.transport.close()
+
+
 _LOADED = Play(serve_messages, talking(lambda place: framed(int(place))))
 _PLAYS = {
     "messages": Play(serve_messages, connect_messages),
     "trips": _LOADED,
     "crowds": _LOADED,
     "fan-out": _LOADED,
+    "bulk": Play(serve_large, connect_large),
 }
 BARE = Peer("bare protocol", _PLAYS)
 _AWAITED = partial(serve_messages, is_awaited=True)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from landline.protocol.session import Session
 from landline.testing.simulation.ablations import applied, report_ablations, seeds_to_find
 from landline.testing.simulation.run import STEPS
 from landline.testing.simulation.safeguards import ABLATIONS
@@ -47,6 +48,17 @@ SLOW = {
 def test_what_is_switched_off_is_found(ablation: Ablation) -> None:
     """Within sixty worlds; most in fewer than ten."""
     assert seeds_to_find(ablation, 60, STEPS) is not None
+
+
+def test_what_is_found_by_its_own_crash_proves_nothing() -> None:
+    """A function that takes other arguments than the one it stands for fails in every world."""
+
+    def takes_nothing() -> None: ...
+
+    misfit = Ablation("no acks", ((Session, "receive_ack", takes_nothing),))
+
+    with pytest.raises(AssertionError, match="'no acks' does not fit the protocol: TypeError"):
+        seeds_to_find(misfit, 60, STEPS)
 
 
 @pytest.mark.parametrize("ablation", ABLATIONS, ids=lambda ablation: ablation.name)

@@ -9,11 +9,15 @@ import itertools
 import statistics
 from collections.abc import Callable
 from contextlib import AbstractContextManager
+from typing import Final
 
 from .run import Failure, find_fault, rarely_collecting
 from .safeguards import ABLATIONS
 from .schedule import shape_of
 from .switched_off import Ablation, patched
+
+_MISFITS: Final = ("TypeError:", "AttributeError:", "NameError:")
+"""What worlds fail with where an ablation does not fit the protocol any more: they would fail without any safeguard missing."""
 
 
 def applied(ablation: Ablation) -> AbstractContextManager[None]:
@@ -25,6 +29,9 @@ def seeds_to_find(ablation: Ablation, most: int, steps: int, *, first: int = 0) 
     """Return how many worlds it takes from the first seed until one fails, and how it does; None when ``most`` are not enough.
 
     Those in which the safeguard has nothing to guard are not played, and not counted.
+
+    Raises:
+        AssertionError: the ablation itself is broken, which proves nothing.
     """
     count = 0
     with applied(ablation), rarely_collecting():
@@ -34,6 +41,8 @@ def seeds_to_find(ablation: Ablation, most: int, steps: int, *, first: int = 0) 
             count += 1
             found = find_fault(seed, steps, is_shrunk=False)
             if isinstance(found, Failure):
+                if found.what.startswith(_MISFITS):
+                    raise AssertionError(f"{ablation.name!r} does not fit the protocol: {found.what}")
                 return count, found.what
             if count == most:
                 return None
