@@ -10,6 +10,7 @@ import functools
 import gc
 import logging
 import socket
+import weakref
 from collections.abc import AsyncIterator, Awaitable
 from contextlib import AsyncExitStack, suppress
 from pathlib import Path
@@ -217,6 +218,28 @@ async def test_the_programs_last_words_wait_for_a_line() -> None:
             await away.wait()
 
             assert [message async for message in session] == ["while you were out"]
+
+
+async def test_nothing_is_kept_of_a_program_that_has_run() -> None:
+    """While the server goes on, for months."""
+    tasks: list[weakref.ref[Any]] = []
+
+    async def program(session: landline.Session) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        tasks.append(weakref.ref(task))
+        await session.wait_closed()
+
+    async with landline.serve(program, TCP) as listening:
+        for _ in range(3):
+            async with landline.connect(listening.addresses[0]) as session:
+                await session.send(1)
+        async with asyncio.timeout(10):
+            while any(task() is not None for task in tasks):
+                await asyncio.sleep(0)
+                gc.collect()
+
+    assert len(tasks) == 3
 
 
 async def test_a_program_that_fails_loses_its_session_alone(caplog: pytest.LogCaptureFixture) -> None:

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import os
 from collections.abc import AsyncGenerator, Callable, Coroutine, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Self
 
 from .errors import LandlineError
@@ -48,7 +48,7 @@ class ClientSide:
     publishing: Publishing
     refreshing: Refreshing
     held: contextlib.AsyncExitStack | None = None
-    letting_go: asyncio.Task[None] | None = None
+    letting_go: asyncio.Task[None] | None = field(default=None, init=False)
 
 
 class Session(Given):

@@ -501,3 +501,13 @@ async def test_an_entry_whose_data_nobody_can_read_is_refused_by_the_server(serv
         await session.earlier[1].position()
 
         assert await server.history() == ["good"]
+
+
+async def test_a_session_that_is_closed_has_let_go_of_its_storage(tmp_path: Path) -> None:
+    """The next one may open it at once."""
+    server = Server()
+    async with server.life():
+        session = await landline.connect(server.address, storage=tmp_path / "outbox.db")
+        await session.close()
+        async with SQLiteStorage(tmp_path / "outbox.db"):
+            pass

@@ -8,8 +8,10 @@ from typing import Any
 
 import pytest
 
+from landline.limits import Limits
 from landline.protocol import empty
 from landline.protocol.frames import FrameType
+from landline.protocol.session import Session
 from tests.protocol.lines import receive
 from tests.protocol.test_session import ALL, attached
 
@@ -37,6 +39,27 @@ def test_who_has_nothing_any_more_shares_again() -> None:
     held = (session._news, session._asks, session._replay, session._about, session.messages.pending)
     assert all(each is empty.EMPTY_LIST or each is empty.EMPTY_DICT for each in held)
     assert session.messages.inbox is empty.EMPTY_DEQUE
+
+
+def test_who_has_written_all_in_parts_shares_again() -> None:
+    """As who wrote it at once."""
+    session = attached()
+    for _ in range(3):
+        _ = session.send(session.messages, FrameType.BYTES, b"hello")
+    written = [session.data_to_send(0.0, 1) for _ in range(3)]
+
+    assert all(written)
+    assert session.messages.pending is empty.EMPTY_LIST
+
+
+def test_a_window_like_the_limit_is_the_limits_own_number() -> None:
+    """Most clients have our own default, and each would say it in a number of its own."""
+    limits = Limits()
+    theirs = int(str(limits.window))
+    session = Session(limits, peer_window=theirs, peer_max_message=1)
+
+    assert theirs is not limits.window
+    assert session.peer_window is session.messages.credit is limits.window
 
 
 def add(shared: Any) -> None:

@@ -171,3 +171,14 @@ def test_a_loop_that_stood_still_wrote_nothing_itself() -> None:
 
     assert progress.check(30.0, TIMEOUT, 1000)
     assert check_until(progress, 100.0, 1000) == 40.0
+
+
+def test_a_pause_is_no_time_in_which_nothing_left() -> None:
+    """What was seen to leave before it says nothing of what is written after it."""
+    progress = Progress()
+    wrote(progress, 1000, 0.0)
+    assert progress.check(2.5, TIMEOUT, 1000)
+    assert progress.check(5.0, TIMEOUT, 0)
+    wrote(progress, 1000, 100.0)
+
+    assert check_until(progress, 200.0, 1000) == 110.0

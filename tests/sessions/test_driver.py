@@ -113,7 +113,7 @@ def into(events: list[Event]) -> Callable[[Driver, Event], None]:
 
 
 async def test_what_a_message_is_answered_with_goes_out_in_the_tick_that_wakes_who_answers() -> None:
-    """The loop need not look at its sockets once more in between. Of the first after an ack the next ack has to be thought of before."""
+    """The loop need not look at its sockets once more in between. The first message after an ack is answered a tick later: it has a time set for the next ack."""
     paper = Paper()
     driver = await carried(paper, [], 10, 10, Role.SERVER)
     session = driver.connection.session
@@ -190,6 +190,23 @@ async def test_one_alarm_is_set_at_a_time_and_what_was_due_later_is_not_forgotte
     driver.abort()
     await asyncio.sleep(0)
     assert driver._alarm is None and not last._due
+
+
+async def test_a_turn_that_an_interrupt_took_is_had_with_the_next_alarm() -> None:
+    """By all who wait for one, whoever's alarm it is."""
+    paper, other = Paper(), Paper()
+    driver, waiting = await carried(paper, [], 1, 1), await carried(other, [], 1, 1)
+    other.written.clear()
+    driver._turns._is_called = True  # and nothing is scheduled
+    for each in (driver, waiting):
+        each.connection.break_off(CloseCode.FAILED, "")
+        each.schedule()
+    await asyncio.sleep(0)
+    assert other.written == []
+    driver.ring()
+    await asyncio.sleep(0)
+
+    assert len(other.written) == 1
 
 
 async def carried(

@@ -24,6 +24,20 @@ class Guest:
         self._then()
 
 
+class Loop:
+    """Notes what is to be called, after so many interrupts."""
+
+    def __init__(self, fails: int = 0) -> None:
+        self._fails = fails
+        self.called: list[Callable[[], None]] = []
+
+    def call_soon(self, callback: Callable[[], None]) -> None:
+        if self._fails:
+            self._fails -= 1
+            raise KeyboardInterrupt
+        self.called.append(callback)
+
+
 async def test_turns_are_given_at_the_end_of_the_tick_and_in_order() -> None:
     """All in one callback of the loop; each loop has its own."""
     told: list[str] = []
@@ -66,6 +80,45 @@ async def test_who_is_woken_and_wants_a_turn_then_has_it_in_the_same_tick() -> N
     await asyncio.sleep(0)
     assert told == ["a"]
     await asyncio.sleep(0)
+
+    assert told == ["a", "b"]
+
+
+def test_called_for_twice_they_are_given_once() -> None:
+    """Each message that arrives in a tick calls for them."""
+    loop = Loop()
+    those = Turns(loop)  # type: ignore[arg-type]
+    those.call()
+    those.call()
+    those.want(Guest([], "a"))
+
+    assert len(loop.called) == 1
+
+
+def test_an_interrupt_while_they_are_called_for_costs_no_later_turn() -> None:
+    """Else nothing of that loop would ever be written again."""
+    told: list[str] = []
+    loop = Loop(fails=1)
+    those = Turns(loop)  # type: ignore[arg-type]
+    with pytest.raises(KeyboardInterrupt):
+        those.call()
+    those.want(Guest(told, "a"))
+    loop.called.pop()()
+
+    assert told == ["a"]
+
+
+def test_what_an_interrupt_took_is_given_when_it_is_called_for_again() -> None:
+    """The loop had taken it out to be run, and it has not run: nobody can tell."""
+    told: list[str] = []
+    loop = Loop()
+    those = Turns(loop)  # type: ignore[arg-type]
+    those.want(Guest(told, "a"))
+    loop.called.clear()
+    those.want(Guest(told, "b"))
+    assert not loop.called
+    those.call_again()
+    loop.called.pop()()
 
     assert told == ["a", "b"]
 

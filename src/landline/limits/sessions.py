@@ -77,7 +77,9 @@ class Limits:
     frame_timeout: float = limit(
         30.0, "seconds", "from a frame's first byte to its last, and then 1 KiB a second more"
     )
-    write_timeout: float = limit(10.0, "seconds", "bytes waiting to be written and none leaving")
+    write_timeout: float = limit(
+        10.0, "seconds", "bytes waiting to be written and none leaving; up to a quarter more until it is seen"
+    )
     close_timeout: float = limit(5.0, "seconds", "an orderly close, delivery of what was sent included")
     stalled_after: float = limit(
         5.0, "seconds", "both ends waiting for each other's credit before it is reported"

@@ -79,7 +79,7 @@ class Heartbeat:
 
 
 class Progress:
-    """The clock of what we write: the time without progress, looked at a few times per ``timeout`` seconds, which it is told each time.
+    """The clock of what we write: the time without progress, looked at four times in the time-out, in seconds, which is the same in each call.
 
     Attributes:
         written: bytes given to the transport so far, which whoever writes them adds; after ``begin`` where ``look_at`` is None.

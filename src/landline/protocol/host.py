@@ -50,7 +50,7 @@ class Host(Generic[C, E]):
             default sessions do not outlive the server.
 
     Attributes:
-        kept: the sessions that live, by their id.
+        kept: the sessions that live, by their id: the table's records, which are all made here.
         grants: until when they may, where that is limited.
         pressure: see there.
         back_in: asked for each who is told to come back because the server goes: after how many seconds.

@@ -1,4 +1,4 @@
-"""What a host keeps of each session that lives: its record, its end, and the connection that carries it; and of each caller until then."""
+"""What a host keeps of each session that lives: a record of it with its end and the connection that carries it; and of each caller until then."""
 
 from __future__ import annotations
 

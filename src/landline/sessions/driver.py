@@ -144,6 +144,8 @@ class Driver:
     def ring(self) -> None:
         """It is time to look: something may be due."""
         self._alarm = None
+        if self._is_scheduled:  # only just, or its turn was lost to an interrupt
+            self._turns.call_again()
         transport = self.transport
         self.connection.handle_timeout(self._turns.loop.time(), transport.backlog, transport.wrapping)
         self.advance()  # which sets the next
@@ -156,7 +158,7 @@ class Driver:
         connection.receive_data(data, self._turns.loop.time())
         if connection.happened:
             self._deliver_events()
-            self._turns.call()
+            self._turns.call()  # so that what those answer who were woken by it goes out in this tick
         if not connection.is_quiet:
             self.schedule()
         elif connection.frame_deadline is not None:

@@ -23,7 +23,7 @@ class Turns:
     """Who wants a turn at the end of the present tick of one loop.
 
     Attributes:
-        loop: the loop.
+        loop: whose ticks they are.
     """
 
     __slots__ = ("__weakref__", "_is_called", "_waiting", "loop")
@@ -40,10 +40,18 @@ class Turns:
         self._waiting.append(who)
 
     def call(self) -> None:
-        """Give turns right after what was just woken has run, to who wants one by then: that spares whom it answers another tick."""
+        """Give turns right after what was just woken has run, to who wants one by then, in the same tick.
+
+        Who is woken after another one in a tick, and wants a turn, has it in the next: turns are given once a tick.
+        """
         if not self._is_called:
-            self._is_called = True
-            self.loop.call_soon(self._give)
+            self.call_again()
+
+    def call_again(self) -> None:
+        """Give turns although that was said: an interrupt may have come between, which loops may survive."""
+        self.loop.call_soon(self._give)
+        # After it: an interrupt in between has them given twice. The other way round nobody would be given one any more.
+        self._is_called = True
 
     def _give(self) -> None:
         self._is_called = False

@@ -220,9 +220,9 @@ class TransportConformance:
 
     async def test_a_close_is_told_as_an_end_and_then_as_lost_once(self, line: Line, hears: Recorder) -> None:
         """Both ends are told exactly once that the transport is gone, and then whoever counts them."""
-        gone: list[str] = []
-        line.ours.on_lost = lambda _: gone.append(f"after {hears.told[-1]}")
-        line.theirs.on_lost = lambda _: gone.append(f"after {line.hears.told[-1]}")
+        gone: list[tuple[Transport, str]] = []
+        line.ours.on_lost = lambda which: gone.append((which, f"after {hears.told[-1]}"))
+        line.theirs.on_lost = lambda which: gone.append((which, f"after {line.hears.told[-1]}"))
         line.ours.start(hears)
         line.theirs.write(b"bye")
         line.theirs.close()
@@ -236,7 +236,10 @@ class TransportConformance:
         assert hears.told == ["data", "ended", "lost"]
         assert line.hears.told.count("lost") == 1
         assert hears.error is None and line.hears.error is None
-        assert gone == ["after lost", "after lost"]
+        assert sorted(gone, key=lambda each: each[0] is line.theirs) == [
+            (line.ours, "after lost"),
+            (line.theirs, "after lost"),
+        ]
 
     async def test_a_close_lets_out_what_waits(self, line: Line, hears: Recorder) -> None:
         """What was written before the close arrives, however much."""

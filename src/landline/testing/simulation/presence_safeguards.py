@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from ...protocol.group import NOTHING, Group, _Entry
 from ...protocol.lease import Lease
 from ...protocol.presence import Change, Cursor, Gone, Here, Joined, Roster, Updated, View
@@ -64,29 +66,29 @@ def _doubting_still(view: View, entry: Here | Gone) -> None:
     view._doubted |= doubted & view.roster.members.keys()
 
 
-def _always_here(lease: Lease, state: State, now: float) -> None:
+def _always_here(lease: Lease, state: State, now: float, **how: Any) -> None:
     """Mind no line that is down."""
-    _look(lease, state, now)
+    _look(lease, state, now, **how)
     lease.timeout_at = None
 
 
-def _gone_at_once(lease: Lease, state: State, now: float) -> None:
+def _gone_at_once(lease: Lease, state: State, now: float, **how: Any) -> None:
     """Have no grace."""
-    _look(lease, state, now)
+    _look(lease, state, now, **how)
     if lease.timeout_at is not None:
         lease.timeout_at = now
 
 
-def _never_back(lease: Lease, state: State, now: float) -> None:
+def _never_back(lease: Lease, state: State, now: float, **how: Any) -> None:
     """Take who was without a line for without one."""
     was_here = lease.is_here
-    _look(lease, state, now)
+    _look(lease, state, now, **how)
     lease.is_here = was_here
 
 
-def _never_over(lease: Lease, state: State, now: float) -> None:
+def _never_over(lease: Lease, state: State, now: float, **how: Any) -> None:
     """Stay when the session is lost."""
-    _look(lease, state, now)
+    _look(lease, state, now, **how)
     lease.is_over &= state is not State.LOST
 
 

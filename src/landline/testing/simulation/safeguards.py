@@ -182,8 +182,9 @@ def _attach_without_repeating(name: str) -> Callable[[Session, int], None]:
 
 
 def _new_before_replay(self: Session, now: float, budget: int) -> list[bytes]:
+    out = _session_data(self, now, 0)  # what is said of counts stays true
     replaying, self._replaying = self._replaying, []
-    out = _session_data(self, now, budget)
+    out += _session_data(self, now, budget)
     self._replaying = replaying
     if budget > 0 and replaying:
         self._add_replay(out, budget)
@@ -256,9 +257,8 @@ def _take_as_handled(self: Session, flow: Flow) -> Any:
 def _end_forgetting(self: Session, peer_received: int | None = None, peer_handled: int | None = None) -> None:
     del peer_received, peer_handled
     for flow in self.flows.values():
-        flow.unreached = (
-            flow.sent - flow.handled_by_peer
-        )  # what is not known to be handled counts as never arrived
+        # What is not known to be handled counts as never arrived.
+        flow.unreached = flow.sent - flow.handled_by_peer
 
 
 # Limits and times...
@@ -327,10 +327,10 @@ def _progress(self: Progress, now: float, *rest: float) -> bool:
 _handle_timeout = Connection.handle_timeout
 
 
-def _no_handshake_deadline(self: Connection, now: float, backlog: int = 0) -> None:
+def _no_handshake_deadline(self: Connection, now: float, *rest: int) -> None:
     if self.phase.value in {"greeting", "confirming"}:
         self._deadline = None
-    _handle_timeout(self, now, backlog)
+    _handle_timeout(self, now, *rest)
 
 
 _receive_frames = Connection._receive_frames

@@ -29,7 +29,7 @@ def _answered_at_once(receiving: Any, end: Any, *, fails: bool) -> bool:
     core = receiving._core
     number = core.in_hand
     had_one = _put_down(receiving, end, fails=fails)
-    if core.is_storing and not fails:
+    if number is not None and core.is_storing and not fails:
         receiving._say(core._origin.stored(number, Position("", 0)))
         core._handled.clear()
     return had_one

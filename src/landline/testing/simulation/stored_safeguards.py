@@ -142,9 +142,9 @@ def _all_answered(origin: Origin, publish: Any) -> Any:
     return _receive(origin, replace(publish, answered=publish.number - 1))
 
 
-def _encode_without_kept(origin: Origin, fresh: list[tuple[int, int]], now: float) -> bytes:
+def _encode_without_kept(origin: Origin, fresh: list[tuple[int, int]], now: float, last: int = 0) -> bytes:
     """Store only what is new of an outbox."""
-    return encode_record(Origin({}, origin.last, origin.answered), fresh, now)
+    return encode_record(Origin({}, origin.last, origin.answered), fresh, now, last)
 
 
 def _batch_without_records(board: Board, now: float) -> Batch:
