@@ -3,8 +3,8 @@
 Fan-out is by a topic. A target is a ratio of medians of one run, ours ÷ theirs, so it depends little on how quick a machine is; what a connection
 holds of memory is a figure. The gate fails below 0.7 of a target: half of what a shared machine does to a figure is chance. It fails as well where too
 little was measured to say anything: ours is missing, or a peer that can be had anywhere, or more than half of what should be compared. Where we are
-not yet at a target, it is kept at 0.7 of what was reached, and both are printed, so that nobody takes one for the other. Beside a program in C, or one
-that is compiled, a ratio depends on the processor after all, and it is kept at 0.7 of the least that a machine showed.
+not yet at a target, it is kept at 0.7 of what was reached, and both are printed, so that nobody takes one for the other. On some machines an
+interpreter is far slower beside the kernel and what is compiled than on others: such a ratio is kept at 0.7 of what it was on the worst of them.
 """
 
 from __future__ import annotations
@@ -32,14 +32,14 @@ class Target(NamedTuple):
     """At least, or at most where less is better."""
     reached: float | None = None
     """Where we are not yet there: how far we had come on a quiet machine."""
-    least: float | None = None
-    """Where that depends on the machine: what it was on the one where it was least good."""
+    worst: float | None = None
+    """Where that depends much on the machine: what it was on the one that was worst for us."""
     ours: str = "landline"
     is_gated: bool = True
 
     def bound(self) -> float:
         """Return what the gate lets through."""
-        start = next(each for each in (self.least, self.reached, self.wanted) if each is not None)
+        start = next(each for each in (self.worst, self.reached, self.wanted) if each is not None)
         return start * GATE if JOBS[self.job].is_more_better else start / GATE
 
     def words(self, measured: float | None = None) -> str:
@@ -47,9 +47,11 @@ class Target(NamedTuple):
         unit = "×" if self.beside else f" {JOBS[self.job].unit}"
         sign = "≥" if JOBS[self.job].is_more_better else "≤"
         wanted = f"{sign} {_number(self.wanted)}{unit}"
-        if self.reached is None or (measured is not None and self._is_reached_by(measured, self.wanted)):
+        if measured is not None and self._is_reached_by(measured, self.wanted):
             return wanted
-        return f"{wanted}; not yet, had {_number(self.reached)}{unit}"
+        not_yet = "" if self.reached is None else f"; not yet, had {_number(self.reached)}{unit}"
+        elsewhere = "" if self.worst is None else f" ({_number(self.worst)}{unit} on another machine)"
+        return wanted + not_yet + elsewhere
 
     def passes(self, measured: float) -> bool:
         """Return whether the gate lets that through."""
@@ -64,19 +66,19 @@ PRICE: Final = 1 / 1.15
 
 TARGETS: Final = (
     Target("round trip", "websockets", 0.40, reached=0.92),
-    Target("round trip, C client", "C epoll", 1.5, reached=1.61),
+    Target("round trip, C client", "C epoll", 1.5, reached=1.61, worst=3.4),
     Target("pipelined", "websockets", 9, reached=5.5),
-    Target("pipelined", "picows", 2.5, reached=1.19),
+    Target("pipelined", "picows", 2.5, reached=1.19, worst=0.75),
     Target("pipelined", "bare protocol", PRICE, reached=0.32),
-    Target("100 connections, C client", "C epoll", 0.5),
+    Target("100 connections, C client", "C epoll", 0.5, worst=0.25),
     Target("fan-out to 1,000", "redis", 1.0, reached=0.87),
     Target("fan-out to 1,000", "nats-server", 2.0, reached=1.6),
-    Target("fan-out to 1,000, one at a time", "redis", 0.85, reached=0.51),
-    Target("calls, one after the other, 64 B", "grpcio", 1 / 9, reached=0.20),
-    Target("calls, 100 at once, 64 B", "grpcio", 50, reached=23),
-    Target("idle, 10,000 connections", None, 6, reached=6.3),
+    Target("fan-out to 1,000, one at a time", "redis", 0.85, reached=0.51, worst=0.42),
+    Target("calls, one after the other, 64 B", "grpcio", 1 / 9, reached=0.20, worst=0.30),
+    Target("calls, 100 at once, 64 B", "grpcio", 50, reached=23, worst=16.6),
+    Target("idle, 10,000 connections", None, 6),
     Target("connects, C client", "websockets", 5, reached=1.08),
-    Target("bulk, 256 KiB, one core", "raw loop", 0.9, reached=0.85),
+    Target("bulk, 256 KiB, one core", "raw loop", 0.9, reached=0.85, worst=0.43),
     Target("durable, 100 publishers, C client", None, 20_000, is_gated=False),
     Target("durable, 100 publishers, the 99th of 100, C client", None, 20, is_gated=False),
 )
