@@ -276,8 +276,10 @@ class _Pouring(asyncio.Protocol):
 
 
 @asynccontextmanager
-async def serve_bulk(tls: ssl.SSLContext | None = None) -> AsyncIterator[str]:
-    server = await asyncio.get_running_loop().create_server(_Taking, "127.0.0.1", 0, ssl=tls)
+async def serve_bulk(
+    tls: ssl.SSLContext | None = None, *, taking: type[asyncio.BaseProtocol] = _Taking
+) -> AsyncIterator[str]:
+    server = await asyncio.get_running_loop().create_server(taking, "127.0.0.1", 0, ssl=tls)
     try:
         yield str(server.sockets[0].getsockname()[1])
     finally:
@@ -285,27 +287,11 @@ async def serve_bulk(tls: ssl.SSLContext | None = None) -> AsyncIterator[str]:
 
 
 @asynccontextmanager
-async def connect_bulk(place: str, tls: ssl.SSLContext | None = None) -> AsyncIterator[Pourer]:
+async def connect_bulk(
+    place: str, tls: ssl.SSLContext | None = None, *, pouring: type[_Pouring | _Large] = _Pouring
+) -> AsyncIterator[Pourer]:
     loop = asyncio.get_running_loop()
-    _, line = await loop.create_connection(_Pouring, "127.0.0.1", int(place), ssl=tls)
-    try:
-        yield line
-    finally:
-        line.transport.close()
-
-
-@asynccontextmanager
-async def serve_large() -> AsyncIterator[str]:
-    server = await asyncio.get_running_loop().create_server(_Large, "127.0.0.1", 0)
-    try:
-        yield str(server.sockets[0].getsockname()[1])
-    finally:
-        server.close()
-
-
-@asynccontextmanager
-async def connect_large(place: str) -> AsyncIterator[Pourer]:
-    _, line = await asyncio.get_running_loop().create_connection(_Large, "127.0.0.1", int(place))
+    _, line = await loop.create_connection(pouring, "127.0.0.1", int(place), ssl=tls)
     try:
         yield line
     finally:
@@ -318,7 +304,7 @@ _PLAYS = {
     "trips": _LOADED,
     "crowds": _LOADED,
     "fan-out": _LOADED,
-    "bulk": Play(serve_large, connect_large),
+    "bulk": Play(partial(serve_bulk, taking=_Large), partial(connect_bulk, pouring=_Large)),
 }
 BARE = Peer("bare protocol", _PLAYS)
 _AWAITED = partial(serve_messages, is_awaited=True)
