@@ -144,83 +144,7 @@ class _Bare(asyncio.Protocol):
         return self._inbox.popleft()
 
 
-# Bulk in the same frames: an empty one is the last, and one back says how much has come...
-
-
-class _Large(asyncio.Protocol):
-    """Frames of any size one way: what is large is neither joined when it is written, nor copied more than once when it is read."""
-
-    def __init__(self) -> None:
-        self._pieces: list[bytes] = []
-        self._held = 0
-        self._needed = _LENGTH.size
-        self._out: list[bytes] = []
-        self._can_write = asyncio.Event()
-        self._can_write.set()
-        self._answered: asyncio.Future[int] | None = None
-        self._arrived = 0
-
-    def connection_made(self, transport: Any) -> None:
-        self.transport = transport
-        self._loop = asyncio.get_running_loop()
-
-    def pause_writing(self) -> None:
-        self._can_write.clear()
-
-    def resume_writing(self) -> None:
-        self._can_write.set()
-
-    def data_received(self, data: bytes) -> None:
-        self._pieces.append(data)
-        self._held += len(data)
-        if self._held < self._needed:
-            return
-        data = self._pieces[0] if len(self._pieces) == 1 else b"".join(self._pieces)
-        at, end, stop = 0, len(data), _LENGTH.size
-        while end - at >= _LENGTH.size:
-            stop = at + _LENGTH.size + _LENGTH.unpack_from(data, at)[0]
-            if stop > end:
-                break
-            self.message(data[at + _LENGTH.size : stop])
-            at, stop = stop, stop + _LENGTH.size
-        self._needed = stop - at
-        self._pieces, self._held = [data[at:]], end - at
-
-    def message(self, data: bytes) -> None:
-        if self._answered is not None:
-            self._answered.set_result(int(data))
-        elif data:
-            self._arrived += len(data)
-        else:
-            self.write(b"%d" % self._arrived)
-            self._arrived = 0
-
-    def write(self, data: bytes) -> None:
-        if not self._out:
-            self._loop.call_soon(self._flush)
-        self._out += (_LENGTH.pack(len(data)), data)
-
-    def _flush(self) -> None:
-        out, self._out = self._out, []
-        if len(out[1]) < LARGE:
-            self.transport.write(b"".join(out))
-        else:
-            self.transport.writelines(out)
-
-    async def pour(self, piece: bytes, count: int) -> None:
-        self._answered = self._loop.create_future()
-        at_once = max(1, AT_ONCE // len(piece))
-        for number in range(1, count + 1):
-            self.write(piece)
-            if number % at_once == 0:
-                await asyncio.sleep(0)
-            await self._can_write.wait()
-        self.write(b"")
-        if await self._answered != len(piece) * count:
-            raise ValueError("not all of it has come")
-
-
-# Bulk without: how many bytes come is said first, and one byte back says that all have...
+# Bulk: how many bytes come is said first, and one byte back says that all have...
 
 
 class _Taking(asyncio.BufferedProtocol):
@@ -275,6 +199,72 @@ class _Pouring(asyncio.Protocol):
         await self._answered.wait()
 
 
+class _Large(_Pouring):
+    """The same in frames, at both ends: an empty one is the last. What is large is neither joined when it is written, nor copied more than once when it is read."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._pieces: list[bytes] = []
+        self._held = 0
+        self._needed = _LENGTH.size
+        self._out: list[bytes] = []
+        self._sum: asyncio.Future[int] | None = None
+        self._arrived = 0
+
+    def connection_made(self, transport: Any) -> None:
+        super().connection_made(transport)
+        self._loop = asyncio.get_running_loop()
+
+    def data_received(self, data: bytes) -> None:
+        self._pieces.append(data)
+        self._held += len(data)
+        if self._held < self._needed:
+            return
+        data = self._pieces[0] if len(self._pieces) == 1 else b"".join(self._pieces)
+        at, end, stop = 0, len(data), _LENGTH.size
+        while end - at >= _LENGTH.size:
+            stop = at + _LENGTH.size + _LENGTH.unpack_from(data, at)[0]
+            if stop > end:
+                break
+            self.message(data[at + _LENGTH.size : stop])
+            at, stop = stop, stop + _LENGTH.size
+        self._needed = stop - at
+        self._pieces, self._held = [data[at:]], end - at
+
+    def message(self, data: bytes) -> None:
+        if self._sum is not None:
+            self._sum.set_result(int(data))
+        elif data:
+            self._arrived += len(data)
+        else:
+            self.write(b"%d" % self._arrived)
+            self._arrived = 0
+
+    def write(self, data: bytes) -> None:
+        if not self._out:
+            self._loop.call_soon(self._flush)
+        self._out += (_LENGTH.pack(len(data)), data)
+
+    def _flush(self) -> None:
+        out, self._out = self._out, []
+        if len(out[1]) < LARGE:
+            self.transport.write(b"".join(out))
+        else:
+            self.transport.writelines(out)
+
+    async def pour(self, piece: bytes, count: int) -> None:
+        self._sum = self._loop.create_future()
+        at_once = max(1, AT_ONCE // len(piece))
+        for number in range(1, count + 1):
+            self.write(piece)
+            if number % at_once == 0:
+                await asyncio.sleep(0)
+            await self._can_write.wait()
+        self.write(b"")
+        if await self._sum != len(piece) * count:
+            raise ValueError("not all of it has come")
+
+
 @asynccontextmanager
 async def serve_bulk(
     tls: ssl.SSLContext | None = None, *, taking: type[asyncio.BaseProtocol] = _Taking
@@ -288,7 +278,7 @@ async def serve_bulk(
 
 @asynccontextmanager
 async def connect_bulk(
-    place: str, tls: ssl.SSLContext | None = None, *, pouring: type[_Pouring | _Large] = _Pouring
+    place: str, tls: ssl.SSLContext | None = None, *, pouring: type[_Pouring] = _Pouring
 ) -> AsyncIterator[Pourer]:
     loop = asyncio.get_running_loop()
     _, line = await loop.create_connection(pouring, "127.0.0.1", int(place), ssl=tls)
