@@ -62,9 +62,9 @@ def test_who_is_due_when_the_process_is_interrupted_is_told_when_it_goes_on() ->
     interrupted, sleeper = Interrupted(), Sleeper()
     loop = asyncio.new_event_loop()
     try:
-        times = Alarms(loop)
-        times.set(loop.time(), interrupted)
-        times.set(loop.time(), sleeper)
+        times, now = Alarms(loop), loop.time()
+        times.set(now, interrupted)
+        times.set(now, sleeper)
         asyncio.set_event_loop(loop)
         with pytest.raises(KeyboardInterrupt):
             loop.run_until_complete(asyncio.sleep(1))
