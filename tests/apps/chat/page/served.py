@@ -19,7 +19,7 @@ from landline.patterns.publications import encode_stored
 from landline.storage import SQLiteStorage
 
 LANDLINE = (sys.executable, "-m", "landline")
-BOUND = 20
+BOUND = 60
 """Seconds that anything here may take before it counts as failed."""
 
 
