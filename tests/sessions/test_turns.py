@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
@@ -86,8 +87,8 @@ async def test_who_is_woken_and_wants_a_turn_then_has_it_in_the_same_tick() -> N
 
 def test_called_for_twice_they_are_given_once() -> None:
     """Each message that arrives in a tick calls for them."""
-    loop = Loop()
-    those = Turns(loop)  # type: ignore[arg-type]
+    loop: Any = Loop()
+    those = Turns(loop)
     those.call()
     those.call()
     those.want(Guest([], "a"))
@@ -98,8 +99,8 @@ def test_called_for_twice_they_are_given_once() -> None:
 def test_an_interrupt_while_they_are_called_for_costs_no_later_turn() -> None:
     """Else nothing of that loop would ever be written again."""
     told: list[str] = []
-    loop = Loop(fails=1)
-    those = Turns(loop)  # type: ignore[arg-type]
+    loop: Any = Loop(fails=1)
+    those = Turns(loop)
     with pytest.raises(KeyboardInterrupt):
         those.call()
     those.want(Guest(told, "a"))
@@ -111,8 +112,8 @@ def test_an_interrupt_while_they_are_called_for_costs_no_later_turn() -> None:
 def test_what_an_interrupt_took_is_given_when_it_is_called_for_again() -> None:
     """The loop had taken it out to be run, and it has not run: nobody can tell."""
     told: list[str] = []
-    loop = Loop()
-    those = Turns(loop)  # type: ignore[arg-type]
+    loop: Any = Loop()
+    those = Turns(loop)
     those.want(Guest(told, "a"))
     loop.called.clear()
     those.want(Guest(told, "b"))

@@ -36,7 +36,7 @@ class Turns:
     def want(self, who: Advancing) -> None:
         """Give ``who`` a turn at the end of this tick, after those who wanted one before."""
         if not self._is_called:
-            self.call()
+            self.call_again()
         self._waiting.append(who)
 
     def call(self) -> None:
