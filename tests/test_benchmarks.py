@@ -67,7 +67,7 @@ def test_a_job_runs_with_every_peer(tmp_path: Path, over: str, job: str) -> None
     command = [sys.executable, "-m", "benchmarks", "--short", "--rounds", "1", "--only", job, "--over", over]
 
     ended = subprocess.run(
-        [*command, "--json", str(figures)], cwd=ROOT, capture_output=True, text=True, timeout=100, check=False
+        [*command, "--json", str(figures)], cwd=ROOT, capture_output=True, text=True, timeout=170, check=False
     )
 
     assert ended.returncode == 0, ended.stderr
@@ -97,7 +97,7 @@ def test_a_job_of_each_other_kind_runs(job: str) -> None:
     """All of it arrives, and a figure comes of it."""
     command = [sys.executable, "-m", "benchmarks", "--short", "--rounds", "1", "--only", job]
 
-    ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=100, check=False)
+    ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=170, check=False)
 
     assert ended.returncode == 0, ended.stderr
     assert f"| {JOBS[job].row(is_short=True)}: {JOBS[job].unit} " in ended.stdout
