@@ -209,6 +209,59 @@ async def test_a_turn_that_an_interrupt_took_is_had_with_the_next_alarm() -> Non
     assert len(other.written) == 1
 
 
+INTERRUPTED: dict[str, Callable[[Driver], None]] = {
+    "receive_data": lambda driver: driver.data_received(encode_frame(FrameType.PING)),
+    "data_to_send": Driver.advance,
+    "handle_timeout": Driver.ring,
+}
+
+
+@pytest.mark.parametrize("name", INTERRUPTED)
+async def test_an_interrupt_in_the_middle_of_counting_ends_the_session(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A loop that goes on after it must not go on with counts that are true no longer."""
+    paper = Paper()
+    events: list[Event] = []
+    driver = await carried(paper, events, 10, 10, Role.SERVER)
+    paper.written.clear()
+
+    def interrupted(*_: Any) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(Connection, name, interrupted)
+        INTERRUPTED[name](driver)
+    await asyncio.sleep(0)
+
+    (end,) = events
+    assert isinstance(end, ConnectionEnded)
+    assert (end.code, end.reason) == (CloseCode.FAILED, "interrupted by KeyboardInterrupt")
+    assert not driver.has_crashed
+    assert b"interrupted by KeyboardInterrupt" in paper.written[-1]
+    assert paper.calls[-1] == "close"
+
+
+async def test_an_interrupt_while_events_are_told_ends_the_session() -> None:
+    """The others of them are told nobody."""
+    paper = Paper()
+    events: list[Event] = []
+    driver = await carried(paper, events, 10, 10, Role.SERVER)
+
+    def interrupted(_: Driver, event: Event) -> None:
+        driver.deliver = into(events)
+        raise KeyboardInterrupt
+
+    driver.deliver = interrupted
+    with pytest.raises(KeyboardInterrupt):
+        driver.data_received(encode_frame(FrameType.BYTES, 0, b""))
+    await asyncio.sleep(0)
+
+    (end,) = events
+    assert isinstance(end, ConnectionEnded)
+    assert end.reason == "interrupted by KeyboardInterrupt"
+
+
 async def carried(
     paper: Paper, events: list[Event], heartbeat: float, dead_after: float, role: Role = Role.CLIENT
 ) -> Driver:

@@ -72,6 +72,22 @@ async def test_a_peer_that_waits_for_its_keyboard_is_let_go(accepted: Accepted) 
     assert accepted.peer.recv(100) == b"bye"
 
 
+async def test_an_interrupt_while_something_is_taken_ends_the_line(
+    accepted: Accepted, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was read is lost with it, and nothing may follow that."""
+
+    def interrupted(data: bytes) -> None:
+        raise KeyboardInterrupt
+
+    assert isinstance(accepted.transport, stream.StreamTransport)
+    monkeypatch.setattr(accepted.hears, "data_received", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        accepted.transport.buffer_updated(1)
+
+    await accepted.hears.until_told("lost")
+
+
 async def test_a_peer_that_never_reads_is_left_after_a_moment(accepted: Accepted) -> None:
     """What waits for it is dropped with the line."""
     while accepted.transport.is_writable:

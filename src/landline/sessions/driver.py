@@ -90,11 +90,15 @@ class Driver:
             return
         connection, transport = self.connection, self.transport
         if transport.is_writable or connection.phase is _CLOSED:
-            data = connection.data_to_send(self._turns.loop.time())
-            if data:
-                transport.write(*data)
-                if connection.has_more_to_send and transport.is_writable:
-                    self.schedule()
+            try:
+                data = connection.data_to_send(self._turns.loop.time())
+                if data:
+                    transport.write(*data)
+            except BaseException as error:
+                self._fail(error)
+                raise
+            if data and connection.has_more_to_send and transport.is_writable:
+                self.schedule()
         if connection.happened:
             self._deliver_events()
         if connection.phase is _CLOSED:
@@ -117,11 +121,20 @@ class Driver:
                     self.carried.deliver(event)
                 else:
                     self.deliver(self, event)
-            except Exception:  # one connection's bug must not be another's
+            except BaseException as error:
+                self._fail(error)
+                if not isinstance(error, Exception):
+                    raise
+                # One connection's bug must not be another's.
                 log.exception("a connection from %s failed", self.transport.peer)
-                self.has_crashed = True
-                self.connection.break_off(CloseCode.FAILED, "internal error")
-                self.schedule()
+
+    def _fail(self, error: BaseException) -> None:
+        """End the connection and the session that it carries: a bug, or an interrupt, came in the middle of counting, so that nothing is sure any more."""
+        is_bug = isinstance(error, Exception)
+        self.has_crashed = self.has_crashed or is_bug
+        why = "internal error" if is_bug else f"interrupted by {type(error).__name__}"
+        self.connection.break_off(CloseCode.FAILED, why)
+        self.schedule()
 
     def _finish(self) -> None:
         """The connection is over: let its last words out, and the transport go."""
@@ -147,7 +160,11 @@ class Driver:
         if self._is_scheduled:  # only just, or its turn was lost to an interrupt
             self._turns.call_again()
         transport = self.transport
-        self.connection.handle_timeout(self._turns.loop.time(), transport.backlog, transport.wrapping)
+        try:
+            self.connection.handle_timeout(self._turns.loop.time(), transport.backlog, transport.wrapping)
+        except BaseException as error:
+            self._fail(error)
+            raise
         self.advance()  # which sets the next
 
     # The transport tells...
@@ -155,7 +172,11 @@ class Driver:
     def data_received(self, data: bytes | memoryview) -> None:
         """Bytes arrived: events now, answers at the end of the tick, together with what the events cause to be sent."""
         connection = self.connection
-        connection.receive_data(data, self._turns.loop.time())
+        try:
+            connection.receive_data(data, self._turns.loop.time())
+        except BaseException as error:
+            self._fail(error)
+            raise
         if connection.happened:
             self._deliver_events()
             self._turns.call()  # so that what those answer who were woken by it goes out in this tick

@@ -189,13 +189,17 @@ class StreamTransport(asyncio.BufferedProtocol):
     def buffer_updated(self, nbytes: int) -> None:
         """Asyncio read something."""
         receiver = self._receiver
-        if receiver is None:
-            self._keep(bytes(_reading.wide[:nbytes]))
-        elif not self._is_closing:
-            if self._borrower is not None and nbytes >= LARGE:
-                self._borrower.data_lent(_reading.wide[:nbytes])
-            else:
-                receiver.data_received(bytes(_reading.wide[:nbytes]))
+        try:
+            if receiver is None:
+                self._keep(bytes(_reading.wide[:nbytes]))
+            elif not self._is_closing:
+                if self._borrower is not None and nbytes >= LARGE:
+                    self._borrower.data_lent(_reading.wide[:nbytes])
+                else:
+                    receiver.data_received(bytes(_reading.wide[:nbytes]))
+        except BaseException:
+            self.abort()  # after an interrupt that the loop survives nothing may follow what was lost with it
+            raise
 
     def _keep(self, data: bytes) -> None:
         """Nobody is there for these bytes yet: uvloop begins to read although it was told not to."""
