@@ -8,6 +8,7 @@ jobs that are about two cores say so. A peer that is not installed, or fails, is
 from __future__ import annotations
 
 import argparse
+import importlib.util
 import sys
 from pathlib import Path
 from typing import Final
@@ -39,8 +40,10 @@ def main() -> None:
     parser.add_argument("--serve", nargs=2, help=argparse.SUPPRESS)
     parser.add_argument("--work", nargs=4, help=argparse.SUPPRESS)
     options = parser.parse_args()
-    if options.gate and options.over != "tcp":
-        parser.error("--gate judges by the targets, which are about sessions over TCP")
+    if options.gate and (options.over, options.loop) != ("tcp", "uvloop"):
+        parser.error("--gate judges by the targets, which are about sessions over TCP, on uvloop")
+    if options.loop == "uvloop" and importlib.util.find_spec("uvloop") is None:
+        parser.error("there is no uvloop here: `make setup-test` brings it, or --loop asyncio does without")
     if not jobs_named(options.only):
         parser.error(f"no job has {options.only!r} in its name; there are: {NAMES}")
     if options.gate and not gated(options.only):

@@ -41,7 +41,7 @@ class Comparison:
         self._is_short = options.short or options.gate
         self._rounds = options.rounds or (5 if options.gate or not options.short else 2)
         self._wanted = wanted_of() if options.gate else None
-        self._targets = TARGETS if options.over == "tcp" else ()
+        self._targets = TARGETS if (options.over, options.loop) == ("tcp", "uvloop") else ()
         self._gated = gated(options.only, self._targets)
         self._peers = OVER[options.over]
         self._load = [_load()]
@@ -49,6 +49,7 @@ class Comparison:
         self.figures: Figures = {}
         self.left_out: dict[str, str] = {}
         self._ours_failed = False
+        self._fell_over: list[str] = []
 
     def run(self) -> int:
         """Measure, print, write; return the exit code."""
@@ -67,7 +68,9 @@ class Comparison:
         if self._options.svg and self.figures:
             self._options.svg.write_text(self.picture(), encoding="utf-8")
             print(f"picture: {self._options.svg}")
-        is_below = self._options.gate and not lets_through(self.figures, self._gated)
+        is_below = self._options.gate and (
+            bool(self._fell_over) or not lets_through(self.figures, self._gated)
+        )
         return 1 if self._ours_failed or is_below or not self.figures else 0
 
     def _who_plays(self, job: Job) -> list[Peer]:
@@ -103,6 +106,8 @@ class Comparison:
                     after = f" (after {len(figures[peer.name])} rounds)" if figures[peer.name] else ""
                     self.left_out[f"{peer.name}, {job.name}"] = f"{error}{after}"
                     self._ours_failed |= peer.is_ours
+                    if not figures[peer.name]:
+                        self._fell_over.append(f"{peer.name}, {job.name}")
                     failed.add(peer.name)
         figures = {name: values for name, values in figures.items() if values}
         if figures:
@@ -148,6 +153,8 @@ class Comparison:
         )
         if options.gate:
             print("\n".join(["", *gate_table(self.figures, self._gated), ""]))
+            for name in self._fell_over:  # who cannot be had is another matter
+                print(f"fails: {name}: it is there, and could not play")
         for job, by_peer in self.figures.items():
             rounds = {name: len(values) for name, values in by_peer.items()}
             if set(rounds.values()) != {self._rounds}:

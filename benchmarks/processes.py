@@ -10,16 +10,21 @@ import contextlib
 import ctypes
 import os
 import resource
+import signal
 import subprocess
 import sys
+import tempfile
+import threading
 from collections.abc import Callable, Coroutine
 from functools import partial
-from typing import Any
+from typing import IO, Any
 
 from .jobs import JOBS
 from .peers import OVER
 from .peers.peer import PACKAGES, Peer
 
+COMES_WITHIN = 120.0
+"""Seconds that a server may take to say where it is."""
 LONGEST = 240.0
 """Seconds that a client may take."""
 PRIORITY = -10
@@ -48,13 +53,15 @@ def measure(peer: Peer, job: str, over: str, loop: str, *, is_short: bool) -> fl
     start: Callable[..., Any] = partial(
         subprocess.Popen, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=_environment()
     )
-    with start(
-        [*ends, "--serve", peer.name, job], stderr=subprocess.PIPE, preexec_fn=partial(_pin, cores[0])
-    ) as server:
+    serve = [*ends, "--serve", peer.name, job]
+    with (
+        tempfile.TemporaryFile("w+") as complaints,  # no pipe: nobody reads it while it plays
+        start(serve, stderr=complaints, preexec_fn=partial(_pin, cores[0])) as server,
+    ):
         try:
-            place = server.stdout.readline().strip()
+            place = _place(server)
             if not place:
-                raise PeerFailed(_last_line(server.stderr.read()))
+                raise PeerFailed(_why_gone(server, complaints))
             work = [*ends, "--work", peer.name, job, place, str(server.pid)]
             with start(work, stderr=subprocess.PIPE, preexec_fn=partial(_pin, cores[-1])) as client:
                 try:
@@ -63,14 +70,42 @@ def measure(peer: Peer, job: str, over: str, loop: str, *, is_short: bool) -> fl
                     client.kill()
                     raise PeerFailed(f"its client took more than {LONGEST:.0f} s") from None
             if client.returncode:
-                raise PeerFailed(_last_line(complaint))
-            return float(said)
+                gone = "" if server.poll() is None else f"; its server: {_why_gone(server, complaints)}"
+                raise PeerFailed(_last_line(complaint) + gone)
+            try:
+                return float(said)
+            except ValueError:
+                raise PeerFailed(f"its client said {said!r} instead of a figure") from None
         finally:
             server.stdin.close()
             try:
                 server.wait(GOES_WITHIN)
             except subprocess.TimeoutExpired:
                 server.kill()
+
+
+def _place(server: subprocess.Popen[str]) -> str:
+    """Return where it is, or nothing where it does not say so in time; then it is killed."""
+    assert server.stdout is not None
+    late = threading.Timer(COMES_WITHIN, server.kill)
+    late.start()
+    try:
+        return server.stdout.readline().strip()
+    finally:
+        late.cancel()
+        late.join()
+
+
+def _why_gone(server: subprocess.Popen[str], complaints: IO[str]) -> str:
+    try:
+        code = server.wait(GOES_WITHIN)
+    except subprocess.TimeoutExpired:
+        server.kill()
+        code = server.wait()
+    if code == -signal.SIGKILL:
+        return f"its server did not say within {COMES_WITHIN:.0f} s where it is"
+    complaints.seek(0)
+    return _last_line(complaints.read())
 
 
 def cores_for(count: int) -> list[int]:

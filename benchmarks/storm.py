@@ -97,7 +97,7 @@ class Work:
     def __init__(self, addresses: list[str]) -> None:
         self._addresses = addresses
         self.answers: list[tuple[float, float]] = []
-        """When, and after how many seconds."""
+        """When it came, and after how many seconds."""
         self.visits: list[tuple[float, float]] = []
         """Likewise: a new session, something said in it, and its end."""
         self.failures: Counter[str] = Counter()
@@ -117,11 +117,15 @@ class Work:
             await asyncio.gather(*(session.close() for session in sessions))
 
     async def _talk(self, session: landline.Session) -> None:
-        while True:
-            began = time.perf_counter()
-            _ = await session.send(b"x" * 64)
-            await session.receive()
-            self.answers.append((began, time.perf_counter() - began))
+        try:
+            while True:
+                began = time.perf_counter()
+                _ = await session.send(b"x" * 64)
+                await session.receive()
+                now = time.perf_counter()
+                self.answers.append((now, now - began))
+        except landline.LandlineError as error:
+            self.failures[f"{type(error).__name__} on a line that held"] += 1
 
     async def _come_and_go(self) -> None:
         while True:
@@ -134,7 +138,8 @@ class Work:
                 self.failures[type(error).__name__] += 1
                 await asyncio.sleep(0.05)
             else:
-                self.visits.append((began, time.perf_counter() - began))
+                now = time.perf_counter()
+                self.visits.append((now, now - began))
 
 
 async def play(count: int, loop: str) -> dict[str, Any]:
@@ -235,7 +240,7 @@ def main() -> int:
     print_table(found)
     if options.json:
         options.json.write_text(json.dumps(found, indent=1))
-    return 0 if found["ends"] == {"resumed": found["sessions"]} else 1
+    return 0 if found["ends"] == {"resumed": found["sessions"]} and not found["failures"] else 1
 
 
 def print_table(found: dict[str, Any]) -> None:

@@ -49,9 +49,11 @@ class Target(NamedTuple):
         wanted = f"{sign} {_number(self.wanted)}{unit}"
         if measured is not None and self._is_reached_by(measured, self.wanted):
             return wanted
-        not_yet = "" if self.reached is None else f"; not yet, had {_number(self.reached)}{unit}"
-        elsewhere = "" if self.worst is None else f" ({_number(self.worst)}{unit} on another machine)"
-        return wanted + not_yet + elsewhere
+        if self.reached is not None:
+            wanted += f"; not yet, had {_number(self.reached)}{unit}"
+        elif measured is not None:
+            wanted += "; not here"
+        return wanted if self.worst is None else f"{wanted}, at worst {_number(self.worst)}{unit}"
 
     def passes(self, measured: float) -> bool:
         """Return whether the gate lets that through."""

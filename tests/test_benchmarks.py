@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import importlib.util
 import json
 import subprocess
 import sys
@@ -31,7 +32,7 @@ def options(**others: Any) -> argparse.Namespace:
         **{
             "short": True,
             "rounds": 2,
-            "loop": "asyncio",
+            "loop": "uvloop",
             "over": "tcp",
             "only": CALLS,
             "gate": False,
@@ -315,6 +316,29 @@ def test_what_succeeded_is_kept_when_a_peer_falls_over_later(
     assert f"left out: grpcio, {CALLS}: it fell over (after 7 rounds)" in capsys.readouterr().out
 
 
+def test_the_gate_fails_where_a_peer_is_there_and_cannot_play(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Else a mistake in how a peer is played would take its targets away, and nobody would know. Who cannot be had is another matter."""
+
+    def measure(peer: Peer, *_: Any, **__: Any) -> float:
+        if peer.name == "nats-server":
+            raise PeerFailed("it fell over")
+        return 1.0
+
+    monkeypatch.setattr(comparison, "measure", measure)
+    for is_there, code in ((True, 1), (False, 0)):
+        monkeypatch.setattr(
+            Peer,
+            "missing",
+            lambda peer, is_there=is_there: None if is_there or peer.name != "nats-server" else "no",
+        )
+
+        assert Comparison(options(gate=True, only="fan-out to 1,000")).run() == code
+        said = "fails: nats-server, fan-out to 1,000: it is there, and could not play"
+        assert (said in capsys.readouterr().out) is is_there
+
+
 def test_the_gate_fails_where_what_can_be_had_anywhere_was_not_measured(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -327,19 +351,34 @@ def test_the_gate_fails_where_what_can_be_had_anywhere_was_not_measured(
     assert "0 of 1 targets were measured" in capsys.readouterr().out
 
 
-def test_targets_are_about_tcp(
+def test_targets_are_about_tcp_on_uvloop(
     measured: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Over another carrier nothing is judged by them: the gate is refused, and the file has none."""
-    for over, has_targets in (("tcp", True), ("websocket", False)):
-        account = tmp_path / over
-        assert Comparison(options(over=over, json=account)).run() == 0
-        assert bool(json.loads(account.read_text(encoding="utf-8"))["targets"]) is has_targets
-    monkeypatch.setattr(sys, "argv", ["benchmarks", "--gate", "--over", "websocket"])
+    """Over another carrier, or on another loop, nothing is judged by them: the gate is refused, and the file has none."""
+    others = ({"over": "websocket"}, {"loop": "asyncio"})
+    for choice in ({"loop": "uvloop"}, *others):
+        account = tmp_path / "account"
+        assert Comparison(options(**choice, json=account)).run() == 0
+        assert bool(json.loads(account.read_text(encoding="utf-8"))["targets"]) is (choice not in others)
+    for choice in others:
+        words = [word for name, value in choice.items() for word in (f"--{name}", value)]
+        monkeypatch.setattr(sys, "argv", ["benchmarks", "--gate", *words])
+
+        with pytest.raises(SystemExit, match="2"):
+            main()
+        assert "over TCP, on uvloop" in capsys.readouterr().err
+
+
+def test_without_uvloop_what_brings_it_is_said(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Before any process is started that would need it."""
+    monkeypatch.setattr(importlib.util, "find_spec", lambda _: None)
+    monkeypatch.setattr(sys, "argv", ["benchmarks", "--only", CALLS])
 
     with pytest.raises(SystemExit, match="2"):
         main()
-    assert "over TCP" in capsys.readouterr().err
+    assert "`make setup-test` brings it" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("only", ["stream of items", "durable, 100 publishers"])

@@ -71,6 +71,7 @@ TESTS_OF_THE_WHOLE: dict[str, str] = {
     "protocol/test_vectors.py": "docs/protocol-vectors.json",
     "test_benchmarks.py": "benchmarks/",
     "test_benchmarks_load.py": "benchmarks/native/ and benchmarks/peers/load.py, the load in C and the floor",
+    "test_benchmarks_processes.py": "benchmarks/processes.py",
     "test_benchmarks_table.py": "benchmarks/table.py",
     "test_benchmarks_targets.py": "benchmarks/targets.py",
     "test_bootstrap.py": "scripts/bootstrap.py",

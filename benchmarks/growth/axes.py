@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
 from itertools import cycle, islice
@@ -77,12 +78,12 @@ async def _echoed(session: landline.Session) -> None:
 
 def _echoing(sessions: list[landline.Session]) -> Callable[[int], Awaitable[None]]:
     """Each is used by one turn at a time: there are as many as turns under way, or more."""
-    free = list(sessions[::-1])
+    free = deque(sessions)
 
     async def once(turn: int) -> None:
-        session = free.pop()
+        session = free.popleft()
         await _echoed(session)
-        free.insert(0, session)
+        free.append(session)
 
     return once
 

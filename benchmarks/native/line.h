@@ -1,4 +1,4 @@
-/* One connection of the load, and what speaks over it: bytes that are counted (line.c, load.c), or a session whose messages are (session.c). */
+/* One connection of the load, and what speaks over it: bytes that are counted (load.c), or a session whose messages are (session.c). */
 
 #ifndef LINE_H
 #define LINE_H

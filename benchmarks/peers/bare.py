@@ -204,9 +204,10 @@ class _Large(_Pouring):
 
     def __init__(self) -> None:
         super().__init__()
-        self._pieces: list[bytes] = []
+        self._pieces: deque[memoryview] = deque()
         self._held = 0
         self._needed = _LENGTH.size
+        self._is_head = True
         self._out: list[bytes] = []
         self._sum: asyncio.Future[int] | None = None
         self._arrived = 0
@@ -216,20 +217,29 @@ class _Large(_Pouring):
         self._loop = asyncio.get_running_loop()
 
     def data_received(self, data: bytes) -> None:
-        self._pieces.append(data)
+        self._pieces.append(memoryview(data))
         self._held += len(data)
-        if self._held < self._needed:
-            return
-        data = self._pieces[0] if len(self._pieces) == 1 else b"".join(self._pieces)
-        at, end, stop = 0, len(data), _LENGTH.size
-        while end - at >= _LENGTH.size:
-            stop = at + _LENGTH.size + _LENGTH.unpack_from(data, at)[0]
-            if stop > end:
-                break
-            self.message(data[at + _LENGTH.size : stop])
-            at, stop = stop, stop + _LENGTH.size
-        self._needed = stop - at
-        self._pieces, self._held = [data[at:]], end - at
+        while self._held >= self._needed:
+            part = self._cut(self._needed)
+            if self._is_head:
+                self._needed = _LENGTH.unpack(part)[0]
+            else:
+                self.message(part)
+                self._needed = _LENGTH.size
+            self._is_head = not self._is_head
+
+    def _cut(self, count: int) -> bytes:
+        """Take so many bytes off the front of what is held."""
+        pieces, parts = self._pieces, []
+        self._held -= count
+        while count:
+            piece = pieces.popleft()
+            if len(piece) > count:
+                pieces.appendleft(piece[count:])
+                piece = piece[:count]
+            parts.append(piece)
+            count -= len(piece)
+        return b"".join(parts)
 
     def message(self, data: bytes) -> None:
         if self._sum is not None:
