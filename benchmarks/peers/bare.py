@@ -200,14 +200,16 @@ class _Pouring(asyncio.Protocol):
 
 
 class _Large(_Pouring):
-    """The same in frames, at both ends: an empty one is the last. What is large is neither joined when it is written, nor copied more than once when it is read."""
+    """The same in frames, at both ends: an empty one is the last. What is large is not joined when it is written.
+
+    What is read is joined and then cut, which copies it twice, and was half as quick again as to cut each message out of the pieces once.
+    """
 
     def __init__(self) -> None:
         super().__init__()
-        self._pieces: deque[memoryview] = deque()
+        self._pieces: list[bytes] = []
         self._held = 0
         self._needed = _LENGTH.size
-        self._is_head = True
         self._out: list[bytes] = []
         self._sum: asyncio.Future[int] | None = None
         self._arrived = 0
@@ -217,29 +219,20 @@ class _Large(_Pouring):
         self._loop = asyncio.get_running_loop()
 
     def data_received(self, data: bytes) -> None:
-        self._pieces.append(memoryview(data))
+        self._pieces.append(data)
         self._held += len(data)
-        while self._held >= self._needed:
-            part = self._cut(self._needed)
-            if self._is_head:
-                self._needed = _LENGTH.unpack(part)[0]
-            else:
-                self.message(part)
-                self._needed = _LENGTH.size
-            self._is_head = not self._is_head
-
-    def _cut(self, count: int) -> bytes:
-        """Take so many bytes off the front of what is held."""
-        pieces, parts = self._pieces, []
-        self._held -= count
-        while count:
-            piece = pieces.popleft()
-            if len(piece) > count:
-                pieces.appendleft(piece[count:])
-                piece = piece[:count]
-            parts.append(piece)
-            count -= len(piece)
-        return b"".join(parts)
+        if self._held < self._needed:
+            return
+        data = self._pieces[0] if len(self._pieces) == 1 else b"".join(self._pieces)
+        at, end, stop = 0, len(data), _LENGTH.size
+        while end - at >= _LENGTH.size:
+            stop = at + _LENGTH.size + _LENGTH.unpack_from(data, at)[0]
+            if stop > end:
+                break
+            self.message(data[at + _LENGTH.size : stop])
+            at, stop = stop, stop + _LENGTH.size
+        self._needed = stop - at
+        self._pieces, self._held = [data[at:]], end - at
 
     def message(self, data: bytes) -> None:
         if self._sum is not None:
