@@ -2,6 +2,7 @@
 
 Server and client are processes of their own on one core, because a wake-up across the cores of a virtual machine measures its hypervisor;
 jobs that are about two cores say so. A peer that is not installed, or fails, is named as left out; when ours fails, all ends with 1.
+So does ``--gate`` when any peer that is there cannot play.
 ``--short`` runs small sizes once or twice: to see that everything works, not to quote. ``--gate`` is what CI runs: see ``targets``.
 """
 

@@ -68,10 +68,9 @@ class Comparison:
         if self._options.svg and self.figures:
             self._options.svg.write_text(self.picture(), encoding="utf-8")
             print(f"picture: {self._options.svg}")
-        is_below = self._options.gate and (
-            bool(self._fell_over) or not lets_through(self.figures, self._gated)
-        )
-        return 1 if self._ours_failed or is_below or not self.figures else 0
+        is_passed = lets_through(self.figures, self._gated) and not self._fell_over
+        is_stopped = self._options.gate and not is_passed
+        return 1 if self._ours_failed or is_stopped or not self.figures else 0
 
     def _who_plays(self, job: Job) -> list[Peer]:
         """Of the peers, when the gate is asked for those that it compares."""

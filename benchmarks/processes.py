@@ -103,7 +103,7 @@ def _why_gone(server: subprocess.Popen[str], complaints: IO[str]) -> str:
         server.kill()
         code = server.wait()
     if code == -signal.SIGKILL:
-        return f"its server did not say within {COMES_WITHIN:.0f} s where it is"
+        return f"its server did not say within {COMES_WITHIN:.0f} s where it is, or was killed"
     complaints.seek(0)
     return _last_line(complaints.read())
 

@@ -6,12 +6,15 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 from xml.etree import ElementTree
 
 import pytest
 
+from benchmarks import storm
 from benchmarks.growth.axes import AXES
 from benchmarks.growth.report import svg, tables
+from landline import LandlineError
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -82,6 +85,42 @@ def test_after_a_storm_all_are_back() -> None:
     assert printed.startswith("50 sessions, all lines dropped within ")
     assert ": 50 resumed\n" in printed
     assert "| answers a second |" in printed
+
+
+async def test_a_storm_counts_whose_line_was_to_hold_and_whose_session_was_lost() -> None:
+    """Else its silence would be taken for work that went on."""
+
+    class Lost:
+        async def send(self, data: bytes) -> None:
+            raise LandlineError("it is gone")
+
+    work = storm.Work([])
+    lost: Any = Lost()
+
+    await work._talk(lost)
+
+    assert work.failures == {"LandlineError on a line that held": 1}
+
+
+@pytest.mark.parametrize(("failures", "code"), [({}, 0), ({"Refused": 1}, 1)])
+def test_a_storm_in_which_somebody_was_refused_ends_with_1(
+    failures: dict[str, int],
+    code: int,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Although all that lost their lines are back."""
+    times = dict.fromkeys(("dropped within", "half back", "99 % back", "all back"), 1.0)
+
+    async def play(count: int, loop: str) -> dict[str, Any]:
+        ends = {"resumed": count}
+        return {"sessions": count, "ends": ends, **times, "before": {}, "meanwhile": {}, "failures": failures}
+
+    monkeypatch.setattr(storm, "play", play)
+    monkeypatch.setattr(sys, "argv", ["storm", "--sessions", "5", "--loop", "asyncio"])
+
+    assert storm.main() == code
+    assert f"refused or failed meanwhile: {failures or 'nobody'}" in capsys.readouterr().out
 
 
 @pytest.mark.long
